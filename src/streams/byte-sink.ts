@@ -1,0 +1,28 @@
+import type { StreamEnd } from './byte-source.ts'
+
+/**
+ * Where a StreamWriter's bytes go: a channel's ring, an HTTP request. The sink owns a bounded buffer; what does
+ * not fit stays with the writer. Everything here is synchronous but the wish.
+ */
+export interface ByteSink {
+  /** Bytes accepted that the kernel has not taken yet. */
+  readonly pending: number
+
+  /** How the connection ended, or null while it is alive. */
+  readonly end: StreamEnd | null
+
+  /** Accepts as many of the bytes as fit, copies them, and returns how many that were. */
+  write(bytes: Uint8Array): number
+
+  /** After all accepted bytes: `finish` sends FIN, `close` closes. `abort` drops them and closes at once. */
+  shut(how: 'finish' | 'close' | 'abort'): void
+
+  /**
+   * Asks for one call of `wake` as soon as at most `level` bytes are pending or the connection has ended.
+   * Never calls back synchronously; returns false, and forgets the wish, where that is so already.
+   */
+  request(level: number, wake: (() => void) | null): boolean
+
+  /** Asks for one call of `wake` when the connection has ended; null withdraws. */
+  onEnd(wake: (() => void) | null): void
+}

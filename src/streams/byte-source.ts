@@ -1,0 +1,39 @@
+/**
+ * Where a StreamReader's bytes come from: memory, a channel's ring, an HTTP response. The source owns the
+ * bytes; the reader owns the meaning (lines, separators, limits). Everything here is synchronous but the wish.
+ */
+export interface ByteSource {
+  /** Bytes that can be taken now. */
+  readonly available: number
+
+  /** What ended the stream, or null while it is open. Bytes that are `available` still precede the end. */
+  readonly end: StreamEnd | null
+
+  /**
+   * Views of the available bytes, in order, without copying. They are valid until the next call of `take`,
+   * `skip` or `request`, and only to look for separators in: copy before parsing.
+   */
+  views(): readonly Uint8Array[]
+
+  /** Removes the first `count` (≤ available) bytes and returns them as a copy of their own. */
+  take(count: number): Buffer
+
+  /** Removes the first `count` (≤ available) bytes. */
+  skip(count: number): void
+
+  /**
+   * Asks for one call of `wake` as soon as `count` bytes are available or the end has come, however large
+   * `count` is: a source of bounded memory sets the excess aside. Never calls back synchronously; returns
+   * false, and forgets the wish, where it is fulfilled already. A new wish replaces the old; `null` withdraws.
+   */
+  request(count: number, wake: (() => void) | null): boolean
+}
+
+/**
+ * How a stream ended. `fin`: the peer finished its direction (half-close or close); `closed`: this side closed
+ * or the connection ended without an error; `failed`: it broke, with the error that every later read throws.
+ */
+export type StreamEnd =
+  | { readonly kind: 'fin' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly error: Error }
