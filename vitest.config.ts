@@ -1,16 +1,19 @@
-import { defineConfig } from 'vitest/config'
+import type { ViteUserConfig } from 'vitest/config'
 
-const project = (name: string, testTimeout: number): object => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, pool: 'forks' },
+// Threads and servers under test belong to a process of their own, so that a leak shows in its own file.
+const project = (name: string, include: string[], testTimeout: number): object => ({
+  test: { name, include, testTimeout, hookTimeout: testTimeout, pool: 'forks' },
 })
 
-export default defineConfig({
+const config: ViteUserConfig = {
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/*.test.ts', 'test/unit/**/*.test.ts'], testTimeout: 10_000, pool: 'forks' } },
-      project('property', 60_000),
-      project('threads', 60_000),
-      project('e2e', 120_000),
+      project('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], 10_000),
+      project('property', ['test/property/**/*.test.ts'], 60_000),
+      project('threads', ['test/threads/**/*.test.ts'], 60_000),
+      project('e2e', ['test/e2e/**/*.test.ts'], 120_000),
     ],
   },
-})
+}
+
+export default config

@@ -4,58 +4,58 @@
  * README repeats it and a test holds the two together. A code that is retired is never used again.
  */
 
-type Row = { readonly status: number; readonly title: string; readonly retryable: boolean }
-
-const row = (status: number, title: string, retryable = false): Row => ({ status, title, retryable })
-
 export const ERROR_CODES = {
-  INVALID_REQUEST: row(400, 'The request is malformed'),
-  INVALID_SEPARATOR: row(400, 'The separator cannot be used'),
-  UNAUTHORIZED: row(401, 'A valid token is required'),
-  FORBIDDEN: row(403, 'The token does not allow this'),
-  TARGET_DENIED: row(403, 'The target may not be dialled'),
-  HOST_DENIED: row(403, 'The Host or Origin is not allowed'),
-  LEASE_NOT_FOUND: row(404, 'No such lease'),
-  TARGET_NOT_FOUND: row(404, 'No such target'),
-  CONNECTION_NOT_FOUND: row(404, 'No such connection'),
-  LISTENER_NOT_FOUND: row(404, 'No such listener'),
-  FORMAT_NOT_FOUND: row(404, 'No such format'),
-  NOT_FOUND: row(404, 'No such route'),
-  READ_BUSY: row(409, 'Another read is waiting on this lease'),
-  WRITE_CLOSED: row(409, 'The writing side is closed'),
-  OFFSET_MISMATCH: row(409, 'The offset lies beyond the stream'),
-  WOULD_DEADLOCK: row(409, 'The wait could never end'),
-  LEASE_GONE: row(410, 'The lease has ended'),
-  OFFSET_GONE: row(410, 'The offset lies before the replay window'),
-  LIMIT_OVERRUN: row(413, 'The limit was reached before the separator'),
-  BODY_TOO_LARGE: row(413, 'The body is too large'),
-  WRITE_OVERFLOW: row(413, 'The write buffer is full', true),
-  PARSE_FAILED: row(422, 'The bytes are not of this format'),
-  PARSE_LIMIT: row(422, 'The value exceeds a parse limit'),
-  RATE_LIMITED: row(429, 'Too many requests', true),
-  ABORTED: row(499, 'The caller gave up'),
-  POOL_EXHAUSTED: row(503, 'No connection is free', true),
-  QUEUE_FULL: row(503, 'A bound was reached', true),
-  TARGET_PAUSED: row(503, 'The target is paused', true),
-  BREAKER_OPEN: row(503, 'The target is failing', true),
-  DRAINING: row(503, 'The service is draining', true),
-  INTERNAL: row(500, 'A fault of the service itself'),
-  INCOMPLETE_READ: row(502, 'The stream ended before the read was complete'),
-  CONNECTION_RESET: row(502, 'The connection was reset'),
-  CONNECT_REFUSED: row(502, 'The connection was refused', true),
-  CONNECT_FAILED: row(502, 'The connection could not be made', true),
-  DNS_FAILED: row(502, 'The name could not be resolved', true),
-  TLS_FAILED: row(502, 'The TLS handshake failed'),
-  STARTTLS_INJECTION: row(502, 'Plaintext arrived before the TLS handshake'),
-  WORKER_LOST: row(502, 'The I/O worker of this connection died', true),
-  DIALOG_FAILED: row(502, 'The dialog on the connection failed', true),
-  CHANNEL_CORRUPT: row(502, 'The shared memory of the connection is corrupt'),
-  READ_TIMEOUT: row(504, 'The read did not finish in time', true),
-  DRAIN_TIMEOUT: row(504, 'The peer did not take the bytes in time'),
-  CONNECT_TIMEOUT: row(504, 'The connection was not made in time', true),
-  WAIT_TIMEOUT: row(504, 'No connection became free in time', true),
-  PARSE_TIMEOUT: row(504, 'The parse did not finish in time'),
-} as const satisfies Record<string, Row>
+  INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
+  INVALID_SEPARATOR: { status: 400, title: 'The separator cannot be used', retryable: false },
+  UNAUTHORIZED: { status: 401, title: 'A valid token is required', retryable: false },
+  FORBIDDEN: { status: 403, title: 'The token does not allow this', retryable: false },
+  TARGET_DENIED: { status: 403, title: 'The target may not be dialled', retryable: false },
+  HOST_DENIED: { status: 403, title: 'The Host or Origin is not allowed', retryable: false },
+  LEASE_NOT_FOUND: { status: 404, title: 'No such lease', retryable: false },
+  TARGET_NOT_FOUND: { status: 404, title: 'No such target', retryable: false },
+  CONNECTION_NOT_FOUND: { status: 404, title: 'No such connection', retryable: false },
+  LISTENER_NOT_FOUND: { status: 404, title: 'No such listener', retryable: false },
+  FORMAT_NOT_FOUND: { status: 404, title: 'No such format', retryable: false },
+  NOT_FOUND: { status: 404, title: 'No such route', retryable: false },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request body came too slowly', retryable: true },
+  READ_BUSY: { status: 409, title: 'Another read is waiting on this lease', retryable: false },
+  WRITE_CLOSED: { status: 409, title: 'The writing side is closed', retryable: false },
+  OFFSET_MISMATCH: { status: 409, title: 'The offset lies beyond the stream', retryable: false },
+  WOULD_DEADLOCK: { status: 409, title: 'The wait could never end', retryable: false },
+  LEASE_GONE: { status: 410, title: 'The lease has ended', retryable: false },
+  OFFSET_GONE: { status: 410, title: 'The offset lies before the replay window', retryable: false },
+  LIMIT_OVERRUN: { status: 413, title: 'The limit was reached before the separator', retryable: false },
+  BODY_TOO_LARGE: { status: 413, title: 'The body is too large', retryable: false },
+  WRITE_OVERFLOW: { status: 413, title: 'The write buffer is full', retryable: true },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type cannot be read here', retryable: false },
+  PARSE_FAILED: { status: 422, title: 'The bytes are not of this format', retryable: false },
+  PARSE_LIMIT: { status: 422, title: 'The value exceeds a parse limit', retryable: false },
+  RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large', retryable: false },
+  ABORTED: { status: 499, title: 'The caller gave up', retryable: false },
+  POOL_EXHAUSTED: { status: 503, title: 'No connection is free', retryable: true },
+  QUEUE_FULL: { status: 503, title: 'A bound was reached', retryable: true },
+  TARGET_PAUSED: { status: 503, title: 'The target is paused', retryable: true },
+  BREAKER_OPEN: { status: 503, title: 'The target is failing', retryable: true },
+  DRAINING: { status: 503, title: 'The service is draining', retryable: true },
+  NOT_READY: { status: 503, title: 'The service is not ready', retryable: true },
+  INTERNAL: { status: 500, title: 'A fault of the service itself', retryable: false },
+  INCOMPLETE_READ: { status: 502, title: 'The stream ended before the read was complete', retryable: false },
+  CONNECTION_RESET: { status: 502, title: 'The connection was reset', retryable: false },
+  CONNECT_REFUSED: { status: 502, title: 'The connection was refused', retryable: true },
+  CONNECT_FAILED: { status: 502, title: 'The connection could not be made', retryable: true },
+  DNS_FAILED: { status: 502, title: 'The name could not be resolved', retryable: true },
+  TLS_FAILED: { status: 502, title: 'The TLS handshake failed', retryable: false },
+  STARTTLS_INJECTION: { status: 502, title: 'Plaintext arrived before the TLS handshake', retryable: false },
+  WORKER_LOST: { status: 502, title: 'The I/O worker of this connection died', retryable: true },
+  DIALOG_FAILED: { status: 502, title: 'The dialog on the connection failed', retryable: true },
+  CHANNEL_CORRUPT: { status: 502, title: 'The shared memory of the connection is corrupt', retryable: false },
+  READ_TIMEOUT: { status: 504, title: 'The read did not finish in time', retryable: true },
+  DRAIN_TIMEOUT: { status: 504, title: 'The peer did not take the bytes in time', retryable: false },
+  CONNECT_TIMEOUT: { status: 504, title: 'The connection was not made in time', retryable: true },
+  WAIT_TIMEOUT: { status: 504, title: 'No connection became free in time', retryable: true },
+  PARSE_TIMEOUT: { status: 504, title: 'The parse did not finish in time', retryable: false },
+} as const
 
 export type ErrorCode = keyof typeof ERROR_CODES
 
@@ -108,11 +108,17 @@ export class SockpoolError extends Error {
     this.code = code
     const { cause: _cause, retryable, ...rest } = details
     this.retryable = retryable ?? ERROR_CODES[code].retryable
-    for (const [key, value] of Object.entries(rest)) if (value !== undefined) Object.assign(this, { [key]: value })
+    for (const [key, value] of Object.entries(rest))
+      if (value !== undefined) Object.assign(this, { [key]: value })
   }
 
   get status(): number {
     return ERROR_CODES[this.code].status
+  }
+
+  /** Adds what only a caller further up knows, and returns the same error. */
+  add(details: Omit<ErrorDetails, 'cause' | 'retryable'>): this {
+    return Object.assign(this, details)
   }
 
   /** The fields that cross a thread or the wire; never the cause, which may name internals. */
@@ -188,7 +194,8 @@ export class LimitOverrunError extends SockpoolError {
 /** Rebuilds the error that `toJSON` took apart on the other side of a thread. */
 export function reviveError(fields: ErrorFields): SockpoolError {
   const { code, message, partial, expected, consumed, ...details } = fields
-  if (code === 'INCOMPLETE_READ' && partial) return new IncompleteReadError(partial, expected ?? null, details)
+  if (code === 'INCOMPLETE_READ' && partial)
+    return new IncompleteReadError(partial, expected ?? null, details)
   if (code === 'LIMIT_OVERRUN' && consumed !== undefined)
     return new LimitOverrunError(message, consumed, details)
   return new SockpoolError(code, message, details)

@@ -5,6 +5,8 @@
 export const LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
   readerLimitBytes: 65_536,
+  /** Lines that one batch of `lineBatches` holds at the most. */
+  lineBatchMax: 1_024,
   /** Separators in one `readUntil`; a larger set is a parser's work. */
   separatorsMax: 16,
   /** Bytes of one separator; the scan re-reads at most this much at a chunk's border. */
@@ -13,11 +15,15 @@ export const LIMITS = {
   writeHighWaterBytes: 65_536,
   writeLowWaterBytes: 16_384,
   /** Bytes a writer keeps beyond its ring before `write` throws WRITE_OVERFLOW. */
-  writeBufferedBytesMax: 64 * 1024 * 1024,
+  writeBufferedBytesMax: 67_108_864,
   /** Bytes of an inbound ring: the replay window plus room for one kernel read. */
   inboundRingBytes: 131_072,
   /** Bytes of an outbound ring: asyncio's high water mark fits whole. */
   outboundRingBytes: 65_536,
+  /** Bytes. Below this a read goes through the scratch buffer rather than into a small piece at the ring's end. */
+  directReadBytesMin: 4_096,
+  /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
+  closeLingerMs: 10_000,
   /** Bytes behind the read position that a lease with offsets keeps readable. */
   replayWindowBytes: 65_536,
   /** Bytes. The largest read that libuv hands over at once; also the spill that TLS may force upon us. */
@@ -28,6 +34,17 @@ export const LIMITS = {
   channelsMax: 65_536,
   /** Milliseconds between two looks at missed doorbells, deaths, idle connections and heartbeats. */
   sweepIntervalMs: 1_000,
+  /** TLS contexts that an I/O worker keeps built: more than a service has targets. */
+  secureContextsMax: 256,
+  /** Milliseconds until TCP keepalive first asks after a silent peer. */
+  keepAliveDelayMs: 60_000,
+  /** Empty turns of its event loop after which a thread stops polling its doorbell and sleeps. */
+  ioLingerTurns: 0,
+  poolLingerTurns: 0,
+  /** Milliseconds an I/O worker may take to end by itself. */
+  workerStopMs: 2_000,
+  /** Milliseconds after which a ring that nobody announced counts as missed: longer than a thread is preempted. */
+  missedConfirmMs: 100,
   /** Milliseconds a silent I/O worker is suspect (unready), then terminated. */
   heartbeatSuspectMs: 2_000,
   heartbeatDeadMs: 10_000,
@@ -52,9 +69,61 @@ export const LIMITS = {
   parseInputBytesMax: 1_048_576,
   parseDepthMax: 64,
   parseElementsMax: 1_000_000,
-  parseStringBytesMax: 16 * 1024 * 1024,
+  parseStringBytesMax: 16_777_216,
+  /** Bytes of a JSON body that carries no payload: a target with its CA certificates fits. */
+  controlBodyBytesMax: 262_144,
+  /** Milliseconds a request body may keep us waiting in all, and the bytes per second that buy it more. */
+  bodyWaitMs: 30_000,
+  bodyRateBytesPerSecond: 1_024,
+  /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
+  leaseTtlMsMax: 86_400_000,
+  leaseWaitMsMax: 600_000,
+  /** Idempotency keys of one length; longer ones are not keys but payload. */
+  idempotencyKeyCharsMax: 255,
+  /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
+  httpRequestsPerSocketMax: 1_000,
+  httpHeaderBytesMax: 8_192,
+  httpHeadersTimeoutMs: 10_000,
+  /** Milliseconds an HTTP connection may idle between two requests. */
+  httpKeepAliveMs: 72_000,
   /** Parse tasks that may wait for a thread. */
   parseQueueMax: 1_000,
+  /** Milliseconds after a live parse's own deadline until its thread is ended: time to give the reader back. */
+  parseGraceMs: 200,
+  /** Milliseconds until a parse thread without work ends; starting one costs some 50. */
+  parseIdleMs: 30_000,
+  /** Milliseconds that closing waits for running parse tasks before it ends their threads. */
+  parseCloseMs: 1_000,
+  /** MiB of heap of a thread that decodes bytes: over 32 times the input bound, and a bomb ends alone. */
+  parseHeapMiB: 256,
+  /** Rules of one access list and addresses denied beside it; both are scanned at every dial. */
+  egressRulesMax: 1_000,
+  egressDeniedMax: 10_000,
+  /** Records of one DNS answer; a longer one is no service's but a way around the judge. */
+  dnsRecordsMax: 16,
+  /** Milliseconds and tries of one DNS query, milliseconds of a whole lookup however many servers there are. */
+  dnsQueryTimeoutMs: 1_500,
+  dnsTries: 2,
+  dnsLookupTimeoutMs: 5_000,
+  /** Milliseconds a failed name is not asked again, and how many such names are kept; the oldest goes first. */
+  dnsNegativeMs: 1_000,
+  dnsNegativeEntriesMax: 1_024,
+  /** DNS lookups in flight: of one thread, of one tenant, and how many may wait for their turn. */
+  dnsLookupsMax: 256,
+  dnsLookupsPerTenantMax: 32,
+  dnsWaitersMax: 1_000,
+  /** Lookups by the operating system at once: each holds one of the four libuv threads that all workers share. */
+  osLookupsMax: 2,
+  /** Milliseconds. 24 days: beyond 24.8 a timer of Node would fire at once. */
+  durationMsMax: 2_073_600_000,
+  /** Bytes a size in the config may name: bodies of this bound are held in memory whole. */
+  configBytesMax: 1_073_741_824,
+  /** Threads of one kind: more than any machine has cores for. */
+  workersMax: 256,
+  /** Callers that may queue for a lease; each costs memory while it waits. */
+  waitersMax: 1_000_000,
+  /** Bytes of a config or token file: it is read whole, and a device or a log is not a config. */
+  configFileBytesMax: 4_194_304,
 } as const
 
 /** What a config file may change, with its default. Durations in milliseconds, sizes in bytes. */
@@ -63,7 +132,7 @@ export const DEFAULTS = {
   listenPort: 7070,
   leasesMax: 10_000,
   waitersMax: 10_000,
-  bodyBytesMax: 16 * 1024 * 1024,
+  bodyBytesMax: 16_777_216,
   operationTimeoutMs: 30_000,
   drainTimeoutMs: 30_000,
   poolMin: 0,
@@ -73,4 +142,6 @@ export const DEFAULTS = {
   waitTimeoutMs: 30_000,
   leaseTtlMs: 60_000,
   connectTimeoutMs: 10_000,
+  parseWorkers: 1,
+  httpThreads: 1,
 } as const

@@ -1,0 +1,85 @@
+/**
+ * One bounded, cancellable wait. Everything that waits in sockpool waits through this class, so every error
+ * names the wait it ended and no timer or listener outlives it.
+ */
+import { type ErrorCode, SockpoolError } from './errors.ts'
+
+export type WaitOptions = {
+  /** Ends the wait with ABORTED; the signal's reason becomes the cause. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds until the wait ends with its own time-out code; default: no bound. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** The longest that a timer of Node can wait; a longer bound is as good as this one. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** The error of a wait that its caller's signal ended. Its name is AbortError, as callers of fetch expect. */
+export function aborted(what: string, signal: AbortSignal): SockpoolError {
+  const error = new SockpoolError('ABORTED', `${what} was aborted`, { cause: signal.reason })
+  error.name = 'AbortError'
+  return error
+}
+
+export class Wait<T> {
+  readonly promise: Promise<T>
+  #resolve: (value: T) => void
+  #reject: (error: Error) => void
+  #timer: NodeJS.Timeout | null = null
+  #unlisten: (() => void) | null = null
+  #settled = false
+
+  /**
+   * `what` names the wait in its errors; `undo` runs once if time or signal end it, before the promise rejects,
+   * and may add to the error what it knows of counts.
+   */
+  constructor(
+    what: string,
+    timeoutCode: ErrorCode,
+    options: WaitOptions,
+    undo: (error: SockpoolError) => void,
+  ) {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.promise = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    const { signal, timeoutMs } = options
+    const end = (error: SockpoolError): void => {
+      if (this.#settled) return
+      undo(error)
+      this.reject(error)
+    }
+    if (timeoutMs !== undefined && timeoutMs <= TIMER_MS_MAX) {
+      const onTimeout = (): void =>
+        end(new SockpoolError(timeoutCode, `${what} took longer than ${timeoutMs} ms`))
+      this.#timer = setTimeout(onTimeout, Math.max(0, timeoutMs))
+    }
+    if (signal) {
+      const onAbort = (): void => end(aborted(what, signal))
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#unlisten = () => signal.removeEventListener('abort', onAbort)
+      // Never from within the constructor: `undo` may name the very variable that this wait is assigned to.
+      if (signal.aborted) queueMicrotask(onAbort)
+    }
+  }
+
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  resolve(value: T): void {
+    if (this.#settle()) this.#resolve(value)
+  }
+
+  reject(error: Error): void {
+    if (this.#settle()) this.#reject(error)
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false
+    this.#settled = true
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#unlisten?.()
+    return true
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * One thread's doorbell: a set of channel numbers that want attention, and a flag that says whether the thread
+ * sleeps. Any number of threads may ring it.
+ *
+ *   line 0   sleeping        1 while the owner waits, taken back by the first who rings
+ *   line 1   rung × 2048     one bit per channel
+ *
+ * A ring sets the channel's bit and notifies only if the owner sleeps, so a burst of rings costs one wake. The
+ * owner sets the flag and then looks at the bits again before it waits. While it is awake it looks once per turn
+ * of its event loop, which collects what has come meanwhile into one sweep.
+ */
+import { LIMITS } from '../base/limits.ts'
+import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
+
+const SLEEPING = 0
+const FIRST_BITS = LINE_SLOTS
+const BITS = 32
+const BIT_WORDS = LIMITS.channelsMax / BITS
+
+export type DoorbellMemory = SharedArrayBuffer
+
+export function allocateDoorbell(): DoorbellMemory {
+  return new SharedArrayBuffer((FIRST_BITS + BIT_WORDS) * Int32Array.BYTES_PER_ELEMENT)
+}
+
+export function doorbellWords(memory: DoorbellMemory): SharedWords {
+  return new SharedWords(new Int32Array(memory), 0, 1)
+}
+
+/** The side that rings. */
+export class Ringer {
+  readonly #words: Words
+
+  constructor(words: Words) {
+    this.#words = words
+  }
+
+  static of(memory: DoorbellMemory): Ringer {
+    return new Ringer(doorbellWords(memory))
+  }
+
+  ring(channel: number): void {
+    this.#words.or(FIRST_BITS + Math.floor(channel / BITS), 1 << (channel % BITS))
+    if (this.#words.exchange(SLEEPING, 0) === 1) this.#words.notify(SLEEPING)
+  }
+}
+
+/** The owner's set of rung channels, without the waiting; `Doorbell` adds the event loop. */
+export class RungSet {
+  readonly #words: Words
+  #bitWords: number
+
+  /** `channels`: the highest number in use; it may grow. */
+  constructor(words: Words, channels: number) {
+    this.#words = words
+    this.#bitWords = Math.ceil(channels / BITS)
+  }
+
+  cover(channels: number): void {
+    this.#bitWords = Math.max(this.#bitWords, Math.ceil(channels / BITS))
+  }
+
+  /** Empties the set into `visit`; returns how many channels were in it. */
+  sweep(visit: (channel: number) => void): number {
+    let count = 0
+    for (let word = 0; word < this.#bitWords; word++) {
+      if (this.#words.load(FIRST_BITS + word) === 0) continue
+      let bits = this.#words.exchange(FIRST_BITS + word, 0)
+      while (bits !== 0) {
+        const bit = 31 - Math.clz32(bits & -bits)
+        bits &= bits - 1
+        count++
+        visit(word * BITS + bit)
+      }
+    }
+    return count
+  }
+
+  get isEmpty(): boolean {
+    for (let word = 0; word < this.#bitWords; word++)
+      if (this.#words.load(FIRST_BITS + word) !== 0) return false
+    return true
+  }
+
+  /** Raises the sleeping flag; false, and the flag is down again, where something was rung meanwhile. */
+  trySleep(): boolean {
+    this.#words.store(SLEEPING, 1)
+    if (this.isEmpty) return true
+    this.#words.store(SLEEPING, 0)
+    return false
+  }
+
+  wake(): void {
+    this.#words.store(SLEEPING, 0)
+  }
+
+  get sleeps(): boolean {
+    return this.#words.load(SLEEPING) === 1
+  }
+}
+
+export type DoorbellOptions = {
+  /** Turns of the event loop that an empty sweep is repeated before the thread sleeps. Each costs a poll. */
+  readonly lingerTurns: number
+}
+
+/** A doorbell on a thread with an event loop. It never keeps the thread alive by itself. */
+export class Doorbell {
+  readonly #words: SharedWords
+  readonly #set: RungSet
+  readonly #visit: (channel: number) => void
+  readonly #lingerTurns: number
+  #emptyTurns = 0
+  #turn: NodeJS.Immediate | null = null
+  /** A wait stays queued in the engine until it is notified, so there is never a second one. */
+  #waits = false
+  #stopped = false
+  /** Rings that only the sweep timer found. Anything but 0 is a fault. */
+  missed = 0
+  sweeps = 0
+
+  constructor(memory: DoorbellMemory, visit: (channel: number) => void, options: DoorbellOptions) {
+    this.#words = doorbellWords(memory)
+    this.#set = new RungSet(this.#words, 0)
+    this.#visit = visit
+    this.#lingerTurns = options.lingerTurns
+    this.#sleep()
+  }
+
+  /** Channels below this number may be rung from now on. */
+  cover(channels: number): void {
+    this.#set.cover(channels)
+  }
+
+  /** Says that this thread is awake anyway: it will look by itself, nobody needs to notify it. */
+  stir(): void {
+    if (this.#turn !== null || this.#stopped) return
+    this.#set.wake()
+    this.#emptyTurns = 0
+    this.#turn = setImmediate(this.#look)
+  }
+
+  /**
+   * Finds rings that nobody announced; to be called by a slow timer. Who rings sets the bit first and lowers the
+   * flag next, and may be interrupted between: only what stands so a while later was missed.
+   */
+  findMissed(onMissed: () => void): void {
+    if (!this.#looksMissed) return
+    const { sweeps } = this
+    setTimeout(() => {
+      if (!this.#looksMissed || this.sweeps !== sweeps) return
+      this.missed++
+      onMissed()
+      this.stir()
+    }, LIMITS.missedConfirmMs).unref()
+  }
+
+  get #looksMissed(): boolean {
+    return this.#turn === null && !this.#stopped && this.#set.sleeps && !this.#set.isEmpty
+  }
+
+  stop(): void {
+    this.#stopped = true
+    if (this.#turn !== null) clearImmediate(this.#turn)
+    this.#turn = null
+  }
+
+  #look = (): void => {
+    this.#turn = null
+    if (this.#stopped) return
+    this.sweeps++
+    this.#emptyTurns = this.#set.sweep(this.#visit) > 0 ? 0 : this.#emptyTurns + 1
+    if (this.#stopped) return
+    if (this.#emptyTurns > this.#lingerTurns) this.#sleep()
+    else this.#turn ??= setImmediate(this.#look)
+  }
+
+  #sleep(): void {
+    if (!this.#set.trySleep()) {
+      this.#turn ??= setImmediate(this.#look)
+      return
+    }
+    if (this.#waits) return
+    const woken = this.#words.waitAsync(SLEEPING, 1)
+    if (woken === null) {
+      this.#turn ??= setImmediate(this.#look)
+      return
+    }
+    this.#waits = true
+    void woken.then(() => {
+      this.#waits = false
+      if (this.#turn !== null || this.#stopped) return
+      this.#emptyTurns = 0
+      this.#look()
+    })
+  }
+}

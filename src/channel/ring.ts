@@ -1,0 +1,229 @@
+/**
+ * A byte ring for one producer and one consumer on two threads; the role is the class.
+ *
+ *          head            position          tail
+ *   ────────┬────────────────┬────────────────┬──────────────   capacity bytes, used round and round
+ *    free   │ replay window  │ readable       │ free
+ *   ────────┴────────────────┴────────────────┴──────────────
+ *
+ * `tail` is written by the producer alone, `head` by the consumer alone. Both are counters that grow and wrap at
+ * `span`, the largest multiple of the capacity below 2^31; the place in the ring is the counter modulo the
+ * capacity. The consumer may keep some bytes behind its position (the replay window): the producer sees only `head`.
+ *
+ * Waking. `want` holds what the consumer waits for, `room` what the producer waits for: 0 nothing, +n "ring my
+ * doorbell once n bytes are readable (free)", −n "I block on this very word, notify it". The one who waits stores
+ * its wish and then looks at the other's counter again; the one who publishes stores its counter and then looks
+ * at the wish. So one of the two always sees the other, and no wake-up is lost. Who fulfils a wish takes it
+ * away by exchange, so a wish rings once.
+ *
+ * Words of the other side are loaded once, range-checked, then used; a word out of range is CHANNEL_CORRUPT.
+ */
+import { invariant, SockpoolError } from '../base/errors.ts'
+import type { Words } from './words.ts'
+
+/** Which words of a channel make up one ring. */
+export type RingWords = {
+  readonly head: number
+  readonly tail: number
+  readonly want: number
+  readonly room: number
+}
+
+const SPAN_MAX = 2 ** 31
+
+/** Where the counters of a ring of this capacity wrap. */
+export function counterSpan(capacity: number): number {
+  return Math.floor((SPAN_MAX - 1) / capacity) * capacity
+}
+
+/** What both ends share: the geometry, and how to read a counter that the other thread wrote. */
+class RingEnd {
+  protected readonly words: Words
+  protected readonly at: RingWords
+  protected readonly bytes: Buffer
+  protected readonly span: number
+  readonly capacity: number
+
+  constructor(words: Words, at: RingWords, bytes: Uint8Array) {
+    this.words = words
+    this.at = at
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.capacity = bytes.length
+    this.span = counterSpan(this.capacity)
+  }
+
+  /** Bytes from counter `from` on to counter `to`, or CHANNEL_CORRUPT where that cannot be. */
+  protected distance(from: number, to: number): number {
+    const apart = to >= from ? to - from : to - from + this.span
+    const inRange = from >= 0 && to >= 0 && from < this.span && to < this.span && apart <= this.capacity
+    if (!inRange) throw new SockpoolError('CHANNEL_CORRUPT', `ring counters ${from} and ${to} cannot be`)
+    return apart
+  }
+
+  protected advance(counter: number, count: number): number {
+    const next = counter + count
+    return next >= this.span ? next - this.span : next
+  }
+
+  /** Up to two pieces of the ring that hold `count` bytes from a counter on. */
+  protected pieces(from: number, count: number): Buffer[] {
+    if (count === 0) return []
+    const start = from % this.capacity
+    const end = start + count
+    if (end <= this.capacity) return [this.bytes.subarray(start, end)]
+    return [this.bytes.subarray(start), this.bytes.subarray(0, end - this.capacity)]
+  }
+
+  /** Takes a wish away if it is fulfilled; true where its owner's doorbell is to be rung. */
+  protected fulfil(word: number, available: number): boolean {
+    const wish = this.words.load(word)
+    if (wish === 0 || available < Math.abs(wish)) return false
+    const taken = this.words.exchange(word, 0)
+    if (taken < 0) this.words.notify(word)
+    return taken > 0
+  }
+}
+
+export class RingProducer extends RingEnd {
+  #tail: number
+
+  constructor(words: Words, at: RingWords, bytes: Uint8Array) {
+    super(words, at, bytes)
+    this.#tail = words.load(at.tail)
+  }
+
+  /** Bytes that can be written now. */
+  get free(): number {
+    return this.capacity - this.pending
+  }
+
+  /** Bytes that the consumer has not given back. */
+  get pending(): number {
+    return this.distance(this.words.load(this.at.head), this.#tail)
+  }
+
+  /** The free bytes that lie in one piece after the tail, to be filled in place; empty when the ring is full. */
+  reserve(): Buffer {
+    const start = this.#tail % this.capacity
+    return this.bytes.subarray(start, Math.min(start + this.free, this.capacity))
+  }
+
+  /** Whether a buffer from an earlier `reserve` still begins at the tail. */
+  isAtTail(piece: Uint8Array): boolean {
+    return (
+      piece.buffer === this.bytes.buffer &&
+      piece.byteOffset === this.bytes.byteOffset + (this.#tail % this.capacity)
+    )
+  }
+
+  /** Makes the first `count` reserved bytes readable; true where the consumer's doorbell is to be rung. */
+  publish(count: number): boolean {
+    invariant(count <= this.free, `published ${count} bytes into ${this.free} free ones`)
+    this.#tail = this.advance(this.#tail, count)
+    this.words.store(this.at.tail, this.#tail)
+    return this.fulfil(this.at.want, this.pending)
+  }
+
+  /** Copies as much as fits behind the tail, unpublished; returns how much. `publish` it afterwards. */
+  fill(chunk: Uint8Array): number {
+    let copied = 0
+    for (const piece of this.pieces(this.#tail, Math.min(this.free, chunk.length))) {
+      piece.set(chunk.subarray(copied, copied + piece.length))
+      copied += piece.length
+    }
+    return copied
+  }
+
+  /** Wishes for `count` free bytes; false, and no wish, where they are free already. */
+  wishRoom(count: number, how: 'bell' | 'block' = 'bell'): boolean {
+    const wanted = Math.min(count, this.capacity)
+    this.words.store(this.at.room, how === 'bell' ? wanted : -wanted)
+    if (this.free < wanted) return true
+    this.words.exchange(this.at.room, 0)
+    return false
+  }
+
+  withdrawRoom(): void {
+    this.words.store(this.at.room, 0)
+  }
+}
+
+export class RingConsumer extends RingEnd {
+  readonly #keep: number
+  #head: number
+  #position: number
+
+  /**
+   * `keep`: bytes behind the position that stay readable until overwritten by need (the replay window); `kept`: how
+   * many of them there are already, where another consumer on another thread was in this place before.
+   */
+  constructor(words: Words, at: RingWords, bytes: Uint8Array, keep = 0, kept = 0) {
+    super(words, at, bytes)
+    invariant(keep < this.capacity, `a replay window of ${keep} bytes in a ring of ${this.capacity}`)
+    this.#keep = keep
+    this.#head = words.load(at.head)
+    this.#position = this.advance(this.#head, kept)
+  }
+
+  /** Bytes behind the position that are still there. */
+  get kept(): number {
+    return this.distance(this.#head, this.#position)
+  }
+
+  /** The most bytes that can be readable at once. */
+  get room(): number {
+    return this.capacity - this.#keep
+  }
+
+  get readable(): number {
+    const held = this.distance(this.#head, this.words.load(this.at.tail))
+    return held - this.distance(this.#head, this.#position)
+  }
+
+  /** The readable bytes in at most two pieces, in place. They stay valid until `consume`. */
+  views(): Buffer[] {
+    return this.pieces(this.#position, this.readable)
+  }
+
+  /** The readable bytes that lie in one piece, in place. */
+  first(): Buffer {
+    const start = this.#position % this.capacity
+    return this.bytes.subarray(start, Math.min(start + this.readable, this.capacity))
+  }
+
+  /** Copies the first `target.length` readable bytes into `target`; they stay readable. */
+  copy(target: Buffer): void {
+    let copied = 0
+    for (const piece of this.pieces(this.#position, target.length)) {
+      piece.copy(target, copied)
+      copied += piece.length
+    }
+  }
+
+  /** Moves past `count` bytes; true where the producer's doorbell is to be rung. */
+  consume(count: number): boolean {
+    invariant(count <= this.readable, `consumed ${count} of ${this.readable} readable bytes`)
+    this.#position = this.advance(this.#position, count)
+    const excess = this.distance(this.#head, this.#position) - this.#keep
+    if (excess <= 0) return false
+    this.#head = this.advance(this.#head, excess)
+    this.words.store(this.at.head, this.#head)
+    const held = this.distance(this.#head, this.words.load(this.at.tail))
+    return this.fulfil(this.at.room, this.capacity - held)
+  }
+
+  /** Wishes for `count` readable bytes; false, and no wish, where they are readable already. */
+  wish(count: number, how: 'bell' | 'block' = 'bell'): boolean {
+    // The producer compares the wish with all that lies before its tail, so the kept bytes count in.
+    const { kept } = this
+    const wanted = Math.min(count, this.room) + kept
+    this.words.store(this.at.want, how === 'bell' ? wanted : -wanted)
+    if (this.readable + kept < wanted) return true
+    this.words.exchange(this.at.want, 0)
+    return false
+  }
+
+  withdrawWish(): void {
+    this.words.store(this.at.want, 0)
+  }
+}

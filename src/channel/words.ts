@@ -1,0 +1,61 @@
+/**
+ * The control words of shared memory, behind the smallest interface that the rings and doorbells need. The
+ * one production implementation is Atomics on an Int32Array; a checker can stand in for it and stop a thread
+ * before each step. Loads and stores are sequentially consistent; control words are never viewed at another width.
+ */
+export interface Words {
+  load(word: number): number
+  store(word: number, value: number): void
+  exchange(word: number, value: number): number
+  or(word: number, bits: number): number
+  /** Wakes whoever blocks or waits asynchronously on the word. */
+  notify(word: number): void
+}
+
+/** Int32 slots in one cache line of 64 bytes: words that different threads write never share a line. */
+export const LINE_SLOTS = 16
+export const LINE_BYTES = 64
+
+/** Words that lie `stride` slots apart in an Int32Array, from `base` on. */
+export class SharedWords implements Words {
+  readonly #slots: Int32Array<SharedArrayBuffer>
+  readonly #base: number
+  readonly #stride: number
+
+  constructor(slots: Int32Array<SharedArrayBuffer>, base: number, stride: number) {
+    this.#slots = slots
+    this.#base = base
+    this.#stride = stride
+  }
+
+  load(word: number): number {
+    return Atomics.load(this.#slots, this.#base + word * this.#stride)
+  }
+
+  store(word: number, value: number): void {
+    Atomics.store(this.#slots, this.#base + word * this.#stride, value)
+  }
+
+  exchange(word: number, value: number): number {
+    return Atomics.exchange(this.#slots, this.#base + word * this.#stride, value)
+  }
+
+  or(word: number, bits: number): number {
+    return Atomics.or(this.#slots, this.#base + word * this.#stride, bits)
+  }
+
+  notify(word: number): void {
+    Atomics.notify(this.#slots, this.#base + word * this.#stride)
+  }
+
+  /** Blocks this thread while the word holds `value`. Never on a thread that serves an event loop. */
+  wait(word: number, value: number, timeoutMs: number): void {
+    Atomics.wait(this.#slots, this.#base + word * this.#stride, value, timeoutMs)
+  }
+
+  /** Resolves when the word is notified; null where it does not hold `value` any more. */
+  waitAsync(word: number, value: number): Promise<unknown> | null {
+    const result = Atomics.waitAsync(this.#slots, this.#base + word * this.#stride, value)
+    return result.async ? result.value : null
+  }
+}

@@ -1,0 +1,47 @@
+/** `config validate` and `config print`, and how every command loads a configuration. */
+import type { Config } from '../config/config.ts'
+import { ConfigError, describeFault } from '../config/config-error.ts'
+import { type ConfigSources, type LoadedConfig, loadEffective } from '../config/load.ts'
+import { printConfig } from '../config/print.ts'
+import { parseRule } from '../egress/rule.ts'
+import { CommandError } from './command-error.ts'
+import { print, type Streams } from './streams.ts'
+
+/**
+ * The configuration, its egress rules checked too.
+ *
+ * Errors: CommandError with exit code 2 and one line for each fault.
+ */
+export function loadForCommand(sources: ConfigSources): Config {
+  return effectiveForCommand(sources).config
+}
+
+/** `config validate FILE`: the file alone, without what the environment would change in it. */
+export async function validateConfig(file: string, { stdout }: Streams): Promise<void> {
+  effectiveForCommand({ file, overrides: false })
+  await print(stdout, `${file}: valid\n`)
+}
+
+/** `config print [FILE]`: the file, the environment and the defaults together, as YAML with secrets masked. */
+export async function printEffectiveConfig(file: string | undefined, { stdout }: Streams): Promise<void> {
+  await print(stdout, printConfig(effectiveForCommand(file === undefined ? {} : { file })))
+}
+
+function effectiveForCommand(sources: ConfigSources): LoadedConfig {
+  try {
+    return loadEffective({ ...sources, checkRule })
+  } catch (error) {
+    if (error instanceof ConfigError)
+      throw new CommandError(2, error.errors.map(describeFault).join('\n'), { cause: error })
+    throw error
+  }
+}
+
+function checkRule(rule: string): string | null {
+  try {
+    parseRule(rule)
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

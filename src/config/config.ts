@@ -1,0 +1,43 @@
+/** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
+import type { ListenAddress, TcpAddress } from './address.ts'
+import type { Target } from './target.ts'
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** A bearer token. Only its SHA-256 is kept, in lower-case hex. */
+export type Token = {
+  readonly name: string
+  readonly sha256: string
+  /** Patterns of target names; `*` stands for any run of characters. */
+  readonly targets: readonly string[]
+  readonly admin: boolean
+}
+
+export type Config = {
+  readonly listen: ListenAddress
+  readonly ioWorkers: number
+  readonly parse: { readonly workers: number; readonly isolation: 'thread' | 'process' | 'auto' }
+  /** null: no token is asked for. No tokens: the service makes one at start. */
+  readonly auth: { readonly tokens: readonly Token[] } | null
+  readonly http: {
+    readonly hosts: readonly string[]
+    readonly origins: readonly string[]
+    readonly threads: number
+    /** PEM text. */
+    readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string } | null
+  }
+  readonly egress: { readonly allow: readonly string[]; readonly dnsServers: readonly string[] }
+  readonly ingress: { readonly listen: readonly TcpAddress[] }
+  readonly limits: {
+    readonly leases: number
+    readonly waiters: number
+    readonly bodyBytes: number
+    readonly operationTimeoutMs: number
+    readonly drainTimeoutMs: number
+  }
+  /** By name. Ask with `Object.hasOwn`. */
+  readonly targets: Readonly<Record<string, Target>>
+  readonly forwards: readonly { readonly listen: ListenAddress; readonly target: string }[]
+  readonly logLevel: LogLevel
+}

@@ -1,0 +1,147 @@
+/**
+ * Judges a completed configuration against its schema and turns it into values: durations become numbers under
+ * `…Ms`, sizes numbers of bytes, addresses objects, file names the files' content. Every fault is reported, none
+ * stops the walk; where any was reported the result is not to be used.
+ */
+import { Value } from 'typebox/value'
+import { LIMITS } from '../base/limits.ts'
+import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
+import { childPath, isRequired } from './complete.ts'
+import { nearMiss } from './near-miss.ts'
+import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
+import { parseDuration, parseSize } from './units.ts'
+
+export type Interpretation = {
+  readonly report: (path: string, message: string) => void
+  /** The text of a file that the configuration names at `path`; throws where it cannot be read. */
+  readonly readFile: (file: string, path: string) => string
+}
+
+/** The value that the node makes of the input, built afresh. */
+export function interpret(node: SchemaNode, value: unknown, path: string, reading: Interpretation): unknown {
+  const branch = branchFor(node, value)
+  if (branch.type === 'object') {
+    if (isRecord(value)) return interpretMapping(branch, value, path, reading)
+    reading.report(path, `must be ${node.expects ?? 'a mapping'}, not ${shown(node, value)}`)
+    return undefined
+  }
+  if (branch.type === 'array') return interpretList(branch, value, path, reading)
+  return interpretLeaf(branch, value, path, reading, node.expects ?? 'of another shape')
+}
+
+function interpretMapping(
+  node: SchemaNode,
+  value: Readonly<Record<string, unknown>>,
+  path: string,
+  reading: Interpretation,
+): Record<string, unknown> {
+  const properties = node.properties ?? {}
+  const entries: [string, unknown][] = []
+  for (const [key, own] of Object.entries(value)) {
+    const child = Object.hasOwn(properties, key) ? properties[key] : namedChild(node, key)
+    const where = childPath(path, key)
+    if (child) entries.push([resultKey(key, child), interpret(child, own, where, reading)])
+    else reading.report(where, refuseKey(node, key))
+  }
+  for (const [key, child] of Object.entries(properties))
+    if (isRequired(node, key) && !Object.hasOwn(value, key))
+      reading.report(childPath(path, key), `is required: ${child.expects ?? 'a mapping'}`)
+  const size = Object.keys(value).length
+  if (size < (node.minProperties ?? 0) || size > (node.maxProperties ?? size))
+    reading.report(path, `must be ${node.expects ?? 'a mapping of another size'}`)
+  return Object.fromEntries(entries)
+}
+
+function interpretList(node: SchemaNode, value: unknown, path: string, reading: Interpretation): unknown[] {
+  const { items, minItems = 0, maxItems = Infinity } = node
+  if (!Array.isArray(value) || !items) {
+    reading.report(path, `must be a list, not ${shown(node, value)}`)
+    return []
+  }
+  if (value.length < minItems)
+    reading.report(path, `must have at least ${minItems} ${minItems === 1 ? 'entry' : 'entries'}`)
+  if (value.length > maxItems)
+    reading.report(path, `must have at most ${maxItems} entries, not ${value.length}`)
+  return value.slice(0, maxItems).map((item, index) => interpret(items, item, `${path}.${index}`, reading))
+}
+
+function interpretLeaf(
+  node: SchemaNode,
+  value: unknown,
+  path: string,
+  reading: Interpretation,
+  expects: string,
+): unknown {
+  const refuse = (): undefined => {
+    reading.report(path, `must be ${expects}, not ${shown(node, value)}`)
+  }
+  switch (node.kind) {
+    case undefined:
+      return Value.Check(node, value) ? value : refuse()
+    case 'duration': {
+      const milliseconds = parseDuration(value)
+      const fits = milliseconds !== null && milliseconds >= (node.minimum ?? 0)
+      return fits && milliseconds <= LIMITS.durationMsMax ? milliseconds : refuse()
+    }
+    case 'size': {
+      const bytes = parseSize(value)
+      return bytes !== null && bytes >= 1 && bytes <= LIMITS.configBytesMax ? bytes : refuse()
+    }
+    case 'listen':
+      return parseListenAddress(value) ?? refuse()
+    case 'tcp':
+      return parseTcpAddress(value) ?? refuse()
+    case 'host':
+      return parseHostText(value) ?? refuse()
+    case 'host-port':
+      return parseHostPort(value) ?? refuse()
+    case 'file':
+      return Value.Check(node, value) ? readPem(String(value), path, reading) : refuse()
+    default:
+      return node.kind satisfies never
+  }
+}
+
+function readPem(file: string, path: string, reading: Interpretation): string | undefined {
+  try {
+    const content = reading.readFile(file, path)
+    if (content.includes('-----BEGIN ')) return content
+    reading.report(path, `must name a PEM file, and ${JSON.stringify(file)} holds no PEM text`)
+  } catch (error) {
+    reading.report(
+      path,
+      `must name a readable file: ${error instanceof Error ? error.message : String(error)}`,
+    )
+  }
+  return undefined
+}
+
+function resultKey(key: string, node: SchemaNode): string {
+  return node.kind === 'duration' ? `${key}Ms` : key
+}
+
+// Names such as `constructor` would be found in any object that is asked without hasOwn.
+function namedChild(node: SchemaNode, key: string): SchemaNode | null {
+  const [pattern] = Object.keys(node.patternProperties ?? {})
+  const fits = pattern !== undefined && new RegExp(pattern).test(key) && !(key in Object.prototype)
+  return fits ? namedValue(node) : null
+}
+
+function refuseKey(node: SchemaNode, key: string): string {
+  if (node.patternProperties) return `must be ${node.expects ?? 'another name'}`
+  const known = Object.keys(node.properties ?? {})
+  const near = nearMiss(key, known)
+  return near === null
+    ? `is not a known key; known here: ${known.join(', ')}`
+    : `is not a known key; did you mean "${near}"?`
+}
+
+/** The value as an error may show it: short, and not at all where it is secret. */
+function shown(node: SchemaNode, value: unknown): string {
+  if (value === null || value === undefined) return 'empty'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  if (node.secret) return `this ${typeof value}`
+  const text = JSON.stringify(value) ?? typeof value
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}

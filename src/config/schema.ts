@@ -1,0 +1,145 @@
+/**
+ * The config schema: every key of the file, of the environment and behind the flags, with its default, its bounds
+ * and its sentence for the reference. There is no other list of keys.
+ */
+import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import {
+  choice,
+  count,
+  duration,
+  flag,
+  list,
+  mapping,
+  named,
+  optional,
+  type SchemaNode,
+  size,
+  text,
+} from './schema-node.ts'
+import { fileTargetSchema } from './target-schema.ts'
+
+const LISTEN = 'HOST:PORT, [IPV6]:PORT or unix:PATH'
+
+/** A target's name: it stands in URLs, in metrics' labels and in the environment. */
+export const TARGET_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
+
+/**
+ * `parallelism` is what the machine offers, for the default of `ioWorkers`.
+ *
+ * The node is a JSON Schema (draft 2020-12) and holds descriptions and defaults throughout.
+ */
+export function configSchema(parallelism: number): SchemaNode {
+  return mapping('The configuration of sockpool.', {
+    listen: text('Where the HTTP API is served: `HOST:PORT` or `unix:PATH`.', LISTEN, {
+      kind: 'listen',
+      default: `${DEFAULTS.listenHost}:${DEFAULTS.listenPort}`,
+    }),
+    ioWorkers: count(
+      'Threads that own the connections; default: available parallelism - 1, at least 1.',
+      1,
+      LIMITS.workersMax,
+      { default: Math.min(LIMITS.workersMax, Math.max(1, parallelism - 1)) },
+    ),
+    parse: mapping('Where bytes become values.', {
+      workers: count('Threads or processes that parse.', 1, LIMITS.workersMax, {
+        default: DEFAULTS.parseWorkers,
+      }),
+      isolation: choice('What a parser is kept in.', ['thread', 'process', 'auto'], { default: 'auto' }),
+    }),
+    auth: mapping('Who may use the service.', { tokens: list('The bearer tokens.', token()) }),
+    http: mapping('The HTTP side.', {
+      hosts: list(
+        "Names under which the service is called besides the listener's own.",
+        text('A host name, with or without a port.', 'a host name', { pattern: '^[^\\s/@]{1,260}$' }),
+      ),
+      origins: list(
+        'Origins of web pages that may call the service.',
+        text('An origin.', 'an origin such as https://ops.example.com', {
+          pattern: '^https?://[^\\s/?#@]+$',
+        }),
+      ),
+      threads: count('Threads that serve HTTP.', 1, LIMITS.workersMax, { default: DEFAULTS.httpThreads }),
+      tls: optional(
+        mapping('TLS on the listener; default: none.', {
+          cert: pemFile('The certificate chain'),
+          key: pemFile('The key of `cert`'),
+          clientCa: optional(
+            pemFile('The authorities that sign client certificates; where set, one is required'),
+          ),
+        }),
+      ),
+    }),
+    egress: mapping('What may be dialled besides the named targets.', {
+      allow: list(
+        'Rules `HOST[:PORTS]`: HOST is an address, a CIDR, a name, `*.suffix` or `*` (every public address); PORTS is `443`, `6000-6999` or `*`.',
+        text('A rule.', 'a rule HOST[:PORTS]', { minLength: 1 }),
+      ),
+      dnsServers: list(
+        "Servers that resolve the callers' names; default: the system's.",
+        text('An address, with or without a port.', 'an address such as 10.0.0.53 or [fd00::53]:53', {
+          pattern:
+            '^(?:\\d{1,3}(?:\\.\\d{1,3}){3}(?::\\d{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|\\[[0-9A-Fa-f:.]+\\]:\\d{1,5})$',
+        }),
+      ),
+    }),
+    ingress: mapping('Where listeners may bind.', {
+      listen: list(
+        'Addresses `HOST:PORT`, port 0 for any; default: nowhere.',
+        text('An address.', 'HOST:PORT or [IPV6]:PORT', { kind: 'tcp' }),
+      ),
+    }),
+    limits: mapping('Bounds of the whole service.', {
+      leases: count('Leases alive at once.', 1, LIMITS.channelsMax, { default: DEFAULTS.leasesMax }),
+      waiters: count('Callers waiting for a lease at once.', 0, LIMITS.waitersMax, {
+        default: DEFAULTS.waitersMax,
+      }),
+      bodyBytes: size('A body that is held in memory whole.', DEFAULTS.bodyBytesMax),
+      operationTimeout: duration(
+        'One operation, and the most that a call may ask for.',
+        DEFAULTS.operationTimeoutMs,
+      ),
+      drainTimeout: duration('How long open leases may take to end at shutdown.', DEFAULTS.drainTimeoutMs, 0),
+    }),
+    targets: named('The named targets.', TARGET_NAME, fileTargetSchema, {
+      expects:
+        'a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or a digit',
+    }),
+    forwards: list('Local ports whose every accepted connection is one lease.', forward()),
+  })
+}
+
+function token(): SchemaNode {
+  return mapping('One bearer token.', {
+    name: text('Who holds it; leases belong to this name.', 'a name of 1 to 64 characters without spaces', {
+      pattern: '^[!-~]{1,64}$',
+    }),
+    sha256: text("The token's SHA-256.", '64 hexadecimal digits', {
+      pattern: '^[0-9A-Fa-f]{64}$',
+      secret: true,
+    }),
+    targets: list(
+      'Names of targets it may use; `*` stands for any run of characters.',
+      text('A pattern.', 'a pattern such as * or cache-*', { minLength: 1 }),
+      { default: ['*'] },
+    ),
+    admin: flag("Whether it may use the verbs and see other tenants' rows.", { default: false }),
+  })
+}
+
+function forward(): SchemaNode {
+  return mapping('One forward.', {
+    listen: text('Where to accept: `HOST:PORT` or `unix:PATH`.', LISTEN, { kind: 'listen' }),
+    target: text('The name of a target.', 'the name of a target', { minLength: 1 }),
+  })
+}
+
+function pemFile(description: string): SchemaNode {
+  return text(
+    `${description}, the path of a PEM file relative to the config file.`,
+    'the path of a PEM file',
+    {
+      kind: 'file',
+      minLength: 1,
+    },
+  )
+}

@@ -1,0 +1,35 @@
+/** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
+import type { HostPort } from './address.ts'
+import type { DialogStep, Frame, LengthField, Reuse, TargetPool, TargetTls } from './target.ts'
+
+/** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
+export type DurationInput = number | string
+
+type PoolDuration = 'idleTimeout' | 'maxLifetime' | 'waitTimeout' | 'leaseTtl' | 'connectTimeout'
+
+/** PEM as text or bytes. */
+export type TlsInput = Omit<TargetTls, 'ca' | 'cert' | 'key'> & {
+  readonly [Part in 'ca' | 'cert' | 'key']?: string | Uint8Array
+}
+
+/** Each duration under either of its names: `idleTimeout: '60s'` or `idleTimeoutMs: 60_000`. */
+export type PoolInput = Partial<TargetPool> & { readonly [Name in PoolDuration]?: DurationInput }
+
+/** `host` and `port`, or `hosts`; all else has a default. */
+export type TargetInput = {
+  readonly host?: string
+  readonly port?: number
+  /** Each `HOST:PORT` or `{host, port}`. */
+  readonly hosts?: readonly (string | HostPort)[]
+  /** Default: false. */
+  readonly tls?: boolean | TlsInput
+  readonly pool?: PoolInput
+  readonly onConnect?: readonly DialogStep[]
+  readonly probe?: readonly DialogStep[]
+  readonly onRelease?: readonly DialogStep[]
+  readonly frame?: Exclude<Frame, object> | { readonly lengthField: Partial<LengthField> }
+  /** Default: clean where `frame` or `onRelease` is set, else never. */
+  readonly reuse?: Reuse
+  readonly leakDetection?: DurationInput
+  readonly leakDetectionMs?: number
+}

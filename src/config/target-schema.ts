@@ -1,0 +1,132 @@
+/**
+ * What a target may say, once for the config file and once for the library. They differ in two things: a file
+ * names PEM files, the library hands over PEM text.
+ */
+import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import {
+  choice,
+  count,
+  duration,
+  either,
+  flag,
+  list,
+  mapping,
+  optional,
+  type SchemaNode,
+  text,
+} from './schema-node.ts'
+
+/** Frames that go by a name; the other form is `lengthField`. */
+export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres'] as const
+export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
+export const REUSE_RULES = ['clean', 'never'] as const
+export const LENGTH_BYTES = [1, 2, 3, 4, 8] as const
+
+/** A target in a config file: ca, cert and key name files. */
+export const fileTargetSchema: SchemaNode = targetSchema(description =>
+  text(`${description}, the path of a PEM file relative to the config file`, 'the path of a PEM file', {
+    kind: 'file',
+    minLength: 1,
+  }),
+)
+
+/** A target given to the library: ca, cert and key are PEM text. */
+export const libraryTargetSchema: SchemaNode = targetSchema(description =>
+  text(`${description}, as PEM text`, 'PEM text', { secret: true, pattern: '-----BEGIN [A-Z0-9 ]+-----' }),
+)
+
+function targetSchema(pem: (description: string) => SchemaNode): SchemaNode {
+  return mapping('Where to connect and how; one pool of connections.', {
+    host: optional(
+      text('The name or address to dial; or `hosts`.', 'a host name or an IP address', { kind: 'host' }),
+    ),
+    port: optional(count('The port to dial, with `host`.', 1, 65_535)),
+    hosts: optional(
+      list(
+        'Several places of one service, each `HOST:PORT`; instead of `host` and `port`.',
+        text('`HOST:PORT` or `[IPV6]:PORT`.', 'HOST:PORT with a port from 1 to 65535', { kind: 'host-port' }),
+        { default: undefined, minItems: 1, maxItems: 256 },
+      ),
+    ),
+    tls: optional(
+      either('TLS to the target: true, false, or how.', 'true, false or a mapping', [
+        flag('With the settings of the platform, or not at all.'),
+        mapping('How TLS is spoken to the target.', {
+          servername: optional(
+            text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
+              kind: 'host',
+            }),
+          ),
+          ca: optional(pem("The only authorities to trust; default: the platform's")),
+          cert: optional(pem('The certificate shown to the target, with `key`')),
+          key: optional(pem('The key of `cert`')),
+          alpn: optional(
+            list(
+              'Protocols to offer, best first.',
+              text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
+              { default: undefined, minItems: 1, maxItems: 16 },
+            ),
+          ),
+          minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
+        }),
+      ]),
+    ),
+    pool: mapping("The pool's bounds.", {
+      min: count('Connections kept warm.', 0, LIMITS.channelsMax, { default: DEFAULTS.poolMin }),
+      max: count('Connections at the most.', 1, LIMITS.channelsMax, { default: DEFAULTS.poolMax }),
+      idleTimeout: duration(
+        'How long a connection may lie idle before it is closed.',
+        DEFAULTS.idleTimeoutMs,
+      ),
+      maxLifetime: duration(
+        'How old a connection may grow; it ends up to 10 % earlier at random, never under a lease.',
+        DEFAULTS.maxLifetimeMs,
+      ),
+      waitTimeout: duration(
+        'How long a caller waits for a lease; 0 does not wait.',
+        DEFAULTS.waitTimeoutMs,
+        0,
+      ),
+      leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
+      connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
+    }),
+    onConnect: optional(dialog('Run on each new connection before its first lease.')),
+    probe: optional(dialog('Run on a connection that lay idle before it is leased again.')),
+    onRelease: optional(dialog('Run at each release; a connection that fails it is closed.')),
+    frame: optional(
+      either('How one reply ends.', `one of ${FRAME_NAMES.join(', ')}, or {lengthField: …}`, [
+        choice('A protocol by name.', FRAME_NAMES),
+        mapping('A length field in front of the body.', { lengthField: lengthField() }),
+      ]),
+    ),
+    reuse: optional(
+      choice(
+        'Whether a connection that looks clean at release serves again; default: clean where `frame` or `onRelease` is set, else never.',
+        REUSE_RULES,
+      ),
+    ),
+    leakDetection: optional(duration('Log a lease that was held for longer; default: off.')),
+  })
+}
+
+function dialog(description: string): SchemaNode {
+  const step = mapping(
+    'Either bytes to send or bytes to await.',
+    {
+      send: optional(text('Bytes to send.', 'text', { minLength: 1, secret: true })),
+      expect: optional(text('Bytes that must come next.', 'text', { minLength: 1 })),
+    },
+    { minProperties: 1, maxProperties: 1, expects: 'either {send: …} or {expect: …}' },
+  )
+  return list(description, step, { default: undefined, minItems: 1, maxItems: LIMITS.dialogStepsMax })
+}
+
+function lengthField(): SchemaNode {
+  return mapping('Where the length of a message stands and what it counts.', {
+    offset: count('Bytes before the field.', 0, 65_535, { default: 0 }),
+    bytes: count('Width of the field: 1, 2, 3, 4 or 8.', 1, 8, { default: 4 }),
+    endian: choice('The order of its bytes.', ['big', 'little'], { default: 'big' }),
+    adjust: count('Added to what the field says.', -65_535, 65_535, { default: 0 }),
+    includesHeader: flag('Whether it counts itself and what stands before it.', { default: false }),
+  })
+}

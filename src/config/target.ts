@@ -1,0 +1,196 @@
+/**
+ * A target: where to connect and how. This is the shape the pool takes, plain data that can cross a thread, and
+ * built afresh field by field: nothing of a caller's own object ever reaches a dial.
+ */
+import { SockpoolError } from '../base/errors.ts'
+import type { HostPort } from './address.ts'
+import { childPath, complete } from './complete.ts'
+import type { ConfigFault } from './config-error.ts'
+import { interpret } from './interpret.ts'
+import { plainCopy } from './plain-copy.ts'
+import { field, isRecord } from './schema-node.ts'
+import {
+  type FRAME_NAMES,
+  libraryTargetSchema,
+  type REUSE_RULES,
+  type TLS_VERSIONS,
+} from './target-schema.ts'
+
+/** Client TLS. PEM as text; what is absent is the platform's default. */
+export type TargetTls = {
+  /** Asked for (SNI) and verified; default: the host. */
+  readonly servername?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly alpn?: readonly string[]
+  readonly minVersion?: (typeof TLS_VERSIONS)[number]
+}
+
+export type DialogStep =
+  | { readonly send: string; readonly expect?: never }
+  | { readonly expect: string; readonly send?: never }
+
+export type LengthField = {
+  /** Bytes before the field. */
+  readonly offset: number
+  readonly bytes: 1 | 2 | 3 | 4 | 8
+  readonly endian: 'big' | 'little'
+  /** Added to what the field says. */
+  readonly adjust: number
+  readonly includesHeader: boolean
+}
+
+/** How one reply ends: a protocol by name, or a length field. */
+export type Frame = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
+
+export type Reuse = (typeof REUSE_RULES)[number]
+
+/** The pool's bounds: counts of connections, durations in milliseconds. */
+export type TargetPool = {
+  readonly min: number
+  readonly max: number
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
+  /** 0 does not wait. */
+  readonly waitTimeoutMs: number
+  readonly leaseTtlMs: number
+  readonly connectTimeoutMs: number
+}
+
+export type Target = {
+  /** At least one, as written; which address of which host is dialled is the dialler's choice. */
+  readonly hosts: readonly HostPort[]
+  readonly tls: false | TargetTls
+  readonly pool: TargetPool
+  readonly onConnect?: readonly DialogStep[]
+  readonly probe?: readonly DialogStep[]
+  readonly onRelease?: readonly DialogStep[]
+  readonly frame?: Frame
+  readonly reuse: Reuse
+  readonly leakDetectionMs?: number
+}
+
+/** A target as the schema has interpreted it: units are settled, hosts and tls still have their spellings. */
+export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse'> & {
+  readonly host?: string
+  readonly port?: number
+  readonly hosts?: readonly HostPort[]
+  readonly tls?: boolean | TargetTls
+  readonly reuse?: Reuse
+}
+
+type Report = (path: string, message: string) => void
+
+/**
+ * The faults of a completed target that no single field shows. The input may be faulty in other ways, which are
+ * not reported here.
+ */
+export function checkTarget(target: unknown, path: string, report: Report): void {
+  const [host, port, hosts] = ['host', 'port', 'hosts'].map(key => field(target, key))
+  if (hosts !== undefined) {
+    if (host !== undefined) report(childPath(path, 'host'), 'cannot stand beside hosts; use one of them')
+    if (port !== undefined)
+      report(childPath(path, 'port'), 'cannot stand beside hosts, which name their ports')
+  } else if (host === undefined) report(childPath(path, 'host'), 'is required: a host and a port, or hosts')
+  else if (port === undefined) report(childPath(path, 'port'), 'is required beside host')
+  const [cert, key] = ['cert', 'key'].map(part => field(field(target, 'tls'), part))
+  if (cert !== undefined && key === undefined) report(childPath(path, 'tls.key'), 'is required beside cert')
+  if (key !== undefined && cert === undefined) report(childPath(path, 'tls.cert'), 'is required beside key')
+  const [min, max] = ['min', 'max'].map(bound => field(field(target, 'pool'), bound))
+  if (typeof min === 'number' && typeof max === 'number' && min > max && max >= 1)
+    report(childPath(path, 'pool.min'), `must not be above pool.max, which is ${max}`)
+  const bytes = field(field(field(target, 'frame'), 'lengthField'), 'bytes')
+  if (bytes === 5 || bytes === 6 || bytes === 7)
+    report(childPath(path, 'frame.lengthField.bytes'), `must be one of 1, 2, 3, 4, 8, not ${bytes}`)
+}
+
+/** The target that a faultless draft means. */
+export function buildTarget(draft: TargetDraft): Target {
+  const {
+    host,
+    port,
+    hosts,
+    tls = false,
+    reuse,
+    pool,
+    onConnect,
+    probe,
+    onRelease,
+    frame,
+    leakDetectionMs,
+  } = draft
+  return {
+    hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
+    tls: tls === true ? {} : tls,
+    pool,
+    ...(onConnect && { onConnect }),
+    ...(probe && { probe }),
+    ...(onRelease && { onRelease }),
+    ...(frame && { frame }),
+    reuse: reuse ?? (frame || onRelease ? 'clean' : 'never'),
+    ...(leakDetectionMs !== undefined && { leakDetectionMs }),
+  }
+}
+
+/**
+ * The target that a library caller's object means.
+ *
+ * Takes the config file's fields, PEM text in place of file names, and for each duration also its name in
+ * milliseconds (`pool.idleTimeoutMs: 60_000` or `pool.idleTimeout: '60s'`). A Target passes through as an equal one.
+ * `path` stands in front of the paths of errors; default: none.
+ *
+ * Errors: INVALID_REQUEST with every fault in `errors`.
+ */
+export function normaliseTarget(input: unknown, path = ''): Target {
+  const faults: ConfigFault[] = []
+  // Where the caller said `idleTimeoutMs`, a fault of `idleTimeout` is one of `idleTimeoutMs`.
+  const renamed = new Map<string, string>()
+  const report = (where: string, message: string): void => {
+    faults.push({ path: renamed.get(where) ?? where, message })
+  }
+  const copy = foldMilliseconds(plainCopy(input, path, report), path, renamed, report)
+  const completed = complete(libraryTargetSchema, copy, path, { variable: () => undefined, report })
+  const readFile = (): string => ''
+  // The schema has no node of the library's form that reads a file, and every faultless result is a draft.
+  const draft = interpret(libraryTargetSchema, completed, path, { report, readFile }) as TargetDraft
+  checkTarget(completed, path, report)
+  if (faults.length === 0) return buildTarget(draft)
+  const [first] = faults
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
+  const message = `${first?.path || 'target'}: ${first?.message}${more}`
+  throw new SockpoolError('INVALID_REQUEST', message, { errors: faults })
+}
+
+const DURATIONS = new Set([
+  'idleTimeout',
+  'maxLifetime',
+  'waitTimeout',
+  'leaseTtl',
+  'connectTimeout',
+  'leakDetection',
+])
+
+function foldMilliseconds(
+  value: unknown,
+  path: string,
+  renamed: Map<string, string>,
+  report: Report,
+): unknown {
+  if (!isRecord(value)) return value
+  const entries = new Map<string, unknown>()
+  for (const [key, own] of Object.entries(value)) {
+    const name = key.endsWith('Ms') && DURATIONS.has(key.slice(0, -2)) ? key.slice(0, -2) : key
+    const where = childPath(path, key)
+    if (entries.has(name) || (name !== key && Object.hasOwn(value, name) && value[name] !== undefined)) {
+      report(where, `cannot stand beside ${name}; use one of them`)
+      continue
+    }
+    if (name !== key) {
+      renamed.set(childPath(path, name), where)
+      if (own !== undefined && typeof own !== 'number') report(where, 'must be a number of milliseconds')
+    }
+    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : own)
+  }
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,15 @@
+/**
+ * The addresses of this machine's interfaces as denials. They change while we run (DHCP, containers), so the
+ * caller asks again at its own pace and hands the answer to `EgressRules.setDenied`.
+ */
+import { networkInterfaces } from 'node:os'
+import { parseAddress } from './address.ts'
+import type { Denied } from './egress-rules.ts'
+
+/** One denial of every port for each address of each interface, loopback included. */
+export function localAddresses(): readonly Denied[] {
+  return Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .flatMap(({ address }) => parseAddress(address) ?? [])
+    .map(({ text }) => ({ address: text, port: null }))
+}

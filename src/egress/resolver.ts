@@ -1,0 +1,243 @@
+/**
+ * Names into addresses; the only file that imports node:dns. One resolver for each I/O worker, used by its
+ * thread alone. Callers' names are asked of the DNS servers by c-ares: no hosts file, no search domain, no
+ * libuv thread. Names of the operator's config are asked of the system, as any program would. Nothing is
+ * judged here and no good answer is kept: every dial asks anew. c-ares reads only the answer to its own
+ * question and follows no CNAME by further questions, so a chain is at most one message long.
+ */
+import { promises as dns } from 'node:dns'
+import { SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
+import { type Address, parseAddress } from './address.ts'
+import { abortError, LookupSlots } from './lookup-slots.ts'
+
+/** The seam that the judge needs; a test gives its own. */
+export interface NameResolver {
+  /** Asks the DNS. Errors: DNS_FAILED, QUEUE_FULL, ABORTED or the signal's own. */
+  resolveByDns(name: string, options: ResolveOptions): Promise<readonly Address[]>
+  /** Asks the operating system. Errors: the same. */
+  resolveBySystem(name: string, options: ResolveOptions): Promise<readonly Address[]>
+}
+
+export type ResolveOptions = {
+  readonly signal?: AbortSignal | undefined
+  /** Whose share of the lookups it is; default: the tenant without a name. */
+  readonly tenant?: string | undefined
+}
+
+export type ResolverOptions = {
+  /** `IP`, `IP:PORT` or `[IPv6]:PORT`; none means the system's servers. */
+  readonly servers?: readonly string[]
+  /** Milliseconds of one try of one query; default LIMITS.dnsQueryTimeoutMs. */
+  readonly queryTimeoutMs?: number
+  /** Tries at each server; default LIMITS.dnsTries. */
+  readonly tries?: number
+  /** Milliseconds of a whole lookup; default LIMITS.dnsLookupTimeoutMs. */
+  readonly lookupTimeoutMs?: number
+  /** The clock in milliseconds; default performance.now. */
+  readonly now?: () => number
+  /** The system's lookup; default dns.lookup with all addresses. */
+  readonly systemLookup?: (name: string) => Promise<ReadonlyArray<{ readonly address: string }>>
+}
+
+type Negative = { readonly reason: string; readonly until: number }
+
+/** Answers that say the name has no address; to ask again at once helps nobody. */
+const FINAL_REASONS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'ENONAME'])
+
+export class Resolver implements NameResolver {
+  readonly #dns: dns.Resolver
+  readonly #slots: LookupSlots
+  readonly #systemSlots: LookupSlots
+  readonly #lookupTimeoutMs: number
+  readonly #now: () => number
+  readonly #systemLookup: (name: string) => Promise<ReadonlyArray<{ readonly address: string }>>
+  readonly #negatives = new Map<string, Negative>()
+  readonly #systemLookups = new Map<string, Promise<readonly Address[]>>()
+  #isClosed = false
+  #asked = 0
+  #failed = 0
+
+  /** Errors: INVALID_REQUEST with the path `egress.dnsServers` for a server that cannot be read. */
+  constructor(options: ResolverOptions = {}) {
+    const timeout = options.queryTimeoutMs ?? LIMITS.dnsQueryTimeoutMs
+    this.#dns = new dns.Resolver({ timeout, maxTimeout: timeout, tries: options.tries ?? LIMITS.dnsTries })
+    if (options.servers && options.servers.length > 0) setServers(this.#dns, options.servers)
+    this.#lookupTimeoutMs = options.lookupTimeoutMs ?? LIMITS.dnsLookupTimeoutMs
+    this.#now = options.now ?? (() => performance.now())
+    this.#systemLookup = options.systemLookup ?? (name => dns.lookup(name, { all: true }))
+    const waitersMax = LIMITS.dnsWaitersMax
+    this.#slots = new LookupSlots({
+      totalMax: LIMITS.dnsLookupsMax,
+      perTenantMax: LIMITS.dnsLookupsPerTenantMax,
+      waitersMax,
+    })
+    const systemMax = LIMITS.osLookupsMax
+    this.#systemSlots = new LookupSlots({ totalMax: systemMax, perTenantMax: systemMax, waitersMax })
+  }
+
+  /**
+   * Asks the DNS servers for the A and AAAA records of a name, as it stands: it is sent as a full name.
+   *
+   * Shape: every address of both answers, unjudged, the families taking turns with IPv6 first. One family
+   *   that fails does not spoil the other.
+   * Errors: DNS_FAILED with the `reason` (ENOTFOUND, ESERVFAIL, ETIMEOUT…), retryable unless the answer was
+   *   that there is none; QUEUE_FULL; ABORTED or the signal's own error.
+   */
+  async resolveByDns(name: string, options: ResolveOptions = {}): Promise<readonly Address[]> {
+    const known = this.#knownFailure(name)
+    if (known !== undefined) throw failure(name, known)
+    const { signal, tenant = '' } = options
+    return await this.#bounded(name, signal, async bound => {
+      const giveBack = await this.#slots.waitForSlot(tenant, bound)
+      // The slot is held until c-ares is done, whoever gave up: the bound is on queries, not on callers.
+      return await untilAborted(this.#query(name).finally(giveBack), bound)
+    })
+  }
+
+  /**
+   * Asks the operating system, so that `localhost` and /etc/hosts hold; for the operator's names alone.
+   *
+   * Shape: every address in the system's order; those with a zone are left out, they cannot be dialled.
+   *   Callers that ask for the same name at the same time share one lookup.
+   * Errors: as `resolveByDns`.
+   */
+  async resolveBySystem(name: string, options: ResolveOptions = {}): Promise<readonly Address[]> {
+    const { signal } = options
+    return await this.#bounded(name, signal, async bound => {
+      const lookup = this.#systemLookups.get(name) ?? this.#startSystemLookup(name)
+      return await untilAborted(lookup, bound)
+    })
+  }
+
+  stats(): {
+    readonly active: number
+    readonly waiting: number
+    readonly negatives: number
+    readonly asked: number
+    readonly failed: number
+  } {
+    const { active, waiting } = this.#slots.stats()
+    return { active, waiting, negatives: this.#negatives.size, asked: this.#asked, failed: this.#failed }
+  }
+
+  /** Ends all DNS queries, for good; who waits for one gets DNS_FAILED with the reason ECANCELLED. */
+  close(): void {
+    this.#isClosed = true
+    this.#dns.cancel()
+  }
+
+  /** Runs a lookup under its own deadline as well as the caller's signal, and counts how it ended. */
+  async #bounded(
+    name: string,
+    signal: AbortSignal | undefined,
+    lookup: (bound: AbortSignal) => Promise<readonly Address[]>,
+  ): Promise<readonly Address[]> {
+    this.#asked += 1
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(failure(name, 'ETIMEOUT')), this.#lookupTimeoutMs)
+    try {
+      return await lookup(signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal)
+    } catch (error) {
+      this.#failed += 1
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #query(name: string): Promise<readonly Address[]> {
+    if (this.#isClosed) throw failure(name, 'ECANCELLED')
+    const absolute = `${name}.`
+    const answers = await Promise.allSettled([this.#dns.resolve6(absolute), this.#dns.resolve4(absolute)])
+    const lists = answers.map(answer => (answer.status === 'fulfilled' ? answer.value : []))
+    const addresses = interleave(lists).map(text => parseAddress(text))
+    const readable = addresses.filter(address => address !== undefined)
+    if (readable.length > 0 && readable.length === addresses.length) return readable
+    const reasons = answers.map(answer =>
+      answer.status === 'rejected' ? reasonOf(answer.reason) : 'ENODATA',
+    )
+    // Of two failures the passing one counts: the other family may have said "none" of a name that exists.
+    const reason = reasons.find(each => !FINAL_REASONS.has(each)) ?? reasons[1] ?? 'ENODATA'
+    if (reason !== 'ECANCELLED') this.#remember(name, reason)
+    throw failure(name, reason)
+  }
+
+  #startSystemLookup(name: string): Promise<readonly Address[]> {
+    const lookup = this.#askSystem(name).finally(() => this.#systemLookups.delete(name))
+    this.#systemLookups.set(name, lookup)
+    return lookup
+  }
+
+  async #askSystem(name: string): Promise<readonly Address[]> {
+    const giveBack = await this.#systemSlots.waitForSlot('')
+    try {
+      const found = await this.#systemLookup(name)
+      const addresses = found.flatMap(({ address }) => parseAddress(address) ?? [])
+      if (addresses.length === 0) throw failure(name, 'ENODATA')
+      return addresses
+    } catch (error) {
+      throw error instanceof SockpoolError ? error : failure(name, reasonOf(error), error)
+    } finally {
+      giveBack()
+    }
+  }
+
+  #knownFailure(name: string): string | undefined {
+    const negative = this.#negatives.get(name)
+    if (negative && negative.until > this.#now()) return negative.reason
+    this.#negatives.delete(name)
+    return undefined
+  }
+
+  #remember(name: string, reason: string): void {
+    this.#negatives.delete(name)
+    this.#negatives.set(name, { reason, until: this.#now() + LIMITS.dnsNegativeMs })
+    if (this.#negatives.size <= LIMITS.dnsNegativeEntriesMax) return
+    const [oldest] = this.#negatives.keys()
+    if (oldest !== undefined) this.#negatives.delete(oldest)
+  }
+}
+
+function setServers(resolver: dns.Resolver, servers: readonly string[]): void {
+  try {
+    resolver.setServers(servers)
+  } catch (cause) {
+    const message = `a DNS server is not an IP address with an optional port: ${servers.join(', ')}`
+    throw new SockpoolError('INVALID_REQUEST', message, {
+      errors: [{ path: 'egress.dnsServers', message }],
+      cause,
+    })
+  }
+}
+
+function interleave(lists: ReadonlyArray<readonly string[]>): readonly string[] {
+  const longest = Math.max(...lists.map(list => list.length))
+  return Array.from({ length: longest }, (_, index) => lists.flatMap(list => list[index] ?? [])).flat()
+}
+
+/** The work's outcome, or the signal's error as soon as it fires; the work then ends unheard. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(abortError(signal))
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : 'EUNKNOWN'
+}
+
+function failure(name: string, reason: string, cause?: unknown): SockpoolError {
+  return new SockpoolError('DNS_FAILED', `The name ${name} could not be resolved (${reason})`, {
+    reason,
+    retryable: !FINAL_REASONS.has(reason),
+    cause,
+  })
+}

@@ -1,0 +1,108 @@
+/**
+ * The HTTP API as a function of its parts. It never listens: `service.ts` does, and tests inject requests. It is
+ * one user of the pool among others, with no private door.
+ *
+ * Every request passes, in this order: the Host and Origin check, the token, the content type, the schema.
+ */
+import type { IncomingMessage } from 'node:http'
+import swagger from '@fastify/swagger'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { LIMITS } from '../base/limits.ts'
+import { registerAuth } from './auth.ts'
+import { registerClientSignal } from './client-signal.ts'
+import { exchangeRoute } from './exchange-route.ts'
+import { healthRoutes } from './health-routes.ts'
+import { HostPolicy, originForm, registerHostPolicy } from './hosts.ts'
+import { leaseRoutes } from './lease-routes.ts'
+import { LeaseTable } from './lease-table.ts'
+import { openApiDocument, openApiRoute } from './open-api.ts'
+import { operationRoutes } from './operation-routes.ts'
+import { parseRoutes } from './parse-routes.ts'
+import type { AppParts } from './parts.ts'
+import { invalidField, malformedRequestReply, registerProblems, sendProblem } from './problems.ts'
+import { readerRoutes } from './reader-routes.ts'
+import { loggerOptions, registerRequestLog } from './request-log.ts'
+import { compileValidator } from './validation.ts'
+import { writerRoutes } from './writer-routes.ts'
+
+/** Builds the app. The caller listens, and closes it. */
+export function buildApp(parts: AppParts): FastifyInstance {
+  const app = fastify({
+    ...serverOptions(parts),
+    ...loggerOptions(parts.log),
+  }) as unknown as FastifyInstance
+  app.setValidatorCompiler(compileValidator)
+  registerProblems(app)
+  registerRequestLog(app)
+  registerClientSignal(app)
+  registerHostPolicy(app, new HostPolicy(parts))
+  registerAuth(app, parts.auth?.tokens ?? null)
+  refuseMalformedQueries(app)
+
+  const table = new LeaseTable(parts.now ? { now: parts.now } : {})
+  app.register(swagger, openApiDocument(parts.version))
+  app.register(openApiRoute)
+  app.register(healthRoutes(parts))
+  app.register(leaseRoutes(parts, table))
+  app.register(readerRoutes(parts, table))
+  app.register(writerRoutes(parts, table))
+  app.register(exchangeRoute(parts))
+  app.register(parseRoutes(parts, table))
+  app.register(operationRoutes(parts, table))
+  return app
+}
+
+function serverOptions({ limits }: AppParts) {
+  return {
+    bodyLimit: limits.bodyBytes,
+    maxRequestsPerSocket: LIMITS.httpRequestsPerSocketMax,
+    keepAliveTimeout: LIMITS.httpKeepAliveMs,
+    // Silence in both directions: longer than any wait that a request may ask for.
+    connectionTimeout: Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs,
+    // Fastify's own bound would cut an upload that flows; bodies have a minimum pace instead (request-body.ts).
+    requestTimeout: 0,
+    http: {
+      headersTimeout: LIMITS.httpHeadersTimeoutMs,
+      connectionsCheckingInterval: LIMITS.httpHeadersTimeoutMs / 2,
+      maxHeaderSize: LIMITS.httpHeaderBytesMax,
+    },
+    forceCloseConnections: 'idle' as const,
+    // A request on an open connection is answered while the service drains; new leases are refused by name.
+    return503OnClosing: false,
+    onProtoPoisoning: 'error' as const,
+    onConstructorPoisoning: 'error' as const,
+    routerOptions: { maxParamLength: LIMITS.httpHeaderBytesMax },
+    rewriteUrl: (request: IncomingMessage) => originForm(request),
+    frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
+      sendProblem(error, request as FastifyRequest, reply as FastifyReply)
+    },
+    clientErrorHandler: (
+      error: { code?: string },
+      socket: { writable: boolean; end(text: string): void },
+    ): void => {
+      if (socket.writable && error.code !== 'ECONNRESET') socket.end(malformedRequestReply(error.code))
+    },
+  }
+}
+
+/** An escape that is not UTF-8 would be taken as text, and a separator of one byte become one of three. */
+function refuseMalformedQueries(app: FastifyInstance): void {
+  app.addHook('preValidation', (request, _reply, done) => {
+    const { url = '' } = request.raw
+    const start = url.indexOf('?')
+    if (start !== -1 && !isDecodable(url.slice(start + 1)))
+      return done(
+        invalidField('query', 'holds a percent escape that is not UTF-8; use separatorEncoding for bytes'),
+      )
+    done()
+  })
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Every failure leaves the HTTP app here, as `application/problem+json` (RFC 9457). A SockpoolError tells its
+ * own story; Fastify's errors are translated; anything else is a fault of ours and says nothing but that, while
+ * the log keeps its name and frames.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ERROR_CODES, invariant, SockpoolError } from '../base/errors.ts'
+
+export interface Problem {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: { readonly code: string; readonly [field: string]: unknown }
+}
+
+/** Codes under which Fastify reports what a client did wrong, and what each is called here. */
+const FASTIFY_CODES: Readonly<Record<string, () => SockpoolError>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'this content type cannot be read here'),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new SockpoolError('BODY_TOO_LARGE', 'the body is too large'),
+  FST_ERR_BAD_URL: () => new SockpoolError('INVALID_REQUEST', 'the URL holds a malformed percent escape'),
+}
+
+/**
+ * Describes an error as status, headers and body.
+ *
+ * `extra` stands under the error's own fields: the counts that a failed read or write owes even where the error
+ * does not know them. Errors: none; whatever it is given becomes a problem.
+ */
+export function toProblem(error: unknown, extra: Readonly<Record<string, unknown>> = {}): Problem {
+  const known = knownError(error)
+  const hidden = known === null || known.code === 'INTERNAL'
+  const code = known?.code ?? 'INTERNAL'
+  const { status, title, retryable } = ERROR_CODES[code]
+  const fields = hidden ? countsOf(known) : fieldsOf(known)
+  return {
+    status,
+    headers: headersOf(code, known),
+    body: {
+      type: `urn:sockpool:problem:${code.toLowerCase()}`,
+      title,
+      status,
+      detail: hidden
+        ? 'A fault of the service itself; its log has more under this request id.'
+        : known.message,
+      code: code.toLowerCase(),
+      retryable,
+      ...extra,
+      ...fields,
+    },
+  }
+}
+
+/** Sends an error as the reply. A body that was not read to its end costs the HTTP connection. */
+export function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  extra: Readonly<Record<string, unknown>> = {},
+): FastifyReply {
+  const problem = toProblem(error, extra)
+  if (problem.body.code === 'internal') request.log.error({ err: error }, 'internal error')
+  if (hasUnreadBody(request)) reply.header('connection', 'close')
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(Buffer.from(JSON.stringify({ ...problem.body, requestId: request.id })))
+}
+
+/** An error handler for a plugin's routes whose problems always carry the given fields. */
+export function problemHandler(
+  extra: Readonly<Record<string, unknown>> = {},
+): (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply {
+  return (error, request, reply) => sendProblem(error, request, reply, extra)
+}
+
+/** Registers problems as the answer to every error and to every unknown route. */
+export function registerProblems(app: FastifyInstance): void {
+  app.setErrorHandler(problemHandler())
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new SockpoolError('NOT_FOUND', 'there is no such route'), request, reply),
+  )
+}
+
+/** The error with its counts set where it does not know them itself; a foreign one is adopted first. */
+export function withCounts(
+  error: unknown,
+  counts: { readonly bytesDelivered?: number; readonly bytesAccepted?: number },
+): SockpoolError {
+  const known = knownError(error) ?? SockpoolError.from(error)
+  const own = { bytesDelivered: known.bytesDelivered, bytesAccepted: known.bytesAccepted }
+  const set = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
+  return Object.assign(known, { ...counts, ...set })
+}
+
+/** INVALID_REQUEST with one bad field. */
+export function invalidField(path: string, message: string): SockpoolError {
+  return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
+}
+
+/** The raw reply to bytes that are no HTTP request, or headers that are too large or came too slowly. */
+export function malformedRequestReply(code: string | undefined): string {
+  const problem = toProblem(clientError(code))
+  const body = JSON.stringify(problem.body)
+  return [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Bad Request'}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}
+
+function clientError(code: string | undefined): SockpoolError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new SockpoolError('HEADERS_TOO_LARGE', 'the request headers are too large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new SockpoolError('REQUEST_TIMEOUT', 'the request headers came too slowly')
+  return new SockpoolError('INVALID_REQUEST', 'this is not an HTTP/1.1 request')
+}
+
+function knownError(error: unknown): SockpoolError | null {
+  if (error instanceof SockpoolError) return error
+  if (!(error instanceof Error)) return null
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
+  const translate = typeof code === 'string' ? FASTIFY_CODES[code] : undefined
+  if (translate) return translate()
+  const isTheirs = typeof code === 'string' && code.startsWith('FST_ERR_')
+  if (isTheirs && typeof statusCode === 'number' && statusCode < 500)
+    return new SockpoolError('INVALID_REQUEST', error.message)
+  return null
+}
+
+function fieldsOf(error: SockpoolError): Record<string, unknown> {
+  const { code: _code, message: _message, partial, ...fields } = error.toJSON()
+  if (partial === undefined) return fields
+  // The partial bytes have left the stream and reach the caller with this problem.
+  const text = Buffer.from(partial.buffer, partial.byteOffset, partial.length).toString('base64')
+  return { bytesDelivered: partial.length, ...fields, partial: text }
+}
+
+/** What even a fault of ours may tell: how many bytes moved before it. */
+function countsOf(error: SockpoolError | null): Record<string, unknown> {
+  const { bytesDelivered, bytesAccepted } = error ?? {}
+  return {
+    ...(bytesDelivered !== undefined && { bytesDelivered }),
+    ...(bytesAccepted !== undefined && { bytesAccepted }),
+  }
+}
+
+function headersOf(code: keyof typeof ERROR_CODES, error: SockpoolError | null): Record<string, string> {
+  const { status } = ERROR_CODES[code]
+  if (status === 401) return { 'www-authenticate': 'Bearer realm="sockpool"' }
+  if (status !== 429 && status !== 503) return {}
+  const seconds = Math.ceil((error?.expectedWaitMs ?? 0) / 1_000)
+  invariant(Number.isFinite(seconds), `expectedWaitMs of ${code} is ${error?.expectedWaitMs}`)
+  return { 'retry-after': String(Math.max(1, seconds)) }
+}
+
+function hasUnreadBody(request: FastifyRequest): boolean {
+  const { raw } = request
+  const announced = raw.headers['transfer-encoding'] ?? raw.headers['content-length']
+  return announced !== undefined && announced !== '0' && !raw.readableEnded
+}

@@ -1,0 +1,42 @@
+/**
+ * Turns at writing to one lease, first come, first served. A body that streams in is written in many chunks, and a
+ * repeated write with an offset must not begin before the first one has told how far it got.
+ */
+import { aborted, Wait, type WaitOptions } from '../base/wait.ts'
+
+const WHAT = 'the wait for another write'
+
+export class WriteTurns {
+  #isTaken = false
+  readonly #waiting: Set<Wait<void>> = new Set()
+
+  /** Runs `write` when all before it are done. Errors: DRAIN_TIMEOUT, ABORTED, and those of `write`. */
+  async take<T>(options: WaitOptions, write: () => Promise<T>): Promise<T> {
+    if (this.#isTaken) await this.#waitForTurn(options)
+    this.#isTaken = true
+    try {
+      return await write()
+    } finally {
+      this.#pass()
+    }
+  }
+
+  async #waitForTurn(options: WaitOptions): Promise<void> {
+    if (options.signal?.aborted) throw aborted(WHAT, options.signal)
+    const wait: Wait<void> = new Wait(WHAT, 'DRAIN_TIMEOUT', options, error => {
+      this.#waiting.delete(wait)
+      return error
+    })
+    this.#waiting.add(wait)
+    await wait.promise
+  }
+
+  /** The turn goes straight to the next in line, so that none who comes later can slip in between. */
+  #pass(): void {
+    const [next] = this.#waiting
+    this.#isTaken = next !== undefined
+    if (next === undefined) return
+    this.#waiting.delete(next)
+    next.resolve()
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * asyncio.StreamWriter over HTTP. A write body is never held whole: each chunk goes to the writer as it comes, and
+ * the next is taken only when the writer has room, so a slow target slows its client down.
+ */
+import type { Readable } from 'node:stream'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { type TObject, Type } from 'typebox'
+import { SockpoolError } from '../base/errors.ts'
+import { principalOf } from './auth.ts'
+import { ByteEncodingSchema, bytesOf } from './byte-text.ts'
+import { clientSignalOf } from './client-signal.ts'
+import type { HeldLease, LeaseTable } from './lease-table.ts'
+import type { AppParts, LeaseWriter, WaitOptions } from './parts.ts'
+import { invalidField, problemHandler, withCounts } from './problems.ts'
+import { RequestBody, registerJsonBodies, registerStreamedBodies } from './request-body.ts'
+import { LeaseParams, NoContent, ProblemAnswer, timeoutMs, WriteAnswer } from './schemas.ts'
+
+const CLOSED = { additionalProperties: false }
+const COUNTS = { bytesDelivered: 0, bytesAccepted: 0 }
+const tags = ['writer']
+
+const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
+
+const drain = flag('Wait until the peer has taken what was written, down to the low water mark.')
+
+/** What follows the bytes of a write. */
+interface Ending {
+  readonly drain?: boolean
+  readonly eof?: boolean
+}
+
+export function writerRoutes(parts: AppParts, table: LeaseTable): FastifyPluginCallbackTypebox {
+  const { limits } = parts
+  const heldBy = (request: FastifyRequest & { params: { id: string } }): HeldLease =>
+    table.find(request.params.id, principalOf(request).tenant)
+  const waitOf = (request: FastifyRequest & { query: { timeoutMs?: number } }): Required<WaitOptions> => ({
+    signal: clientSignalOf(request),
+    timeoutMs: request.query.timeoutMs ?? limits.operationTimeoutMs,
+  })
+
+  const streamed: FastifyPluginCallbackTypebox = (app, _options, done) => {
+    registerStreamedBodies(app)
+    app.route({
+      method: 'POST',
+      url: '/v1/leases/:id/write',
+      schema: {
+        tags,
+        summary: 'Write the body',
+        description:
+          'Any content type; the body is streamed. `timeoutMs` bounds each wait for the peer, not the whole. With ' +
+          '`offset`, bytes that were accepted before are acknowledged and not sent twice.',
+        params: LeaseParams,
+        querystring: Type.Object(
+          {
+            drain,
+            eof: flag('End the writing side after the body.'),
+            offset: Type.Optional(
+              Type.Integer({ minimum: 0, description: 'Stream offset of the first byte of the body.' }),
+            ),
+            timeoutMs: timeoutMs(limits),
+          },
+          CLOSED,
+        ),
+        response: { 200: WriteAnswer, default: ProblemAnswer },
+      },
+      handler: request => {
+        const held = heldBy(request)
+        const wait = waitOf(request)
+        const body = request.body ? new RequestBody(request.body as Readable, clientSignalOf(request)) : null
+        return held.writes.take(wait, () =>
+          held.lease.operation('write', () =>
+            writeStream(held.lease.writer, body, request.query.offset, request.query, wait),
+          ),
+        )
+      },
+    })
+    done()
+  }
+
+  return (app, _options, done) => {
+    app.setErrorHandler(problemHandler(COUNTS))
+    registerJsonBodies(app)
+    app.register(streamed)
+
+    app.route({
+      method: 'POST',
+      url: '/v1/leases/:id/writelines',
+      schema: {
+        tags,
+        summary: 'Write a list of texts',
+        description: 'One after the other, nothing added between them.',
+        params: LeaseParams,
+        querystring: Type.Object({ drain, timeoutMs: timeoutMs(limits) }, CLOSED),
+        body: LinesBody,
+        response: { 200: WriteAnswer, default: ProblemAnswer },
+      },
+      handler: request => {
+        const list = linesOf(request.body)
+        const held = heldBy(request)
+        const wait = waitOf(request)
+        const { writer } = held.lease
+        return held.writes.take(wait, () =>
+          held.lease.operation('writelines', async () => {
+            writer.writeLines(list)
+            const accepted = list.reduce((sum, { length }) => sum + length, 0)
+            await finish(writer, accepted, request.query, wait)
+            return { accepted, offset: writer.offset }
+          }),
+        )
+      },
+    })
+
+    const verb = (summary: string, query: TObject = Type.Object({}, CLOSED)) => ({
+      tags,
+      summary,
+      params: LeaseParams,
+      querystring: query,
+      response: { 204: NoContent, default: ProblemAnswer },
+    })
+    const waiting = Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED)
+
+    app.route({
+      method: 'POST',
+      url: '/v1/leases/:id/drain',
+      schema: verb('Wait until the peer has taken enough of what was written', waiting),
+      handler: async (request, reply) => {
+        const { lease } = heldBy(request)
+        await lease.operation('drain', () => lease.writer.drain(waitOf(request)))
+        return reply.code(204).send()
+      },
+    })
+
+    app.route({
+      method: 'POST',
+      url: '/v1/leases/:id/write_eof',
+      schema: verb('End the writing side; reading goes on'),
+      handler: async (request, reply) => {
+        const { lease } = heldBy(request)
+        await lease.operation('write_eof', async () => endWriting(lease.writer))
+        return reply.code(204).send()
+      },
+    })
+
+    app.route({
+      method: 'POST',
+      url: '/v1/leases/:id/close',
+      schema: {
+        ...verb('Close the connection after what was written is sent'),
+        response: { 202: NoContent, default: ProblemAnswer },
+      },
+      handler: async (request, reply) => {
+        const { lease } = heldBy(request)
+        await lease.operation('close', async () => lease.writer.close())
+        return reply.code(202).send()
+      },
+    })
+
+    app.route({
+      method: 'POST',
+      url: '/v1/leases/:id/wait_closed',
+      schema: verb('Wait until the connection is closed', waiting),
+      handler: async (request, reply) => {
+        const { lease } = heldBy(request)
+        await lease.operation('wait_closed', () => lease.writer.waitClosed(waitOf(request)))
+        return reply.code(204).send()
+      },
+    })
+
+    app.route({
+      method: 'GET',
+      url: '/v1/leases/:id/is_closing',
+      schema: {
+        ...verb('Whether the connection is closing or closed'),
+        response: { 200: Type.Object({ closing: Type.Boolean() }), default: ProblemAnswer },
+      },
+      handler: request => ({ closing: heldBy(request).lease.writer.isClosing() }),
+    })
+    done()
+  }
+}
+
+const LinesBody = Type.Union([
+  Type.Array(Type.String()),
+  Type.Object({ data: Type.Array(Type.String()), encoding: Type.Optional(ByteEncodingSchema) }, CLOSED),
+])
+
+type Lines =
+  | readonly string[]
+  | { readonly data: readonly string[]; readonly encoding?: 'utf8' | 'base64' | 'hex' }
+
+function linesOf(body: Lines): Buffer[] {
+  if ('data' in body)
+    return body.data.map((text, index) => bytesOf(text, body.encoding ?? 'utf8', `data.${index}`))
+  return body.map((text, index) => bytesOf(text, 'utf8', String(index)))
+}
+
+/** Writes a body as it comes. Whatever fails, the problem says how much of the body was accepted. */
+async function writeStream(
+  writer: LeaseWriter,
+  body: RequestBody | null,
+  offset: number | undefined,
+  ending: Ending,
+  wait: Required<WaitOptions>,
+): Promise<{ accepted: number; offset: number }> {
+  let repeated = repeatedBytes(writer.offset, offset)
+  if (ending.eof === true && !writer.canWriteEof()) throw noHalfClose()
+  let accepted = 0
+  try {
+    for (let isFirst = true; ; isFirst = false) {
+      const chunk = (await body?.next()) ?? null
+      if (chunk === null) break
+      // Backpressure: no more is written, and so no more is read from the client, before there is room.
+      if (!isFirst) await writer.drain(wait)
+      const skipped = Math.min(repeated, chunk.length)
+      repeated -= skipped
+      if (skipped < chunk.length) writer.write(chunk.subarray(skipped))
+      accepted += chunk.length
+    }
+    await finish(writer, accepted, ending, wait)
+  } catch (error) {
+    throw withCounts(error, { bytesDelivered: 0, bytesAccepted: accepted })
+  }
+  return { accepted, offset: writer.offset }
+}
+
+async function finish(
+  writer: LeaseWriter,
+  accepted: number,
+  ending: Ending,
+  wait: WaitOptions,
+): Promise<void> {
+  try {
+    if (ending.drain === true) await writer.drain(wait)
+    if (ending.eof === true) endWriting(writer)
+  } catch (error) {
+    throw withCounts(error, { bytesDelivered: 0, bytesAccepted: accepted })
+  }
+}
+
+function endWriting(writer: LeaseWriter): void {
+  if (!writer.canWriteEof()) throw noHalfClose()
+  writer.writeEof()
+}
+
+/** How many leading bytes of a body that starts at `start` have been accepted already. */
+function repeatedBytes(offset: number, start: number | undefined): number {
+  if (start === undefined) return 0
+  if (start <= offset) return offset - start
+  throw new SockpoolError('OFFSET_MISMATCH', `the next byte to write is ${offset}, not ${start}`, { offset })
+}
+
+function noHalfClose(): SockpoolError {
+  return invalidField('eof', 'TLS cannot close one direction alone')
+}

@@ -1,0 +1,48 @@
+/**
+ * What a format is. It knows bytes alone: no thread, no connection. The same code cuts one message out of a live
+ * connection and all messages out of an input that is complete, so both agree whatever the chunks were.
+ *
+ * To add a format: one file that exports a `Format`, and its line in registry.ts.
+ */
+export interface Format {
+  /** The name by which callers ask for it. */
+  readonly name: string
+
+  /**
+   * Reads a caller's options, which are closed: nothing a format does not know may pass.
+   *
+   * Errors: INVALID_REQUEST with the path of each bad option.
+   */
+  configure(options: unknown): Decoder
+}
+
+/** A format with its options set. */
+export interface Decoder {
+  /** A cutter for the one message that begins with the next byte. */
+  cutter(): Cutter
+
+  /**
+   * The value of one message that a cutter has measured. `message` is a private copy.
+   *
+   * Shape: the value can be structured-cloned.
+   * Errors: PARSE_FAILED, PARSE_LIMIT, with `offset` in bytes from the start of the message.
+   */
+  decode(message: Buffer): unknown
+}
+
+/** Finds the end of one message while its bytes arrive, and looks at no byte twice. */
+export interface Cutter {
+  /**
+   * Looks at the bytes that follow those it has seen. The chunk may lie in shared memory.
+   *
+   * Returns the length of the message in bytes from its start, or 0 while more are needed.
+   * Errors: PARSE_FAILED, PARSE_LIMIT once no byte to come could make it a message.
+   */
+  push(chunk: Uint8Array): number
+
+  /**
+   * The input ended after the bytes seen. Returns the message's length if they are one, 'none' if they hold no
+   * message at all, 'partial' if a message was cut off.
+   */
+  finish(): number | 'none' | 'partial'
+}

@@ -1,0 +1,33 @@
+import { isUtf8 } from 'node:buffer'
+import { SockpoolError } from '../../base/errors.ts'
+
+/**
+ * The text of UTF-8 bytes. Nothing is replaced and no byte order mark is dropped.
+ *
+ * Errors: PARSE_FAILED with the offset of the first byte that is not UTF-8.
+ */
+export function utf8Text(bytes: Buffer): string {
+  const text = bytes.toString('utf8')
+  if (!isUtf8(bytes))
+    throw new SockpoolError('PARSE_FAILED', 'the bytes are not valid UTF-8', {
+      offset: firstInvalid(bytes, text),
+    })
+  return text
+}
+
+const REPLACEMENT = '\ufffd'
+const REPLACEMENT_BYTES = Buffer.from(REPLACEMENT)
+
+/** The decoder put U+FFFD for the first bad sequence; one that stands in the bytes themselves is passed over. */
+function firstInvalid(bytes: Buffer, text: string): number {
+  let offset = 0
+  let from = 0
+  for (let at = text.indexOf(REPLACEMENT); at !== -1; at = text.indexOf(REPLACEMENT, from)) {
+    offset += Buffer.byteLength(text.slice(from, at))
+    const own = bytes.subarray(offset, offset + REPLACEMENT_BYTES.length)
+    if (!own.equals(REPLACEMENT_BYTES)) break
+    offset += REPLACEMENT_BYTES.length
+    from = at + 1
+  }
+  return offset
+}

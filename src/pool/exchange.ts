@@ -1,0 +1,59 @@
+/** One round trip on a leased connection: write, drain, read one reply. */
+import { SockpoolError } from '../base/errors.ts'
+import type { WaitOptions } from '../base/wait.ts'
+import type { Separator, StreamReader } from '../streams/stream-reader.ts'
+import type { Lease } from './lease.ts'
+
+/** How one reply ends. `until`: the separator that ends first; `none`: no reply is read. */
+export type ReadSpec =
+  | { readonly line: true }
+  | { readonly until: Separator | readonly Separator[] }
+  | { readonly exactly: number }
+  | { readonly eof: true }
+  | { readonly none: true }
+
+export type ExchangeReply = {
+  readonly data: Buffer
+  readonly reused: boolean
+  /** Stream offset of the first byte of `data`. */
+  readonly offset: number
+  readonly eof: boolean
+}
+
+/** Milliseconds left of a deadline that began at `startedMs`; undefined without one. */
+export function remaining(timeoutMs: number | undefined, startedMs: number, now: number): number | undefined {
+  return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (now - startedMs))
+}
+
+/** Errors: those of write, drain and read. */
+export async function exchangeOn(
+  lease: Lease,
+  bytes: string | Uint8Array,
+  read: ReadSpec,
+  limit: number | undefined,
+  wait: WaitOptions,
+  now: () => number,
+): Promise<ExchangeReply> {
+  const startedMs = now()
+  const { reader, writer } = lease
+  writer.write(bytes)
+  await writer.drain(wait)
+  const left = remaining(wait.timeoutMs, startedMs, now())
+  const { offset } = reader
+  const data = await readReply(reader, read, limit, { signal: wait.signal, timeoutMs: left })
+  return { data, reused: lease.reused, offset, eof: reader.atEof() }
+}
+
+function readReply(
+  reader: StreamReader,
+  read: ReadSpec,
+  limit: number | undefined,
+  wait: WaitOptions,
+): Promise<Buffer> {
+  if ('line' in read) return reader.readLine(wait)
+  if ('until' in read) return reader.readUntil(read.until, wait)
+  if ('exactly' in read) return reader.readExactly(read.exactly, wait)
+  if ('eof' in read) return reader.read(-1, { ...wait, limit })
+  if ('none' in read) return Promise.resolve(Buffer.alloc(0))
+  return Promise.reject(new SockpoolError('INVALID_REQUEST', 'read says how the reply ends'))
+}

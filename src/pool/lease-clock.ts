@@ -1,0 +1,82 @@
+/**
+ * When a lease was last used and when it expires. It never expires while an operation runs, and every operation
+ * renews it. The timer is set once and looks again when it fires: operations only note when they were.
+ */
+export type LeaseClockParts = {
+  /** Milliseconds; null never expires. */
+  readonly ttlMs: number | null
+  /** The monotonic clock. */
+  readonly now: () => number
+  readonly onExpired: () => void
+}
+
+export class LeaseClock {
+  readonly #parts: LeaseClockParts
+  readonly #createdMs: number
+  #ttlMs: number | null
+  #touchedMs: number
+  #operations = 0
+  #lastOperation: string | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(parts: LeaseClockParts) {
+    this.#parts = parts
+    this.#ttlMs = parts.ttlMs
+    this.#createdMs = parts.now()
+    this.#touchedMs = this.#createdMs
+    this.#arm()
+  }
+
+  get isBusy(): boolean {
+    return this.#operations > 0
+  }
+
+  get lastOperation(): string | null {
+    return this.#lastOperation
+  }
+
+  get ageMs(): number {
+    return this.#parts.now() - this.#createdMs
+  }
+
+  /** Milliseconds since the last operation; 0 while one runs. */
+  get idleMs(): number {
+    return this.isBusy ? 0 : this.#parts.now() - this.#touchedMs
+  }
+
+  get expiresAt(): Date | null {
+    return this.#ttlMs === null ? null : new Date(Date.now() + this.#ttlMs - this.idleMs)
+  }
+
+  begin(operation: string): void {
+    this.#lastOperation = operation
+    this.#operations++
+  }
+
+  end(): void {
+    this.#operations--
+    this.#touchedMs = this.#parts.now()
+  }
+
+  renew(ttlMs?: number): void {
+    if (ttlMs !== undefined) this.#ttlMs = ttlMs
+    this.#touchedMs = this.#parts.now()
+    this.#arm()
+  }
+
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  #arm(): void {
+    this.stop()
+    if (this.#ttlMs === null) return
+    this.#timer = setTimeout(() => this.#look(), Math.max(1, this.#ttlMs - this.idleMs)).unref()
+  }
+
+  #look(): void {
+    if (!this.isBusy && this.idleMs >= (this.#ttlMs ?? Infinity)) this.#parts.onExpired()
+    else this.#arm()
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * The connections of one target and who may have them next.
+ *
+ * The conservation law: connecting + idle + leased + quarantined + closing = slots in use ≤ max, checked at every
+ * step. `#dispatch` is the only code that moves connections to waiters: idle ones last in, first out, waiters
+ * first in, first out; for waiters that no idle connection and no dial under way will serve it dials.
+ */
+import { invariant, SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
+import type { WaitOptions } from '../base/wait.ts'
+import type { EndName, VerdictName } from '../channel/channel.ts'
+import type { Target } from '../config/target.ts'
+import type { IoConnection } from '../threads/io-connection.ts'
+import type { Dial } from '../threads/protocol.ts'
+import { PooledConnection, SLOT_STATES, type SlotState, type SlotStateName } from './pooled-connection.ts'
+import type { ReleaseReason, ReleaseVerdict } from './verdict.ts'
+import { type Crowd, Waiters } from './waiters.ts'
+
+/** What a pool needs of the I/O workers. */
+export interface Connector {
+  open(request: {
+    readonly dial: Dial
+    readonly connectTimeoutMs: number
+    readonly signal?: AbortSignal
+  }): Promise<IoConnection>
+}
+
+export type TargetPoolParts = {
+  readonly name: string
+  readonly target: Target
+  readonly dial: Dial
+  readonly connector: Connector
+  /** Waiters of all targets together. */
+  readonly crowd: Crowd
+  readonly now: () => number
+  readonly random: () => number
+  /** The lease on this connection lost its socket. */
+  readonly onLost: (slot: PooledConnection, how: EndName) => void
+}
+
+export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
+
+export type TargetCounts = Readonly<Record<SlotStateName, number>>
+
+export class TargetPool {
+  readonly name: string
+  readonly target: Target
+  readonly #parts: TargetPoolParts
+  readonly #slots = new Set<PooledConnection>()
+  readonly #counts: Record<SlotStateName, number> = {
+    connecting: 0,
+    idle: 0,
+    leased: 0,
+    quarantined: 0,
+    closing: 0,
+  }
+  /** Last in, first out: the busy ones stay warm, the rest grows old. */
+  readonly #idle: PooledConnection[] = []
+  readonly #waiters: Waiters
+  readonly #verdicts = new Map<PooledConnection, (verdict: ReleaseVerdict) => void>()
+  readonly #closedFor = new Map<string, number>()
+  #isClosed = false
+  #onEmpty: (() => void) | null = null
+  #failures = 0
+  #retryAtMs = 0
+  #opened = 0
+  #lastUsedMs: number
+
+  constructor(parts: TargetPoolParts) {
+    this.name = parts.name
+    this.target = parts.target
+    this.#parts = parts
+    this.#waiters = new Waiters(parts.crowd)
+    this.#lastUsedMs = parts.now()
+  }
+
+  /** Whose pool it is; empty for a configured target, which all tenants share. */
+  get tenant(): string {
+    return this.#parts.dial.tenant
+  }
+
+  get waiters(): number {
+    return this.#waiters.size
+  }
+
+  get counts(): TargetCounts {
+    return { ...this.#counts }
+  }
+
+  get size(): number {
+    return this.#slots.size
+  }
+
+  get connections(): readonly PooledConnection[] {
+    return [...this.#slots]
+  }
+
+  /** Connections opened so far, and closed, by reason. */
+  get history(): { readonly opened: number; readonly closed: Readonly<Record<string, number>> } {
+    return { opened: this.#opened, closed: Object.fromEntries(this.#closedFor) }
+  }
+
+  get lastUsedMs(): number {
+    return this.#lastUsedMs
+  }
+
+  /**
+   * A connection, leased: an idle one, a new one, or the next that comes free within `waitMs`.
+   *
+   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING, and those of
+   * the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
+   */
+  async lease({ tenant, waitMs, signal }: LeaseWait): Promise<PooledConnection> {
+    if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
+    this.#lastUsedMs = this.#parts.now()
+    const idle = this.#waiters.size === 0 ? this.#takeIdle(tenant) : null
+    if (idle) return idle
+    const isFull = this.#slots.size >= this.target.pool.max
+    if (isFull && waitMs === 0)
+      throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
+    const { crowd } = this.#parts
+    if (crowd.isFull) throw new SockpoolError('QUEUE_FULL', `${crowd.max} callers wait already`)
+    // Who will not wait for others still waits for its own dial, which has a bound of its own.
+    const timeoutMs = waitMs === 0 ? undefined : waitMs
+    const leased = this.#waiters.add(tenant, this.#parts.now(), { signal, timeoutMs }, () => this.#describe())
+    this.#dispatch()
+    return await leased
+  }
+
+  /** Ends a lease: `refusal` says why the connection may not serve again; null leaves it to the I/O worker. */
+  async release(
+    slot: PooledConnection,
+    refusal: Exclude<ReleaseReason, 'clean'> | null,
+    graceful = false,
+  ): Promise<ReleaseVerdict> {
+    if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
+    const { connection } = slot.state
+    if (refusal !== null) {
+      this.#close(slot, refusal, graceful)
+      return { outcome: 'closed', reason: refusal }
+    }
+    this.#move(slot, { kind: 'quarantined', connection })
+    const { promise, resolve } = Promise.withResolvers<ReleaseVerdict>()
+    this.#verdicts.set(slot, resolve)
+    connection.letGo()
+    return await promise
+  }
+
+  /** Closes the connection of a slot, leased or not. */
+  kill(slot: PooledConnection): void {
+    if (slot.state.kind !== 'closing') this.#close(slot, 'killed')
+  }
+
+  /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
+  sweep(): void {
+    const now = this.#parts.now()
+    const { min, idleTimeoutMs } = this.target.pool
+    // The oldest idle ones lie at the bottom.
+    for (const slot of [...this.#idle]) {
+      if (slot.state.kind !== 'idle') continue
+      if (now >= slot.diesMs) this.#close(slot, 'lifetime')
+      else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#open > min) this.#close(slot, 'idle')
+    }
+    this.warm()
+  }
+
+  /** Dials up to the warm minimum, unless the target has just failed. */
+  warm(): void {
+    while (!this.#isClosed && this.#open < this.target.pool.min && this.#parts.now() >= this.#retryAtMs) {
+      if (this.#slots.size >= this.target.pool.max) return
+      this.#dial()
+    }
+  }
+
+  /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    while (this.#waiters.failFirst(new SockpoolError('DRAINING', 'the pool is closed')));
+    for (const slot of [...this.#slots]) if (slot.state.kind !== 'leased') this.kill(slot)
+    if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
+  }
+
+  /** Slots that serve, or will: all but the closing ones. */
+  get #open(): number {
+    return this.#slots.size - this.#counts.closing
+  }
+
+  #dispatch(): void {
+    if (this.#isClosed) return
+    for (const waiter of this.#waiters) {
+      if (this.#idle.length === 0) break
+      const slot = this.#takeIdle(waiter.tenant)
+      if (slot === null) continue
+      this.#waiters.serve(waiter, slot)
+    }
+    const { max } = this.target.pool
+    while (this.#waiters.size > this.#counts.connecting && this.#slots.size < max) this.#dial()
+    // What lies idle for another tenant makes room rather than block this one.
+    const uncovered = this.#waiters.size - this.#counts.connecting - this.#counts.closing
+    for (const slot of this.#idle.slice(0, Math.max(0, uncovered))) this.#close(slot, 'evicted')
+  }
+
+  /** The most recently used connection that this tenant may have and that is still good, leased. */
+  #takeIdle(tenant: string): PooledConnection | null {
+    for (let index = this.#idle.length - 1; index >= 0; index--) {
+      const slot = this.#idle[index]
+      if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
+      if (slot.state.kind !== 'idle') continue
+      const { connection } = slot.state
+      if (!connection.isFresh || this.#parts.now() >= slot.diesMs) {
+        this.#close(slot, connection.isFresh ? 'lifetime' : 'error')
+        continue
+      }
+      this.#move(slot, { kind: 'leased', connection, sinceMs: this.#parts.now() })
+      slot.tenant = tenant
+      slot.uses++
+      return slot
+    }
+    return null
+  }
+
+  #dial(): void {
+    const { connector, now, random, dial } = this.#parts
+    const { maxLifetimeMs, connectTimeoutMs } = this.target.pool
+    const controller = new AbortController()
+    // Up to a tenth earlier at random, so that a pool never renews all at once.
+    const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
+    const slot = new PooledConnection(controller, now(), diesMs)
+    this.#slots.add(slot)
+    this.#counts.connecting++
+    this.#checkConservation()
+    connector.open({ dial, connectTimeoutMs, signal: controller.signal }).then(
+      connection => this.#connected(slot, connection),
+      error => this.#failed(slot, SockpoolError.from(error, 'CONNECT_FAILED')),
+    )
+  }
+
+  #connected(slot: PooledConnection, connection: IoConnection): void {
+    this.#opened++
+    this.#failures = 0
+    this.#retryAtMs = 0
+    connection.listen({
+      onVerdict: verdict => this.#judged(slot, verdict),
+      onClosed: how => this.#gone(slot, how),
+    })
+    // It was given up while it was dialled.
+    if (slot.state.kind !== 'connecting') {
+      connection.abort()
+      return
+    }
+    this.#move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
+    this.#dispatch()
+  }
+
+  #failed(slot: PooledConnection, error: SockpoolError): void {
+    if (slot.state.kind === 'connecting')
+      this.#move(slot, { kind: 'closing', connection: null, reason: 'failed' })
+    this.#free(slot)
+    const backoff = LIMITS.dialBackoffFirstMs * 2 ** Math.min(this.#failures++, 30)
+    this.#retryAtMs = this.#parts.now() + this.#parts.random() * Math.min(backoff, LIMITS.dialBackoffLastMs)
+    if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
+    this.#dispatch()
+  }
+
+  #judged(slot: PooledConnection, verdict: VerdictName): void {
+    if (slot.state.kind !== 'quarantined') return
+    const { connection } = slot.state
+    const isTooOld = this.#parts.now() >= slot.diesMs
+    if (verdict !== 'clean' || isTooOld) return this.#close(slot, verdict === 'clean' ? 'lifetime' : verdict)
+    this.#move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
+    this.#settle(slot, { outcome: 'reused', reason: 'clean' })
+    this.#dispatch()
+  }
+
+  /** The socket is gone, by whoever's doing. */
+  #gone(slot: PooledConnection, how: EndName): void {
+    if (slot.state.kind === 'leased') this.#parts.onLost(slot, how)
+    const { state } = slot
+    if (state.kind !== 'closing')
+      this.#move(slot, {
+        kind: 'closing',
+        connection: slot.connection,
+        reason: how === 'poisoned' ? 'poisoned' : 'error',
+      })
+    this.#settle(slot, { outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
+    this.#free(slot)
+    this.#dispatch()
+  }
+
+  #close(slot: PooledConnection, reason: string, graceful = false): void {
+    const { state } = slot
+    if (state.kind === 'closing') return
+    this.#move(slot, { kind: 'closing', connection: slot.connection, reason })
+    if (state.kind === 'quarantined')
+      this.#settle(slot, { outcome: 'closed', reason: reason as ReleaseReason })
+    if (state.kind === 'connecting') state.controller.abort()
+    else if (graceful) state.connection.leaveClosing()
+    else state.connection.abort()
+  }
+
+  #free(slot: PooledConnection): void {
+    if (!this.#slots.delete(slot)) return
+    const { kind } = slot.state
+    invariant(slot.state.kind === 'closing', `a ${kind} slot was freed`)
+    this.#counts.closing--
+    const { reason } = slot.state
+    this.#closedFor.set(reason, (this.#closedFor.get(reason) ?? 0) + 1)
+    this.#checkConservation()
+    if (this.#slots.size === 0) this.#onEmpty?.()
+  }
+
+  #settle(slot: PooledConnection, verdict: ReleaseVerdict): void {
+    const resolve = this.#verdicts.get(slot)
+    this.#verdicts.delete(slot)
+    resolve?.(verdict)
+  }
+
+  #move(slot: PooledConnection, next: SlotState): void {
+    const before = slot.state.kind
+    slot.move(next)
+    this.#counts[before]--
+    this.#counts[next.kind]++
+    if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
+    if (next.kind === 'idle') this.#idle.push(slot)
+    this.#checkConservation()
+  }
+
+  #checkConservation(): void {
+    const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
+    const { max } = this.target.pool
+    invariant(sum === this.#slots.size && sum <= max, `${sum} slots in use of ${max}: ${this.#describe()}`)
+  }
+
+  #describe(): string {
+    const counts = SLOT_STATES.map(state => `${this.#counts[state]} ${state}`)
+    return `${counts.join(', ')} of ${this.target.pool.max}; ${this.#waiters.size} waiting`
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The composition root of the service: joins config, pool, parse workers and the HTTP app, listens, and takes it
+ * all down again in order.
+ */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { type Logger, pino } from 'pino'
+import { LIMITS } from './base/limits.ts'
+import { type ListenAddress, localUrl } from './config/address.ts'
+import type { Config, Token } from './config/config.ts'
+import { normaliseTarget, type Target } from './config/target.ts'
+import { hashToken } from './config/token-file.ts'
+import { joinPool, type PoolOptions } from './create-pool.ts'
+import { localAddresses } from './egress/local-addresses.ts'
+import { buildApp } from './http/app.ts'
+import type { Pool } from './pool/pool.ts'
+import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
+
+export type Service = {
+  /** `http://127.0.0.1:7070`, or `unix:/path` */
+  readonly url: string
+  /** The token made at start; null where tokens are configured or none is asked for. */
+  readonly token: string | null
+  /** Refuses new leases, waits for the held ones up to `limits.drainTimeout`, and closes everything. */
+  close(): Promise<void>
+}
+
+/** Starts the service. Errors: that of `listen` as it is; INVALID_REQUEST for rules and targets. */
+export async function startService(config: Config, options: { readonly demo: boolean }): Promise<Service> {
+  const demo = options.demo ? await startDemoUpstream() : null
+  const log = pino({ name: 'sockpool', level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const { pool, deny } = joinPool(
+    {
+      ioWorkers: config.ioWorkers,
+      parseWorkers: config.parse.workers,
+      targets: { ...(demo ? demoTargets(demo) : {}), ...config.targets },
+      egress: config.egress,
+      limits: { leases: config.limits.leases, waiters: config.limits.waiters },
+      onEvent: event => logEvent(log, event),
+    },
+    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target' },
+  )
+  const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
+  let isClosing = false
+  const app = buildApp({
+    pool,
+    auth: config.auth && { tokens: token === null ? config.auth.tokens : [generated(token)] },
+    listen: config.listen,
+    hosts: config.http.hosts,
+    origins: config.http.origins,
+    tls: false,
+    limits: config.limits,
+    version: version(),
+    isClosing: () => isClosing,
+    log: { level: config.logLevel },
+  })
+  try {
+    const url = await listen(app, config.listen)
+    deny([...localAddresses(), ...ownListener(app)])
+    let closed: Promise<void> | null = null
+    return {
+      url,
+      token,
+      close: () => {
+        isClosing = true
+        closed ??= closeAll(app, pool, demo, config)
+        return closed
+      },
+    }
+  } catch (error) {
+    await closeAll(app, pool, demo, config)
+    throw error
+  }
+}
+
+async function closeAll(
+  app: FastifyInstance,
+  pool: Pool,
+  demo: DemoUpstream | null,
+  config: Config,
+): Promise<void> {
+  // Holders need the API to finish and release, so it answers until the leases have ended.
+  await pool.close({ drainMs: config.limits.drainTimeoutMs })
+  await app.close()
+  await demo?.close()
+  if (config.listen.kind === 'unix') await rm(config.listen.path, { force: true })
+}
+
+async function listen(app: FastifyInstance, address: ListenAddress): Promise<string> {
+  if (address.kind === 'tcp') {
+    await app.listen({ host: address.host, port: address.port })
+    const bound = app.server.address()
+    const port = typeof bound === 'object' && bound ? bound.port : address.port
+    return localUrl({ kind: 'tcp', host: address.host, port }, 'http')
+  }
+  // Only a directory that others may not enter protects the socket: a mode set after listening would come late.
+  await mkdir(dirname(address.path), { recursive: true, mode: 0o700 })
+  await rm(address.path, { force: true })
+  await app.listen({ path: address.path })
+  await chmod(address.path, 0o600)
+  return `unix:${address.path}`
+}
+
+function ownListener(app: FastifyInstance): { address: string; port: number }[] {
+  const bound = app.server.address()
+  return typeof bound === 'object' && bound ? [{ address: bound.address, port: bound.port }] : []
+}
+
+function generated(token: string): Token {
+  return { name: 'generated', sha256: hashToken(token), targets: ['*'], admin: true }
+}
+
+function demoTargets({ plain, tls }: DemoUpstream): Record<string, Target> {
+  const { host, port, ca, servername } = tls
+  return {
+    demo: normaliseTarget({ ...plain, reuse: 'clean' }),
+    'demo-tls': normaliseTarget({ host, port, tls: { ca, servername }, reuse: 'clean' }),
+  }
+}
+
+function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEvent']>>[0]): void {
+  switch (event.kind) {
+    case 'decision': {
+      const { decision } = event
+      if (decision.verdict === 'admitted') log.debug({ decision }, 'dial admitted')
+      else log.info({ decision }, 'dial refused')
+      return
+    }
+    case 'leak': {
+      const { target, tenant, ageMs, lastOperation } = event.lease
+      log.warn({ target, tenant, ageMs: Math.round(ageMs), lastOperation }, 'a lease is held for long')
+      return
+    }
+    case 'worker_lost':
+      log.error({ worker: event.worker, err: event.error }, 'an I/O worker died and is replaced')
+      return
+    case 'missed_wake':
+      log.error('a doorbell went unheard')
+      return
+    case 'lost':
+      log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
+      return
+    default:
+      event satisfies never
+  }
+}
+
+/** From the package's own manifest, which lies one folder above both the source and the bundle. */
+export function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  const own = typeof manifest === 'object' && manifest && 'version' in manifest ? manifest.version : ''
+  return String(own)
+}

@@ -1,0 +1,47 @@
+/**
+ * The reading end of a channel on its way to another thread and back. The descriptor names the shared memory and
+ * where the reader stood in it; the borrower reads on from there, blocking, and gives back where it came to.
+ */
+import { Channel, type ChannelMemory } from '../channel/channel.ts'
+import { type DoorbellMemory, Ringer } from '../channel/doorbell.ts'
+import type { BlockingSource } from './blocking-source.ts'
+import { ChannelSource, type SourcePosition } from './channel-source.ts'
+
+/** A reading end as plain data. */
+export type LentSource = {
+  readonly memory: ChannelMemory
+  /** The doorbell of the I/O worker, which waits for room in the ring. */
+  readonly doorbell: DoorbellMemory
+  readonly position: SourcePosition
+}
+
+/** Where the borrower left it, and how many bytes it took. */
+export type ReturnedSource = { readonly position: SourcePosition; readonly count: number }
+
+/** A borrowed reading end; it counts what is taken. */
+export class BorrowedSource extends ChannelSource implements BlockingSource {
+  #count = 0
+
+  constructor({ memory, doorbell, position }: LentSource) {
+    super(new Channel(memory), Ringer.of(doorbell), position.replay, position.kept, position.front)
+  }
+
+  override take(count: number): Buffer {
+    this.#count += count
+    return super.take(count)
+  }
+
+  override skip(count: number): void {
+    this.#count += count
+    super.skip(count)
+  }
+
+  giveBack(): ReturnedSource {
+    return { position: this.suspend(), count: this.#count }
+  }
+}
+
+/** Attaches a lent reading end to this thread, which may block on it. */
+export function borrowSource(lent: LentSource): BorrowedSource {
+  return new BorrowedSource(lent)
+}

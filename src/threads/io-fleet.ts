@@ -1,0 +1,195 @@
+/**
+ * The I/O workers of one pool: starts them, gives each new connection to the least loaded, watches their pulse,
+ * and replaces the dead. The pool's own doorbell hangs here.
+ */
+import { invariant, SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
+import { allocateDoorbell, Doorbell, type DoorbellMemory } from '../channel/doorbell.ts'
+import { DEFAULT_RING_SIZES, type RingSizes, SlabNumbers } from '../channel/slab.ts'
+import type { VitalsSnapshot } from '../channel/vitals.ts'
+import type { Decision } from '../egress/decision.ts'
+import type { IoConnection } from './io-connection.ts'
+import { IoThread, type OpenRequest } from './io-thread.ts'
+import type { EgressData } from './protocol.ts'
+import { workerFile } from './worker-file.ts'
+
+export type IoFleetOptions = {
+  /** Threads; at least 1. */
+  readonly workers: number
+  readonly egress?: EgressData | undefined
+  readonly ringSizes?: RingSizes | undefined
+  /** The worker's entry, for those who bundle it elsewhere; default: the one beside this code. */
+  readonly workerFile?: URL | undefined
+  readonly onDecision?: ((decision: Decision) => void) | undefined
+  /** A ring of the pool's doorbell went unheard until the sweep found it: a fault of ours. */
+  readonly onMissedWake?: (() => void) | undefined
+  /** A worker died and is being replaced. */
+  readonly onWorkerLost?: ((worker: number, error: Error | null) => void) | undefined
+}
+
+export type WorkerStats = {
+  readonly id: number
+  readonly threadId: number
+  readonly connections: number
+  /** Share of its time that the thread's event loop was busy, 0..1. */
+  readonly utilization: number
+  /** Connects ever attempted, one for each address tried. */
+  readonly dialled: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Rings that only the sweep timer found; must be 0. */
+  readonly missedWakes: number
+}
+
+const NO_EGRESS: EgressData = { allow: [], denied: [], dnsServers: [] }
+const NOTHING: VitalsSnapshot = { beats: 0, dialled: 0, bytesIn: 0, bytesOut: 0, missedWakes: 0 }
+
+export class IoFleet {
+  readonly #options: IoFleetOptions
+  #egress: EgressData
+  readonly #threads: (IoThread | null)[] = []
+  readonly #bellMemory: DoorbellMemory = allocateDoorbell()
+  readonly #slabNumbers = new SlabNumbers()
+  readonly #connections = new Map<number, IoConnection>()
+  readonly #doorbell: Doorbell
+  readonly #sweep: NodeJS.Timeout
+  readonly #restarts = new Map<number, NodeJS.Timeout>()
+  /** What the dead predecessors of each worker had counted. */
+  readonly #past = new Map<number, VitalsSnapshot>()
+  #deaths = 0
+  #holds = 0
+  #nextConnection = 1
+  #isStopping = false
+
+  constructor(options: IoFleetOptions) {
+    invariant(options.workers >= 1, 'a fleet has at least one I/O worker')
+    this.#options = options
+    this.#egress = options.egress ?? NO_EGRESS
+    this.#doorbell = new Doorbell(this.#bellMemory, number => this.#connections.get(number)?.rung(), {
+      lingerTurns: LIMITS.poolLingerTurns,
+    })
+    this.#sweep = setInterval(() => this.#look(), LIMITS.sweepIntervalMs)
+    this.#sweep.unref()
+    for (let index = 0; index < options.workers; index++) this.#threads.push(this.#start(index))
+  }
+
+  /** Opens a connection in the least loaded worker. Errors: as IoThread.open. */
+  async open(request: OpenRequest): Promise<IoConnection> {
+    let least: IoThread | null = null
+    for (const thread of this.#threads) if (thread && thread.load < (least?.load ?? Infinity)) least = thread
+    if (least === null) throw new SockpoolError('WORKER_LOST', 'no I/O worker is running')
+    const opening = least.open(request)
+    this.#doorbell.cover(this.#slabNumbers.channels)
+    return await opening
+  }
+
+  /** What may not be dialled whatever the rules say: this process's own listeners and addresses. */
+  setDenied(denied: EgressData['denied']): void {
+    this.#egress = { ...this.#egress, denied }
+    for (const thread of this.#threads) thread?.setDenied(denied)
+  }
+
+  /** Keeps the process alive until `release` was called as often: something is open or awaited. */
+  hold(): void {
+    if (this.#holds++ === 0) this.#sweep.ref()
+  }
+
+  release(): void {
+    if (--this.#holds === 0) this.#sweep.unref()
+  }
+
+  /** All workers run and their hearts beat. */
+  get isReady(): boolean {
+    const now = performance.now()
+    return (
+      !this.#isStopping &&
+      this.#threads.every(thread => thread !== null && thread.silenceMs(now) < LIMITS.heartbeatSuspectMs)
+    )
+  }
+
+  /** Rings of the pool's doorbell that only the sweep timer found; must be 0. */
+  get missedWakes(): number {
+    return this.#doorbell.missed
+  }
+
+  get deaths(): number {
+    return this.#deaths
+  }
+
+  stats(): WorkerStats[] {
+    return this.#threads.map((thread, id) => {
+      const { dialled, bytesIn, bytesOut, missedWakes } = sum(thread?.vitals(), this.#past.get(id))
+      return {
+        id,
+        threadId: thread?.threadId ?? -1,
+        connections: thread?.connections ?? 0,
+        utilization: thread?.utilization ?? 0,
+        dialled,
+        bytesIn,
+        bytesOut,
+        missedWakes,
+      }
+    })
+  }
+
+  /** Destroys what is open and ends all threads. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    for (const timer of this.#restarts.values()) clearTimeout(timer)
+    this.#restarts.clear()
+    await Promise.all(this.#threads.map(thread => thread?.stop(LIMITS.workerStopMs)))
+    clearInterval(this.#sweep)
+    this.#doorbell.stop()
+  }
+
+  #start(index: number): IoThread {
+    return new IoThread({
+      index,
+      file: this.#options.workerFile ?? workerFile('io-worker'),
+      poolDoorbell: this.#bellMemory,
+      egress: this.#egress,
+      ringSizes: this.#options.ringSizes ?? DEFAULT_RING_SIZES,
+      slabNumbers: this.#slabNumbers,
+      connections: this.#connections,
+      nextId: () => `c${this.#nextConnection++}`,
+      onDecision: decision => this.#options.onDecision?.(decision),
+      onExit: (thread, error) => this.#exited(thread, error),
+    })
+  }
+
+  #exited(thread: IoThread, error: Error | null): void {
+    const { index } = thread
+    if (this.#threads[index] === thread) this.#threads[index] = null
+    this.#past.set(index, sum(thread.vitals(), this.#past.get(index)))
+    if (this.#isStopping) return
+    this.#deaths++
+    this.#options.onWorkerLost?.(index, error)
+    const backoffMs = Math.min(
+      LIMITS.restartBackoffFirstMs * 2 ** (this.#deaths - 1),
+      LIMITS.restartBackoffLastMs,
+    )
+    const timer = setTimeout(() => {
+      this.#restarts.delete(index)
+      this.#threads[index] = this.#start(index)
+    }, backoffMs)
+    timer.unref()
+    this.#restarts.set(index, timer)
+  }
+
+  #look(): void {
+    this.#doorbell.findMissed(() => this.#options.onMissedWake?.())
+    const now = performance.now()
+    for (const thread of this.#threads)
+      if (thread && thread.silenceMs(now) > LIMITS.heartbeatDeadMs) thread.terminate()
+  }
+}
+
+function sum(one: VitalsSnapshot = NOTHING, other: VitalsSnapshot = NOTHING): VitalsSnapshot {
+  return {
+    beats: one.beats + other.beats,
+    dialled: one.dialled + other.dialled,
+    bytesIn: one.bytesIn + other.bytesIn,
+    bytesOut: one.bytesOut + other.bytesOut,
+    missedWakes: one.missedWakes + other.missedWakes,
+  }
+}

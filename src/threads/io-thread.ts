@@ -1,0 +1,243 @@
+/**
+ * One I/O worker as the pool's thread sees it: the thread, its slabs, its doorbell, and what it has open. It is
+ * started once and dies once; the fleet replaces it.
+ */
+import { Worker } from 'node:worker_threads'
+import { reviveError, SockpoolError } from '../base/errors.ts'
+import { aborted } from '../base/wait.ts'
+import type { Channel } from '../channel/channel.ts'
+import { allocateDoorbell, type DoorbellMemory, doorbellWords, Ringer } from '../channel/doorbell.ts'
+import { type RingSizes, SlabAllocator, type SlabNumbers } from '../channel/slab.ts'
+import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
+import type { Decision } from '../egress/decision.ts'
+import { IoConnection } from './io-connection.ts'
+import type {
+  Dial,
+  EgressData,
+  FailedMessage,
+  FromIoWorker,
+  IoWorkerData,
+  OpenedMessage,
+  ToIoWorker,
+} from './protocol.ts'
+
+export type IoThreadParts = {
+  readonly index: number
+  readonly file: URL
+  readonly poolDoorbell: DoorbellMemory
+  readonly egress: EgressData
+  readonly ringSizes: RingSizes
+  readonly slabNumbers: SlabNumbers
+  /** Where a ring of the pool's doorbell finds its connection. */
+  readonly connections: Map<number, IoConnection>
+  readonly nextId: () => string
+  readonly onDecision: (decision: Decision) => void
+  /** The thread is gone, its connections have been told; `error` is what it threw, if it did. */
+  readonly onExit: (thread: IoThread, error: Error | null) => void
+}
+
+export type OpenRequest = {
+  readonly dial: Dial
+  readonly connectTimeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+type Opening = {
+  readonly channel: Channel
+  readonly resolve: (connection: IoConnection) => void
+  readonly reject: (error: Error) => void
+  readonly forget: () => void
+}
+
+export class IoThread {
+  readonly index: number
+  readonly #parts: IoThreadParts
+  readonly #worker: Worker
+  readonly #slabs: SlabAllocator
+  readonly #ringer: Ringer
+  readonly #doorbell: DoorbellMemory
+  readonly #vitals: Vitals
+  readonly #openings = new Map<number, Opening>()
+  readonly #own = new Map<number, IoConnection>()
+  readonly #exited: Promise<void>
+  #error: Error | null = null
+  #isGone = false
+  #beats = 0
+  #silentSince = performance.now()
+
+  constructor(parts: IoThreadParts) {
+    this.index = parts.index
+    this.#parts = parts
+    this.#slabs = new SlabAllocator(parts.ringSizes, parts.slabNumbers)
+    const doorbell = allocateDoorbell()
+    this.#doorbell = doorbell
+    const vitals = allocateVitals()
+    this.#ringer = new Ringer(doorbellWords(doorbell))
+    this.#vitals = new Vitals(vitals)
+    const { poolDoorbell, egress, index } = parts
+    const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress }
+    this.#worker = new Worker(parts.file, { workerData, name: `sockpool-io-${index}` })
+    // The pool keeps its process alive while something is open or awaited, not by merely having threads.
+    this.#worker.unref()
+    this.#worker.on('message', (message: FromIoWorker) => this.#received(message))
+    this.#worker.on('error', (error: unknown) => {
+      this.#error = error instanceof Error ? error : new Error(String(error))
+    })
+    this.#exited = new Promise(resolve => {
+      this.#worker.on('exit', () => {
+        this.#gone()
+        resolve()
+      })
+    })
+  }
+
+  get threadId(): number {
+    return this.#worker.threadId
+  }
+
+  /** Connections open or being opened: what "least loaded" compares. */
+  get load(): number {
+    return this.#own.size + this.#openings.size
+  }
+
+  get connections(): number {
+    return this.#own.size
+  }
+
+  get utilization(): number {
+    return this.#isGone ? 0 : this.#worker.performance.eventLoopUtilization().utilization
+  }
+
+  /** Milliseconds since the last sign of life, as of `look`. */
+  silenceMs(now: number): number {
+    const { beats } = this.#vitals
+    if (beats !== this.#beats) {
+      this.#beats = beats
+      this.#silentSince = now
+    }
+    return now - this.#silentSince
+  }
+
+  /**
+   * Opens one connection.
+   *
+   * Errors: CONNECT_REFUSED, CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, TARGET_DENIED,
+   * DIALOG_FAILED, WORKER_LOST, QUEUE_FULL; ABORTED, and then nothing is left behind.
+   */
+  open(request: OpenRequest): Promise<IoConnection> {
+    const { dial, connectTimeoutMs, signal } = request
+    if (signal?.aborted) return Promise.reject(aborted('connect', signal))
+    if (this.#isGone) return Promise.reject(lost(this.#error))
+    const channel = this.#slabs.take()
+    const { promise, resolve, reject } = Promise.withResolvers<IoConnection>()
+    const giveUp = (): void => {
+      channel.requestShut('abort')
+      this.#ringer.ring(channel.number)
+    }
+    signal?.addEventListener('abort', giveUp, { once: true })
+    const forget = (): void => signal?.removeEventListener('abort', giveUp)
+    this.#openings.set(channel.number, { channel, resolve, reject, forget })
+    const { memory, generation } = channel
+    this.#tell({ kind: 'open', memory, generation, dial, connectTimeoutMs })
+    return promise
+  }
+
+  setDenied(denied: EgressData['denied']): void {
+    this.#tell({ kind: 'denied', denied })
+  }
+
+  /** What the thread has counted; it stays readable after its death. */
+  vitals(): VitalsSnapshot {
+    return this.#vitals.snapshot()
+  }
+
+  /** Lets the thread destroy its sockets and end; terminates it where it does not within `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#isGone) return
+    this.#tell({ kind: 'stop' })
+    const timer = setTimeout(() => this.terminate(), graceMs)
+    await this.#exited
+    clearTimeout(timer)
+  }
+
+  terminate(): void {
+    void this.#worker.terminate()
+  }
+
+  memory(): { readonly channels: number; readonly taken: number; readonly slabBytes: number } {
+    return this.#slabs.stats()
+  }
+
+  #tell(message: ToIoWorker): void {
+    this.#worker.postMessage(message)
+  }
+
+  #received(message: FromIoWorker): void {
+    switch (message.kind) {
+      case 'opened':
+        return this.#opened(message)
+      case 'failed':
+        return this.#failed(message)
+      case 'decision':
+        return this.#parts.onDecision(message.decision)
+      default:
+        message satisfies never
+    }
+  }
+
+  #settle(message: OpenedMessage | FailedMessage): Opening | null {
+    const opening = this.#openings.get(message.channel)
+    if (opening === undefined || opening.channel.generation !== message.generation) return null
+    this.#openings.delete(message.channel)
+    opening.forget()
+    return opening
+  }
+
+  #opened(message: OpenedMessage): void {
+    const opening = this.#settle(message)
+    if (opening === null) return
+    const { channel } = opening
+    const connection: IoConnection = new IoConnection({
+      id: this.#parts.nextId(),
+      worker: this.index,
+      channel,
+      ringer: this.#ringer,
+      doorbell: this.#doorbell,
+      facts: message.facts,
+      onFree: () => {
+        if (this.#own.get(channel.number) !== connection) return
+        this.#own.delete(channel.number)
+        this.#parts.connections.delete(channel.number)
+        this.#slabs.giveBack(channel)
+      },
+    })
+    this.#own.set(channel.number, connection)
+    this.#parts.connections.set(channel.number, connection)
+    opening.resolve(connection)
+    // It may have ended, or been given up, before this message came.
+    connection.rung()
+  }
+
+  #failed(message: FailedMessage): void {
+    const opening = this.#settle(message)
+    if (opening === null) return
+    this.#slabs.giveBack(opening.channel)
+    opening.reject(reviveError(message.error))
+  }
+
+  #gone(): void {
+    this.#isGone = true
+    for (const { reject, forget } of this.#openings.values()) {
+      forget()
+      reject(lost(this.#error))
+    }
+    this.#openings.clear()
+    for (const connection of [...this.#own.values()]) connection.lose()
+    this.#slabs.abandon()
+    this.#parts.onExit(this, this.#error)
+  }
+}
+
+function lost(cause: Error | null): SockpoolError {
+  return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause })
+}

@@ -1,0 +1,226 @@
+/**
+ * The two sides of a ring and the one who ends it, as threads of an exploration. They use a ring as streams and
+ * I/O workers do: wish, look for the end, wait, wish again. Byte k of the stream is k, so that each read checks order.
+ */
+import { counterSpan, RingConsumer, RingProducer, type RingWords } from '../../src/channel/ring.ts'
+import type { Scene, Thread, ThreadMemory } from './interleavings.ts'
+
+export const RING: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
+export const END = 4
+export const CONSUMER_BELL = 5
+export const PRODUCER_BELL = 6
+
+export type How = 'bell' | 'block'
+
+export type ProducerState = {
+  readonly tail: number
+  readonly sent: number
+  readonly turn: number
+  /** Bytes of the current write that are still to go. */
+  readonly left: number
+  readonly phase: 'write' | 'room' | 'end'
+}
+
+export type ConsumerState = {
+  readonly head: number
+  readonly kept: number
+  readonly received: number
+  readonly turn: number
+  readonly phase: 'wish' | 'read' | 'last'
+}
+
+export type RingSide = { readonly capacity: number; readonly how: How }
+export type ProducerScript = RingSide & {
+  readonly writes: readonly number[]
+  readonly roomMax: number
+  /** Ends the stream after its last byte, as a FIN does. */
+  readonly finishes: boolean
+}
+export type ConsumerScript = RingSide & {
+  readonly wishes: readonly number[]
+  readonly keep: number
+  /** Bytes to come, or null where only the end tells. */
+  readonly total: number | null
+  /** Bytes that must have come before the end is believed. */
+  readonly least: number
+}
+
+/** The counters start just before they wrap. */
+export function startOf(capacity: number): number {
+  return counterSpan(capacity) - Math.min(2, capacity)
+}
+
+export function sceneOf(capacity: number, threads: readonly Thread[]): Scene {
+  const start = startOf(capacity)
+  return { words: [start, start, 0, 0, 0, 0, 0], bytes: new Uint8Array(capacity), threads }
+}
+
+export function ringProducer(memory: ThreadMemory, tail: number): RingProducer {
+  return memory.knowing(new Map([[RING.tail, tail]]), () => new RingProducer(memory, RING, memory.bytes))
+}
+
+export function ringConsumer(memory: ThreadMemory, state: ConsumerState, keep: number): RingConsumer {
+  return memory.knowing(
+    new Map([[RING.head, state.head]]),
+    () => new RingConsumer(memory, RING, memory.bytes, keep, state.kept),
+  )
+}
+
+export function check(holds: boolean, message: string): void {
+  if (!holds) throw new Error(message)
+}
+
+export class ProducerThread implements Thread<ProducerState> {
+  readonly name = 'producer'
+  readonly start: ProducerState
+  protected readonly script: ProducerScript
+
+  constructor(script: ProducerScript) {
+    this.script = script
+    const tail = startOf(script.capacity)
+    this.start = { tail, sent: 0, turn: 0, left: script.writes[0] ?? 0, phase: 'write' }
+  }
+
+  operation(state: ProducerState, memory: ThreadMemory): ProducerState | null {
+    if (state.phase === 'room') return this.waitForRoom(state, memory)
+    if (state.phase === 'end') {
+      end(memory)
+      return null
+    }
+    if (memory.load(END) !== 0) return null
+    const chunk = Uint8Array.from({ length: state.left }, (_, index) => state.sent + index + 1)
+    const count = this.write(ringProducer(memory, state.tail), chunk, memory)
+    const { turn, left, sent } = state
+    const next = { ...state, tail: memory.peek(RING.tail), sent: sent + count, left: left - count }
+    if (next.left > 0) return { ...next, phase: 'room' }
+    const write = this.script.writes[turn + 1]
+    if (write !== undefined) return { ...next, turn: turn + 1, left: write }
+    return this.script.finishes ? { ...next, phase: 'end' } : null
+  }
+
+  protected write(ring: RingProducer, chunk: Uint8Array, memory: ThreadMemory): number {
+    const count = ring.fill(chunk)
+    if (count > 0 && ring.publish(count)) memory.store(CONSUMER_BELL, 1)
+    return count
+  }
+
+  protected waitForRoom(state: ProducerState, memory: ThreadMemory): ProducerState | null {
+    const ring = ringProducer(memory, state.tail)
+    if (!ring.wishRoom(Math.min(state.left, this.script.roomMax), this.script.how))
+      return { ...state, phase: 'write' }
+    if (memory.load(END) !== 0) return null
+    waitFor(this.script.how, RING.room, PRODUCER_BELL, memory)
+    return state
+  }
+}
+
+export class ConsumerThread implements Thread<ConsumerState> {
+  readonly name = 'consumer'
+  readonly start: ConsumerState
+  protected readonly script: ConsumerScript
+
+  constructor(script: ConsumerScript) {
+    this.script = script
+    this.start = { head: startOf(script.capacity), kept: 0, received: 0, turn: 0, phase: 'wish' }
+  }
+
+  operation(state: ConsumerState, memory: ThreadMemory): ConsumerState | null {
+    if (state.phase === 'wish') return this.waitForBytes(state, memory)
+    const { total, least, keep } = this.script
+    const ring = ringConsumer(memory, state, keep)
+    const count = this.read(ring, state, memory)
+    this.#checkKept(ring, state, memory)
+    const received = state.received + count
+    if (total !== null && received === total) return null
+    if (state.phase === 'last') {
+      check(received >= least, `${received} of ${least} bytes came before the end`)
+      return null
+    }
+    const { kept } = ring
+    return { head: memory.peek(RING.head), kept, received, turn: state.turn + 1, phase: 'wish' }
+  }
+
+  protected waitForBytes(state: ConsumerState, memory: ThreadMemory): ConsumerState {
+    const { how, keep } = this.script
+    if (memory.load(END) !== 0) return { ...state, phase: 'last' }
+    if (!ringConsumer(memory, state, keep).wish(this.wanted(state), how)) return { ...state, phase: 'read' }
+    if (memory.load(END) !== 0) return { ...state, phase: 'last' }
+    waitFor(how, RING.want, CONSUMER_BELL, memory)
+    return state
+  }
+
+  protected wanted(state: ConsumerState): number {
+    const { wishes, total } = this.script
+    const wish = wishes[state.turn % wishes.length] ?? 1
+    return Math.min(wish, (total ?? Number.POSITIVE_INFINITY) - state.received)
+  }
+
+  protected read(ring: RingConsumer, state: ConsumerState, memory: ThreadMemory): number {
+    const target = Buffer.alloc(ring.readable)
+    memory.pause()
+    ring.copy(target)
+    checkOrder(target, state.received)
+    memory.pause()
+    if (ring.consume(target.length)) memory.store(PRODUCER_BELL, 1)
+    return target.length
+  }
+
+  /** The replay window is untouched however much was written meanwhile. */
+  #checkKept(ring: RingConsumer, state: ConsumerState, memory: ThreadMemory): void {
+    const { capacity, keep } = this.script
+    if (keep === 0) return
+    memory.pause()
+    const last = state.received + distance(state, memory, ring, capacity)
+    for (let back = 0; back < ring.kept; back++) {
+      const at = (memory.peek(RING.head) + ring.kept - 1 - back) % capacity
+      check(memory.bytes[at] === last - back, `byte ${last - back} is gone from the replay window`)
+    }
+  }
+}
+
+/** How many bytes the position has moved on in this operation. */
+function distance(state: ConsumerState, memory: ThreadMemory, ring: RingConsumer, capacity: number): number {
+  const span = counterSpan(capacity)
+  return (memory.peek(RING.head) + ring.kept - (state.head + state.kept) + 2 * span) % span
+}
+
+export function checkOrder(bytes: Uint8Array, received: number): void {
+  bytes.forEach((byte, index) => {
+    check(byte === received + index + 1, `byte ${received + index + 1} came as ${byte}`)
+  })
+}
+
+export function waitFor(how: How, word: number, bell: number, memory: ThreadMemory): void {
+  if (how === 'bell') {
+    memory.awaitBell(bell)
+    return
+  }
+  const wish = memory.load(word)
+  if (wish < 0) memory.wait(word, wish)
+}
+
+/** Ends a channel from whichever thread: `Channel.close`, then a ring of both doorbells. */
+function end(memory: ThreadMemory): void {
+  if (memory.load(END) === 0) memory.store(END, 1)
+  takeBlockedWishes(memory)
+  memory.store(CONSUMER_BELL, 1)
+  memory.store(PRODUCER_BELL, 1)
+}
+
+export function takeBlockedWishes(memory: ThreadMemory): void {
+  for (const word of [RING.want, RING.room]) {
+    if (memory.load(word) >= 0) continue
+    memory.exchange(word, 0)
+    memory.notify(word)
+  }
+}
+
+/** A third thread that ends the channel at any moment. */
+export const killer: Thread = {
+  name: 'killer',
+  start: {},
+  operation(_state, memory) {
+    end(memory)
+    return null
+  },
+}

@@ -1,0 +1,289 @@
+/** Stand-ins for the pool below the HTTP app: real readers over memory, everything else recorded. */
+import { createHash, randomBytes } from 'node:crypto'
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import { onTestFinished } from 'vitest'
+import { type GoneReason, SockpoolError } from '../../../src/base/errors.ts'
+import { buildApp } from '../../../src/http/app.ts'
+import type {
+  AdHocTarget,
+  AppParts,
+  ConnectionRow,
+  ExchangeReply,
+  ExchangeRequest,
+  Lease,
+  LeaseRequest,
+  LeaseWriter,
+  Pool,
+  ReleaseVerdict,
+  TargetRow,
+  WaitOptions,
+  WorkerRow,
+} from '../../../src/http/parts.ts'
+import { StreamReader } from '../../../src/streams/stream-reader.ts'
+
+export class FakeWriter implements LeaseWriter {
+  readonly chunks: Buffer[] = []
+  readonly calls: string[] = []
+  #watchers: { readonly count: number; readonly resolve: () => void }[] = []
+  offset = 0
+  closing = false
+  halfCloses = true
+  /** What `drain` and `waitClosed` wait for. */
+  room: Promise<void> = Promise.resolve()
+  failWrite: Error | null = null
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString()
+  }
+
+  /** Resolves when so many calls were made in all. */
+  called(count: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#watchers.push({ count, resolve })
+    this.#wake()
+    return promise
+  }
+
+  #record(call: string): void {
+    this.calls.push(call)
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const { resolve } of this.#watchers.filter(({ count }) => count <= this.calls.length)) resolve()
+    this.#watchers = this.#watchers.filter(({ count }) => count > this.calls.length)
+  }
+
+  write(data: Uint8Array): void {
+    if (this.failWrite) throw this.failWrite
+    this.chunks.push(Buffer.from(data))
+    this.offset += data.length
+    this.#record('write')
+  }
+
+  writeLines(list: readonly Uint8Array[]): void {
+    for (const line of list) this.write(line)
+  }
+
+  async drain(_options?: WaitOptions): Promise<void> {
+    this.#record('drain')
+    await this.room
+  }
+
+  canWriteEof(): boolean {
+    return this.halfCloses
+  }
+
+  writeEof(): void {
+    this.#record('writeEof')
+  }
+
+  close(): void {
+    this.closing = true
+  }
+
+  isClosing(): boolean {
+    return this.closing
+  }
+
+  async waitClosed(_options?: WaitOptions): Promise<void> {
+    this.#record('waitClosed')
+    await this.room
+  }
+}
+
+export class FakeLease implements Lease {
+  readonly id = randomBytes(32).toString('base64url')
+  readonly target: string
+  readonly reused = false
+  expiresAt: Date | null = new Date(Date.UTC(2030, 0, 1))
+  readonly connection = {
+    id: 'c1',
+    localAddress: '127.0.0.1',
+    localPort: 50_000,
+    remoteAddress: '127.0.0.1',
+    remotePort: 7,
+    tls: null,
+  }
+  readonly reader = new StreamReader()
+  readonly writer = new FakeWriter()
+  readonly ageMs = 12.5
+  readonly idleMs = 3.5
+  lastOperation: string | null = null
+  gone: GoneReason | null = null
+  readonly ended: Promise<GoneReason>
+  readonly request: LeaseRequest
+  renewedTo: number | undefined
+  parsed: [string, object | undefined] | null = null
+  #end: (reason: GoneReason) => void
+  #onOperation: ((operation: { readonly ended: Promise<unknown> }) => void) | null = null
+
+  constructor(target: string | AdHocTarget, request: LeaseRequest) {
+    this.target = typeof target === 'string' ? target : `${target.host}:${target.port}`
+    this.request = request
+    const { promise, resolve } = Promise.withResolvers<GoneReason>()
+    this.ended = promise
+    this.#end = resolve
+  }
+
+  /** Resolves when the next operation has begun, with the promise of its end. */
+  nextOperation(): Promise<{ readonly ended: Promise<unknown> }> {
+    return new Promise(resolve => {
+      this.#onOperation = resolve
+    })
+  }
+
+  operation<T>(name: string, run: () => Promise<T>): Promise<T> {
+    this.lastOperation = name
+    const running = run()
+    this.#onOperation?.({ ended: running.catch(() => undefined) })
+    return running
+  }
+
+  renew(ttlMs?: number): Date | null {
+    this.renewedTo = ttlMs
+    return this.expiresAt
+  }
+
+  end(reason: GoneReason): void {
+    this.gone = reason
+    this.#end(reason)
+  }
+
+  async release(): Promise<ReleaseVerdict> {
+    this.end('released')
+    return { outcome: 'reused', reason: 'clean' }
+  }
+
+  async discard(): Promise<ReleaseVerdict> {
+    this.end('released')
+    return { outcome: 'closed', reason: 'discarded' }
+  }
+
+  async parse(format: string, options?: object): Promise<{ value: unknown; offset: number }> {
+    this.parsed = [format, options]
+    const offset = this.reader.offset
+    const line = await this.reader.readLine()
+    return { value: JSON.parse(line.toString()), offset }
+  }
+}
+
+type Exchanged = ExchangeRequest & { readonly target: string | AdHocTarget }
+
+export class FakePool implements Pool {
+  readonly leases: FakeLease[] = []
+  readonly targetsLeased: (string | AdHocTarget)[] = []
+  readonly exchanges: Exchanged[] = []
+  readonly parses: [string, string, object | undefined][] = []
+  ready = true
+  failure: unknown = null
+  reply: ExchangeReply = { data: Buffer.from('pong\n'), reused: true, offset: 0, eof: false }
+  /** What `lease` waits for. */
+  free: Promise<void> = Promise.resolve()
+  targetRows: TargetRow[] = [{ name: 'cache' }, { name: 'other' }]
+  connectionRows: ConnectionRow[] = []
+
+  #onLease: ((request: LeaseRequest) => void) | null = null
+
+  /** Resolves with what the next call of `lease` asks for. */
+  nextLease(): Promise<LeaseRequest> {
+    return new Promise(resolve => {
+      this.#onLease = resolve
+    })
+  }
+
+  async lease(target: string | AdHocTarget, request: LeaseRequest): Promise<Lease> {
+    if (this.failure) throw this.failure
+    this.targetsLeased.push(target)
+    this.#onLease?.(request)
+    const { promise: gone, reject } = Promise.withResolvers<never>()
+    request.signal?.addEventListener('abort', () => reject(new SockpoolError('ABORTED', 'aborted')))
+    await Promise.race([this.free, gone])
+    const lease = new FakeLease(target, request)
+    this.leases.push(lease)
+    return lease
+  }
+
+  async exchange(target: string | AdHocTarget, request: ExchangeRequest): Promise<ExchangeReply> {
+    if (this.failure) throw this.failure
+    this.exchanges.push({ target, ...request })
+    return this.reply
+  }
+
+  async parse(format: string, bytes: Uint8Array, options?: object): Promise<unknown[]> {
+    if (this.failure) throw this.failure
+    this.parses.push([format, Buffer.from(bytes).toString(), options])
+    return [{ a: 1 }, [2], 'x']
+  }
+
+  targets(): readonly TargetRow[] {
+    return this.targetRows
+  }
+
+  connections(): readonly ConnectionRow[] {
+    return this.connectionRows
+  }
+
+  async workers(): Promise<readonly WorkerRow[]> {
+    return [{ id: 0, threadId: 3, dialled: 7 } as WorkerRow]
+  }
+
+  stats(): object {
+    return { leases: 1 }
+  }
+}
+
+export const OPS_TOKEN = 'ops-token'
+export const DEV_TOKEN = 'dev-token'
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+export const TOKENS: { readonly tokens: NonNullable<AppParts['auth']>['tokens'] } = {
+  tokens: [
+    { name: 'ops', sha256: sha256(OPS_TOKEN), targets: ['*'], admin: true },
+    { name: 'dev', sha256: sha256(DEV_TOKEN), targets: ['cache*', 'd*o'], admin: false },
+  ],
+}
+
+export interface Harness {
+  readonly app: FastifyInstance
+  readonly pool: FakePool
+  /** The log, line by line as parsed JSON, and as it was written. */
+  readonly log: string[]
+  /** Injects a request as `ops`, to the right Host, and gives the parsed JSON with it. */
+  send(options: InjectOptions): Promise<LightMyRequestResponse & { json<T = Record<string, unknown>>(): T }>
+  /** Leases `cache` as `ops` and gives the fake. */
+  lease(target?: string): Promise<FakeLease>
+}
+
+/** The app over a fake pool, closed when the test is over. */
+export function harness(parts: Partial<AppParts> = {}): Harness {
+  const pool = (parts.pool ?? new FakePool()) as FakePool
+  const log: string[] = []
+  const app = buildApp({
+    auth: TOKENS,
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 7070 },
+    hosts: [],
+    origins: [],
+    tls: false,
+    limits: { bodyBytes: 100_000, operationTimeoutMs: 5_000 },
+    version: '1.2.3',
+    isClosing: () => false,
+    log: { level: 'info', stream: { write: line => void log.push(line) } },
+    ...parts,
+    pool,
+  })
+  onTestFinished(() => app.close())
+  const send: Harness['send'] = options =>
+    app.inject({
+      ...options,
+      headers: { host: '127.0.0.1:7070', authorization: `Bearer ${OPS_TOKEN}`, ...options.headers },
+    })
+  const lease = async (target = 'cache'): Promise<FakeLease> => {
+    await send({ method: 'POST', url: '/v1/leases', payload: { target } })
+    const made = pool.leases.at(-1)
+    if (!made) throw new Error('no lease was made')
+    return made
+  }
+  return { app, pool, log, send, lease }
+}

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { byteAt, frontBytes } from '../../../src/streams/front-bytes.ts'
+
+const views = ['ab', '', 'cde'].map(text => new Uint8Array(Buffer.from(text)))
+
+test('frontBytes copies across views, and all there is if there is less', () => {
+  expect([0, 1, 2, 3, 9].map(count => frontBytes(views, count).toString())).toEqual([
+    '',
+    'a',
+    'ab',
+    'abc',
+    'abcde',
+  ])
+  const copy = frontBytes(views, 1)
+  copy[0] = 0
+  expect(views[0]?.[0]).toBe(0x61)
+})
+
+test('byteAt looks across views', () => {
+  expect([0, 2, 4, 5].map(position => byteAt(views, position))).toEqual([0x61, 0x63, 0x65, undefined])
+})
