@@ -71,7 +71,7 @@ async function open(message: OpenMessage): Promise<void> {
     if (controller.signal.aborted) throw controller.signal.reason
     tell({ kind: 'opened', channel: channel.number, generation, facts: socketFacts(socket) })
   } catch (error) {
-    connection.destroy()
+    connection.abandon()
     connections.delete(channel.number)
     tell({
       kind: 'failed',

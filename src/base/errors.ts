@@ -201,6 +201,14 @@ export function reviveError(fields: ErrorFields): SockpoolError {
   return new SockpoolError(code, message, details)
 }
 
+/** An error of its own with the same fields, for a caller that adds to it; the original is its cause. */
+export function copyError(error: SockpoolError): SockpoolError {
+  const copy = reviveError(error.toJSON())
+  copy.name = error.name
+  copy.cause = error
+  return copy
+}
+
 /** An assertion: a broken one is a fault of ours, never a condition of the world. */
 export function invariant(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${message}`)

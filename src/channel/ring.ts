@@ -204,9 +204,17 @@ export class RingConsumer extends RingEnd {
   consume(count: number): boolean {
     invariant(count <= this.readable, `consumed ${count} of ${this.readable} readable bytes`)
     this.#position = this.advance(this.#position, count)
-    const excess = this.distance(this.#head, this.#position) - this.#keep
-    if (excess <= 0) return false
-    this.#head = this.advance(this.#head, excess)
+    return this.#giveBack(this.kept - this.#keep)
+  }
+
+  /** Gives up the replay window: all that lies before the position is free. True as for `consume`. */
+  forget(): boolean {
+    return this.#giveBack(this.kept)
+  }
+
+  #giveBack(count: number): boolean {
+    if (count <= 0) return false
+    this.#head = this.advance(this.#head, count)
     this.words.store(this.at.head, this.#head)
     const held = this.distance(this.#head, this.words.load(this.at.tail))
     return this.fulfil(this.at.room, this.capacity - held)

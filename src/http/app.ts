@@ -32,6 +32,8 @@ export function buildApp(parts: AppParts): FastifyInstance {
     ...loggerOptions(parts.log),
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
+  // Each plugin says which bodies it reads; an unknown route reads none.
+  app.removeAllContentTypeParsers()
   registerProblems(app)
   registerRequestLog(app)
   registerClientSignal(app)

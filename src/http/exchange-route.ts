@@ -62,6 +62,7 @@ export function exchangeRoute(parts: AppParts): FastifyPluginCallbackTypebox {
         try {
           const done = await parts.pool.exchange(target, {
             ...rest,
+            limit: limits.bodyBytes,
             signal: clientSignalOf(request),
             tenant: principal.tenant,
           })

@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas, at `/openapi.json`. */
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
+import { ERROR_CODES } from '../base/errors.ts'
 
 /** Options of the generator. */
 export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
@@ -10,8 +11,10 @@ export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
       info: {
         title: 'sockpool',
         version,
-        description:
+        description: [
           'A connection pooler for any TCP or TLS protocol. Sizes are bytes, durations milliseconds.',
+          `Codes of problems: ${Object.keys(ERROR_CODES).join(', ').toLowerCase()}.`,
+        ].join('\n\n'),
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],

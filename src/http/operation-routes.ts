@@ -14,9 +14,31 @@ import { ProblemAnswer } from './schemas.ts'
 /** Rows say at least this; the pool may count more. */
 const row = (fields: TProperties) => Type.Object(fields, { additionalProperties: true })
 
-const Target = row({ name: Type.String() })
-const Connection = row({ id: Type.String() })
-const Worker = row({ id: Type.Union([Type.Integer(), Type.String()]) })
+const count = Type.Integer()
+
+const Target = row({
+  name: Type.String(),
+  connections: Type.Optional(
+    row({ connecting: count, idle: count, leased: count, closing: count, max: count }),
+  ),
+  waiters: Type.Optional(count),
+  breaker: Type.Optional(Type.String()),
+})
+
+const Connection = row({
+  id: Type.String(),
+  target: Type.Optional(Type.String()),
+  state: Type.Optional(Type.String()),
+})
+
+const Worker = row({
+  threadId: Type.Optional(count),
+  connections: Type.Optional(count),
+  dialled: Type.Optional(Type.Integer({ description: 'Connects ever attempted.' })),
+  bytesIn: Type.Optional(count),
+  bytesOut: Type.Optional(count),
+  utilization: Type.Optional(Type.Number()),
+})
 
 const tags = ['operation']
 
@@ -81,7 +103,7 @@ export function operationRoutes(parts: AppParts, table: LeaseTable): FastifyPlug
         summary: 'List the I/O workers',
         response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
       },
-      handler: async () => ({ workers: await pool.workers() }),
+      handler: async () => ({ workers: [...(await pool.workers())] }),
     })
 
     app.route({

@@ -9,7 +9,7 @@ import type { LeaseTable } from './lease-table.ts'
 import type { AppParts } from './parts.ts'
 import { problemHandler } from './problems.ts'
 import { registerByteBodies, registerJsonBodies } from './request-body.ts'
-import { answer, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import { answer, BytesBody, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
 
 const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines' })
 const tags = ['parse']
@@ -27,6 +27,7 @@ export function parseRoutes(parts: AppParts, table: LeaseTable): FastifyPluginCa
         summary: 'Parse the body',
         description:
           'The body is the bytes, whatever its content type. The other query fields are options of the format.',
+        body: BytesBody,
         params: Type.Object({ format: FormatName }),
         querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, { additionalProperties: true }),
         response: {

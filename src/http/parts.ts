@@ -117,6 +117,8 @@ export interface ExchangeRequest extends WaitOptions {
   readonly write: Uint8Array
   readonly read: ReadSpec
   readonly tenant?: string
+  /** Bytes that a read to EOF may gather; past it LIMIT_OVERRUN. */
+  readonly limit?: number
 }
 
 export interface ExchangeReply {
@@ -139,17 +141,13 @@ export interface ConnectionRow {
   readonly tenant?: string | null
 }
 
-export interface WorkerRow {
-  readonly id: number | string
-}
-
 export interface Pool {
   lease(target: string | AdHocTarget, request: LeaseRequest): Promise<Lease>
   exchange(target: string | AdHocTarget, request: ExchangeRequest): Promise<ExchangeReply>
   parse(format: string, bytes: Uint8Array, options?: object, wait?: WaitOptions): Promise<unknown[]>
   targets(): readonly TargetRow[]
   connections(): readonly ConnectionRow[]
-  workers(): Promise<readonly WorkerRow[]>
+  workers(): Promise<readonly object[]>
   stats(): object
   readonly ready: boolean
 }

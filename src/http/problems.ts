@@ -28,11 +28,11 @@ const FASTIFY_CODES: Readonly<Record<string, () => SockpoolError>> = {
  * does not know them. Errors: none; whatever it is given becomes a problem.
  */
 export function toProblem(error: unknown, extra: Readonly<Record<string, unknown>> = {}): Problem {
+  if (error instanceof CountedFailure) return withCounts(toProblem(error.cause, extra), error.counts)
   const known = knownError(error)
   const hidden = known === null || known.code === 'INTERNAL'
   const code = known?.code ?? 'INTERNAL'
   const { status, title, retryable } = ERROR_CODES[code]
-  const fields = hidden ? countsOf(known) : fieldsOf(known)
   return {
     status,
     headers: headersOf(code, known),
@@ -46,7 +46,7 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
       code: code.toLowerCase(),
       retryable,
       ...extra,
-      ...fields,
+      ...(!hidden && fieldsOf(known)),
     },
   }
 }
@@ -59,7 +59,7 @@ export function sendProblem(
   extra: Readonly<Record<string, unknown>> = {},
 ): FastifyReply {
   const problem = toProblem(error, extra)
-  if (problem.body.code === 'internal') request.log.error({ err: error }, 'internal error')
+  if (problem.body.code === 'internal') request.log.error({ err: causeOf(error) }, 'internal error')
   if (hasUnreadBody(request)) reply.header('connection', 'close')
   return reply
     .code(problem.status)
@@ -83,15 +83,26 @@ export function registerProblems(app: FastifyInstance): void {
   )
 }
 
-/** The error with its counts set where it does not know them itself; a foreign one is adopted first. */
-export function withCounts(
-  error: unknown,
-  counts: { readonly bytesDelivered?: number; readonly bytesAccepted?: number },
-): SockpoolError {
-  const known = knownError(error) ?? SockpoolError.from(error)
-  const own = { bytesDelivered: known.bytesDelivered, bytesAccepted: known.bytesAccepted }
-  const set = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
-  return Object.assign(known, { ...counts, ...set })
+/**
+ * An error together with what its call had moved. The error itself stays as it is: one that broke a connection is
+ * thrown at every call that comes after, and each has counts of its own.
+ */
+export class CountedFailure extends Error {
+  readonly counts: Counts
+  override readonly cause: unknown
+
+  constructor(cause: unknown, counts: Counts) {
+    super('a read or write failed')
+    this.name = 'CountedFailure'
+    this.cause = cause
+    this.counts = counts
+  }
+}
+
+/** Bytes of one call that reached the caller, and that were accepted for sending. */
+export interface Counts {
+  readonly bytesDelivered: number
+  readonly bytesAccepted: number
 }
 
 /** INVALID_REQUEST with one bad field. */
@@ -141,13 +152,12 @@ function fieldsOf(error: SockpoolError): Record<string, unknown> {
   return { bytesDelivered: partial.length, ...fields, partial: text }
 }
 
-/** What even a fault of ours may tell: how many bytes moved before it. */
-function countsOf(error: SockpoolError | null): Record<string, unknown> {
-  const { bytesDelivered, bytesAccepted } = error ?? {}
-  return {
-    ...(bytesDelivered !== undefined && { bytesDelivered }),
-    ...(bytesAccepted !== undefined && { bytesAccepted }),
-  }
+function causeOf(error: unknown): unknown {
+  return error instanceof CountedFailure ? error.cause : error
+}
+
+function withCounts(problem: Problem, counts: Counts): Problem {
+  return { ...problem, body: { ...problem.body, ...counts } }
 }
 
 function headersOf(code: keyof typeof ERROR_CODES, error: SockpoolError | null): Record<string, string> {

@@ -76,7 +76,7 @@ export class RequestBody {
       'the request body',
       'REQUEST_TIMEOUT',
       { signal: this.#signal, timeoutMs: budgetMs },
-      error => error,
+      () => undefined,
     )
     const wake = (): void => wait.resolve()
     const events = ['readable', 'end', 'error', 'close'] as const

@@ -11,7 +11,6 @@ import {
   type TUnsafe,
   Type,
 } from 'typebox'
-import { ERROR_CODES } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { AdHocTarget, AppLimits } from './parts.ts'
 
@@ -127,6 +126,11 @@ export function answer(description: string, types: Record<string, TSchema>): TSc
   return { description, content } as TSchema
 }
 
+/** A body that is bytes, whatever its content type. */
+export const BytesBody: TSchema = answer('The bytes.', {
+  'application/octet-stream': Type.Unsafe<unknown>({}),
+})
+
 /** A response without a body. */
 export const NoContent: TSchema = Type.Null({ description: 'Done.' })
 
@@ -144,7 +148,7 @@ export const ProblemAnswer: TSchema = answer('A problem (RFC 9457).', {
       title: Type.String(),
       status: Type.Integer(),
       detail: Type.String(),
-      code: Type.String({ description: Object.keys(ERROR_CODES).join(', ').toLowerCase() }),
+      code: Type.String({ description: 'One of the codes that the description of this API lists.' }),
       retryable: Type.Boolean(),
       errors: Type.Optional(
         Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {

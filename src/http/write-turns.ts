@@ -2,9 +2,7 @@
  * Turns at writing to one lease, first come, first served. A body that streams in is written in many chunks, and a
  * repeated write with an offset must not begin before the first one has told how far it got.
  */
-import { aborted, Wait, type WaitOptions } from '../base/wait.ts'
-
-const WHAT = 'the wait for another write'
+import { Wait, type WaitOptions } from '../base/wait.ts'
 
 export class WriteTurns {
   #isTaken = false
@@ -22,10 +20,8 @@ export class WriteTurns {
   }
 
   async #waitForTurn(options: WaitOptions): Promise<void> {
-    if (options.signal?.aborted) throw aborted(WHAT, options.signal)
-    const wait: Wait<void> = new Wait(WHAT, 'DRAIN_TIMEOUT', options, error => {
+    const wait: Wait<void> = new Wait('the wait for another write', 'DRAIN_TIMEOUT', options, () => {
       this.#waiting.delete(wait)
-      return error
     })
     this.#waiting.add(wait)
     await wait.promise

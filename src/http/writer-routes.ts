@@ -12,9 +12,9 @@ import { ByteEncodingSchema, bytesOf } from './byte-text.ts'
 import { clientSignalOf } from './client-signal.ts'
 import type { HeldLease, LeaseTable } from './lease-table.ts'
 import type { AppParts, LeaseWriter, WaitOptions } from './parts.ts'
-import { invalidField, problemHandler, withCounts } from './problems.ts'
+import { CountedFailure, invalidField, problemHandler } from './problems.ts'
 import { RequestBody, registerJsonBodies, registerStreamedBodies } from './request-body.ts'
-import { LeaseParams, NoContent, ProblemAnswer, timeoutMs, WriteAnswer } from './schemas.ts'
+import { BytesBody, LeaseParams, NoContent, ProblemAnswer, timeoutMs, WriteAnswer } from './schemas.ts'
 
 const CLOSED = { additionalProperties: false }
 const COUNTS = { bytesDelivered: 0, bytesAccepted: 0 }
@@ -50,6 +50,7 @@ export function writerRoutes(parts: AppParts, table: LeaseTable): FastifyPluginC
         description:
           'Any content type; the body is streamed. `timeoutMs` bounds each wait for the peer, not the whole. With ' +
           '`offset`, bytes that were accepted before are acknowledged and not sent twice.',
+        body: BytesBody,
         params: LeaseParams,
         querystring: Type.Object(
           {
@@ -101,12 +102,12 @@ export function writerRoutes(parts: AppParts, table: LeaseTable): FastifyPluginC
         const wait = waitOf(request)
         const { writer } = held.lease
         return held.writes.take(wait, () =>
-          held.lease.operation('writelines', async () => {
-            writer.writeLines(list)
-            const accepted = list.reduce((sum, { length }) => sum + length, 0)
-            await finish(writer, accepted, request.query, wait)
-            return { accepted, offset: writer.offset }
-          }),
+          held.lease.operation('writelines', () =>
+            counted(writer, async () => {
+              await writeAll(writer, list, wait)
+              await finish(writer, request.query, wait)
+            }),
+          ),
         )
       },
     })
@@ -126,7 +127,12 @@ export function writerRoutes(parts: AppParts, table: LeaseTable): FastifyPluginC
       schema: verb('Wait until the peer has taken enough of what was written', waiting),
       handler: async (request, reply) => {
         const { lease } = heldBy(request)
-        await lease.operation('drain', () => lease.writer.drain(waitOf(request)))
+        try {
+          await lease.operation('drain', () => lease.writer.drain(waitOf(request)))
+        } catch (error) {
+          // The writer counts over its whole life; this call has written nothing.
+          throw new CountedFailure(error, COUNTS)
+        }
         return reply.code(204).send()
       },
     })
@@ -199,14 +205,13 @@ function linesOf(body: Lines): Buffer[] {
 async function writeStream(
   writer: LeaseWriter,
   body: RequestBody | null,
-  offset: number | undefined,
+  start: number | undefined,
   ending: Ending,
   wait: Required<WaitOptions>,
-): Promise<{ accepted: number; offset: number }> {
-  let repeated = repeatedBytes(writer.offset, offset)
+): Promise<WriteResult> {
+  let repeated = repeatedBytes(writer.offset, start)
   if (ending.eof === true && !writer.canWriteEof()) throw noHalfClose()
-  let accepted = 0
-  try {
+  return await counted(writer, async count => {
     for (let isFirst = true; ; isFirst = false) {
       const chunk = (await body?.next()) ?? null
       if (chunk === null) break
@@ -214,28 +219,55 @@ async function writeStream(
       if (!isFirst) await writer.drain(wait)
       const skipped = Math.min(repeated, chunk.length)
       repeated -= skipped
-      if (skipped < chunk.length) writer.write(chunk.subarray(skipped))
-      accepted += chunk.length
+      count(skipped)
+      await writeAll(writer, [chunk.subarray(skipped)], wait)
     }
-    await finish(writer, accepted, ending, wait)
-  } catch (error) {
-    throw withCounts(error, { bytesDelivered: 0, bytesAccepted: accepted })
-  }
-  return { accepted, offset: writer.offset }
+    await finish(writer, ending, wait)
+  })
 }
 
-async function finish(
+interface WriteResult {
+  /** Bytes of the body that are accepted, now or by a write that this one repeats. */
+  readonly accepted: number
+  readonly offset: number
+}
+
+/** Runs a write and tells what it moved, by the writer's own count and what `run` adds to it. */
+async function counted(
   writer: LeaseWriter,
-  accepted: number,
-  ending: Ending,
+  run: (count: (bytes: number) => void) => Promise<void>,
+): Promise<WriteResult> {
+  const start = writer.offset
+  let repeated = 0
+  const accepted = (): number => repeated + writer.offset - start
+  try {
+    await run(bytes => {
+      repeated += bytes
+    })
+    return { accepted: accepted(), offset: writer.offset }
+  } catch (error) {
+    throw new CountedFailure(error, { bytesDelivered: 0, bytesAccepted: accepted() })
+  }
+}
+
+/** Writes pieces. A writer drops what comes after its end, as asyncio's; a caller over HTTP must hear of that. */
+async function writeAll(
+  writer: LeaseWriter,
+  pieces: readonly Uint8Array[],
   wait: WaitOptions,
 ): Promise<void> {
-  try {
-    if (ending.drain === true) await writer.drain(wait)
-    if (ending.eof === true) endWriting(writer)
-  } catch (error) {
-    throw withCounts(error, { bytesDelivered: 0, bytesAccepted: accepted })
-  }
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const before = writer.offset
+  writer.writeLines(pieces)
+  if (writer.offset - before === length) return
+  // It knows best why: the error that broke the connection.
+  await writer.drain(wait)
+  throw new SockpoolError('WRITE_CLOSED', 'the connection is closing')
+}
+
+async function finish(writer: LeaseWriter, ending: Ending, wait: WaitOptions): Promise<void> {
+  if (ending.drain === true) await writer.drain(wait)
+  if (ending.eof === true) endWriting(writer)
 }
 
 function endWriting(writer: LeaseWriter): void {

@@ -1,5 +1,5 @@
 /** One round trip on a leased connection: write, drain, read one reply. */
-import { SockpoolError } from '../base/errors.ts'
+import { copyError, SockpoolError } from '../base/errors.ts'
 import type { WaitOptions } from '../base/wait.ts'
 import type { Separator, StreamReader } from '../streams/stream-reader.ts'
 import type { Lease } from './lease.ts'
@@ -36,12 +36,17 @@ export async function exchangeOn(
 ): Promise<ExchangeReply> {
   const startedMs = now()
   const { reader, writer } = lease
-  writer.write(bytes)
-  await writer.drain(wait)
-  const left = remaining(wait.timeoutMs, startedMs, now())
-  const { offset } = reader
-  const data = await readReply(reader, read, limit, { signal: wait.signal, timeoutMs: left })
-  return { data, reused: lease.reused, offset, eof: reader.atEof() }
+  try {
+    writer.write(bytes)
+    await writer.drain(wait)
+    const left = remaining(wait.timeoutMs, startedMs, now())
+    const { offset } = reader
+    const data = await readReply(reader, read, limit, { signal: wait.signal, timeoutMs: left })
+    return { data, reused: lease.reused, offset, eof: reader.atEof() }
+  } catch (error) {
+    // A copy: the error of a broken connection is shared by all who were on it.
+    throw error instanceof SockpoolError ? copyError(error).add({ bytesAccepted: writer.offset }) : error
+  }
 }
 
 function readReply(

@@ -58,7 +58,7 @@ export interface Fleet extends Connector {
   hold(): void
   release(): void
   readonly isReady: boolean
-  stats(): readonly object[]
+  stats(): ReadonlyArray<{ readonly id: number }>
   stop(): Promise<void>
 }
 
@@ -233,7 +233,7 @@ export class Pool implements AsyncDisposable {
     )
   }
 
-  workers(): Promise<readonly object[]> {
+  workers(): Promise<ReturnType<Fleet['stats']>> {
     return Promise.resolve(this.#parts.fleet.stats())
   }
 

@@ -129,6 +129,7 @@ export class ChannelSource implements ByteSource {
     if (this.#detached) return
     this.#end = { kind: 'failed', error }
     this.#front.drop(this.#front.length)
+    if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
     this.#letGo()
   }
 

@@ -48,7 +48,12 @@ export class PendingRead {
   }
 
   /** Tries, waits where it must, and settles. Errors: READ_BUSY, READ_TIMEOUT, ABORTED, and the attempt's own. */
-  run(name: string, attempt: Attempt, options: WaitOptions, restart = nothingToRestart): Promise<Buffer> {
+  run(
+    name: string,
+    attempt: Attempt,
+    options: WaitOptions,
+    restart: () => void = nothingToRestart,
+  ): Promise<Buffer> {
     try {
       if (this.#excluded) throw busy(name)
       const outcome = attempt()

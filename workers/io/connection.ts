@@ -13,6 +13,7 @@
  * in poisons it, unless it was never leased; then bytes are the peer's greeting and wait for the first lease.
  */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel, EndName, SHUT } from '../../src/channel/channel.ts'
 import type { Ringer } from '../../src/channel/doorbell.ts'
@@ -55,6 +56,8 @@ export class Connection {
   #settledEpoch = 0
   #inbound: 'open' | EndName = 'open'
   #closed: EndName | null = null
+  /** The channel is somebody else's. */
+  #isOver = false
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
@@ -122,13 +125,14 @@ export class Connection {
     else if (epoch !== 0 && epoch !== this.#settledEpoch) this.#release(epoch, shut)
   }
 
-  /** The thread ends, or the dial was given up. */
   destroy(): void {
     this.#destroy('closed')
   }
 
-  get isGone(): boolean {
-    return this.#closed !== null
+  /** The dial failed or was given up: the channel is about to serve another connection and is not touched again. */
+  abandon(): void {
+    this.#isOver = true
+    this.#destroy('closed')
   }
 
   #deliver(bytes: Buffer): void {
@@ -155,7 +159,7 @@ export class Connection {
   }
 
   #resumeIfRoom(): void {
-    if (!this.#paused) return
+    if (!this.#paused || this.#isOver) return
     while (this.#spill[0] !== undefined && this.#in.free > 0) {
       const first = this.#spill[0]
       const count = this.#in.fill(first)
@@ -175,12 +179,19 @@ export class Connection {
     if (this.#writing || this.#dialog || socket === null || this.#closed !== null) return
     for (;;) {
       // The shut word before the ring: what was written before it is in the ring by then.
-      const { shut } = this.channel
+      const shut = this.#outboundEnd
       const piece = this.#out.first()
       if (piece.length > 0) return this.#write(socket, piece)
       if (shut !== 'open') return this.#shut(socket, shut)
       if (this.#out.wish(1)) return
     }
+  }
+
+  /** TLS has no half-close: a peer that ends its direction ends the connection, after what was written. */
+  get #outboundEnd(): keyof typeof SHUT {
+    const { shut } = this.channel
+    const endsByPeer = this.#inbound === 'fin' && this.#socket instanceof TLSSocket
+    return endsByPeer && shut !== 'abort' ? 'close' : shut
   }
 
   #write(socket: Socket, piece: Buffer): void {
@@ -263,8 +274,7 @@ export class Connection {
 
   #finished(): void {
     this.#endInbound('fin')
-    // TLS has no half-close: the peer that ends its direction ends the connection.
-    if (this.#socket && 'encrypted' in this.#socket) this.#socket.end()
+    if (this.channel.isLeased) this.#flush()
   }
 
   #broke(how: EndName): void {
@@ -300,9 +310,11 @@ export class Connection {
   }
 
   #publishEnd(): void {
+    if (this.#isOver) return
     if (this.#inbound !== 'open') this.channel.endInbound(this.#inbound)
     if (this.#closed !== null && this.#socket === null) {
       this.channel.close(this.#closed)
+      this.#isOver = true
       this.#parts.onGone()
     }
     this.#ringHolder()

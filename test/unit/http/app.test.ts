@@ -171,6 +171,9 @@ describe('operation', () => {
       'application/json',
     ])
     expect(Object.keys(post.responses.default.content)).toEqual(['application/problem+json'])
+    for (const path of ['/v1/leases/{id}/write', '/v1/parse/{format}'])
+      expect(Object.keys(document.paths[path].post.requestBody.content)).toEqual(['application/octet-stream'])
+    expect(document.info.description).toContain('lease_gone')
     const read = document.paths['/v1/leases/{id}/read'].post.parameters
     expect(read).toContainEqual(expect.objectContaining({ name: 'timeoutMs', in: 'query' }))
     expect(JSON.stringify(read)).toContain('5000')

@@ -17,7 +17,6 @@ import type {
   ReleaseVerdict,
   TargetRow,
   WaitOptions,
-  WorkerRow,
 } from '../../../src/http/parts.ts'
 import { StreamReader } from '../../../src/streams/stream-reader.ts'
 
@@ -31,6 +30,7 @@ export class FakeWriter implements LeaseWriter {
   /** What `drain` and `waitClosed` wait for. */
   room: Promise<void> = Promise.resolve()
   failWrite: Error | null = null
+  failDrain: Error | null = null
 
   get text(): string {
     return Buffer.concat(this.chunks).toString()
@@ -56,17 +56,19 @@ export class FakeWriter implements LeaseWriter {
 
   write(data: Uint8Array): void {
     if (this.failWrite) throw this.failWrite
+    if (this.closing) return
     this.chunks.push(Buffer.from(data))
     this.offset += data.length
     this.#record('write')
   }
 
   writeLines(list: readonly Uint8Array[]): void {
-    for (const line of list) this.write(line)
+    for (const line of list) if (line.length > 0) this.write(line)
   }
 
   async drain(_options?: WaitOptions): Promise<void> {
     this.#record('drain')
+    if (this.failDrain) throw this.failDrain
     await this.room
   }
 
@@ -93,11 +95,11 @@ export class FakeWriter implements LeaseWriter {
 }
 
 export class FakeLease implements Lease {
-  readonly id = randomBytes(32).toString('base64url')
+  readonly id: string = randomBytes(32).toString('base64url')
   readonly target: string
   readonly reused = false
   expiresAt: Date | null = new Date(Date.UTC(2030, 0, 1))
-  readonly connection = {
+  readonly connection: Lease['connection'] = {
     id: 'c1',
     localAddress: '127.0.0.1',
     localPort: 50_000,
@@ -105,8 +107,8 @@ export class FakeLease implements Lease {
     remotePort: 7,
     tls: null,
   }
-  readonly reader = new StreamReader()
-  readonly writer = new FakeWriter()
+  readonly reader: StreamReader = new StreamReader()
+  readonly writer: FakeWriter = new FakeWriter()
   readonly ageMs = 12.5
   readonly idleMs = 3.5
   lastOperation: string | null = null
@@ -224,8 +226,8 @@ export class FakePool implements Pool {
     return this.connectionRows
   }
 
-  async workers(): Promise<readonly WorkerRow[]> {
-    return [{ id: 0, threadId: 3, dialled: 7 } as WorkerRow]
+  async workers(): Promise<readonly object[]> {
+    return [{ id: 0, threadId: 3, dialled: 7 }]
   }
 
   stats(): object {

@@ -114,6 +114,24 @@ describe('POST write', () => {
     })
   })
 
+  test('counts for the call, whatever the error says of others', async () => {
+    const { held, post } = await leased()
+    const error = new SockpoolError('CONNECTION_RESET', 'reset', { bytesAccepted: 999 })
+    held.writer.failWrite = error
+    expect((await post('write', 'x')).json()).toMatchObject({ code: 'connection_reset', bytesAccepted: 0 })
+    expect(error.bytesAccepted).toBe(999)
+  })
+
+  test('does not pretend to have written what a closing connection drops', async () => {
+    const { held, post } = await leased()
+    await post('write', 'sent')
+    held.writer.closing = true
+    for (const reply of [await post('write', 'lost'), await post('writelines', ['lost'])])
+      expect(reply.json()).toMatchObject({ status: 409, code: 'write_closed', bytesAccepted: 0 })
+    held.writer.failDrain = new SockpoolError('CONNECTION_RESET', 'Connection lost')
+    expect((await post('write', 'lost')).json()).toMatchObject({ status: 502, code: 'connection_reset' })
+  })
+
   test('keeps the count even for a fault of its own', async () => {
     const { held, post } = await leased()
     held.writer.failWrite = new TypeError('secret payload')
@@ -220,6 +238,17 @@ describe('POST writelines', () => {
 })
 
 describe('the writer verbs', () => {
+  test('count nothing for a drain that fails', async () => {
+    const { held, post } = await leased()
+    const error = new SockpoolError('DRAIN_TIMEOUT', 'too slow', { bytesAccepted: 999 })
+    held.writer.failDrain = error
+    expect((await post('drain')).json()).toMatchObject({
+      status: 504,
+      code: 'drain_timeout',
+      bytesAccepted: 0,
+    })
+  })
+
   test('answer 204, and close 202', async () => {
     const { held, post, send } = await leased()
     const isClosing = () => send({ url: `/v1/leases/${held.id}/is_closing` })
