@@ -2,7 +2,9 @@
  * The command's tree: which commands and flags there are, and which exit code a run ends with. 0: done; 1: failed at
  * run time; 2: called wrongly. What each command does stands in command/.
  */
+import tab from '@bomb.sh/tab/commander'
 import { Command, CommanderError, Option } from '@commander-js/extra-typings'
+import type { Command as UntypedCommand } from 'commander'
 import { CommandError } from './command/command-error.ts'
 import { printEffectiveConfig, validateConfig } from './command/config-commands.ts'
 import { demo } from './command/demo.ts'
@@ -57,6 +59,12 @@ function buildProgram(version: string, streams: Streams): Command {
     .command('demo')
     .description('play a scripted round against a service of its own')
     .action(() => demo(streams))
+  // Adds `completion <shell>`, and the hidden `complete` that the shells' scripts call. It prints to the process's own
+  // stdout, whatever the streams are.
+  tab(program as unknown as UntypedCommand, { completionCommandName: 'completion' })
+  program.commands
+    .find(command => command.name() === 'completion')
+    ?.description("print a shell's completion script, to be sourced")
   return program
 }
 

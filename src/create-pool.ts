@@ -39,6 +39,7 @@ export type PoolOptions = {
 export type WorkerEvent =
   | { readonly kind: 'worker_lost'; readonly worker: number; readonly error: Error | null }
   | { readonly kind: 'missed_wake' }
+  | { readonly kind: 'fault'; readonly error: unknown }
   | { readonly kind: 'decision'; readonly decision: Decision }
 
 /** What only a service sets. */
@@ -80,6 +81,7 @@ export function joinPool(
     ringSizes: { inboundBytes, outboundBytes },
     workerFile: options.ioWorkerFile,
     onDecision: decision => onEvent?.({ kind: 'decision', decision }),
+    onFault: error => onEvent?.({ kind: 'fault', error }),
     onMissedWake: () => onEvent?.({ kind: 'missed_wake' }),
     onWorkerLost: (worker, error) => onEvent?.({ kind: 'worker_lost', worker, error }),
   })

@@ -4,8 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { chmod, mkdir, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import { LIMITS } from './base/limits.ts'
@@ -16,11 +15,13 @@ import { hashToken } from './config/token-file.ts'
 import { joinPool, type PoolOptions } from './create-pool.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
+import type { AppParts } from './http/parts.ts'
+import { prepareUnixSocket } from './http/unix-socket.ts'
 import type { Pool } from './pool/pool.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
-  /** `http://127.0.0.1:7070`, or `unix:/path` */
+  /** `http://127.0.0.1:7070`, `https://…` with `http.tls`, or `unix:/path` */
   readonly url: string
   /** The token made at start; null where tokens are configured or none is asked for. */
   readonly token: string | null
@@ -45,28 +46,30 @@ export async function startService(config: Config, options: { readonly demo: boo
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   let isClosing = false
-  const app = buildApp({
-    pool,
-    auth: config.auth && { tokens: token === null ? config.auth.tokens : [generated(token)] },
-    listen: config.listen,
-    hosts: config.http.hosts,
-    origins: config.http.origins,
-    tls: false,
-    limits: config.limits,
-    version: version(),
-    isClosing: () => isClosing,
-    log: { level: config.logLevel },
-  })
+  let app: FastifyInstance | null = null
   try {
-    const url = await listen(app, config.listen)
-    deny([...localAddresses(), ...ownListener(app)])
+    app = buildListener({
+      pool,
+      auth: config.auth && { tokens: token === null ? config.auth.tokens : [generated(token)] },
+      listen: config.listen,
+      hosts: config.http.hosts,
+      origins: config.http.origins,
+      tls: config.http.tls ?? false,
+      limits: config.limits,
+      version: version(),
+      isClosing: () => isClosing,
+      log: { level: config.logLevel },
+    })
+    const built = app
+    const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
+    deny([...localAddresses(), ...ownListener(built)])
     let closed: Promise<void> | null = null
     return {
       url,
       token,
       close: () => {
         isClosing = true
-        closed ??= closeAll(app, pool, demo, config)
+        closed ??= closeAll(built, pool, demo, config)
         return closed
       },
     }
@@ -76,29 +79,41 @@ export async function startService(config: Config, options: { readonly demo: boo
   }
 }
 
+/** Errors of the operator's certificate are told as what they are. */
+function buildListener(parts: AppParts): FastifyInstance {
+  try {
+    return buildApp(parts)
+  } catch (error) {
+    if (parts.tls === false) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`http.tls: the certificate or its key cannot be used: ${reason}`, { cause: error })
+  }
+}
+
 async function closeAll(
-  app: FastifyInstance,
+  app: FastifyInstance | null,
   pool: Pool,
   demo: DemoUpstream | null,
   config: Config,
 ): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: config.limits.drainTimeoutMs })
-  await app.close()
+  await app?.close()
   await demo?.close()
-  if (config.listen.kind === 'unix') await rm(config.listen.path, { force: true })
 }
 
-async function listen(app: FastifyInstance, address: ListenAddress): Promise<string> {
+async function listen(
+  app: FastifyInstance,
+  address: ListenAddress,
+  scheme: 'http' | 'https',
+): Promise<string> {
   if (address.kind === 'tcp') {
     await app.listen({ host: address.host, port: address.port })
     const bound = app.server.address()
     const port = typeof bound === 'object' && bound ? bound.port : address.port
-    return localUrl({ kind: 'tcp', host: address.host, port }, 'http')
+    return localUrl({ kind: 'tcp', host: address.host, port }, scheme)
   }
-  // Only a directory that others may not enter protects the socket: a mode set after listening would come late.
-  await mkdir(dirname(address.path), { recursive: true, mode: 0o700 })
-  await rm(address.path, { force: true })
+  await prepareUnixSocket(address.path)
   await app.listen({ path: address.path })
   await chmod(address.path, 0o600)
   return `unix:${address.path}`
@@ -136,6 +151,9 @@ function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEven
     }
     case 'worker_lost':
       log.error({ worker: event.worker, err: event.error }, 'an I/O worker died and is replaced')
+      return
+    case 'fault':
+      log.error({ err: event.error }, 'handling a connection failed; it was closed')
       return
     case 'missed_wake':
       log.error('a doorbell went unheard')

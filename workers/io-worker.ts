@@ -6,8 +6,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { invariant, SockpoolError } from '../src/base/errors.ts'
 import { LIMITS } from '../src/base/limits.ts'
+import { aborted } from '../src/base/wait.ts'
 import { Channel } from '../src/channel/channel.ts'
-import { Doorbell, doorbellWords, Ringer } from '../src/channel/doorbell.ts'
+import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
 import { EgressRules } from '../src/egress/egress-rules.ts'
 import { Resolver } from '../src/egress/resolver.ts'
@@ -24,7 +25,7 @@ const connections = new Map<number, Connection>()
 const dials = new Map<number, { readonly channel: Channel; readonly controller: AbortController }>()
 const vitals = new Vitals(vitalsMemory)
 const scratch = Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes)
-const pool = new Ringer(doorbellWords(poolDoorbell))
+const pool = new TurnRinger(doorbellWords(poolDoorbell), () => doorbell.stir())
 const tell = (message: FromIoWorker): void => port.postMessage(message)
 const rules = new EgressRules(egress.allow, egress.denied)
 const dialler = new Dialler(rules, new Resolver({ servers: egress.dnsServers }), vitals, decision =>
@@ -38,7 +39,7 @@ const doorbell = new Doorbell(
     if (dial?.channel.shut === 'abort') dial.controller.abort()
     connections.get(number)?.rung()
   },
-  { lingerTurns: LIMITS.ioLingerTurns },
+  { lingerTurns: LIMITS.ioLingerTurns, onTurn: () => pool.flush() },
 )
 
 const sweep = setInterval(() => {
@@ -63,11 +64,17 @@ async function open(message: OpenMessage): Promise<void> {
   })
   doorbell.cover(channel.number + 1)
   dials.set(channel.number, { channel, controller })
+  // The bell for a dial that was given up at once may have rung before this message came.
+  if (channel.shut === 'abort') controller.abort()
   const timeout = setTimeout(() => controller.abort('timeout'), connectTimeoutMs)
   try {
     const socket = await dialler.dial(dial, connection, controller.signal)
     connections.set(channel.number, connection)
-    await connection.open(socket, dial.onConnect, dial.onRelease)
+    const opened = connection.open(socket, dial.onConnect, dial.onRelease)
+    const giveUp = (): void => connection.destroy()
+    controller.signal.addEventListener('abort', giveUp, { once: true })
+    if (controller.signal.aborted) giveUp()
+    await opened
     if (controller.signal.aborted) throw controller.signal.reason
     tell({ kind: 'opened', channel: channel.number, generation, facts: socketFacts(socket) })
   } catch (error) {
@@ -92,6 +99,7 @@ function failure(
 ): ReturnType<SockpoolError['toJSON']> {
   if (signal.reason === 'timeout')
     return new SockpoolError('CONNECT_TIMEOUT', `no connection within ${connectTimeoutMs} ms`).toJSON()
+  if (signal.aborted) return aborted('connect', signal).toJSON()
   return SockpoolError.from(error, 'CONNECT_FAILED').toJSON()
 }
 
@@ -99,6 +107,7 @@ function stop(): void {
   for (const { controller } of dials.values()) controller.abort()
   for (const connection of connections.values()) connection.destroy()
   doorbell.stop()
+  pool.flush()
   clearInterval(sweep)
   port?.close()
 }

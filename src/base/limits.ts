@@ -78,12 +78,20 @@ export const LIMITS = {
   /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
   leaseTtlMsMax: 86_400_000,
   leaseWaitMsMax: 600_000,
+  /** Requests per second, and at once, that a token's limit may name; a higher one is none. */
+  requestRateMax: 1_000_000,
   /** Idempotency keys of one length; longer ones are not keys but payload. */
   idempotencyKeyCharsMax: 255,
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
   httpRequestsPerSocketMax: 1_000,
   httpHeaderBytesMax: 8_192,
   httpHeadersTimeoutMs: 10_000,
+  /** Milliseconds between two looks for connections whose headers are late: 15 s hold with room to spare. */
+  httpCheckIntervalMs: 2_000,
+  /** HTTP connections at once: one for each lease of the default, and as many again to steer and to look. */
+  httpConnectionsMax: 20_000,
+  /** Milliseconds a client has to read an answer after which its connection is cut. */
+  httpRefusalLingerMs: 1_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
   /** Parse tasks that may wait for a thread. */

@@ -46,6 +46,7 @@ export const END = {
   workerLost: 6,
   killed: 7,
   poisoned: 8,
+  corrupt: 9,
 } as const
 export type EndName = Exclude<keyof typeof END, 'open'>
 const END_NAMES = Object.keys(END) as Array<keyof typeof END>
@@ -185,7 +186,7 @@ export class Channel {
     ] as const) {
       const start = this.words.load(ring.tail)
       const next = start % capacity === 0 ? start : start + capacity - (start % capacity)
-      const wrapped = next >= counterSpan(capacity) ? 0 : next
+      const wrapped = next < 0 || next >= counterSpan(capacity) ? 0 : next
       this.words.store(ring.head, wrapped)
       this.words.store(ring.tail, wrapped)
     }

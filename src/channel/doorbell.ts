@@ -45,6 +45,34 @@ export class Ringer {
   }
 }
 
+/**
+ * The side that rings, on a thread whose event loop serves many channels in one turn: the bits are set at once, the
+ * owner is woken once for all of them by `flush`, which the thread promises to call at the end of the turn.
+ */
+export class TurnRinger {
+  readonly #words: Words
+  readonly #promiseFlush: () => void
+  #owes = false
+
+  constructor(words: Words, promiseFlush: () => void) {
+    this.#words = words
+    this.#promiseFlush = promiseFlush
+  }
+
+  ring(channel: number): void {
+    this.#words.or(FIRST_BITS + Math.floor(channel / BITS), 1 << (channel % BITS))
+    if (this.#owes) return
+    this.#owes = true
+    this.#promiseFlush()
+  }
+
+  flush(): void {
+    if (!this.#owes) return
+    this.#owes = false
+    if (this.#words.exchange(SLEEPING, 0) === 1) this.#words.notify(SLEEPING)
+  }
+}
+
 /** The owner's set of rung channels, without the waiting; `Doorbell` adds the event loop. */
 export class RungSet {
   readonly #words: Words
@@ -102,6 +130,8 @@ export class RungSet {
 export type DoorbellOptions = {
   /** Turns of the event loop that an empty sweep is repeated before the thread sleeps. Each costs a poll. */
   readonly lingerTurns: number
+  /** Called in each turn before and after the sweep: what is to be said to other threads once per turn. */
+  readonly onTurn?: (() => void) | undefined
 }
 
 /** A doorbell on a thread with an event loop. It never keeps the thread alive by itself. */
@@ -110,6 +140,7 @@ export class Doorbell {
   readonly #set: RungSet
   readonly #visit: (channel: number) => void
   readonly #lingerTurns: number
+  readonly #onTurn: () => void
   #emptyTurns = 0
   #turn: NodeJS.Immediate | null = null
   /** A wait stays queued in the engine until it is notified, so there is never a second one. */
@@ -124,6 +155,7 @@ export class Doorbell {
     this.#set = new RungSet(this.#words, 0)
     this.#visit = visit
     this.#lingerTurns = options.lingerTurns
+    this.#onTurn = options.onTurn ?? (() => {})
     this.#sleep()
   }
 
@@ -147,16 +179,19 @@ export class Doorbell {
   findMissed(onMissed: () => void): void {
     if (!this.#looksMissed) return
     const { sweeps } = this
-    setTimeout(() => {
+    const confirm = (): void => {
       if (!this.#looksMissed || this.sweeps !== sweeps) return
       this.missed++
       onMissed()
       this.stir()
-    }, LIMITS.missedConfirmMs).unref()
+    }
+    // An announcement may be due in this very turn of a loop that was busy: it is heard before the immediates run.
+    setTimeout(() => setImmediate(confirm).unref(), LIMITS.missedConfirmMs).unref()
   }
 
+  /** The flag says nothing here: a thread that is ended between lowering it and notifying leaves it down. */
   get #looksMissed(): boolean {
-    return this.#turn === null && !this.#stopped && this.#set.sleeps && !this.#set.isEmpty
+    return this.#turn === null && !this.#stopped && !this.#set.isEmpty
   }
 
   stop(): void {
@@ -169,7 +204,9 @@ export class Doorbell {
     this.#turn = null
     if (this.#stopped) return
     this.sweeps++
+    this.#onTurn()
     this.#emptyTurns = this.#set.sweep(this.#visit) > 0 ? 0 : this.#emptyTurns + 1
+    this.#onTurn()
     if (this.#stopped) return
     if (this.#emptyTurns > this.#lingerTurns) this.#sleep()
     else this.#turn ??= setImmediate(this.#look)

@@ -146,6 +146,11 @@ export class RingProducer extends RingEnd {
   withdrawRoom(): void {
     this.words.store(this.at.room, 0)
   }
+
+  /** The consumer waits for more than is there. */
+  get isAwaited(): boolean {
+    return this.words.load(this.at.want) !== 0
+  }
 }
 
 export class RingConsumer extends RingEnd {
@@ -177,7 +182,10 @@ export class RingConsumer extends RingEnd {
 
   get readable(): number {
     const held = this.distance(this.#head, this.words.load(this.at.tail))
-    return held - this.distance(this.#head, this.#position)
+    const { kept } = this
+    // A tail before the position would make a negative count, and that count a view of the ring's other bytes.
+    if (held < kept) throw new SockpoolError('CHANNEL_CORRUPT', `${held} bytes held, but ${kept} kept`)
+    return held - kept
   }
 
   /** The readable bytes in at most two pieces, in place. They stay valid until `consume`. */
@@ -233,5 +241,16 @@ export class RingConsumer extends RingEnd {
 
   withdrawWish(): void {
     this.words.store(this.at.want, 0)
+  }
+
+  /**
+   * After a `wish`: a producer that waits for much room would wait for ever, as this side gives back none before it has
+   * more bytes. Takes the wish for room away; true where the producer's doorbell is to be rung.
+   */
+  hurry(): boolean {
+    if (this.words.load(this.at.room) === 0) return false
+    const taken = this.words.exchange(this.at.room, 0)
+    if (taken < 0) this.words.notify(this.at.room)
+    return taken > 0
   }
 }

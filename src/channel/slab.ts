@@ -28,10 +28,11 @@ export class SlabNumbers {
   #next = 0
 
   take(): number {
-    const number = this.#free.pop() ?? this.#next++
-    if (number * LIMITS.channelsPerSlab >= LIMITS.channelsMax)
+    const number = this.#free.pop()
+    if (number !== undefined) return number
+    if (this.channels >= LIMITS.channelsMax)
       throw new SockpoolError('QUEUE_FULL', `the pool is full: ${LIMITS.channelsMax} connections`)
-    return number
+    return this.#next++
   }
 
   giveBack(number: number): void {

@@ -13,8 +13,13 @@ const HEALTHCHECK_TIMEOUT_MS = 5_000
  * Errors: CommandError with exit code 1 where none is ready there.
  */
 export async function healthcheck(url: string | undefined, { stdout }: Streams): Promise<void> {
-  const where = url ?? localUrl(loadForCommand({}).listen, 'http')
+  const where = url ?? ownUrl()
   const answer = await call(where, { method: 'GET', path: '/readyz', timeoutMs: HEALTHCHECK_TIMEOUT_MS })
   if (answer.status !== 200) throw new CommandError(1, `${where} is not ready: ${describeProblem(answer)}`)
   await print(stdout, `${where} is ready\n`)
+}
+
+function ownUrl(): string {
+  const { listen, http } = loadForCommand({})
+  return localUrl(listen, http.tls ? 'https' : 'http')
 }

@@ -12,6 +12,19 @@ export type Token = {
   /** Patterns of target names; `*` stands for any run of characters. */
   readonly targets: readonly string[]
   readonly admin: boolean
+  /** What is absent has no bound of its own. */
+  readonly limits?: TokenLimits
+}
+
+/** How much one token may do at once. */
+export type TokenLimits = {
+  readonly requestsPerSecond?: number
+  /** Default: `requestsPerSecond`. */
+  readonly burst?: number
+  readonly leases?: number
+  readonly waiters?: number
+  /** Described targets in use. */
+  readonly targets?: number
 }
 
 export type Config = {

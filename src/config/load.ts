@@ -166,6 +166,15 @@ function checkAll(effective: unknown, report: Report, checkRule?: (rule: string)
         `must be the name of a target, and none is called ${JSON.stringify(target)}`,
       )
   }
+  for (const [index, token] of entriesOf(field(field(effective, 'auth'), 'tokens'))) {
+    const limits = field(token, 'limits')
+    if (field(limits, 'burst') !== undefined && field(limits, 'requestsPerSecond') === undefined)
+      report(`auth.tokens.${index}.limits.requestsPerSecond`, 'is required beside burst')
+  }
+  const listen = field(effective, 'listen')
+  const isUnix = typeof listen === 'string' && listen.startsWith('unix:')
+  if (isUnix && field(field(effective, 'http'), 'tls') !== undefined)
+    report('http.tls', 'cannot stand beside a unix socket, which no network reaches')
   for (const [index, rule] of entriesOf(field(field(effective, 'egress'), 'allow'))) {
     const fault = typeof rule === 'string' && rule !== '' ? (checkRule?.(rule) ?? null) : null
     if (fault !== null) report(`egress.allow.${index}`, fault)

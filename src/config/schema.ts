@@ -64,7 +64,9 @@ export function configSchema(parallelism: number): SchemaNode {
           cert: pemFile('The certificate chain'),
           key: pemFile('The key of `cert`'),
           clientCa: optional(
-            pemFile('The authorities that sign client certificates; where set, one is required'),
+            pemFile(
+              "The authorities that sign client certificates; where set, every caller needs one, and one whose common name (or first DNS or URI name) is a token's name needs no token",
+            ),
           ),
         }),
       ),
@@ -123,6 +125,26 @@ function token(): SchemaNode {
       { default: ['*'] },
     ),
     admin: flag("Whether it may use the verbs and see other tenants' rows.", { default: false }),
+    limits: optional(tokenLimits()),
+  })
+}
+
+function tokenLimits(): SchemaNode {
+  const rate = LIMITS.requestRateMax
+  return mapping('Bounds of this token alone; default: none.', {
+    requestsPerSecond: optional(count('Requests per second; more are refused with 429.', 1, rate)),
+    burst: optional(count('Requests at once after a pause; default: `requestsPerSecond`.', 1, rate)),
+    leases: optional(
+      count('Leases alive at once, those being acquired and exchanges included.', 1, LIMITS.channelsMax),
+    ),
+    waiters: optional(
+      count(
+        'Requests that wait for a lease at once; an exchange counts while it runs.',
+        1,
+        LIMITS.waitersMax,
+      ),
+    ),
+    targets: optional(count('Targets described by its callers in use at once.', 1, LIMITS.targetPoolsMax)),
   })
 }
 

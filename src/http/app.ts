@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { LIMITS } from '../base/limits.ts'
-import { registerAuth } from './auth.ts'
+import { Callers, registerAuth } from './auth.ts'
 import { registerClientSignal } from './client-signal.ts'
 import { exchangeRoute } from './exchange-route.ts'
 import { healthRoutes } from './health-routes.ts'
@@ -18,8 +18,9 @@ import { LeaseTable } from './lease-table.ts'
 import { openApiDocument, openApiRoute } from './open-api.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { parseRoutes } from './parse-routes.ts'
-import type { AppParts } from './parts.ts'
-import { invalidField, malformedRequestReply, registerProblems, sendProblem } from './problems.ts'
+import type { AppParts, ListenerTls } from './parts.ts'
+import { invalidField, registerProblems, sendProblem } from './problems.ts'
+import { answerClientError, registerRefusals } from './raw-answers.ts'
 import { readerRoutes } from './reader-routes.ts'
 import { loggerOptions, registerRequestLog } from './request-log.ts'
 import { compileValidator } from './validation.ts'
@@ -37,9 +38,13 @@ export function buildApp(parts: AppParts): FastifyInstance {
   registerProblems(app)
   registerRequestLog(app)
   registerClientSignal(app)
-  registerHostPolicy(app, new HostPolicy(parts))
-  registerAuth(app, parts.auth?.tokens ?? null)
+  const policy = new HostPolicy({ ...parts, tls: parts.tls !== false })
+  const callers = new Callers(parts)
+  registerHostPolicy(app, policy)
+  registerAuth(app, callers)
+  registerRefusals(app, policy, callers)
   refuseMalformedQueries(app)
+  app.server.maxConnections = LIMITS.httpConnectionsMax
 
   const table = new LeaseTable(parts.now ? { now: parts.now } : {})
   app.register(swagger, openApiDocument(parts.version))
@@ -54,7 +59,12 @@ export function buildApp(parts: AppParts): FastifyInstance {
   return app
 }
 
-function serverOptions({ limits }: AppParts) {
+function serverOptions({ limits, tls }: AppParts) {
+  const http = {
+    headersTimeout: LIMITS.httpHeadersTimeoutMs,
+    connectionsCheckingInterval: LIMITS.httpCheckIntervalMs,
+    maxHeaderSize: LIMITS.httpHeaderBytesMax,
+  }
   return {
     bodyLimit: limits.bodyBytes,
     maxRequestsPerSocket: LIMITS.httpRequestsPerSocketMax,
@@ -63,11 +73,7 @@ function serverOptions({ limits }: AppParts) {
     connectionTimeout: Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs,
     // Fastify's own bound would cut an upload that flows; bodies have a minimum pace instead (request-body.ts).
     requestTimeout: 0,
-    http: {
-      headersTimeout: LIMITS.httpHeadersTimeoutMs,
-      connectionsCheckingInterval: LIMITS.httpHeadersTimeoutMs / 2,
-      maxHeaderSize: LIMITS.httpHeaderBytesMax,
-    },
+    ...(tls ? { https: { ...http, ...tlsOptions(tls) } } : { http }),
     forceCloseConnections: 'idle' as const,
     // A request on an open connection is answered while the service drains; new leases are refused by name.
     return503OnClosing: false,
@@ -78,13 +84,14 @@ function serverOptions({ limits }: AppParts) {
     frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
       sendProblem(error, request as FastifyRequest, reply as FastifyReply)
     },
-    clientErrorHandler: (
-      error: { code?: string },
-      socket: { writable: boolean; end(text: string): void },
-    ): void => {
-      if (socket.writable && error.code !== 'ECONNRESET') socket.end(malformedRequestReply(error.code))
-    },
+    clientErrorHandler: answerClientError,
   }
+}
+
+/** A caller without a certificate may connect, as the probes do; what it may ask for is up to `Callers`. */
+function tlsOptions({ cert, key, clientCa }: ListenerTls) {
+  const asked = clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: false }
+  return { cert, key, handshakeTimeout: LIMITS.httpHeadersTimeoutMs, ...asked }
 }
 
 /** An escape that is not UTF-8 would be taken as text, and a separator of one byte become one of three. */

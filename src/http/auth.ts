@@ -1,90 +1,92 @@
 /**
- * Who calls. A bearer token is compared by hash, in constant time and against every configured token, so neither
- * its length nor its place in the list shows in the time of the answer.
+ * Who calls: the holder of a bearer token, or of a client certificate whose name is a token's. A token is compared by
+ * hash, in constant time and against every configured one, so neither its length nor its place in the list shows
+ * in the time of the answer.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../base/errors.ts'
-import { matchesGlob } from './glob.ts'
+import { certificateNames, isVerified } from './certificate-names.ts'
 import { isOpenRoute } from './open-routes.ts'
-import type { AdHocTarget, Token } from './parts.ts'
+import type { AppParts } from './parts.ts'
+import { PRINCIPAL, Principal } from './principal.ts'
 
 /** The tenant of every caller where authentication is off. */
 const LOCAL_TENANT = 'local'
 
-const DECORATOR = 'principal'
+type AuthParts = Pick<AppParts, 'auth' | 'tls' | 'now'>
 
-/** One authenticated caller. */
-export class Principal {
-  readonly tenant: string
-  readonly isAdmin: boolean
-  readonly #targets: readonly string[]
+/** All callers there are. */
+export class Callers {
+  readonly #local: Principal | null
+  readonly #known: readonly { readonly hash: Buffer; readonly principal: Principal }[]
+  readonly #needsCertificate: boolean
 
-  constructor(tenant: string, isAdmin: boolean, targets: readonly string[]) {
-    this.tenant = tenant
-    this.isAdmin = isAdmin
-    this.#targets = targets
-  }
-
-  /** Whether a target name is within this token's globs. */
-  mayUse(name: string): boolean {
-    return this.#targets.some(glob => matchesGlob(glob, name))
+  constructor({ auth, tls, now = () => performance.now() }: AuthParts) {
+    this.#needsCertificate = tls !== false && tls.clientCa !== undefined
+    this.#local =
+      auth === null ? new Principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'], now }) : null
+    this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, limits }) => ({
+      hash: Buffer.from(sha256, 'hex'),
+      principal: new Principal({ tenant: name, isAdmin: admin, targets, ...(limits && { limits }), now }),
+    }))
   }
 
   /**
-   * Checks that this caller may lease a connection to the target. One that is not configured has no name to
-   * match: it takes the glob `*`, and is judged by the egress rules after that.
+   * The caller of a request. A token that is sent decides, right or wrong; without one the certificate does.
    *
-   * Errors: FORBIDDEN, whether a target of that name exists or not.
+   * Errors: UNAUTHORIZED.
    */
-  authorize(target: string | AdHocTarget): void {
-    if (typeof target === 'string' ? this.mayUse(target) : this.#targets.includes('*')) return
-    throw new SockpoolError('FORBIDDEN', 'this token may not use this target')
+  identify(authorization: string | undefined, socket: object): Principal {
+    // Who shows no certificate does not get as far as guessing tokens.
+    if (this.#needsCertificate && !isVerified(socket))
+      throw new SockpoolError(
+        'UNAUTHORIZED',
+        'send a client certificate of an authority that this service trusts',
+      )
+    if (this.#local) return this.#local
+    const found =
+      authorization === undefined ? this.#byCertificate(socket) : this.#byToken(tokenOf(authorization))
+    if (found) return found
+    throw new SockpoolError('UNAUTHORIZED', 'send a valid bearer token')
+  }
+
+  #byCertificate(socket: object): Principal | null {
+    if (!this.#needsCertificate) return null
+    for (const name of certificateNames(socket)) {
+      const caller = this.#known.find(({ principal }) => principal.tenant === name)
+      if (caller) return caller.principal
+    }
+    return null
+  }
+
+  #byToken(token: string | null): Principal | null {
+    if (token === null) return null
+    const hash = createHash('sha256').update(token).digest()
+    let found: Principal | null = null
+    // No early exit: the time of the answer must not tell which token came close.
+    for (const known of this.#known)
+      if (known.hash.length === hash.length && timingSafeEqual(known.hash, hash)) found = known.principal
+    return found
   }
 }
 
-/** The caller of an authenticated request. */
-export function principalOf(request: FastifyRequest): Principal {
-  return request.getDecorator<Principal>(DECORATOR)
-}
-
 /**
- * Finds the caller of each request before anything else looks at it.
+ * Finds the caller of each request before anything else looks at it, and counts the request.
  *
- * `tokens` null turns authentication off. Errors: UNAUTHORIZED, on every route but the open ones.
+ * Errors: UNAUTHORIZED, RATE_LIMITED; on every route but the open ones.
  */
-export function registerAuth(app: FastifyInstance, tokens: readonly Token[] | null): void {
-  const authenticate = tokens === null ? anyone() : byToken(tokens)
-  app.decorateRequest(DECORATOR, null)
+export function registerAuth(app: FastifyInstance, callers: Callers): void {
+  app.decorateRequest(PRINCIPAL, null)
   app.addHook('onRequest', (request, _reply, done) => {
     if (isOpenRoute(request)) return done()
-    const principal = authenticate(request.headers.authorization)
-    if (principal === null) return done(new SockpoolError('UNAUTHORIZED', 'send a valid bearer token'))
-    request.setDecorator(DECORATOR, principal)
+    const principal = callers.identify(request.headers.authorization, request.raw.socket)
+    request.setDecorator(PRINCIPAL, principal)
+    principal.countRequest()
     done()
   })
 }
 
-type Authenticate = (header: string | undefined) => Principal | null
-
-function anyone(): Authenticate {
-  const local = new Principal(LOCAL_TENANT, true, ['*'])
-  return () => local
-}
-
-function byToken(tokens: readonly Token[]): Authenticate {
-  const known = tokens.map(({ name, sha256, targets, admin }) => ({
-    hash: Buffer.from(sha256, 'hex'),
-    principal: new Principal(name, admin, targets),
-  }))
-  return header => {
-    const presented = /^bearer +(\S+) *$/i.exec(header ?? '')?.[1]
-    if (presented === undefined) return null
-    const hash = createHash('sha256').update(presented).digest()
-    let found: Principal | null = null
-    // No early exit: the time of the answer must not tell which token came close.
-    for (const token of known)
-      if (token.hash.length === hash.length && timingSafeEqual(token.hash, hash)) found = token.principal
-    return found
-  }
+function tokenOf(authorization: string): string | null {
+  return /^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null
 }

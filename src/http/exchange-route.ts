@@ -7,11 +7,11 @@ import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { SockpoolError } from '../base/errors.ts'
 import { locateInRequest, rebuildTarget } from './ad-hoc-target.ts'
-import { principalOf } from './auth.ts'
 import { sendBytes } from './byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from './byte-text.ts'
 import { clientSignalOf } from './client-signal.ts'
 import type { AdHocTarget, AppLimits, AppParts, ReadSpec } from './parts.ts'
+import { principalOf } from './principal.ts'
 import { invalidField, problemHandler } from './problems.ts'
 import { parseReadSpec, ReadSpecSchema } from './read-spec.ts'
 import { registerJsonOrByteBodies } from './request-body.ts'
@@ -59,6 +59,7 @@ export function exchangeRoute(parts: AppParts): FastifyPluginCallbackTypebox {
         principal.authorize(exchange.target)
         if (parts.isClosing()) throw new SockpoolError('DRAINING', 'the service is draining')
         const { target, ...rest } = exchange
+        const share = principal.quota.enter(target)
         try {
           const done = await parts.pool.exchange(target, {
             ...rest,
@@ -70,6 +71,8 @@ export function exchangeRoute(parts: AppParts): FastifyPluginCallbackTypebox {
           return sendBytes({ bytes, offset, eof, reused }, request.query.encoding, request, reply)
         } catch (error) {
           throw locateInRequest(error, target)
+        } finally {
+          share.end()
         }
       },
     })

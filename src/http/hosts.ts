@@ -2,7 +2,7 @@
  * Which Host and Origin headers may reach the routes. A page in a local browser can send requests to a loopback
  * port, directly or under a name of its own that it resolves to 127.0.0.1; it cannot forge these headers.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../base/errors.ts'
 import { isOpenRoute } from './open-routes.ts'
@@ -12,17 +12,24 @@ const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]']
 const WILDCARDS = new Set(['0.0.0.0', '::', ''])
 const HOST = /^(\[[0-9a-f:.]+\]|[^:/?#@[\]\s]+)(?::(\d{1,5}))?$/
 
-/** The facts of a request that the policy judges. */
-export interface HostFacts {
+/** What tells of the page that sent a request. */
+export interface PageFacts {
   readonly host: string | undefined
   readonly origin: string | undefined
   readonly fetchSite: string | undefined
+}
+
+/** The facts of a request that the policy judges. */
+export interface HostFacts extends PageFacts {
   /** Of the connection; absent where there is none. */
   readonly localAddress: string | undefined
   readonly localPort: number | undefined
 }
 
-type HostParts = Pick<AppParts, 'listen' | 'hosts' | 'origins' | 'tls'>
+export type HostParts = Pick<AppParts, 'listen' | 'hosts' | 'origins'> & {
+  /** Whether the listener itself speaks TLS. */
+  readonly tls: boolean
+}
 
 export class HostPolicy {
   readonly #parts: HostParts
@@ -42,6 +49,11 @@ export class HostPolicy {
   /** Errors: HOST_DENIED for a Host that is not ours, or a page that is not listed. */
   check(facts: HostFacts): void {
     if (!this.#admitsHost(facts)) throw new SockpoolError('HOST_DENIED', 'this Host is not served here')
+    this.checkPage(facts)
+  }
+
+  /** The same for a request whose Host is not ours. Errors: HOST_DENIED for a page that is not listed. */
+  checkPage(facts: PageFacts): void {
     if (!this.#admitsPage(facts))
       throw new SockpoolError('HOST_DENIED', 'this Origin may not call the service')
   }
@@ -59,7 +71,7 @@ export class HostPolicy {
     return this.#own.has(name) || (WILDCARDS.has(listen.host) && name === literal(localAddress))
   }
 
-  #admitsPage({ host, origin, fetchSite }: HostFacts): boolean {
+  #admitsPage({ host, origin, fetchSite }: PageFacts): boolean {
     if (origin !== undefined) {
       const scheme = this.#parts.tls ? 'https' : 'http'
       const sent = origin.toLowerCase()
@@ -75,16 +87,20 @@ export function registerHostPolicy(app: FastifyInstance, policy: HostPolicy): vo
   app.addHook('onRequest', (request, _reply, done) => {
     if (isOpenRoute(request)) return done()
     const { headers, socket } = request
-    const fetchSite = headers['sec-fetch-site']
-    policy.check({
-      host: headers.host,
-      origin: headers.origin,
-      fetchSite: Array.isArray(fetchSite) ? fetchSite.join() : fetchSite,
-      localAddress: socket.localAddress,
-      localPort: socket.localPort,
-    })
+    const { localAddress, localPort } = socket
+    policy.check({ ...pageFacts(headers), localAddress, localPort })
     done()
   })
+}
+
+/** What the headers tell of the page. */
+export function pageFacts(headers: IncomingHttpHeaders): PageFacts {
+  const fetchSite = headers['sec-fetch-site']
+  return {
+    host: headers.host,
+    origin: headers.origin,
+    fetchSite: Array.isArray(fetchSite) ? fetchSite.join() : fetchSite,
+  }
 }
 
 /**

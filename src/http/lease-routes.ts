@@ -5,11 +5,11 @@ import { Type } from 'typebox'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { locateInRequest, rebuildTarget } from './ad-hoc-target.ts'
-import { principalOf } from './auth.ts'
 import { clientSignalOf } from './client-signal.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
 import type { HeldLease, LeaseTable } from './lease-table.ts'
 import type { AdHocTarget, AppParts, Lease } from './parts.ts'
+import { type Principal, principalOf } from './principal.ts'
 import { invalidField } from './problems.ts'
 import { registerJsonBodies } from './request-body.ts'
 import { LeaseParams, LeaseSchema, LeaseStateSchema, ProblemAnswer, TargetSchema, ttlMs } from './schemas.ts'
@@ -52,20 +52,29 @@ const tags = ['leases']
 export function leaseRoutes(parts: AppParts, table: LeaseTable): FastifyPluginCallbackTypebox {
   const keys = new IdempotencyKeys()
 
-  const acquire = async (body: LeaseRequestBody, tenant: string, signal: AbortSignal): Promise<HeldLease> => {
+  const acquire = async (
+    body: LeaseRequestBody,
+    { tenant, quota }: Principal,
+    signal: AbortSignal,
+  ): Promise<HeldLease> => {
     const { target: described, ttlMs: ttl, waitMs } = body
     const target = rebuildTarget(described)
     const wishes = { ...(ttl !== undefined && { ttlMs: ttl }), ...(waitMs !== undefined && { waitMs }) }
+    const share = quota.enter(target)
     try {
-      return table.add(await parts.pool.lease(target, { ...wishes, signal, tenant }), tenant)
+      const lease = await parts.pool.lease(target, { ...wishes, signal, tenant })
+      share.leased()
+      void lease.ended.then(() => share.end())
+      return table.add(lease, tenant)
     } catch (error) {
+      share.end()
       throw locateInRequest(error, target)
     }
   }
 
   /** A caller that is gone before it learnt the id can never use the lease, unless it has a key to ask again. */
   const acquireOnce = async (body: LeaseRequestBody, request: FastifyRequest): Promise<HeldLease> => {
-    const held = await acquire(body, principalOf(request).tenant, clientSignalOf(request))
+    const held = await acquire(body, principalOf(request), clientSignalOf(request))
     if (!clientSignalOf(request).aborted) return held
     await held.lease.release()
     throw new SockpoolError('ABORTED', 'the client is gone')
@@ -102,11 +111,12 @@ export function leaseRoutes(parts: AppParts, table: LeaseTable): FastifyPluginCa
 
     const repeatable = async (key: string, request: FastifyRequest): Promise<HeldLease> => {
       const body = request.body as LeaseRequestBody
-      const { tenant } = principalOf(request)
+      const principal = principalOf(request)
+      const { tenant } = principal
       const fingerprint = JSON.stringify([body.target, body.ttlMs])
       const { held } = await keys.lease(
         { tenant, key, fingerprint, signal: clientSignalOf(request) },
-        signal => acquire(body, tenant, signal),
+        signal => acquire(body, principal, signal),
       )
       return held
     }

@@ -5,9 +5,9 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../base/errors.ts'
-import { type Principal, principalOf } from './auth.ts'
 import type { LeaseTable } from './lease-table.ts'
 import type { AppParts, TargetRow } from './parts.ts'
+import { type Principal, principalOf } from './principal.ts'
 import { registerJsonBodies } from './request-body.ts'
 import { ProblemAnswer } from './schemas.ts'
 

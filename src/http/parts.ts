@@ -161,6 +161,29 @@ export interface Token {
   /** Globs over target names; `*` alone also admits ad-hoc targets. */
   readonly targets: readonly string[]
   readonly admin: boolean
+  /** Default: none. */
+  readonly limits?: TokenLimits
+}
+
+/** Bounds of one token; what is absent is bounded by the service's own limits only. */
+export interface TokenLimits {
+  readonly requestsPerSecond?: number
+  /** Requests at once after a pause; default: `requestsPerSecond`. */
+  readonly burst?: number
+  /** Leases held at once, those that are being acquired and running exchanges included. */
+  readonly leases?: number
+  /** Requests that wait for a lease at once; an exchange counts until it is answered. */
+  readonly waiters?: number
+  /** Described targets in use at once. */
+  readonly targets?: number
+}
+
+/** TLS of the listener, as PEM text. */
+export interface ListenerTls {
+  readonly cert: string
+  readonly key: string
+  /** Who signs client certificates; where set, every route but the open ones needs one. */
+  readonly clientCa?: string
 }
 
 /** Where the service listens; with port 0 the real port is taken from each connection. */
@@ -184,8 +207,8 @@ export interface AppParts {
   readonly hosts: readonly string[]
   /** Origins of web pages that may call, as browsers send them: `https://console.example`. */
   readonly origins: readonly string[]
-  /** Whether the listener itself speaks TLS. */
-  readonly tls: boolean
+  /** False: the listener speaks plain HTTP. */
+  readonly tls: false | ListenerTls
   readonly limits: AppLimits
   readonly version: string
   /** True from the moment the service drains: no new leases. */

@@ -59,13 +59,16 @@ export function sendProblem(
   extra: Readonly<Record<string, unknown>> = {},
 ): FastifyReply {
   const problem = toProblem(error, extra)
-  if (problem.body.code === 'internal') request.log.error({ err: causeOf(error) }, 'internal error')
+  const isInternal = problem.body.code === 'internal'
+  if (isInternal) request.log.error({ err: causeOf(error) }, 'internal error')
   if (hasUnreadBody(request)) reply.header('connection', 'close')
+  // Only a fault of ours needs the log: all other problems are the same bytes whoever asks, and when.
+  const body = isInternal ? { ...problem.body, requestId: request.id } : problem.body
   return reply
     .code(problem.status)
     .headers(problem.headers)
     .type('application/problem+json')
-    .send(Buffer.from(JSON.stringify({ ...problem.body, requestId: request.id })))
+    .send(Buffer.from(JSON.stringify(body)))
 }
 
 /** An error handler for a plugin's routes whose problems always carry the given fields. */
@@ -110,26 +113,23 @@ export function invalidField(path: string, message: string): SockpoolError {
   return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 
-/** The raw reply to bytes that are no HTTP request, or headers that are too large or came too slowly. */
-export function malformedRequestReply(code: string | undefined): string {
-  const problem = toProblem(clientError(code))
-  const body = JSON.stringify(problem.body)
+/** A problem as the text of a whole reply, after which the connection ends; `over` replaces status and adds headers. */
+export function rawProblem(
+  error: unknown,
+  over: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
+): string {
+  const problem = toProblem(error)
+  const { status = problem.status, headers = problem.headers } = over
+  const body = JSON.stringify({ ...problem.body, status })
   return [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Bad Request'}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Bad Request'}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
     '',
     body,
   ].join('\r\n')
-}
-
-function clientError(code: string | undefined): SockpoolError {
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return new SockpoolError('HEADERS_TOO_LARGE', 'the request headers are too large')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new SockpoolError('REQUEST_TIMEOUT', 'the request headers came too slowly')
-  return new SockpoolError('INVALID_REQUEST', 'this is not an HTTP/1.1 request')
 }
 
 function knownError(error: unknown): SockpoolError | null {

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../base/errors.ts'
-import { principalOf } from './auth.ts'
 import { isOpenRoute } from './open-routes.ts'
 import type { AppParts } from './parts.ts'
+import { principalOf } from './principal.ts'
 
 /** Characters of a lease's hash: enough to tell 10,000 leases apart, too few to be of use to anyone else. */
 const HASH_CHARS = 12

@@ -7,11 +7,11 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify'
 import { type TObject, Type } from 'typebox'
 import { SockpoolError } from '../base/errors.ts'
-import { principalOf } from './auth.ts'
 import { ByteEncodingSchema, bytesOf } from './byte-text.ts'
 import { clientSignalOf } from './client-signal.ts'
 import type { HeldLease, LeaseTable } from './lease-table.ts'
 import type { AppParts, LeaseWriter, WaitOptions } from './parts.ts'
+import { principalOf } from './principal.ts'
 import { CountedFailure, invalidField, problemHandler } from './problems.ts'
 import { RequestBody, registerJsonBodies, registerStreamedBodies } from './request-body.ts'
 import { BytesBody, LeaseParams, NoContent, ProblemAnswer, timeoutMs, WriteAnswer } from './schemas.ts'
@@ -260,8 +260,12 @@ async function writeAll(
   const before = writer.offset
   writer.writeLines(pieces)
   if (writer.offset - before === length) return
-  // It knows best why: the error that broke the connection.
-  await writer.drain(wait)
+  await writer.drain(wait).catch(async error => {
+    // As asyncio's, it calls every connection reset that is gone; waitClosed tells one that broke from one that
+    // its holder closed, and its error is the one that broke it.
+    if (!(error instanceof SockpoolError) || error.code !== 'CONNECTION_RESET') throw error
+    await writer.waitClosed(wait)
+  })
   throw new SockpoolError('WRITE_CLOSED', 'the connection is closing')
 }
 

@@ -274,6 +274,8 @@ export class Lease implements AsyncDisposable {
 
   async #release(): Promise<ReleaseVerdict> {
     const refusal = this.#refusal()
+    // It will not serve again, but what its holder wrote was accepted and still goes out.
+    if (refusal !== null && this.#lost === null && this.writer.buffered > 0) this.writer.close()
     // What was written before a close is still sent; the part beyond the ring only this writer can send.
     if (this.writer.isClosing() && this.writer.queued > 0)
       await this.writer.waitClosed({ timeoutMs: LIMITS.closeLingerMs }).catch(() => 'the verdict tells')
@@ -311,7 +313,8 @@ export class Lease implements AsyncDisposable {
 
   #letGoOfChannel(): void {
     const end = streamEnd(this.#lost ?? 'closed') ?? { kind: 'closed' }
-    this.#source.detach(end)
+    if (this.#lost === 'corrupt' && end.kind === 'failed') this.#source.drop(end.error)
+    else this.#source.detach(end)
     this.#sink.detach(end)
     this.#endIfDrained()
   }

@@ -4,7 +4,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import type { WaitOptions } from '../base/wait.ts'
+import { aborted, type WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
 import type { Target } from '../config/target.ts'
 import type { TargetInput } from '../config/target-input.ts'
@@ -128,9 +128,8 @@ export class Pool implements AsyncDisposable {
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
-    if (this.#leases.size >= this.#parts.leasesMax)
-      throw new SockpoolError('QUEUE_FULL', `${this.#parts.leasesMax} leases are held already`)
+    const refusal = this.#refusal(1)
+    if (refusal !== null) throw refusal
     const { tenant = '', ttlMs, limit, onReset = 'drain-then-raise', signal, timeoutMs } = options
     const pool = this.#find(target, tenant)
     const waitMs = options.waitMs ?? pool.target.pool.waitTimeoutMs
@@ -163,9 +162,19 @@ export class Pool implements AsyncDisposable {
     })
     this.#leases.set(slot, lease)
     this.#parts.fleet.hold()
-    // The signal may have fired in the turn in which the connection came free.
-    if (signal?.aborted) await lease.release()
-    return lease
+    // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
+    const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
+    if (late === null) return lease
+    void lease.release()
+    throw late
+  }
+
+  /** Why no lease is given, or null where there is room for so many more. */
+  #refusal(more: number): SockpoolError | null {
+    const { leasesMax } = this.#parts
+    if (this.#closed !== null) return new SockpoolError('DRAINING', 'the pool is closed')
+    if (this.#leases.size + more <= leasesMax) return null
+    return new SockpoolError('QUEUE_FULL', `${leasesMax} leases are held already`)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */

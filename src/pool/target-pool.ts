@@ -158,7 +158,8 @@ export class TargetPool {
     // The oldest idle ones lie at the bottom.
     for (const slot of [...this.#idle]) {
       if (slot.state.kind !== 'idle') continue
-      if (now >= slot.diesMs) this.#close(slot, 'lifetime')
+      if (!slot.state.connection.isFresh) this.#close(slot, 'error')
+      else if (now >= slot.diesMs) this.#close(slot, 'lifetime')
       else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#open > min) this.#close(slot, 'idle')
     }
     this.warm()
@@ -211,12 +212,16 @@ export class TargetPool {
         this.#close(slot, connection.isFresh ? 'lifetime' : 'error')
         continue
       }
-      this.#move(slot, { kind: 'leased', connection, sinceMs: this.#parts.now() })
-      slot.tenant = tenant
-      slot.uses++
-      return slot
+      return this.#hand(slot, connection, tenant)
     }
     return null
+  }
+
+  #hand(slot: PooledConnection, connection: IoConnection, tenant: string): PooledConnection {
+    this.#move(slot, { kind: 'leased', connection, sinceMs: this.#parts.now() })
+    slot.tenant = tenant
+    slot.uses++
+    return slot
   }
 
   #dial(): void {
@@ -236,6 +241,14 @@ export class TargetPool {
   }
 
   #connected(slot: PooledConnection, connection: IoConnection): void {
+    // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
+    if (connection.isGone)
+      return this.#failed(
+        slot,
+        new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', {
+          reason: 'ECONNRESET',
+        }),
+      )
     this.#opened++
     this.#failures = 0
     this.#retryAtMs = 0
@@ -249,6 +262,9 @@ export class TargetPool {
       return
     }
     this.#move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
+    // A peer that has said all it has to say and is still there: whoever awaits a new connection hears it.
+    const first = connection.isFresh ? null : this.#waiters.first
+    if (first !== null) this.#waiters.serve(first, this.#hand(slot, connection, first.tenant))
     this.#dispatch()
   }
 
@@ -265,6 +281,7 @@ export class TargetPool {
   #judged(slot: PooledConnection, verdict: VerdictName): void {
     if (slot.state.kind !== 'quarantined') return
     const { connection } = slot.state
+    if (this.#isClosed) return this.#close(slot, 'policy')
     const isTooOld = this.#parts.now() >= slot.diesMs
     if (verdict !== 'clean' || isTooOld) return this.#close(slot, verdict === 'clean' ? 'lifetime' : verdict)
     this.#move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
@@ -292,7 +309,10 @@ export class TargetPool {
     if (state.kind === 'closing') return
     this.#move(slot, { kind: 'closing', connection: slot.connection, reason })
     if (state.kind === 'quarantined')
-      this.#settle(slot, { outcome: 'closed', reason: reason as ReleaseReason })
+      this.#settle(slot, {
+        outcome: 'closed',
+        reason: reason === 'killed' ? 'discarded' : (reason as ReleaseReason),
+      })
     if (state.kind === 'connecting') state.controller.abort()
     else if (graceful) state.connection.leaveClosing()
     else state.connection.abort()

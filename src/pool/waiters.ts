@@ -33,6 +33,11 @@ export class Waiters {
     return this.#queue.size
   }
 
+  get first(): Waiter | null {
+    for (const waiter of this.#queue) return waiter
+    return null
+  }
+
   [Symbol.iterator](): Iterator<Waiter> {
     return this.#queue.values()
   }

@@ -34,6 +34,8 @@ export function streamEnd(name: keyof typeof END): StreamEnd | null {
           retryable: true,
         }),
       )
+    case 'corrupt':
+      return failed(new SockpoolError('CHANNEL_CORRUPT', 'the shared memory of the connection is corrupt'))
     default:
       return name satisfies never
   }

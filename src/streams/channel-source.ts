@@ -127,9 +127,15 @@ export class ChannelSource implements ByteSource {
   /** Lets go of the channel, which is this holder's no more; what was received is not either. */
   revoke(error: Error): void {
     if (this.#detached) return
+    if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
+    this.drop(error)
+  }
+
+  /** Lets go of a channel whose words make no sense, without another look at them. */
+  drop(error: Error): void {
+    if (this.#detached) return
     this.#end = { kind: 'failed', error }
     this.#front.drop(this.#front.length)
-    if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
     this.#letGo()
   }
 
@@ -156,11 +162,14 @@ export class ChannelSource implements ByteSource {
       const missing = count - this.#front.length
       if (missing <= 0) return false
       // Half a ring at a time: the peer fills one half while this thread empties the other.
-      if (!ring.wish(fits ? missing : Math.min(missing, ring.room >> 1), how)) {
+      if (!ring.wish(fits ? missing : Math.min(missing, Math.max(1, ring.room >> 1)), how)) {
         if (fits) return false
         continue
       }
-      if (this.#channel.inEnd === 'open') return true
+      if (this.#channel.inEnd === 'open') {
+        if (ring.hurry()) this.#ringer.ring(this.#channel.number)
+        return true
+      }
       ring.withdrawWish()
       return false
     }

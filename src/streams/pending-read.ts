@@ -44,7 +44,10 @@ export class PendingRead {
   /** Bytes were taken from the front: the answer that an interrupted read left behind may be among them. */
   bytesTaken(): void {
     this.#interrupted = false
-    this.#waiting?.restart()
+    if (this.#waiting === null) return
+    this.#waiting.restart()
+    // The count it asked for was counted from the old front; by that one it could sleep through its separator.
+    this.#woken()
   }
 
   /** Tries, waits where it must, and settles. Errors: READ_BUSY, READ_TIMEOUT, ABORTED, and the attempt's own. */

@@ -51,6 +51,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #memory: MemorySource | null
   readonly #pending: PendingRead
   #taken = 0
+  /** The front lies in an overlong line that is being discarded; a read that gave up on it leaves this behind. */
+  #skipsLine = false
 
   /**
    * A reader over memory, fed by `feedData`, or over the given source.
@@ -220,8 +222,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
     for (;;) {
       const batch = [await this.readLine(options)]
       if (batch[0]?.length === 0) return
-      while (batch.length < LIMITS.lineBatchMax && this.#hasLine()) batch.push(await this.readLine(options))
+      const failure = await this.#fillBatch(batch, options)
       yield batch
+      if (failure) throw failure
     }
   }
 
@@ -282,16 +285,16 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** As tokio's LinesCodec: the rest of an overlong line is skipped as it comes, then reading goes on. */
   async #readUntilDiscarding(separators: Uint8Array[], options: ReadOptions): Promise<Buffer> {
-    let skipping = false
     for (;;) {
+      const skipping = this.#skipsLine
       try {
         const line = await this.#readUntil('readuntil()', separators, options)
         if (!skipping) return line
-        skipping = false
       } catch (error) {
+        if (skipping && error instanceof IncompleteReadError) throw new IncompleteReadError(EMPTY, null)
         if (!(error instanceof LimitOverrunError)) throw error
         this.#skip(error.consumed)
-        skipping = true
+        this.#skipsLine = true
       }
     }
   }
@@ -300,6 +303,16 @@ export class StreamReader implements AsyncIterable<Buffer> {
   #dropLine(consumed: number): void {
     const found = byteAt(this.#source.views(), consumed) === NEWLINE[0]
     this.#skip(found ? consumed + 1 : consumed)
+  }
+
+  /** Adds the lines that are there; the error that ended it, which must not take the lines before it along. */
+  async #fillBatch(batch: Buffer[], options: ReadOptions): Promise<Error | null> {
+    try {
+      while (batch.length < LIMITS.lineBatchMax && this.#hasLine()) batch.push(await this.readLine(options))
+      return null
+    } catch (error) {
+      return error as Error
+    }
   }
 
   #hasLine(): boolean {
@@ -319,6 +332,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   #take(count: number): Buffer {
     if (count === 0) return EMPTY
     const bytes = this.#source.take(count)
+    this.#skipsLine = false
     this.#moved(count)
     return bytes
   }

@@ -181,7 +181,10 @@ export class StreamWriter {
       throw new SockpoolError('INVALID_REQUEST', `high (${top}) must be >= low (${bottom}) must be >= 0`)
     this.#highWater = top
     this.#lowWater = bottom
-    this.#paused = this.buffered > top
+    // As asyncio: higher marks do not let go of who waits already, the low mark does.
+    if (this.buffered > top) this.#paused = true
+    // A wish that stands is for the old low mark.
+    this.#wishes = false
     this.#flush()
   }
 

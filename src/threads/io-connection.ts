@@ -116,12 +116,12 @@ export class IoConnection {
     if (--this.#pins === 0 && this.#isGone) this.#onFree()
   }
 
-  /** The I/O worker died; everything it had not published is lost. */
-  lose(): void {
+  /** Ends it from this side: its worker died, or its words make no sense. What was not published is lost. */
+  lose(how: 'workerLost' | 'corrupt'): void {
     if (this.#isGone) return
-    this.channel.endInbound('workerLost')
-    this.channel.close('workerLost')
-    this.rung()
+    this.channel.endInbound(how)
+    this.channel.close(how)
+    this.#close(how)
   }
 
   #fence(): void {

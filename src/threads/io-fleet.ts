@@ -23,6 +23,8 @@ export type IoFleetOptions = {
   readonly onDecision?: ((decision: Decision) => void) | undefined
   /** A ring of the pool's doorbell went unheard until the sweep found it: a fault of ours. */
   readonly onMissedWake?: (() => void) | undefined
+  /** Handling one connection failed, which was ended for it: a fault of ours. */
+  readonly onFault?: ((error: unknown) => void) | undefined
   /** A worker died and is being replaced. */
   readonly onWorkerLost?: ((worker: number, error: Error | null) => void) | undefined
 }
@@ -65,7 +67,7 @@ export class IoFleet {
     invariant(options.workers >= 1, 'a fleet has at least one I/O worker')
     this.#options = options
     this.#egress = options.egress ?? NO_EGRESS
-    this.#doorbell = new Doorbell(this.#bellMemory, number => this.#connections.get(number)?.rung(), {
+    this.#doorbell = new Doorbell(this.#bellMemory, number => this.#rung(number), {
       lingerTurns: LIMITS.poolLingerTurns,
     })
     this.#sweep = setInterval(() => this.#look(), LIMITS.sweepIntervalMs)
@@ -155,6 +157,19 @@ export class IoFleet {
       onDecision: decision => this.#options.onDecision?.(decision),
       onExit: (thread, error) => this.#exited(thread, error),
     })
+  }
+
+  /** A fault of one connection stays its own: the sweep goes on to the others. */
+  #rung(number: number): void {
+    const connection = this.#connections.get(number)
+    try {
+      connection?.rung()
+    } catch (error) {
+      connection?.channel.requestShut('abort')
+      connection?.ringer.ring(number)
+      connection?.lose('corrupt')
+      this.#options.onFault?.(error)
+    }
   }
 
   #exited(thread: IoThread, error: Error | null): void {

@@ -207,7 +207,9 @@ export class IoThread {
       onFree: () => {
         if (this.#own.get(channel.number) !== connection) return
         this.#own.delete(channel.number)
-        this.#parts.connections.delete(channel.number)
+        // A channel that stayed pinned beyond its thread's death shares its number with a successor's.
+        if (this.#parts.connections.get(channel.number) === connection)
+          this.#parts.connections.delete(channel.number)
         this.#slabs.giveBack(channel)
       },
     })
@@ -232,7 +234,7 @@ export class IoThread {
       reject(lost(this.#error))
     }
     this.#openings.clear()
-    for (const connection of [...this.#own.values()]) connection.lose()
+    for (const connection of [...this.#own.values()]) connection.lose('workerLost')
     this.#slabs.abandon()
     this.#parts.onExit(this, this.#error)
   }

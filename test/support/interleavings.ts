@@ -174,7 +174,9 @@ class Explorer {
   }
 
   run(): Exploration {
-    const threads = this.#scene.threads.map(({ start }) => ({ state: start, log: [], standing: 'runs' }) as const)
+    const threads = this.#scene.threads.map(
+      ({ start }) => ({ state: start, log: [], standing: 'runs' }) as const,
+    )
     const interleavings = this.#visit({ words: this.#scene.words, bytes: this.#scene.bytes, threads })
     return { states: this.#ways.size, steps: this.#steps, interleavings }
   }

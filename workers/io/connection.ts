@@ -16,7 +16,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel, EndName, SHUT } from '../../src/channel/channel.ts'
-import type { Ringer } from '../../src/channel/doorbell.ts'
+import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
 import type { Dialog } from '../../src/threads/protocol.ts'
@@ -28,7 +28,7 @@ export type ConnectionParts = {
   readonly channel: Channel
   readonly generation: number
   /** The pool thread's doorbell. */
-  readonly pool: Ringer
+  readonly pool: TurnRinger
   readonly vitals: Vitals
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
@@ -50,7 +50,8 @@ export class Connection {
   #spill: Buffer[] = []
   #paused = false
   #writing = false
-  #lingers = false
+  /** `lingers`: what was written is still sent, nothing is read any more; `closes`: then FIN. */
+  #ending: 'open' | 'lingers' | 'closes' = 'open'
   #dialog: DialogRun | null = null
   #settlement: Settlement | null = null
   #settledEpoch = 0
@@ -93,6 +94,8 @@ export class Connection {
     }
     const { epoch } = this.channel
     if ((epoch & 1) === 0 && epoch !== 0) {
+      // Whoever has asked to close does not mind what still comes, but that its own last bytes go out.
+      if (this.channel.shut === 'close') return false
       this.#destroy('poisoned')
       return false
     }
@@ -121,6 +124,7 @@ export class Connection {
     if (!isLeased && this.#closed !== null) return this.destroy()
     this.#resumeIfRoom()
     if (this.#socket === null || this.#closed !== null) return
+    if (shut === 'close') this.#linger(this.#socket)
     if (isLeased || shut === 'close') this.#flush()
     else if (epoch !== 0 && epoch !== this.#settledEpoch) this.#release(epoch, shut)
   }
@@ -155,7 +159,12 @@ export class Connection {
   }
 
   #wishRoom(): void {
-    if (!this.#in.wishRoom(this.#in.capacity >> 1)) setImmediate(() => this.#resumeIfRoom())
+    if (!this.#in.wishRoom(this.#in.capacity >> 1) || this.#isHungry) setImmediate(() => this.#resumeIfRoom())
+  }
+
+  /** The holder waits for more than the ring holds, so it will not make more room before it has more bytes. */
+  get #isHungry(): boolean {
+    return this.#in.isAwaited && this.#in.free > 0
   }
 
   #resumeIfRoom(): void {
@@ -167,9 +176,11 @@ export class Connection {
       if (count === first.length) this.#spill.shift()
       else this.#spill[0] = first.subarray(count)
     }
-    if (this.#spill.length > 0 || this.#in.free < this.#in.capacity >> 1) return this.#wishRoom()
+    if (this.#spill.length > 0) return this.#wishRoom()
+    const isOpen = this.#inbound === 'open'
+    if (isOpen && this.#in.free < this.#in.capacity >> 1 && !this.#isHungry) return this.#wishRoom()
     this.#paused = false
-    if (this.#inbound === 'open') this.#socket?.resume()
+    if (isOpen) this.#socket?.resume()
     else this.#publishEnd()
   }
 
@@ -211,11 +222,9 @@ export class Connection {
         socket.end()
         return
       case 'close':
-        if (this.#lingers) return
-        this.#lingers = true
-        socket.pause()
-        // A peer that takes nothing more may not hold the connection for ever.
-        socket.setTimeout(LIMITS.closeLingerMs, () => socket.destroy())
+        this.#linger(socket)
+        if (this.#ending === 'closes') return
+        this.#ending = 'closes'
         socket.destroySoon()
         return
       case 'abort':
@@ -224,6 +233,14 @@ export class Connection {
       default:
         how satisfies never
     }
+  }
+
+  /** A connection that closes reads no more, and a peer that takes nothing more may not hold it for ever. */
+  #linger(socket: Socket): void {
+    if (this.#ending !== 'open') return
+    this.#ending = 'lingers'
+    socket.pause()
+    socket.setTimeout(LIMITS.closeLingerMs, () => socket.destroy())
   }
 
   /** The holder let go: close if it asked to, else look whether the connection may serve again. */
@@ -287,7 +304,10 @@ export class Connection {
     this.#dialog?.fail('closed')
     this.#settlement?.disturb(how === 'fin' ? 'half_closed' : 'error')
     if (this.#spill.length === 0) this.#publishEnd()
-    if (how === 'fin' && !this.channel.isLeased && this.#settlement === null) this.#destroy('closed')
+    // Before its first lease the end is the greeting's, and the pool says who hears it.
+    const { epoch } = this.channel
+    if (how === 'fin' && epoch !== 0 && (epoch & 1) === 0 && this.#settlement === null)
+      this.#destroy('closed')
   }
 
   #destroy(how: EndName): void {

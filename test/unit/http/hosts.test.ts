@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type HostFacts, HostPolicy, originForm } from '../../../src/http/hosts.ts'
-import type { AppParts } from '../../../src/http/parts.ts'
+import { type HostFacts, type HostParts, HostPolicy, originForm } from '../../../src/http/hosts.ts'
 
-type Parts = Pick<AppParts, 'listen' | 'hosts' | 'origins' | 'tls'>
-
-const tcp = (host: string, port = 7070): Parts => ({
+const tcp = (host: string, port = 7070): HostParts => ({
   listen: { kind: 'tcp', host, port },
   hosts: [],
   origins: [],
@@ -18,7 +15,7 @@ const facts = (host: string | undefined, more: Partial<HostFacts> = {}): HostFac
   localPort: undefined,
   ...more,
 })
-const admits = (parts: Parts, given: HostFacts): boolean => {
+const admits = (parts: HostParts, given: HostFacts): boolean => {
   try {
     new HostPolicy(parts).check(given)
     return true
@@ -84,7 +81,7 @@ describe('HostPolicy', () => {
   })
 
   test('on a unix socket takes any Host, and still no foreign page', () => {
-    const parts: Parts = { ...tcp('x'), listen: { kind: 'unix', path: '/run/x' } }
+    const parts: HostParts = { ...tcp('x'), listen: { kind: 'unix', path: '/run/x' } }
     expect(admits(parts, facts('whatever'))).toBe(true)
     expect(admits(parts, facts('whatever', { origin: 'http://evil.example' }))).toBe(false)
   })

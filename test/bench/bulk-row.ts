@@ -1,0 +1,132 @@
+/**
+ * Row `bulk`: so many bytes in at one connection, as fast as they come. Whoever receives them counts them and reads
+ * the first byte of each chunk on the main thread.
+ */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { createPool } from '../../src/create-pool.ts'
+import type { Pool } from '../../src/pool/pool.ts'
+import type { RelayData, ToRelay } from './bulk-relay.ts'
+import { beginStretch } from './busy.ts'
+import { startPeer } from './child.ts'
+import type { Contender, Field, Goal, Measure, Row } from './rounds.ts'
+
+const MIB = 1_048_576
+const TOTAL_BYTES = 512 * MIB
+const READ_BYTES = 262_144
+/** Bytes after which the main thread lets the relay send more. */
+const CREDIT_BYTES = MIB
+
+export function bulkRow(name: string, goals: readonly Goal[]): Row {
+  const what = `${TOTAL_BYTES / MIB} MiB received over one connection`
+  return { name, what, unit: 'MiB/s', goals, setUp }
+}
+
+async function setUp(): Promise<Field> {
+  const peer = await startPeer()
+  const port = peer.ports.bulk
+  const pool = await createPool({ ioWorkers: 1, targets: { bulk: { host: '127.0.0.1', port } } })
+  const relay = new Worker(new URL('./bulk-relay.ts', import.meta.url), {
+    workerData: { port, creditBytes: CREDIT_BYTES } satisfies RelayData,
+  })
+  await once(relay, 'message')
+  return {
+    contenders: [await pooledBulk(pool), await plainBulk(port), relayedBulk(relay)],
+    close: async () => {
+      await relay.terminate()
+      await pool.close()
+      await peer.close()
+    },
+  }
+}
+
+async function pooledBulk(pool: Pool): Promise<Contender> {
+  const { reader, writer } = await pool.lease('bulk')
+  const run = (): Promise<Measure> =>
+    measure(async tally => {
+      writer.write(order())
+      while (!tally.isComplete) tally.add(await reader.read(READ_BYTES))
+    })
+  return { name: 'sockpool', run }
+}
+
+async function plainBulk(port: number): Promise<Contender> {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  await once(socket, 'connect')
+  socket.unref()
+  let onChunk = (_chunk: Buffer): void => {}
+  socket.on('data', chunk => onChunk(chunk))
+  const run = (): Promise<Measure> =>
+    measure(
+      tally =>
+        new Promise(resolve => {
+          onChunk = chunk => {
+            tally.add(chunk)
+            if (tally.isComplete) resolve()
+          }
+          socket.write(order())
+        }),
+    )
+  return { name: 'net', run }
+}
+
+function relayedBulk(relay: Worker): Contender {
+  let onChunk = (_chunk: Uint8Array): void => {}
+  let uncredited = 0
+  relay.on('message', (chunk: Uint8Array) => {
+    uncredited += chunk.length
+    if (uncredited >= CREDIT_BYTES) {
+      uncredited -= CREDIT_BYTES
+      relay.postMessage({ kind: 'credit' } satisfies ToRelay)
+    }
+    onChunk(chunk)
+  })
+  const run = (): Promise<Measure> =>
+    measure(
+      tally =>
+        new Promise(resolve => {
+          onChunk = chunk => {
+            tally.add(chunk)
+            if (tally.isComplete) resolve()
+          }
+          relay.postMessage({ kind: 'write', bytes: order() } satisfies ToRelay)
+        }),
+    )
+  return { name: 'relay', run }
+}
+
+/** What a receiver has seen of one run. */
+class Tally {
+  #bytes = 0
+  #sum = 0
+
+  add(chunk: Uint8Array): void {
+    this.#bytes += chunk.length
+    this.#sum += chunk[0] ?? 0
+  }
+
+  get isComplete(): boolean {
+    return this.#bytes >= TOTAL_BYTES
+  }
+
+  /** Uses what was read, so that reading it cannot be optimised away. */
+  check(): void {
+    if (this.#bytes !== TOTAL_BYTES || this.#sum === 0) throw new Error(`${this.#bytes} bytes came`)
+  }
+}
+
+function order(): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(TOTAL_BYTES))
+  return bytes
+}
+
+async function measure(receive: (tally: Tally) => Promise<void>): Promise<Measure> {
+  const tally = new Tally()
+  const end = beginStretch()
+  await receive(tally)
+  const { elapsedMs, busy, cpu } = end()
+  tally.check()
+  return { rate: (TOTAL_BYTES / MIB / elapsedMs) * 1_000, busy, cpu }
+}

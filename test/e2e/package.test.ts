@@ -1,0 +1,166 @@
+/** The package as npm packs and installs it: the command, the library, its types, and what it says on an old Node. */
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { supportsNode } from '../../src/node-version.ts'
+import { ROOT, runCommand, startServiceProcess } from '../support/service-process.ts'
+import { startUpstream } from '../support/upstream.ts'
+
+const INSTALL_TIMEOUT_MS = 120_000
+
+let folder = ''
+let manifest: { readonly version: string; readonly engines: { readonly node: string } }
+/** What the tarball holds, from npm's own list. */
+let packed: readonly string[] = []
+
+async function npm(args: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await runCommand(['npm', ...args], { cwd })
+  if (code !== 0) throw new Error(`npm ${args.join(' ')} ended with ${code}: ${stderr}`)
+  return stdout
+}
+
+/** Runs a module of the folder that uses the installed package, and gives what it printed as JSON. */
+async function runModule(text: string): Promise<unknown> {
+  const file = join(folder, 'use.mjs')
+  await writeFile(file, text)
+  const { code, stdout, stderr } = await runCommand([process.execPath, file], { cwd: folder })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(stdout)
+}
+
+beforeAll(async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'sockpool-package-'))
+  folder = join(parent, 'user')
+  await mkdir(folder)
+  manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+  // Its prepack script builds first.
+  const listed = await npm(['pack', '--json', '--silent', '--pack-destination', parent], ROOT)
+  const list = JSON.parse(listed.slice(listed.search(/^[[{]/m)))
+  const [described] = Array.isArray(list) ? list : Object.values(list)
+  packed = described.files.map(({ path }: { path: string }) => path)
+  await writeFile(join(folder, 'package.json'), '{"name":"user","private":true}')
+  const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
+  await npm(['install', ...quiet, join(parent, described.filename)], folder)
+}, INSTALL_TIMEOUT_MS)
+
+afterAll(() => rm(join(folder, '..'), { recursive: true }))
+
+describe('the package', () => {
+  test('holds the bundle and nothing of the checkout besides', () => {
+    for (const file of [
+      'dist/cli.js',
+      'dist/index.js',
+      'dist/index.d.ts',
+      'dist/io-worker.js',
+      'dist/parse-worker.js',
+    ])
+      expect(packed).toContain(file)
+    expect(packed.filter(file => !/^(dist\/|package\.json$|README|LICENSE)/.test(file))).toEqual([])
+  })
+
+  test('has a command that serves from the bundle', async () => {
+    const bin = join(folder, 'node_modules', '.bin', 'sockpool')
+    const version = await runCommand([process.execPath, bin, '--version'])
+    expect(version).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: '' })
+    const service = await startServiceProcess({ entry: [bin], args: ['--demo'] })
+    onTestFinished(() => service.stop())
+    for (const target of ['demo', 'demo-tls']) {
+      const json = { target, write: { text: `to ${target}\n` }, read: 'line' }
+      expect((await service.api.post('/v1/exchange', { json })).text).toBe(`to ${target}\n`)
+    }
+    const parsed = await service.api.post('/v1/parse/json', { body: '{"bundled":true}' })
+    expect(parsed.text).toBe('{"values":[{"bundled":true}]}')
+    const document = JSON.parse((await service.api.get('/openapi.json')).text)
+    expect(document.info.version).toBe(manifest.version)
+    expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)
+  })
+
+  test('is a library whose workers lie in the bundle', async () => {
+    const upstream = await startUpstream()
+    onTestFinished(() => upstream.close())
+    const { host, port } = upstream
+    const answering = (async () => {
+      const pooled = await upstream.next()
+      await pooled.received('PING\n'.length)
+      await pooled.send('PONG\n')
+      const own = await upstream.next()
+      await own.send('hello\n')
+    })()
+    const used = await runModule(`
+      import { createPool, openConnection, SockpoolError } from 'sockpool'
+      const pool = await createPool({ targets: { it: { host: '${host}', port: ${port}, reuse: 'clean' } } })
+      const { data, reused } = await pool.exchange('it', { write: 'PING\\n', read: { line: true } })
+      const values = await pool.parse('ndjson', Buffer.from('{"a":1}\\n[2]'))
+      const unknown = await pool.lease('nobody').catch(error => error)
+      const [reader, writer] = await openConnection('${host}', ${port})
+      const line = await reader.readLine()
+      writer.close()
+      await writer.waitClosed()
+      await pool.close()
+      const refused = [unknown instanceof SockpoolError, unknown.code]
+      console.log(JSON.stringify({ data: data.toString(), reused, values, refused, line: line.toString() }))
+    `)
+    await answering
+    expect(used).toEqual({
+      data: 'PONG\n',
+      reused: false,
+      values: [{ a: 1 }, [2]],
+      refused: [true, 'TARGET_NOT_FOUND'],
+      line: 'hello\n',
+    })
+  })
+
+  test('tells a TypeScript program what it is', async () => {
+    const text = `
+      import { createPool, type Lease, SockpoolError } from 'sockpool'
+      const pool = await createPool({ targets: { it: { host: 'a.example', port: 1 } } })
+      const lease: Lease = await pool.lease('it', { waitMs: 5_000 })
+      const line: Buffer = await lease.reader.readLine({ timeoutMs: 1_000 })
+      // @ts-expect-error a line is no number
+      const wrong: number = await lease.reader.readLine()
+      export { line, SockpoolError, wrong }
+    `
+    await writeFile(join(folder, 'use.mts'), text)
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+    const roots = join(ROOT, 'node_modules', '@types')
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2024',
+      '--module',
+      'nodenext',
+      '--lib',
+      'es2024,esnext.disposable',
+    ]
+    const { code, stdout } = await runCommand(
+      [process.execPath, tsc, ...flags, '--typeRoots', roots, '--types', 'node', 'use.mts'],
+      { cwd: folder },
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+  })
+
+  test('names the Node it needs and exits 2 on one that is too old', async ({ skip }) => {
+    const old = await findOldNode()
+    if (old === null) return skip('every node in PATH is new enough')
+    const bin = join(folder, 'node_modules', 'sockpool', 'dist', 'cli.js')
+    const { code, stdout, stderr } = await runCommand([old, bin, 'serve'])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(`needs Node ${manifest.engines.node}`)
+  })
+})
+
+async function findOldNode(): Promise<string | null> {
+  for (const place of (process.env.PATH ?? '').split(delimiter)) {
+    const file = join(place, 'node')
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
+    )
+    if (!isThere) continue
+    const { stdout } = await runCommand([file, '--version'])
+    if (stdout !== '' && !supportsNode(stdout.trim(), manifest.engines.node)) return file
+  }
+  return null
+}

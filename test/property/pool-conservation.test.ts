@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { EndName } from '../../src/channel/channel.ts'
+import { SLOT_STATES } from '../../src/pool/pooled-connection.ts'
+import { settle } from '../support/fake-connector.ts'
+import { type Asked, TargetPoolBench } from '../support/target-pool-bench.ts'
+
+/** What callers, peers, I/O workers and time do to a pool; `pick` chooses whom it befalls. */
+type Step =
+  | { readonly do: 'ask'; readonly tenant: string; readonly waitMs: number }
+  | { readonly do: 'turn' | 'obey' | 'sweep' }
+  | {
+      readonly do: 'leave' | 'succeed' | 'fail' | 'discard' | 'release' | 'judge' | 'kill' | 'finish'
+      readonly pick: number
+    }
+  | { readonly do: 'judgeBadly' | 'die' | 'dieAtOnce'; readonly pick: number; readonly how: EndName }
+  | { readonly do: 'wait'; readonly ms: number }
+
+const pick = fc.nat(20)
+const how = fc.constantFrom<EndName>('reset', 'fin', 'workerLost', 'poisoned', 'tls')
+const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('ask' as const),
+      tenant: fc.constantFrom('a', 'b'),
+      waitMs: fc.constantFrom(0, 60_000),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('turn' as const, 'obey' as const, 'sweep' as const) }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constantFrom('leave', 'succeed', 'fail', 'discard', 'release', 'judge', 'kill', 'finish'),
+      pick,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('judgeBadly', 'die', 'dieAtOnce'), pick, how }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(500) }) },
+)
+
+class Run {
+  readonly bench: TargetPoolBench
+  readonly #asked: { readonly asked: Asked; readonly controller: AbortController }[] = []
+  readonly #verdicts: Promise<unknown>[] = []
+
+  constructor(max: number, min: number) {
+    this.bench = new TargetPoolBench({ max, min, idleTimeoutMs: 300, maxLifetimeMs: 1_000 }, 8)
+  }
+
+  async step(step: Step): Promise<void> {
+    const { bench } = this
+    const { connector, pool } = bench
+    const choose = <T>(among: readonly T[]): T | undefined =>
+      'pick' in step && among.length > 0 ? among[step.pick % among.length] : undefined
+    const leased = this.#asked.flatMap(({ asked: { slot } }) => (slot?.state.kind === 'leased' ? [slot] : []))
+    switch (step.do) {
+      case 'ask': {
+        const controller = new AbortController()
+        const { tenant, waitMs } = step
+        this.#asked.push({ asked: bench.ask({ tenant, waitMs, signal: controller.signal }), controller })
+        return
+      }
+      case 'turn':
+        return await settle()
+      case 'obey':
+        return connector.obey()
+      case 'sweep':
+        return pool.sweep()
+      case 'leave':
+        return choose(this.#asked)?.controller.abort()
+      case 'succeed':
+        choose(connector.pending)?.succeed()
+        return
+      case 'fail':
+        return choose(connector.pending)?.fail()
+      case 'dieAtOnce':
+        choose(connector.pending)?.succeed(connection => connection.die(step.how))
+        return
+      case 'discard':
+      case 'release': {
+        const slot = choose(leased)
+        if (slot) this.#verdicts.push(pool.release(slot, step.do === 'release' ? null : 'discarded'))
+        return
+      }
+      case 'judge':
+        return choose(connector.alive)?.judge('clean')
+      case 'judgeBadly':
+        return choose(connector.alive)?.judge('unread')
+      case 'kill': {
+        const slot = choose(pool.connections)
+        if (slot) pool.kill(slot)
+        return
+      }
+      case 'finish':
+        return choose(connector.alive)?.finish()
+      case 'die':
+        return choose(connector.alive)?.die(step.how)
+      case 'wait':
+        bench.nowMs += step.ms
+        return
+      default:
+        step satisfies never
+    }
+  }
+
+  check(max: number): void {
+    const { pool, waiting } = this.bench
+    const sum = SLOT_STATES.reduce((total, state) => total + pool.counts[state], 0)
+    expect(sum).toBe(pool.size)
+    expect(sum).toBeLessThanOrEqual(max)
+    expect(waiting).toBe(pool.waiters)
+    // No connection is two callers' at once, and no caller waits beside one that it could have.
+    const held = this.#asked.flatMap(({ asked: { slot } }) => (slot?.state.kind === 'leased' ? [slot] : []))
+    expect(new Set(held).size).toBe(held.length)
+    if (pool.waiters > 0) expect(pool.size).toBeGreaterThan(0)
+  }
+
+  /** All leave, everything ends. */
+  async end(): Promise<void> {
+    const { connector, pool } = this.bench
+    await settle()
+    const closed = pool.close()
+    for (const { asked, controller } of this.#asked) {
+      controller.abort()
+      if (asked.slot?.state.kind === 'leased') this.#verdicts.push(pool.release(asked.slot, null))
+    }
+    for (const dial of connector.pending) if (!dial.isAborted) dial.succeed()
+    await settle()
+    for (const connection of connector.alive) connection.judge('clean')
+    connector.obey()
+    await settle()
+    connector.obey()
+    await closed
+    await Promise.all(this.#verdicts)
+    expect(this.bench.waiting).toBe(0)
+    expect(pool.size).toBe(0)
+    expect(connector.alive).toHaveLength(0)
+    for (const { asked } of this.#asked) expect(asked.slot === null && asked.error === null).toBe(false)
+  }
+}
+
+test('TargetPool never holds more slots than max, and gets every one of them back', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.nat(2),
+      fc.array(stepArbitrary, { maxLength: 80 }),
+      async (max, min, steps) => {
+        const run = new Run(max, Math.min(min, max))
+        for (const step of steps) {
+          await run.step(step)
+          run.check(max)
+        }
+        await run.end()
+      },
+    ),
+    { numRuns: 3_000 },
+  )
+})

@@ -1,0 +1,42 @@
+/** The service inside the test's own process, on a free port, closed with its test or its file. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConfigFlags, loadConfig } from '../../src/config/load.ts'
+import { type Service, startService } from '../../src/service.ts'
+import { Api } from './api.ts'
+
+export type ServiceFixtureOptions = {
+  /** As a config file says it; `listen` defaults to a free port of 127.0.0.1. */
+  readonly config?: Readonly<Record<string, unknown>>
+  readonly flags?: ConfigFlags
+  /** Files that stand beside the config, by name. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly demo?: boolean
+  /** Registers the teardown: `onTestFinished`, or `afterAll`. */
+  readonly finally: (undo: () => Promise<void>) => void
+}
+
+export type ServiceFixture = Service & { readonly api: Api; readonly port: number }
+
+/** Starts it without logs: what a log holds is asked of a process of its own. */
+export async function startServiceFixture(options: ServiceFixtureOptions): Promise<ServiceFixture> {
+  const { config = {}, flags = {}, files = {}, demo = false } = options
+  const folder = await mkdtemp(join(tmpdir(), 'sockpool-service-'))
+  options.finally(() => rm(folder, { recursive: true }))
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  const file = join(folder, 'sockpool.yaml')
+  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...config }))
+  const loaded = loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment: {} })
+  const service = await startService(loaded, { demo })
+  options.finally(() => service.close())
+  const { url, token } = service
+  const port = url.startsWith('unix:') ? 0 : Number(new URL(url).port)
+  return { url, token, close: () => service.close(), api: new Api(url, token), port }
+}
+
+/** The requests of `dialled` of all I/O workers together: every connect that was ever attempted. */
+export async function dialledBy(api: Api): Promise<number> {
+  const { workers } = JSON.parse((await api.get('/v1/workers')).text) as { workers: { dialled: number }[] }
+  return workers.reduce((sum, { dialled }) => sum + dialled, 0)
+}

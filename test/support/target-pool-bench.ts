@@ -1,0 +1,77 @@
+/** A TargetPool on a fake connector and a clock that stands still until the test moves it. */
+import { normaliseTarget } from '../../src/config/target.ts'
+import type { TargetInput } from '../../src/config/target-input.ts'
+import { dialOf } from '../../src/pool/dial-of.ts'
+import type { PooledConnection } from '../../src/pool/pooled-connection.ts'
+import { TargetPool } from '../../src/pool/target-pool.ts'
+import { FakeConnector, settle } from './fake-connector.ts'
+
+export class TargetPoolBench {
+  readonly connector = new FakeConnector()
+  readonly pool: TargetPool
+  readonly lost: string[] = []
+  nowMs = 1_000
+  /** 0 is the longest life and no jitter; below 1. */
+  random = 0
+  waiting = 0
+
+  constructor(pool: TargetInput['pool'], waitersMax = 1_000) {
+    const target = normaliseTarget({ host: '127.0.0.1', port: 1, reuse: 'clean', ...(pool && { pool }) })
+    const isFull = (): boolean => this.waiting >= waitersMax
+    this.pool = new TargetPool({
+      name: 'bench',
+      target,
+      dial: dialOf(target, 'operator', ''),
+      connector: this.connector,
+      crowd: {
+        get isFull() {
+          return isFull()
+        },
+        max: waitersMax,
+        joined: () => this.waiting++,
+        left: () => this.waiting--,
+      },
+      now: () => this.nowMs,
+      random: () => this.random,
+      onLost: (_slot, how) => this.lost.push(how),
+    })
+  }
+
+  /** Asks for a connection; what becomes of it, and how it stands now. */
+  ask(options: { tenant?: string; waitMs?: number; signal?: AbortSignal } = {}): Asked {
+    const { tenant = '', waitMs = 60_000, signal } = options
+    const asked: Asked = { slot: null, error: null }
+    void this.pool
+      .lease({ tenant, waitMs, ...(signal && { signal }) })
+      .then(slot => {
+        slot.leased.hold({ rung: () => {} })
+        asked.slot = slot
+      })
+      .catch(error => {
+        asked.error = error
+      })
+    return asked
+  }
+
+  /** Asks, and lets the dial that it takes succeed. */
+  async lease(tenant = ''): Promise<PooledConnection> {
+    const asked = this.ask({ tenant })
+    await settle()
+    if (asked.slot === null) this.connector.pending[0]?.succeed()
+    await settle()
+    if (asked.slot === null) throw new Error(`no lease: ${asked.error}`)
+    return asked.slot
+  }
+
+  /** Releases with a clean verdict. */
+  async giveBack(slot: PooledConnection): Promise<unknown> {
+    const verdict = this.pool.release(slot, null)
+    for (const connection of this.connector.alive) connection.judge('clean')
+    return await verdict
+  }
+}
+
+export type Asked = {
+  slot: PooledConnection | null
+  error: (Error & { code?: string; position?: number }) | null
+}

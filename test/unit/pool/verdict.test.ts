@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { type LeaseTrace, refusalOf } from '../../../src/pool/verdict.ts'
+
+const CLEAN: LeaseTrace = {
+  reuse: 'clean',
+  ended: 'open',
+  interrupted: false,
+  eofWritten: false,
+  closing: false,
+  unreadBytes: 0,
+  unsentBytes: 0,
+  unanswered: false,
+  tooOld: false,
+}
+
+test('refusalOf leaves a clean trace to the I/O worker', () => {
+  expect(refusalOf(CLEAN)).toBeNull()
+})
+
+test.each<[string, Partial<LeaseTrace>]>([
+  ['policy', { reuse: 'never' }],
+  ['error', { ended: 'failed' }],
+  ['half_closed', { ended: 'fin' }],
+  ['half_closed', { eofWritten: true }],
+  ['half_closed', { closing: true }],
+  ['timed_out', { interrupted: true }],
+  ['unread', { unreadBytes: 1 }],
+  ['unsent', { unsentBytes: 1 }],
+  ['unanswered', { unanswered: true }],
+  ['lifetime', { tooOld: true }],
+])('refusalOf is %s for %o', (reason, flaw) => {
+  expect(refusalOf({ ...CLEAN, ...flaw })).toBe(reason)
+})
