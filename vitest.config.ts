@@ -10,7 +10,9 @@ const config: ViteUserConfig = {
     projects: [
       project('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], 10_000),
       project('property', ['test/property/**/*.test.ts'], 60_000),
+      project('conformance', ['test/conformance/**/*.test.ts'], 60_000),
       project('threads', ['test/threads/**/*.test.ts'], 60_000),
+      project('interop', ['test/interop/**/*.test.ts'], 60_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 120_000),
     ],
   },

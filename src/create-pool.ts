@@ -7,12 +7,13 @@ import { DEFAULTS, LIMITS } from './base/limits.ts'
 import type { RingSizes } from './channel/slab.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import type { TargetInput } from './config/target-input.ts'
-import type { Decision } from './egress/decision.ts'
 import { EgressRules } from './egress/egress-rules.ts'
 import { type Authority, admit } from './egress/judge.ts'
 import { Parsers } from './parse/parsers.ts'
-import { type AdHocTarget, Pool, type PoolEvent } from './pool/pool.ts'
+import { Pool, type PoolEvent } from './pool/pool.ts'
+import type { AdHocTarget } from './pool/target-pools.ts'
 import { IoFleet } from './threads/io-fleet.ts'
+import type { Decision } from './threads/protocol.ts'
 
 export type PoolOptions = {
   /** I/O workers; default 1. */
@@ -110,8 +111,19 @@ export function joinPool(
   return { pool, deny }
 }
 
-/** Described targets are never reused: nobody vouched for where their messages end. */
-function adHocTarget({ host, port, tls, connectTimeoutMs }: AdHocTarget, max: number): Target {
+const AD_HOC_FIELDS: ReadonlySet<string> = new Set(['host', 'port', 'tls', 'connectTimeoutMs'])
+
+/**
+ * Described targets are never reused: nobody vouched for where their messages end. A field that nobody knows is refused
+ * rather than left out, or its caller would believe that it came to something.
+ */
+function adHocTarget(described: AdHocTarget, max: number): Target {
+  const surplus = Object.keys(described).filter(key => !AD_HOC_FIELDS.has(key))
+  if (surplus.length > 0) {
+    const errors = surplus.map(path => ({ path, message: 'is not a known field' }))
+    throw new SockpoolError('INVALID_REQUEST', `${surplus[0]}: is not a known field`, { errors })
+  }
+  const { host, port, tls, connectTimeoutMs } = described
   const pool = { max, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) }
   return normaliseTarget({ host, port, ...(tls === undefined ? {} : { tls }), pool, reuse: 'never' })
 }

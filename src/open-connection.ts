@@ -4,6 +4,8 @@ import type { WaitOptions } from './base/wait.ts'
 import type { TargetInput } from './config/target-input.ts'
 import { createPool } from './create-pool.ts'
 import type { Pool } from './pool/pool.ts'
+import { warnOfFutileWrites } from './streams/futile-writes.ts'
+import { positiveLimit } from './streams/read-options.ts'
 import type { StreamReader } from './streams/stream-reader.ts'
 import type { StreamWriter } from './streams/stream-writer.ts'
 
@@ -31,12 +33,15 @@ export async function openConnection(
   options: ConnectionOptions = {},
 ): Promise<[reader: StreamReader, writer: StreamWriter]> {
   const { tls, limit, connectTimeoutMs, signal } = options
+  // Before there is a connection that nobody would have.
+  if (limit !== undefined) positiveLimit(limit)
   defaultPool ??= createPool({ adHocMax: LIMITS.channelsMax, limits: { leases: LIMITS.channelsMax } })
   const pool = await defaultPool
   const lease = await pool.lease(
     { host, port, tls, connectTimeoutMs },
     { signal, limit, waitMs: 0, onReset: 'raise' },
   )
+  warnOfFutileWrites(lease.writer)
   const end = (): Promise<unknown> => lease.release()
   void lease.writer.waitClosed().then(end, end)
   return [lease.reader, lease.writer]

@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
-import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import { LIMITS } from './base/limits.ts'
 import { type ListenAddress, localUrl } from './config/address.ts'
@@ -29,6 +28,8 @@ export type Service = {
   close(): Promise<void>
 }
 
+type App = ReturnType<typeof buildApp>
+
 /** Starts the service. Errors: that of `listen` as it is; INVALID_REQUEST for rules and targets. */
 export async function startService(config: Config, options: { readonly demo: boolean }): Promise<Service> {
   const demo = options.demo ? await startDemoUpstream() : null
@@ -46,7 +47,7 @@ export async function startService(config: Config, options: { readonly demo: boo
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   let isClosing = false
-  let app: FastifyInstance | null = null
+  let app: App | null = null
   try {
     app = buildListener({
       pool,
@@ -80,7 +81,7 @@ export async function startService(config: Config, options: { readonly demo: boo
 }
 
 /** Errors of the operator's certificate are told as what they are. */
-function buildListener(parts: AppParts): FastifyInstance {
+function buildListener(parts: AppParts): App {
   try {
     return buildApp(parts)
   } catch (error) {
@@ -91,7 +92,7 @@ function buildListener(parts: AppParts): FastifyInstance {
 }
 
 async function closeAll(
-  app: FastifyInstance | null,
+  app: App | null,
   pool: Pool,
   demo: DemoUpstream | null,
   config: Config,
@@ -102,11 +103,7 @@ async function closeAll(
   await demo?.close()
 }
 
-async function listen(
-  app: FastifyInstance,
-  address: ListenAddress,
-  scheme: 'http' | 'https',
-): Promise<string> {
+async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'): Promise<string> {
   if (address.kind === 'tcp') {
     await app.listen({ host: address.host, port: address.port })
     const bound = app.server.address()
@@ -119,7 +116,7 @@ async function listen(
   return `unix:${address.path}`
 }
 
-function ownListener(app: FastifyInstance): { address: string; port: number }[] {
+function ownListener(app: App): { address: string; port: number }[] {
   const bound = app.server.address()
   return typeof bound === 'object' && bound ? [{ address: bound.address, port: bound.port }] : []
 }

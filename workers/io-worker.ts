@@ -4,7 +4,7 @@
  * how each one ends. A fault in here ends the thread, and with it its own connections and no others.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { invariant, SockpoolError } from '../src/base/errors.ts'
+import { type ErrorFields, invariant, SockpoolError } from '../src/base/errors.ts'
 import { LIMITS } from '../src/base/limits.ts'
 import { aborted } from '../src/base/wait.ts'
 import { Channel } from '../src/channel/channel.ts'
@@ -12,25 +12,51 @@ import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
 import { EgressRules } from '../src/egress/egress-rules.ts'
 import { Resolver } from '../src/egress/resolver.ts'
-import type { FromIoWorker, IoWorkerData, OpenMessage, ToIoWorker } from '../src/threads/protocol.ts'
+import type {
+  AdoptMessage,
+  FromIoWorker,
+  IoWorkerData,
+  OpenMessage,
+  ToIoWorker,
+} from '../src/threads/protocol.ts'
 import { Connection } from './io/connection.ts'
 import { Dialler, socketFacts } from './io/dialler.ts'
+import { HolderBells } from './io/holder-bells.ts'
+import { Listeners } from './io/listeners.ts'
+import { Upgrades } from './io/upgrades.ts'
 
 const port = parentPort
 invariant(port !== null, 'an I/O worker runs in a worker thread')
-const { doorbell: ownBell, poolDoorbell, vitals: vitalsMemory, egress } = workerData as IoWorkerData
+const { doorbell: ownBell, poolDoorbell, vitals: vitalsMemory, egress, holders } = workerData as IoWorkerData
 
 const connections = new Map<number, Connection>()
 /** Dials under way, by channel: a holder that gives up shuts the channel. */
 const dials = new Map<number, { readonly channel: Channel; readonly controller: AbortController }>()
 const vitals = new Vitals(vitalsMemory)
 const scratch = Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes)
-const pool = new TurnRinger(doorbellWords(poolDoorbell), () => doorbell.stir())
+let isStopping = false
+// A doorbell that was stopped takes no more turns.
+const promiseFlush = (): void => (isStopping ? bells.flush() : doorbell.stir())
+const pool = new TurnRinger(doorbellWords(poolDoorbell), promiseFlush)
+const bells = new HolderBells(pool, holders, promiseFlush)
 const tell = (message: FromIoWorker): void => port.postMessage(message)
 const rules = new EgressRules(egress.allow, egress.denied)
-const dialler = new Dialler(rules, new Resolver({ servers: egress.dnsServers }), vitals, decision =>
-  tell({ kind: 'decision', decision }),
-)
+const resolver = new Resolver({ servers: egress.dnsServers })
+const dialler = new Dialler(rules, resolver, vitals, decision => tell({ kind: 'decision', decision }))
+const listeners = new Listeners(resolver, tell)
+
+/** Where a connection comes from, which its socket does not know: the host it was dialled by, paths of unix sockets. */
+type Origin = { readonly host: string; readonly local?: string; readonly remote?: string | undefined }
+const origins = new WeakMap<Connection, Origin>()
+const upgrades = new Upgrades({
+  find: (channel, generation) => {
+    const connection = connections.get(channel)
+    return connection?.generation === generation ? connection : undefined
+  },
+  hostOf: connection => origins.get(connection)?.host ?? '',
+  factsOf: (connection, socket) => socketFacts(socket, origins.get(connection)),
+  tell,
+})
 
 const doorbell = new Doorbell(
   ownBell,
@@ -39,7 +65,13 @@ const doorbell = new Doorbell(
     if (dial?.channel.shut === 'abort') dial.controller.abort()
     connections.get(number)?.rung()
   },
-  { lingerTurns: LIMITS.ioLingerTurns, onTurn: () => pool.flush() },
+  {
+    lingerTurns: LIMITS.ioLingerTurns,
+    onTurn: () => {
+      vitals.publish()
+      bells.flush()
+    },
+  },
 )
 
 const sweep = setInterval(() => {
@@ -47,14 +79,12 @@ const sweep = setInterval(() => {
   doorbell.findMissed(() => vitals.add('missedWakes', 1))
 }, LIMITS.sweepIntervalMs)
 
-async function open(message: OpenMessage): Promise<void> {
-  const channel = new Channel(message.memory)
-  const { generation, dial, connectTimeoutMs } = message
-  const controller = new AbortController()
+function connectionOn(channel: Channel, generation: number): Connection {
   const connection = new Connection({
     channel,
     generation,
     pool,
+    holders: bells,
     vitals,
     scratch,
     stir: () => doorbell.stir(),
@@ -63,12 +93,22 @@ async function open(message: OpenMessage): Promise<void> {
     },
   })
   doorbell.cover(channel.number + 1)
+  return connection
+}
+
+async function open(message: OpenMessage): Promise<void> {
+  const channel = new Channel(message.memory)
+  const { generation, dial, connectTimeoutMs } = message
+  const controller = new AbortController()
+  const connection = connectionOn(channel, generation)
   dials.set(channel.number, { channel, controller })
   // The bell for a dial that was given up at once may have rung before this message came.
   if (channel.shut === 'abort') controller.abort()
   const timeout = setTimeout(() => controller.abort('timeout'), connectTimeoutMs)
   try {
-    const socket = await dialler.dial(dial, connection, controller.signal)
+    const { socket, place } = await dialler.dial(dial, connection, controller.signal)
+    const origin = { host: place.host, remote: dial.path }
+    origins.set(connection, origin)
     connections.set(channel.number, connection)
     const opened = connection.open(socket, dial.onConnect, dial.onRelease)
     const giveUp = (): void => connection.destroy()
@@ -76,7 +116,7 @@ async function open(message: OpenMessage): Promise<void> {
     if (controller.signal.aborted) giveUp()
     await opened
     if (controller.signal.aborted) throw controller.signal.reason
-    tell({ kind: 'opened', channel: channel.number, generation, facts: socketFacts(socket) })
+    tell({ kind: 'opened', channel: channel.number, generation, facts: socketFacts(socket, origin) })
   } catch (error) {
     connection.abandon()
     connections.delete(channel.number)
@@ -85,6 +125,7 @@ async function open(message: OpenMessage): Promise<void> {
       channel: channel.number,
       generation,
       error: failure(error, controller.signal, connectTimeoutMs),
+      attempts: attemptsOf(error),
     })
   } finally {
     clearTimeout(timeout)
@@ -103,11 +144,39 @@ function failure(
   return SockpoolError.from(error, 'CONNECT_FAILED').toJSON()
 }
 
+/** What a joined error is made of; its cause would not cross the thread. */
+function attemptsOf(error: unknown): readonly ErrorFields[] | undefined {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (!(cause instanceof AggregateError)) return undefined
+  return cause.errors.map(each => SockpoolError.from(each).toJSON())
+}
+
+function adopt({ listener, incoming, memory, generation }: AdoptMessage): void {
+  const channel = new Channel(memory)
+  const taken = listeners.take(listener, incoming)
+  if (taken === undefined || channel.shut === 'abort') {
+    taken?.socket.destroy()
+    const error = new SockpoolError('CONNECTION_RESET', 'the client hung up before it was served')
+    tell({ kind: 'failed', channel: channel.number, generation, error: error.toJSON() })
+    return
+  }
+  const { socket, path } = taken
+  const connection = connectionOn(channel, generation)
+  const origin = { host: '', local: path }
+  origins.set(connection, origin)
+  connections.set(channel.number, connection)
+  void connection.open(socket, [], [])
+  connection.feedFrom(socket)
+  tell({ kind: 'opened', channel: channel.number, generation, facts: socketFacts(socket, origin) })
+}
+
 function stop(): void {
+  listeners.closeAll()
   for (const { controller } of dials.values()) controller.abort()
   for (const connection of connections.values()) connection.destroy()
   doorbell.stop()
-  pool.flush()
+  isStopping = true
+  bells.flush()
   clearInterval(sweep)
   port?.close()
 }
@@ -116,6 +185,30 @@ port.on('message', (message: ToIoWorker) => {
   switch (message.kind) {
     case 'open':
       void open(message)
+      return
+    case 'listen':
+      void listeners.listen(message)
+      return
+    case 'serve':
+      listeners.serve(message.listener)
+      return
+    case 'adopt':
+      adopt(message)
+      return
+    case 'refuse':
+      listeners.refuse(message.listener, message.incoming)
+      return
+    case 'unlisten':
+      listeners.unlisten(message.listener)
+      return
+    case 'hush':
+      upgrades.hush(message)
+      return
+    case 'secure':
+      void upgrades.secure(message)
+      return
+    case 'holder':
+      bells.set(message.holder, message.doorbell)
       return
     case 'denied':
       rules.setDenied(message.denied)

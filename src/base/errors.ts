@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   WRITE_CLOSED: { status: 409, title: 'The writing side is closed', retryable: false },
   OFFSET_MISMATCH: { status: 409, title: 'The offset lies beyond the stream', retryable: false },
   WOULD_DEADLOCK: { status: 409, title: 'The wait could never end', retryable: false },
+  LISTEN_FAILED: { status: 409, title: 'The address cannot be listened on', retryable: false },
   LEASE_GONE: { status: 410, title: 'The lease has ended', retryable: false },
   OFFSET_GONE: { status: 410, title: 'The offset lies before the replay window', retryable: false },
   LIMIT_OVERRUN: { status: 413, title: 'The limit was reached before the separator', retryable: false },
@@ -191,14 +192,19 @@ export class LimitOverrunError extends SockpoolError {
   }
 }
 
-/** Rebuilds the error that `toJSON` took apart on the other side of a thread. */
+/** Rebuilds the error that `toJSON` took apart, on the other side of a thread or after a round trip through JSON. */
 export function reviveError(fields: ErrorFields): SockpoolError {
   const { code, message, partial, expected, consumed, ...details } = fields
   if (code === 'INCOMPLETE_READ' && partial)
-    return new IncompleteReadError(partial, expected ?? null, details)
+    return new IncompleteReadError(bytesOf(partial), expected ?? null, details)
   if (code === 'LIMIT_OVERRUN' && consumed !== undefined)
     return new LimitOverrunError(message, consumed, details)
   return new SockpoolError(code, message, details)
+}
+
+/** JSON makes `{type: 'Buffer', data: [...]}` of a Buffer. */
+function bytesOf(partial: Uint8Array | { readonly data: readonly number[] }): Uint8Array {
+  return partial instanceof Uint8Array ? partial : Uint8Array.from(partial.data)
 }
 
 /** An error of its own with the same fields, for a caller that adds to it; the original is its cause. */

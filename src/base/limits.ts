@@ -16,14 +16,16 @@ export const LIMITS = {
   writeLowWaterBytes: 16_384,
   /** Bytes a writer keeps beyond its ring before `write` throws WRITE_OVERFLOW. */
   writeBufferedBytesMax: 67_108_864,
-  /** Bytes of an inbound ring: the replay window plus room for one kernel read. */
-  inboundRingBytes: 131_072,
+  /** Bytes of an inbound ring: the replay window, and room for reads while the holder's thread wakes up. */
+  inboundRingBytes: 262_144,
   /** Bytes of an outbound ring: asyncio's high water mark fits whole. */
   outboundRingBytes: 65_536,
-  /** Bytes. Below this a read goes through the scratch buffer rather than into a small piece at the ring's end. */
+  /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
   closeLingerMs: 10_000,
+  /** Bytes a closing connection reads and drops, as unread ones would turn its close into a reset; then no more. */
+  closeDropBytes: 1_048_576,
   /** Bytes behind the read position that a lease with offsets keeps readable. */
   replayWindowBytes: 65_536,
   /** Bytes. The largest read that libuv hands over at once; also the spill that TLS may force upon us. */
@@ -34,6 +36,14 @@ export const LIMITS = {
   channelsMax: 65_536,
   /** Milliseconds between two looks at missed doorbells, deaths, idle connections and heartbeats. */
   sweepIntervalMs: 1_000,
+  /** Connections a listener's kernel queue holds, as asyncio's backlog. */
+  listenBacklog: 100,
+  /** Accepted connections of one listener that may wait to be adopted, or for their TLS handshake. */
+  incomingMax: 1_024,
+  /** Milliseconds a TLS handshake may take on a connection that is there already, as asyncio's. */
+  tlsHandshakeTimeoutMs: 60_000,
+  /** Names and addresses that one server may listen on. */
+  listenHostsMax: 64,
   /** TLS contexts that an I/O worker keeps built: more than a service has targets. */
   secureContextsMax: 256,
   /** Milliseconds until TCP keepalive first asks after a silent peer. */
@@ -128,6 +138,12 @@ export const LIMITS = {
   configBytesMax: 1_073_741_824,
   /** Threads of one kind: more than any machine has cores for. */
   workersMax: 256,
+  /** Threads attached to one pool at once: as workersMax, and each makes every I/O worker keep a doorbell. */
+  attachedThreadsMax: 256,
+  /** Milliseconds an attaching thread waits for the pool's thread to say welcome: it may be busy, but not for long. */
+  attachTimeoutMs: 10_000,
+  /** Milliseconds without a beat of the pool's thread after which a blocked thread takes it for dead. */
+  poolSilenceMs: 30_000,
   /** Callers that may queue for a lease; each costs memory while it waits. */
   waitersMax: 1_000_000,
   /** Bytes of a config or token file: it is read whole, and a device or a log is not a config. */

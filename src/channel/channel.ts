@@ -16,6 +16,7 @@
  *   11    epoch        pool thread           odd while leased, even between leases; 0 = never leased
  *   12    verdict      I/O worker            what it found at release (0 = still looking)
  *   13    generation   pool thread           counts the connections that this channel has served
+ *   14    holder       pool thread           whose doorbell hears of bytes: 0 = the pool's, n = attached thread n
  *
  * The holder is the thread that has the lease; between leases it is the pool thread. A parse worker to which the
  * reading end is lent is the holder of the `in` words meanwhile. A blocked holder waits on `inWant` itself.
@@ -31,7 +32,8 @@ const CLOSED = 10
 const EPOCH = 11
 const VERDICT = 12
 const GENERATION = 13
-const WORDS = 14
+const HOLDER = 14
+const WORDS = 15
 
 export const CONTROL_BYTES: number = WORDS * LINE_SLOTS * Int32Array.BYTES_PER_ELEMENT
 
@@ -47,6 +49,7 @@ export const END = {
   killed: 7,
   poisoned: 8,
   corrupt: 9,
+  expired: 10,
 } as const
 export type EndName = Exclude<keyof typeof END, 'open'>
 const END_NAMES = Object.keys(END) as Array<keyof typeof END>
@@ -117,6 +120,12 @@ export class Channel {
     if (wish < 0) this.words.wait(IN.want, wish, timeoutMs)
   }
 
+  /** Blocks this thread until the outbound wish it has stored to block on is fulfilled, or time is up. */
+  waitOutbound(timeoutMs: number): void {
+    const wish = this.words.load(OUT.room)
+    if (wish < 0) this.words.wait(OUT.room, wish, timeoutMs)
+  }
+
   outboundProducer(): RingProducer {
     return new RingProducer(this.words, OUT, this.#outbound())
   }
@@ -167,6 +176,29 @@ export class Channel {
     return next
   }
 
+  /** The number of the attached thread whose doorbell hears of bytes; 0 is the pool's. */
+  get holder(): number {
+    return this.words.load(HOLDER)
+  }
+
+  /** Pool thread only, between leases. */
+  setHolder(holder: number): void {
+    this.words.store(HOLDER, holder)
+  }
+
+  /**
+   * What a holder on another thread does, as far as its words tell: whether it waits for bytes or for room, and a
+   * number that changes with every byte it moves.
+   */
+  get activity(): { readonly waits: boolean; readonly bytes: number } {
+    const { words } = this
+    return {
+      waits: words.load(IN.want) !== 0 || words.load(OUT.room) !== 0,
+      // Weighed apart, or a wrap of one counter could outweigh what the other moved.
+      bytes: words.load(IN.head) + words.load(OUT.tail) * 2 ** 22,
+    }
+  }
+
   get verdict(): keyof typeof VERDICT_CODES {
     return VERDICT_NAMES[this.words.load(VERDICT)] ?? 'error'
   }
@@ -200,7 +232,7 @@ export class Channel {
   reset(): void {
     this.words.store(GENERATION, (this.generation + 1) | 0)
     this.rewind()
-    for (const word of [IN.want, IN.room, IN_END, OUT.want, OUT.room, OUT_END, CLOSED, EPOCH, VERDICT])
+    for (const word of [IN.want, IN.room, IN_END, OUT.want, OUT.room, OUT_END, CLOSED, EPOCH, VERDICT, HOLDER])
       this.words.store(word, 0)
   }
 

@@ -31,13 +31,18 @@ export type RingWords = {
 
 const SPAN_MAX = 2 ** 31
 
+/** Copies without a view of either side: a view costs more than a small copy. */
+function copyBytes(from: Uint8Array, to: Buffer, at: number, start: number, end: number): void {
+  Buffer.prototype.copy.call(from, to, at, start, end)
+}
+
 /** Where the counters of a ring of this capacity wrap. */
 export function counterSpan(capacity: number): number {
   return Math.floor((SPAN_MAX - 1) / capacity) * capacity
 }
 
 /** What both ends share: the geometry, and how to read a counter that the other thread wrote. */
-class RingEnd {
+abstract class RingEnd {
   protected readonly words: Words
   protected readonly at: RingWords
   protected readonly bytes: Buffer
@@ -74,10 +79,13 @@ class RingEnd {
     return [this.bytes.subarray(start), this.bytes.subarray(0, end - this.capacity)]
   }
 
+  /** Bytes that the other end may wish for, by a look at where it stands. */
+  protected abstract get offered(): number
+
   /** Takes a wish away if it is fulfilled; true where its owner's doorbell is to be rung. */
-  protected fulfil(word: number, available: number): boolean {
+  protected fulfil(word: number): boolean {
     const wish = this.words.load(word)
-    if (wish === 0 || available < Math.abs(wish)) return false
+    if (wish === 0 || this.offered < Math.abs(wish)) return false
     const taken = this.words.exchange(word, 0)
     if (taken < 0) this.words.notify(word)
     return taken > 0
@@ -86,10 +94,15 @@ class RingEnd {
 
 export class RingProducer extends RingEnd {
   #tail: number
+  /** The head as it was last seen; it has only moved on since, so what it says to be free is free. */
+  #seenHead: number
 
   constructor(words: Words, at: RingWords, bytes: Uint8Array) {
     super(words, at, bytes)
     this.#tail = words.load(at.tail)
+    // As if the ring were full: the first use looks.
+    this.#seenHead =
+      this.#tail < this.capacity ? this.#tail - this.capacity + this.span : this.#tail - this.capacity
   }
 
   /** Bytes that can be written now. */
@@ -97,9 +110,26 @@ export class RingProducer extends RingEnd {
     return this.capacity - this.pending
   }
 
+  protected get offered(): number {
+    return this.pending
+  }
+
   /** Bytes that the consumer has not given back. */
   get pending(): number {
-    return this.distance(this.words.load(this.at.head), this.#tail)
+    return this.#look()
+  }
+
+  /** Free bytes, `count` of them at the most. Looks at the other side only where its last look does not tell. */
+  freeUpTo(count: number): number {
+    const seen = this.capacity - this.distance(this.#seenHead, this.#tail)
+    return Math.min(count, seen >= count ? seen : this.free)
+  }
+
+  #look(): number {
+    const head = this.words.load(this.at.head)
+    const pending = this.distance(head, this.#tail)
+    this.#seenHead = head
+    return pending
   }
 
   /** The free bytes that lie in one piece after the tail, to be filled in place; empty when the ring is full. */
@@ -118,20 +148,20 @@ export class RingProducer extends RingEnd {
 
   /** Makes the first `count` reserved bytes readable; true where the consumer's doorbell is to be rung. */
   publish(count: number): boolean {
-    invariant(count <= this.free, `published ${count} bytes into ${this.free} free ones`)
+    if (this.freeUpTo(count) < count) invariant(false, `published ${count} bytes into ${this.free} free ones`)
     this.#tail = this.advance(this.#tail, count)
     this.words.store(this.at.tail, this.#tail)
-    return this.fulfil(this.at.want, this.pending)
+    return this.fulfil(this.at.want)
   }
 
-  /** Copies as much as fits behind the tail, unpublished; returns how much. `publish` it afterwards. */
-  fill(chunk: Uint8Array): number {
-    let copied = 0
-    for (const piece of this.pieces(this.#tail, Math.min(this.free, chunk.length))) {
-      piece.set(chunk.subarray(copied, copied + piece.length))
-      copied += piece.length
-    }
-    return copied
+  /** Copies as much of the first `length` bytes as fits behind the tail, unpublished; `publish` it afterwards. */
+  fill(chunk: Uint8Array, length: number = chunk.length): number {
+    const count = this.freeUpTo(length)
+    const start = this.#tail % this.capacity
+    const first = Math.min(count, this.capacity - start)
+    copyBytes(chunk, this.bytes, start, 0, first)
+    if (first < count) copyBytes(chunk, this.bytes, 0, first, count)
+    return count
   }
 
   /** Wishes for `count` free bytes; false, and no wish, where they are free already. */
@@ -141,6 +171,11 @@ export class RingProducer extends RingEnd {
     if (this.free < wanted) return true
     this.words.exchange(this.at.room, 0)
     return false
+  }
+
+  /** Wishes for what never comes: whoever blocks on it wakes when the channel ends, which takes every wish away. */
+  wishEnd(): void {
+    this.words.store(this.at.room, -(this.capacity + 1))
   }
 
   withdrawRoom(): void {
@@ -157,6 +192,8 @@ export class RingConsumer extends RingEnd {
   readonly #keep: number
   #head: number
   #position: number
+  /** The tail as it was last seen; it has only moved on since, so what it says to be there is there. */
+  #seenTail: number
 
   /**
    * `keep`: bytes behind the position that stay readable until overwritten by need (the replay window); `kept`: how
@@ -168,6 +205,7 @@ export class RingConsumer extends RingEnd {
     this.#keep = keep
     this.#head = words.load(at.head)
     this.#position = this.advance(this.#head, kept)
+    this.#seenTail = this.#position
   }
 
   /** Bytes behind the position that are still there. */
@@ -181,11 +219,23 @@ export class RingConsumer extends RingEnd {
   }
 
   get readable(): number {
-    const held = this.distance(this.#head, this.words.load(this.at.tail))
+    const held = this.#held()
     const { kept } = this
     // A tail before the position would make a negative count, and that count a view of the ring's other bytes.
     if (held < kept) throw new SockpoolError('CHANNEL_CORRUPT', `${held} bytes held, but ${kept} kept`)
     return held - kept
+  }
+
+  protected get offered(): number {
+    return this.capacity - this.#held()
+  }
+
+  /** Bytes between head and tail, by a new look. */
+  #held(): number {
+    const tail = this.words.load(this.at.tail)
+    const held = this.distance(this.#head, tail)
+    this.#seenTail = tail
+    return held
   }
 
   /** The readable bytes in at most two pieces, in place. They stay valid until `consume`. */
@@ -201,16 +251,16 @@ export class RingConsumer extends RingEnd {
 
   /** Copies the first `target.length` readable bytes into `target`; they stay readable. */
   copy(target: Buffer): void {
-    let copied = 0
-    for (const piece of this.pieces(this.#position, target.length)) {
-      piece.copy(target, copied)
-      copied += piece.length
-    }
+    const start = this.#position % this.capacity
+    const first = Math.min(target.length, this.capacity - start)
+    copyBytes(this.bytes, target, 0, start, start + first)
+    if (first < target.length) copyBytes(this.bytes, target, first, 0, target.length - first)
   }
 
   /** Moves past `count` bytes; true where the producer's doorbell is to be rung. */
   consume(count: number): boolean {
-    invariant(count <= this.readable, `consumed ${count} of ${this.readable} readable bytes`)
+    if (count > this.distance(this.#position, this.#seenTail) && count > this.readable)
+      invariant(false, `consumed ${count} of ${this.readable} readable bytes`)
     this.#position = this.advance(this.#position, count)
     return this.#giveBack(this.kept - this.#keep)
   }
@@ -224,8 +274,7 @@ export class RingConsumer extends RingEnd {
     if (count <= 0) return false
     this.#head = this.advance(this.#head, count)
     this.words.store(this.at.head, this.#head)
-    const held = this.distance(this.#head, this.words.load(this.at.tail))
-    return this.fulfil(this.at.room, this.capacity - held)
+    return this.fulfil(this.at.room)
   }
 
   /** Wishes for `count` readable bytes; false, and no wish, where they are readable already. */

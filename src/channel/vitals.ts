@@ -36,6 +36,16 @@ export class Vitals {
     this.#slots = new BigInt64Array(memory)
   }
 
+  /** The worker's own thread only: counts now, and tells with the next `publish`. */
+  count(name: 'bytesIn' | 'bytesOut', count: number): void {
+    this.#totals[name] += count
+  }
+
+  publish(): void {
+    this.add('bytesIn', 0)
+    this.add('bytesOut', 0)
+  }
+
   /** The worker's own thread only. */
   add(name: VitalName, count: number): void {
     this.#totals[name] += count

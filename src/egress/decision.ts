@@ -1,29 +1,9 @@
 /**
- * The record of one judgement, for logs and metrics. The caller of the service never sees it: to them every
- * refusal looks alike. It holds no control character and nothing beyond its bounds, whatever was asked for.
+ * How a judgement is put down. Its record (`Decision`, in the thread protocol) is for logs and metrics; the caller of
+ * the service never sees it: to them every refusal looks alike. It holds no control character and nothing beyond
+ * its bounds, whatever was asked for.
  */
 import type { Address } from './address.ts'
-import type { DenyReason } from './egress-rules.ts'
-
-export type DecisionReason = DenyReason | 'mixed_answer' | 'malformed' | 'unresolved' | 'aborted'
-
-/**
- * Shape: `host` cleaned and cut; `addresses` at most the first 16, as text; `rule` the admitting rule's text
- *   or null; `reason` null where admitted; `detail` the special range or the DNS reason or null.
- * Units: milliseconds.
- */
-export type Decision = {
-  readonly verdict: 'admitted' | 'denied' | 'failed'
-  readonly authority: 'operator' | 'rules'
-  readonly tenant: string | null
-  readonly host: string
-  readonly port: number | null
-  readonly addresses: readonly string[]
-  readonly rule: string | null
-  readonly reason: DecisionReason | null
-  readonly detail: string | null
-  readonly elapsedMs: number
-}
 
 const TEXT_MAX = 255
 const ADDRESSES_MAX = 16

@@ -6,29 +6,10 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { Denied, DenyReason, EgressRulesData } from '../threads/protocol.ts'
 import { type Address, equalAddresses, parseAddress } from './address.ts'
 import { coversPort, holdsAddress, namesName, parseRule, type Rule } from './rule.ts'
 import { classify, nat64Target, specialRangeOf } from './special-range.ts'
-
-/**
- * Something of our own that must not be dialled.
- *
- * `port` of an own listener: it is denied there, always; a wildcard address (0.0.0.0, ::) stands for every
- * loopback and local address. `port: null` for a local interface address: every port is denied, unless the
- * address is special (loopback, private) and a rule inside that special range admits it.
- */
-export type Denied = { readonly address: string; readonly port: number | null }
-
-/** An access list as plain data, for config and for other threads. */
-export type EgressRulesData = { readonly allow: readonly string[]; readonly denied: readonly Denied[] }
-
-export type DenyReason =
-  | 'no_rule'
-  | 'own_listener'
-  | 'own_address'
-  | 'special_range'
-  | 'private_name'
-  | 'too_many_records'
 
 /** `rule` is the text of what admitted it, `detail` the special range's name. */
 export type Verdict =

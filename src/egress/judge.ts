@@ -5,9 +5,10 @@
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { Decision, DecisionReason, DenyReason } from '../threads/protocol.ts'
 import type { Address } from './address.ts'
-import { cleaned, type Decision, type DecisionReason, shownAddresses } from './decision.ts'
-import type { DenyReason, EgressRules, Verdict } from './egress-rules.ts'
+import { cleaned, shownAddresses } from './decision.ts'
+import type { EgressRules, Verdict } from './egress-rules.ts'
 import { parseHost, parsePort } from './host.ts'
 import type { NameResolver } from './resolver.ts'
 import type { Rule } from './rule.ts'

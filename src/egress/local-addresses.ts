@@ -3,8 +3,8 @@
  * caller asks again at its own pace and hands the answer to `EgressRules.setDenied`.
  */
 import { networkInterfaces } from 'node:os'
+import type { Denied } from '../threads/protocol.ts'
 import { parseAddress } from './address.ts'
-import type { Denied } from './egress-rules.ts'
 
 /** One denial of every port for each address of each interface, loopback included. */
 export function localAddresses(): readonly Denied[] {

@@ -10,7 +10,7 @@ export function rebuildTarget(target: string | AdHocTarget): string | AdHocTarge
   if (typeof target === 'string') return target
   const { host, port, tls } = target
   const rebuilt: AdHocTarget = Object.assign(Object.create(null), { host, port })
-  if (typeof tls === 'object') rebuilt.tls = rebuildTls(tls)
+  if (typeof tls === 'object' && tls !== null) rebuilt.tls = rebuildTls(tls)
   else if (tls !== undefined) rebuilt.tls = tls
   return rebuilt
 }
@@ -31,7 +31,7 @@ function rebuildTls(tls: AdHocTls): AdHocTls {
   const rebuilt: AdHocTls = Object.create(null)
   if (servername !== undefined) rebuilt.servername = servername
   if (ca !== undefined) rebuilt.ca = ca
-  if (alpn !== undefined) rebuilt.alpn = [...alpn]
+  if (alpn !== undefined) rebuilt.alpn = Array.isArray(alpn) ? [...alpn] : alpn
   if (minVersion !== undefined) rebuilt.minVersion = minVersion
   return rebuilt
 }

@@ -38,6 +38,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   registerProblems(app)
   registerRequestLog(app)
   registerClientSignal(app)
+  boundRequests(app)
   const policy = new HostPolicy({ ...parts, tls: parts.tls !== false })
   const callers = new Callers(parts)
   registerHostPolicy(app, policy)
@@ -92,6 +93,20 @@ function serverOptions({ limits, tls }: AppParts) {
 function tlsOptions({ cert, key, clientCa }: ListenerTls) {
   const asked = clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: false }
   return { cert, key, handshakeTimeout: LIMITS.httpHeadersTimeoutMs, ...asked }
+}
+
+/**
+ * Node announces the end of a connection at its last request and then answers 503, but never ends it; so the last
+ * answer ends it here, after all that were asked for before it.
+ */
+function boundRequests(app: FastifyInstance): void {
+  const counts = new WeakMap<object, number>()
+  app.addHook('onRequest', (request, reply, done) => {
+    const count = (counts.get(request.raw.socket) ?? 0) + 1
+    counts.set(request.raw.socket, count)
+    if (count >= LIMITS.httpRequestsPerSocketMax) reply.header('connection', 'close')
+    done()
+  })
 }
 
 /** An escape that is not UTF-8 would be taken as text, and a separator of one byte become one of three. */

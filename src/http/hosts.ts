@@ -88,9 +88,15 @@ export function registerHostPolicy(app: FastifyInstance, policy: HostPolicy): vo
     if (isOpenRoute(request)) return done()
     const { headers, socket } = request
     const { localAddress, localPort } = socket
-    policy.check({ ...pageFacts(headers), localAddress, localPort })
+    const facts = { ...pageFacts(headers), localAddress, localPort }
+    // Of two Host headers Node keeps the first, and a proxy before us may have judged the other one.
+    policy.check(hasOneHost(request.raw.rawHeaders) ? facts : { ...facts, host: undefined })
     done()
   })
+}
+
+function hasOneHost(rawHeaders: readonly string[]): boolean {
+  return rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length <= 1
 }
 
 /** What the headers tell of the page. */

@@ -18,7 +18,7 @@ const FASTIFY_CODES: Readonly<Record<string, () => SockpoolError>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'this content type cannot be read here'),
   FST_ERR_CTP_BODY_TOO_LARGE: () => new SockpoolError('BODY_TOO_LARGE', 'the body is too large'),
-  FST_ERR_BAD_URL: () => new SockpoolError('INVALID_REQUEST', 'the URL holds a malformed percent escape'),
+  FST_ERR_BAD_URL: () => invalidField('url', 'holds a malformed percent escape'),
 }
 
 /**
@@ -140,7 +140,7 @@ function knownError(error: unknown): SockpoolError | null {
   if (translate) return translate()
   const isTheirs = typeof code === 'string' && code.startsWith('FST_ERR_')
   if (isTheirs && typeof statusCode === 'number' && statusCode < 500)
-    return new SockpoolError('INVALID_REQUEST', error.message)
+    return invalidField('request', error.message)
   return null
 }
 

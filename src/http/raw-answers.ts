@@ -9,7 +9,7 @@ import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { Callers } from './auth.ts'
 import { type HostPolicy, pageFacts } from './hosts.ts'
-import { rawProblem } from './problems.ts'
+import { invalidField, rawProblem } from './problems.ts'
 
 /** Protocols that a client really wants; others, such as the `h2c` that Java's client offers, may be passed over. */
 const UPGRADES: ReadonlySet<string> = new Set(['websocket', 'tcp'])
@@ -31,7 +31,7 @@ export function registerRefusals(app: FastifyInstance, policy: HostPolicy, calle
     const wanted = upgrade.split(',').map(name => name.trim().toLowerCase())
     if (!isAsked || !wanted.some(name => UPGRADES.has(name))) return done()
     reply.header('connection', 'close')
-    done(new SockpoolError('INVALID_REQUEST', 'upgrade: this route does not change protocols'))
+    done(invalidField('upgrade', 'this route does not change protocols'))
   })
   // CONNECT passes no hook: its Host is the target, and its token is the proxy's.
   app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
@@ -49,7 +49,7 @@ export function registerRefusals(app: FastifyInstance, policy: HostPolicy, calle
     }
   })
   app.server.on('checkExpectation', (_request, reply) => {
-    const text = rawProblem(new SockpoolError('INVALID_REQUEST', 'expect: only 100-continue is understood'))
+    const text = rawProblem(invalidField('expect', 'only 100-continue is understood'))
     endWith(reply.socket, text)
   })
 }
@@ -80,5 +80,5 @@ function clientError(code: string): SockpoolError {
     return new SockpoolError('HEADERS_TOO_LARGE', 'the request headers are too large')
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new SockpoolError('REQUEST_TIMEOUT', 'the request headers came too slowly')
-  return new SockpoolError('INVALID_REQUEST', 'this is not an HTTP/1.1 request')
+  return invalidField('request', 'is no whole HTTP/1.1 request')
 }

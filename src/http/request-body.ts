@@ -93,6 +93,7 @@ export class RequestBody {
 /** Makes a plugin's routes read JSON, and JSON only, up to the route's body limit. An empty body is none. */
 export function registerJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
+  refuseMalformedJson(app)
   app.addContentTypeParser('application/json', readJson)
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
     // Many clients name a content type for the empty body of a POST.
@@ -104,6 +105,7 @@ export function registerJsonBodies(app: FastifyInstance): void {
 /** Makes a plugin's routes read JSON as JSON and any other type as a Buffer, up to the route's body limit. */
 export function registerJsonOrByteBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
+  refuseMalformedJson(app)
   app.addContentTypeParser('application/json', readJson)
   app.addContentTypeParser('*', readBuffered)
 }
@@ -135,8 +137,22 @@ async function readBuffered(request: FastifyRequest, payload: IncomingMessage): 
   return new RequestBody(payload, clientSignalOf(request)).readAll(limit)
 }
 
+/** Bodies that were read whole and are no JSON. Fastify would end the connection for an error of a parser. */
+const malformed = new WeakMap<FastifyRequest, SockpoolError>()
+
 async function readJson(request: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
-  return parseJson(await readBuffered(request, payload))
+  const bytes = await readBuffered(request, payload)
+  try {
+    return parseJson(bytes)
+  } catch (error) {
+    if (!(error instanceof SockpoolError)) throw error
+    malformed.set(request, error)
+    return undefined
+  }
+}
+
+function refuseMalformedJson(app: FastifyInstance): void {
+  app.addHook('preValidation', (request, _reply, done) => done(malformed.get(request)))
 }
 
 function parseJson(bytes: Buffer): unknown {

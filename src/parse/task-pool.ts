@@ -81,6 +81,8 @@ export class TaskPool {
       maxThreads: options.threadsMax,
       idleTimeout: LIMITS.parseIdleMs,
       recordTiming: false,
+      // A program given by --eval with --input-type would hand this flag on, and a thread with a file refuses it.
+      ...(process.execArgv.some(flag => flag.startsWith('--input-type')) ? { execArgv: [] } : {}),
       ...(options.heapMiB === undefined
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: options.heapMiB } }),

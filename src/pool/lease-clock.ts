@@ -8,6 +8,8 @@ export type LeaseClockParts = {
   /** The monotonic clock. */
   readonly now: () => number
   readonly onExpired: () => void
+  /** What the holder does beside operations: whether it waits now, and how many bytes it has moved so far. */
+  readonly activity?: () => { readonly waits: boolean; readonly bytes: number }
 }
 
 export class LeaseClock {
@@ -16,6 +18,7 @@ export class LeaseClock {
   #ttlMs: number | null
   #touchedMs: number
   #operations = 0
+  #bytes = 0
   #lastOperation: string | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -39,8 +42,9 @@ export class LeaseClock {
     return this.#parts.now() - this.#createdMs
   }
 
-  /** Milliseconds since the last operation; 0 while one runs. */
+  /** Milliseconds since the last operation or moved byte; 0 while the holder waits. */
   get idleMs(): number {
+    this.#noteActivity()
     return this.isBusy ? 0 : this.#parts.now() - this.#touchedMs
   }
 
@@ -67,6 +71,13 @@ export class LeaseClock {
   stop(): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
+  }
+
+  /** A read or write of the holder's own renews when it is seen, so late by no more than a ttl and never early. */
+  #noteActivity(): void {
+    const { waits, bytes } = this.#parts.activity?.() ?? { waits: false, bytes: this.#bytes }
+    if (waits || bytes !== this.#bytes) this.#touchedMs = this.#parts.now()
+    this.#bytes = bytes
   }
 
   #arm(): void {

@@ -6,52 +6,21 @@
  * then the error, then the lease is gone.
  */
 import { randomBytes } from 'node:crypto'
-import { type GoneReason, SockpoolError } from '../base/errors.ts'
+import type { GoneReason } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import type { WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
-import type { Reuse } from '../config/target.ts'
-import { streamEnd } from '../streams/channel-end.ts'
-import { ChannelSink } from '../streams/channel-sink.ts'
-import { ChannelSource } from '../streams/channel-source.ts'
-import { type OnReset, StreamReader } from '../streams/stream-reader.ts'
-import { StreamWriter } from '../streams/stream-writer.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
-import type { SocketFacts, TlsFacts } from '../threads/protocol.ts'
+import type { SocketDuplex } from '../streams/socket-duplex.ts'
+import type { StreamReader } from '../streams/stream-reader.ts'
+import type { StreamWriter } from '../streams/stream-writer.ts'
+import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
+import { goneError, goneReason } from './gone.ts'
+import { Handover, type WebStreams } from './handover.ts'
 import { LeaseClock } from './lease-clock.ts'
-import { Loan } from './loan.ts'
-import type { ParseCall, ParsePort } from './parse-port.ts'
-import { type ReleaseReason, type ReleaseVerdict, refusalOf } from './verdict.ts'
-
-export type ConnectionFacts = Omit<SocketFacts, 'tls'> & {
-  readonly id: string
-  readonly tls: Omit<TlsFacts, 'peercert'> | null
-}
-
-export type LeaseParts = {
-  readonly target: string
-  readonly tenant: string
-  readonly connection: IoConnection
-  readonly reused: boolean
-  readonly reuse: Reuse
-  /** Milliseconds without an operation until the lease expires; null never. */
-  readonly ttlMs: number | null
-  /** Bytes behind the read position that stay readable again. */
-  readonly replayBytes: number
-  readonly limit?: number | undefined
-  readonly onReset: OnReset
-  readonly leakDetectionMs: number | undefined
-  readonly parse: ParsePort
-  readonly now: () => number
-  readonly isTooOld: () => boolean
-  /** Gives the connection back; called once. `graceful`: what was written is still sent. */
-  readonly giveBack: (
-    refusal: Exclude<ReleaseReason, 'clean'> | null,
-    graceful: boolean,
-  ) => Promise<ReleaseVerdict>
-  readonly onEnded: (lease: Lease) => void
-  readonly onLeak: (lease: Lease) => void
-}
+import { LeaseEnds } from './lease-ends.ts'
+import type { LeaseParts } from './lease-parts.ts'
+import { Lending } from './lending.ts'
+import type { ParseCall } from './parse-port.ts'
+import { type ReleaseVerdict, refusalOf } from './verdict.ts'
 
 export class Lease implements AsyncDisposable {
   /** 256 random bits as base64url. */
@@ -65,21 +34,19 @@ export class Lease implements AsyncDisposable {
   /** Resolves with the reason when the lease has ended; never rejects. */
   readonly ended: Promise<GoneReason>
   readonly #parts: LeaseParts
-  readonly #source: ChannelSource
-  readonly #sink: ChannelSink
+  readonly #ends: LeaseEnds
   readonly #clock: LeaseClock
+  readonly #lending: Lending
+  readonly #handover: Handover
   readonly #resolveEnded: (reason: GoneReason) => void
-  #readAtLastWrite = 0
   readonly #leakTimer: NodeJS.Timeout | null = null
   #gone: GoneReason | null = null
   /** How the connection ended under the lease. */
   #lost: EndName | null = null
-  #loan: Loan | null = null
   #released: Promise<ReleaseVerdict> | null = null
 
   constructor(parts: LeaseParts) {
-    const { connection, leakDetectionMs, onReset, limit } = parts
-    const { channel, ringer, facts } = connection
+    const { leakDetectionMs, ttlMs, now } = parts
     this.#parts = parts
     this.target = parts.target
     this.tenant = parts.tenant
@@ -87,35 +54,26 @@ export class Lease implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<GoneReason>()
     this.ended = promise
     this.#resolveEnded = resolve
-    this.#source = new ChannelSource(channel, ringer, parts.replayBytes)
-    this.#sink = new ChannelSink(channel, ringer)
-    this.reader = new StreamReader({ onReset, limit }, this.#source)
-    this.writer = new StreamWriter(this.#sink, {
-      canWriteEof: facts.tls === null,
-      readerException: () => this.reader.exception(),
-      onWrite: () => {
-        this.#readAtLastWrite = this.reader.offset
-      },
-      extraInfo: extraInfo(facts),
+    this.#ends = new LeaseEnds({ ...parts, limit: parts.limit })
+    this.reader = this.#ends.reader
+    this.writer = this.#ends.writer
+    this.#clock = new LeaseClock({
+      ttlMs,
+      now,
+      onExpired: () => void this.#end('expired'),
+      activity: () => ({
+        waits: this.reader.isWaiting || this.writer.isWaiting,
+        bytes: this.reader.offset + this.writer.offset,
+      }),
     })
-    connection.hold({
-      rung: () => {
-        this.#source.rung()
-        this.#sink.rung()
-      },
-    })
-    const { ttlMs, now } = parts
-    this.#clock = new LeaseClock({ ttlMs, now, onExpired: () => void this.#end('expired') })
+    this.#lending = this.#makeLending()
+    this.#handover = this.#makeHandover()
     if (leakDetectionMs !== undefined)
-      this.#leakTimer = setTimeout(() => parts.onLeak(this), leakDetectionMs).unref()
+      this.#leakTimer = setTimeout(() => parts.onLeak(), leakDetectionMs).unref()
   }
 
   get connection(): ConnectionFacts {
-    const { id, facts } = this.#parts.connection
-    const { tls, ...addresses } = facts
-    if (tls === null) return { id, ...addresses, tls }
-    const { peercert: _peercert, ...shown } = tls
-    return { id, ...addresses, tls: shown }
+    return connectionFacts(this.#parts.connection)
   }
 
   /** Why the lease has ended, or null while it is held. */
@@ -191,36 +149,40 @@ export class Lease implements AsyncDisposable {
     options?: object,
     call: ParseCall = {},
   ): Promise<{ value: unknown; offset: number }> {
-    const offset = this.reader.offset
-    const value = await this.#lend(call, (lent, rest) =>
-      this.#parts.parse.parseMessage(lent, format, options, { ...call, ...rest, tenant: this.tenant }),
-    )
-    return { value, offset }
+    return await this.#lending.parse(format, options, call)
   }
 
   /** The messages to the end of the stream, each parsed as by `parse`. */
-  async *messages(
-    format: string,
-    options?: object,
-    call: ParseCall = {},
-  ): AsyncGenerator<unknown, void, undefined> {
-    for (;;) {
-      try {
-        yield (await this.parse(format, options, call)).value
-      } catch (error) {
-        const ended =
-          error instanceof SockpoolError && error.code === 'INCOMPLETE_READ' && this.reader.atEof()
-        if (ended && 'partial' in error && (error.partial as Uint8Array).length === 0) return
-        throw error
-      }
-    }
+  messages(format: string, options?: object, call: ParseCall = {}): AsyncGenerator<unknown, void, undefined> {
+    return this.#lending.messages(format, options, call)
   }
 
   /** Runs a module's default function `(reader: BlockingReader, argument) => value` on the live connection. */
   async run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
-    return await this.#lend(call, (lent, rest) =>
-      this.#parts.parse.runOn(lent, module, argument, { ...call, ...rest, tenant: this.tenant }),
-    )
+    return await this.#lending.run(module, argument, call)
+  }
+
+  /**
+   * The connection as a `net.Socket`-like Duplex, for clients that were written for one. Reader and writer belong to
+   * it from now on. The lease ends with the duplex, and its connection is closed then; it serves again only where its
+   * holder calls `release` before, under the same rules as ever and with nothing left in the duplex, which ends.
+   *
+   * Idempotent. Errors: LEASE_GONE; INVALID_REQUEST after `toWeb`.
+   */
+  toDuplex(): SocketDuplex {
+    this.#assertHeld()
+    return this.#handover.toDuplex()
+  }
+
+  /**
+   * The connection as web streams of bytes; the writable takes strings too. As `toDuplex`: the lease ends when both
+   * streams are done.
+   *
+   * Idempotent. Errors: LEASE_GONE; INVALID_REQUEST after `toDuplex`.
+   */
+  toWeb(): WebStreams {
+    this.#assertHeld()
+    return this.#handover.toWeb()
   }
 
   /** Discards, unless `release` was called. */
@@ -231,43 +193,55 @@ export class Lease implements AsyncDisposable {
   /** The socket is gone; called by the pool before the channel serves another connection. */
   connectionLost(how: EndName): void {
     this.#lost = how
-    if (this.#loan) return
-    this.#letGoOfChannel()
+    if (!this.#lending.isOut) this.#letGoOfChannel()
   }
 
-  async #lend(call: WaitOptions, task: Parameters<Loan['run']>[0]): Promise<unknown> {
-    return await this.operation('parse', async () => {
-      const { signal, timeoutMs } = call
-      const startedMs = this.#parts.now()
-      // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
-      if (this.reader.buffered === 0) await this.reader.peek(1, { signal, timeoutMs })
-      const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (this.#parts.now() - startedMs)
-      return await this.reader.lend(async () => {
-        const loan = new Loan(this.#parts.connection, this.#source, this.#lost)
-        this.#loan = loan
-        try {
-          return await loan.run(task, leftMs === undefined ? {} : { timeoutMs: leftMs })
-        } finally {
-          this.#loan = null
-          if (loan.isLost) void this.#end('killed')
-          if (this.#lost !== null) this.#letGoOfChannel()
-          loan.end()
-        }
-      })
+  #makeLending(): Lending {
+    const { connection, parse: port, now } = this.#parts
+    return new Lending({
+      connection,
+      source: this.#ends.source,
+      reader: this.reader,
+      port,
+      tenant: this.tenant,
+      now,
+      operation: (name, run) => this.operation(name, run),
+      lost: () => this.#lost,
+      onReturned: isLost => {
+        if (isLost) void this.#end('killed')
+        if (this.#lost !== null) this.#letGoOfChannel()
+      },
+    })
+  }
+
+  #makeHandover(): Handover {
+    const { connection, keepAlive } = this.#parts
+    return new Handover({
+      reader: this.reader,
+      writer: this.writer,
+      traits: connection.facts,
+      keepAlive: isOn => {
+        if (this.#gone === null) keepAlive(isOn)
+      },
+      onBegun: shape => this.#clock.begin(shape),
+      onEnded: () => {
+        this.#clock.end()
+        this.#endIfDrained()
+        void this.release()
+      },
     })
   }
 
   #refusal(): ReturnType<typeof refusalOf> {
-    const end = this.#source.end ?? this.#sink.end
+    const trace = this.#ends.trace
+    const { isMade, unreadBytes, unsentBytes } = this.#handover
     return refusalOf({
+      ...trace,
       reuse: this.#parts.reuse,
-      ended: end === null ? 'open' : end.kind === 'failed' ? 'failed' : 'fin',
-      interrupted: this.reader.interrupted || this.reader.isWaiting || this.writer.interrupted,
-      eofWritten: this.writer.eofWritten,
-      closing: this.writer.isClosing(),
-      unreadBytes: this.reader.buffered,
-      unsentBytes: this.writer.buffered,
-      unanswered: this.writer.offset > 0 && this.reader.offset === this.#readAtLastWrite,
+      // A stream reads ahead as long as it is open; that read is nobody's unanswered question.
+      interrupted: isMade ? this.#ends.isInterrupted : trace.interrupted,
+      unreadBytes: trace.unreadBytes + unreadBytes,
+      unsentBytes: trace.unsentBytes + unsentBytes,
       tooOld: this.#parts.isTooOld(),
     })
   }
@@ -301,21 +275,15 @@ export class Lease implements AsyncDisposable {
     this.#gone = gone
     this.#clock.stop()
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
+    if (gone === 'released') this.#handover.letGo()
     // A connection that ended by itself leaves behind what it delivered and how it ended.
-    if (this.#lost === null && this.#loan === null) {
-      const error = goneError(gone)
-      this.#source.revoke(error)
-      this.#sink.detach({ kind: 'failed', error })
-    }
+    if (this.#lost === null && !this.#lending.isOut) this.#ends.revoke(goneError(gone))
     this.#resolveEnded(gone)
-    this.#parts.onEnded(this)
+    this.#parts.onEnded()
   }
 
   #letGoOfChannel(): void {
-    const end = streamEnd(this.#lost ?? 'closed') ?? { kind: 'closed' }
-    if (this.#lost === 'corrupt' && end.kind === 'failed') this.#source.drop(end.error)
-    else this.#source.detach(end)
-    this.#sink.detach(end)
+    this.#ends.letGo(this.#lost ?? 'closed')
     this.#endIfDrained()
   }
 
@@ -327,30 +295,5 @@ export class Lease implements AsyncDisposable {
 
   #assertHeld(): void {
     if (this.#gone !== null) throw goneError(this.#gone)
-  }
-}
-
-function goneError(reason: GoneReason): SockpoolError {
-  return new SockpoolError('LEASE_GONE', `the lease was ${reason}`, { reason })
-}
-
-function goneReason(how: EndName): GoneReason {
-  switch (how) {
-    case 'workerLost':
-      return 'worker_lost'
-    case 'killed':
-      return 'killed'
-    default:
-      return 'reset'
-  }
-}
-
-function extraInfo(facts: SocketFacts): object {
-  const { tls } = facts
-  return {
-    peername: [facts.remoteAddress, facts.remotePort],
-    sockname: [facts.localAddress, facts.localPort],
-    ssl: tls,
-    ...(tls && { cipher: tls.cipher, peercert: tls.peercert }),
   }
 }

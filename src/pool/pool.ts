@@ -7,25 +7,16 @@ import { LIMITS } from '../base/limits.ts'
 import { aborted, type WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
 import type { Target } from '../config/target.ts'
-import type { TargetInput } from '../config/target-input.ts'
 import type { OnReset } from '../streams/stream-reader.ts'
 import type { Dial } from '../threads/protocol.ts'
-import { dialOf, keyOf } from './dial-of.ts'
+import { Crowd } from './crowd.ts'
 import { type ExchangeReply, exchangeOn, type ReadSpec, remaining } from './exchange.ts'
 import { Lease } from './lease.ts'
 import type { ParseCall, ParsePort } from './parse-port.ts'
-import { type ConnectionStats, connectionStats, type TargetStats, targetStats } from './pool-stats.ts'
+import { type ConnectionStats, connectionStats, type TargetStats } from './pool-stats.ts'
 import type { PooledConnection } from './pooled-connection.ts'
 import { type Connector, TargetPool } from './target-pool.ts'
-import type { Crowd } from './waiters.ts'
-
-/** A target that a caller describes, already checked and rebuilt; `tls` as the config's. */
-export type AdHocTarget = {
-  readonly host: string
-  readonly port: number
-  readonly tls?: TargetInput['tls'] | undefined
-  readonly connectTimeoutMs?: number | undefined
-}
+import { type AdHocRules, type AdHocTarget, TargetPools } from './target-pools.ts'
 
 export type LeaseOptions = WaitOptions & {
   /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
@@ -62,18 +53,12 @@ export interface Fleet extends Connector {
   stop(): Promise<void>
 }
 
-export type PoolParts = {
+export type PoolParts = AdHocRules & {
   readonly targets: Readonly<Record<string, Target>>
   readonly fleet: Fleet
   readonly parse: ParsePort
   /** Ends what `parse` runs on; called last. */
   readonly closeParse: () => Promise<void>
-  /** The pool settings of targets that callers describe. */
-  readonly adHoc: (target: AdHocTarget) => Target
-  /** Whether such targets are judged by egress rules, or the caller is its own authority. */
-  readonly adHocAuthority: Dial['authority']
-  /** An early verdict on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
-  readonly admit: (place: { readonly host: string; readonly port: number }, tenant: string) => void
   readonly leasesMax: number
   readonly waitersMax: number
   readonly replayBytes: number
@@ -87,9 +72,7 @@ export type PoolParts = {
 export class Pool implements AsyncDisposable {
   readonly #parts: PoolParts
   readonly #now: () => number
-  readonly #named = new Map<string, TargetPool>()
-  /** Pools of described targets, by key; the one unused for longest goes first. */
-  readonly #adHoc = new Map<string, TargetPool>()
+  readonly #pools: TargetPools
   readonly #leases = new Map<PooledConnection, Lease>()
   readonly #crowd: Crowd
   readonly #sweep: NodeJS.Timeout
@@ -98,26 +81,13 @@ export class Pool implements AsyncDisposable {
   constructor(parts: PoolParts) {
     this.#parts = parts
     this.#now = parts.now ?? (() => performance.now())
-    let waiting = 0
-    this.#crowd = {
-      get isFull(): boolean {
-        return waiting >= parts.waitersMax
-      },
-      max: parts.waitersMax,
-      joined: () => {
-        waiting++
-        parts.fleet.hold()
-      },
-      left: () => {
-        waiting--
-        parts.fleet.release()
-      },
-    }
-    for (const [name, target] of Object.entries(parts.targets))
-      this.#named.set(name, this.#targetPool(name, target, dialOf(target, 'operator', '')))
-    this.#sweep = setInterval(() => this.#tidy(), LIMITS.sweepIntervalMs)
+    this.#crowd = new Crowd(parts.waitersMax, parts.fleet)
+    this.#pools = new TargetPools(parts.targets, parts, (name, target, dial) =>
+      this.#open(name, target, dial),
+    )
+    this.#sweep = setInterval(() => this.#pools.sweep(this.#now()), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
-    for (const target of this.#named.values()) target.warm()
+    for (const pool of this.#pools.all) pool.warm()
   }
 
   /**
@@ -131,15 +101,16 @@ export class Pool implements AsyncDisposable {
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const { tenant = '', ttlMs, limit, onReset = 'drain-then-raise', signal, timeoutMs } = options
-    const pool = this.#find(target, tenant)
+    const pool = this.#pools.find(target, tenant)
     const waitMs = options.waitMs ?? pool.target.pool.waitTimeoutMs
     const slot = await pool.lease({
       tenant,
       signal,
       waitMs: timeoutMs === undefined ? waitMs : Math.min(waitMs, timeoutMs),
     })
+    const keepAlive = this.#holdFleet()
     const defaultTtlMs = this.#parts.defaultTtl === 'target' ? pool.target.pool.leaseTtlMs : null
-    const lease = new Lease({
+    const lease: Lease = new Lease({
       target: pool.name,
       tenant,
       connection: slot.leased,
@@ -153,20 +124,34 @@ export class Pool implements AsyncDisposable {
       parse: this.#parts.parse,
       now: this.#now,
       isTooOld: () => this.#now() >= slot.diesMs,
-      giveBack: (refusal, graceful) => pool.release(slot, refusal, graceful),
+      giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
+      keepAlive,
       onEnded: () => {
         this.#leases.delete(slot)
-        this.#parts.fleet.release()
+        keepAlive(false)
       },
-      onLeak: leaked => this.#parts.onEvent?.({ kind: 'leak', lease: leaked }),
+      onLeak: () => this.#parts.onEvent?.({ kind: 'leak', lease }),
     })
     this.#leases.set(slot, lease)
-    this.#parts.fleet.hold()
     // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
     const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
     if (late === null) return lease
     void lease.release()
     throw late
+  }
+
+  /** Holds the process alive for one lease; the switch that lets go of it and takes it up again. */
+  #holdFleet(): (isOn: boolean) => void {
+    const { fleet } = this.#parts
+    let isHeld = false
+    const keepAlive = (isOn: boolean): void => {
+      if (isOn === isHeld) return
+      isHeld = isOn
+      if (isOn) fleet.hold()
+      else fleet.release()
+    }
+    keepAlive(true)
+    return keepAlive
   }
 
   /** Why no lease is given, or null where there is room for so many more. */
@@ -228,14 +213,12 @@ export class Pool implements AsyncDisposable {
     return this.#closed === null && this.#parts.fleet.isReady
   }
 
-  /** Named targets first. */
   targets(): TargetStats[] {
-    const named = [...this.#named.values()].map(pool => targetStats(pool, null))
-    return [...named, ...[...this.#adHoc.values()].map(pool => targetStats(pool, pool.tenant))]
+    return this.#pools.stats()
   }
 
   connections(): ConnectionStats[] {
-    return this.#pools().flatMap(pool =>
+    return this.#pools.all.flatMap(pool =>
       pool.connections.flatMap(slot =>
         connectionStats(pool, slot, this.#leases.get(slot) ?? null, this.#now()),
       ),
@@ -252,7 +235,7 @@ export class Pool implements AsyncDisposable {
     readonly connections: number
     readonly targets: number
   } {
-    const pools = this.#pools()
+    const pools = this.#pools.all
     const sum = (of: (pool: TargetPool) => number): number =>
       pools.reduce((total, pool) => total + of(pool), 0)
     return {
@@ -275,12 +258,22 @@ export class Pool implements AsyncDisposable {
 
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
-    const closing = this.#pools().map(pool => pool.close())
+    const closing = this.#pools.all.map(pool => pool.close())
     await this.#drained(drainMs)
     for (const lease of this.#leases.values()) lease.kill()
-    await Promise.all(closing)
+    await this.#awaited(Promise.all(closing))
     await this.#parts.fleet.stop()
     await this.#parts.closeParse()
+  }
+
+  /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */
+  async #awaited<T>(answer: Promise<T>): Promise<T> {
+    this.#parts.fleet.hold()
+    try {
+      return await answer
+    } finally {
+      this.#parts.fleet.release()
+    }
   }
 
   /** Resolves when all leases have ended, or after `drainMs`. */
@@ -292,36 +285,7 @@ export class Pool implements AsyncDisposable {
     clearTimeout(timer)
   }
 
-  #find(target: string | AdHocTarget, tenant: string): TargetPool {
-    if (typeof target === 'string') {
-      const named = this.#named.get(target)
-      if (named) return named
-      throw new SockpoolError('TARGET_NOT_FOUND', 'no target of this name is configured')
-    }
-    const described = this.#parts.adHoc(target)
-    for (const place of described.hosts) this.#parts.admit(place, tenant)
-    const dial = dialOf(described, this.#parts.adHocAuthority, tenant)
-    const key = `${keyOf(dial)} ${described.pool.connectTimeoutMs}`
-    const known = this.#adHoc.get(key)
-    const pool = known ?? this.#targetPool(`${target.host}:${target.port}`, described, dial)
-    // The map's order is that of use.
-    this.#adHoc.delete(key)
-    this.#adHoc.set(key, pool)
-    if (!known) this.#forgetUnused()
-    return pool
-  }
-
-  #forgetUnused(): void {
-    if (this.#adHoc.size <= LIMITS.targetPoolsMax) return
-    for (const [key, pool] of this.#adHoc) {
-      if (pool.size > 0 || pool.waiters > 0) continue
-      this.#adHoc.delete(key)
-      return
-    }
-    throw new SockpoolError('QUEUE_FULL', `${LIMITS.targetPoolsMax} targets are in use already`)
-  }
-
-  #targetPool(name: string, target: Target, dial: Dial): TargetPool {
+  #open(name: string, target: Target, dial: Dial): TargetPool {
     const { fleet, random = Math.random } = this.#parts
     return new TargetPool({
       name,
@@ -336,17 +300,5 @@ export class Pool implements AsyncDisposable {
         this.#parts.onEvent?.({ kind: 'lost', target: name, how })
       },
     })
-  }
-
-  #pools(): TargetPool[] {
-    return [...this.#named.values(), ...this.#adHoc.values()]
-  }
-
-  #tidy(): void {
-    for (const pool of this.#pools()) pool.sweep()
-    for (const [key, pool] of this.#adHoc) {
-      const isUnused = pool.size === 0 && pool.waiters === 0
-      if (isUnused && this.#now() - pool.lastUsedMs > pool.target.pool.idleTimeoutMs) this.#adHoc.delete(key)
-    }
   }
 }

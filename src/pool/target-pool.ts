@@ -1,20 +1,21 @@
 /**
  * The connections of one target and who may have them next.
  *
- * The conservation law: connecting + idle + leased + quarantined + closing = slots in use ≤ max, checked at every
- * step. `#dispatch` is the only code that moves connections to waiters: idle ones last in, first out, waiters
+ * `#dispatch` is the only code that moves connections to waiters: idle ones last in, first out, waiters
  * first in, first out; for waiters that no idle connection and no dial under way will serve it dials.
  */
-import { invariant, SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
+import { SockpoolError } from '../base/errors.ts'
 import type { WaitOptions } from '../base/wait.ts'
 import type { EndName, VerdictName } from '../channel/channel.ts'
 import type { Target } from '../config/target.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Dial } from '../threads/protocol.ts'
-import { PooledConnection, SLOT_STATES, type SlotState, type SlotStateName } from './pooled-connection.ts'
+import type { Crowd } from './crowd.ts'
+import { DialBackoff } from './dial-backoff.ts'
+import { PooledConnection } from './pooled-connection.ts'
+import { type SlotCounts, Slots } from './slots.ts'
 import type { ReleaseReason, ReleaseVerdict } from './verdict.ts'
-import { type Crowd, Waiters } from './waiters.ts'
+import { Waiters } from './waiters.ts'
 
 /** What a pool needs of the I/O workers. */
 export interface Connector {
@@ -40,29 +41,16 @@ export type TargetPoolParts = {
 
 export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
 
-export type TargetCounts = Readonly<Record<SlotStateName, number>>
-
 export class TargetPool {
   readonly name: string
   readonly target: Target
   readonly #parts: TargetPoolParts
-  readonly #slots = new Set<PooledConnection>()
-  readonly #counts: Record<SlotStateName, number> = {
-    connecting: 0,
-    idle: 0,
-    leased: 0,
-    quarantined: 0,
-    closing: 0,
-  }
-  /** Last in, first out: the busy ones stay warm, the rest grows old. */
-  readonly #idle: PooledConnection[] = []
+  readonly #slots: Slots
   readonly #waiters: Waiters
+  readonly #backoff: DialBackoff
   readonly #verdicts = new Map<PooledConnection, (verdict: ReleaseVerdict) => void>()
-  readonly #closedFor = new Map<string, number>()
   #isClosed = false
   #onEmpty: (() => void) | null = null
-  #failures = 0
-  #retryAtMs = 0
   #opened = 0
   #lastUsedMs: number
 
@@ -70,7 +58,9 @@ export class TargetPool {
     this.name = parts.name
     this.target = parts.target
     this.#parts = parts
+    this.#slots = new Slots(parts.target.pool.max)
     this.#waiters = new Waiters(parts.crowd)
+    this.#backoff = new DialBackoff(parts.now, parts.random)
     this.#lastUsedMs = parts.now()
   }
 
@@ -83,8 +73,8 @@ export class TargetPool {
     return this.#waiters.size
   }
 
-  get counts(): TargetCounts {
-    return { ...this.#counts }
+  get counts(): SlotCounts {
+    return this.#slots.counts
   }
 
   get size(): number {
@@ -92,12 +82,12 @@ export class TargetPool {
   }
 
   get connections(): readonly PooledConnection[] {
-    return [...this.#slots]
+    return this.#slots.all
   }
 
   /** Connections opened so far, and closed, by reason. */
   get history(): { readonly opened: number; readonly closed: Readonly<Record<string, number>> } {
-    return { opened: this.#opened, closed: Object.fromEntries(this.#closedFor) }
+    return { opened: this.#opened, closed: this.#slots.closedFor }
   }
 
   get lastUsedMs(): number {
@@ -115,8 +105,7 @@ export class TargetPool {
     this.#lastUsedMs = this.#parts.now()
     const idle = this.#waiters.size === 0 ? this.#takeIdle(tenant) : null
     if (idle) return idle
-    const isFull = this.#slots.size >= this.target.pool.max
-    if (isFull && waitMs === 0)
+    if (this.#slots.isFull && waitMs === 0)
       throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
     const { crowd } = this.#parts
     if (crowd.isFull) throw new SockpoolError('QUEUE_FULL', `${crowd.max} callers wait already`)
@@ -139,7 +128,7 @@ export class TargetPool {
       this.#close(slot, refusal, graceful)
       return { outcome: 'closed', reason: refusal }
     }
-    this.#move(slot, { kind: 'quarantined', connection })
+    this.#slots.move(slot, { kind: 'quarantined', connection })
     const { promise, resolve } = Promise.withResolvers<ReleaseVerdict>()
     this.#verdicts.set(slot, resolve)
     connection.letGo()
@@ -156,19 +145,19 @@ export class TargetPool {
     const now = this.#parts.now()
     const { min, idleTimeoutMs } = this.target.pool
     // The oldest idle ones lie at the bottom.
-    for (const slot of [...this.#idle]) {
+    for (const slot of [...this.#slots.idle]) {
       if (slot.state.kind !== 'idle') continue
       if (!slot.state.connection.isFresh) this.#close(slot, 'error')
       else if (now >= slot.diesMs) this.#close(slot, 'lifetime')
-      else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#open > min) this.#close(slot, 'idle')
+      else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#slots.open > min) this.#close(slot, 'idle')
     }
     this.warm()
   }
 
   /** Dials up to the warm minimum, unless the target has just failed. */
   warm(): void {
-    while (!this.#isClosed && this.#open < this.target.pool.min && this.#parts.now() >= this.#retryAtMs) {
-      if (this.#slots.size >= this.target.pool.max) return
+    while (!this.#isClosed && this.#slots.open < this.target.pool.min && this.#backoff.isOver) {
+      if (this.#slots.isFull) return
       this.#dial()
     }
   }
@@ -177,34 +166,28 @@ export class TargetPool {
   async close(): Promise<void> {
     this.#isClosed = true
     while (this.#waiters.failFirst(new SockpoolError('DRAINING', 'the pool is closed')));
-    for (const slot of [...this.#slots]) if (slot.state.kind !== 'leased') this.kill(slot)
+    for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.kill(slot)
     if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
-  }
-
-  /** Slots that serve, or will: all but the closing ones. */
-  get #open(): number {
-    return this.#slots.size - this.#counts.closing
   }
 
   #dispatch(): void {
     if (this.#isClosed) return
     for (const waiter of this.#waiters) {
-      if (this.#idle.length === 0) break
+      if (this.#slots.idle.length === 0) break
       const slot = this.#takeIdle(waiter.tenant)
       if (slot === null) continue
       this.#waiters.serve(waiter, slot)
     }
-    const { max } = this.target.pool
-    while (this.#waiters.size > this.#counts.connecting && this.#slots.size < max) this.#dial()
+    while (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dial()
     // What lies idle for another tenant makes room rather than block this one.
-    const uncovered = this.#waiters.size - this.#counts.connecting - this.#counts.closing
-    for (const slot of this.#idle.slice(0, Math.max(0, uncovered))) this.#close(slot, 'evicted')
+    const uncovered = this.#waiters.size - this.#slots.connecting - this.#slots.closing
+    for (const slot of this.#slots.idle.slice(0, Math.max(0, uncovered))) this.#close(slot, 'evicted')
   }
 
   /** The most recently used connection that this tenant may have and that is still good, leased. */
   #takeIdle(tenant: string): PooledConnection | null {
-    for (let index = this.#idle.length - 1; index >= 0; index--) {
-      const slot = this.#idle[index]
+    for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
+      const slot = this.#slots.idle[index]
       if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
       if (slot.state.kind !== 'idle') continue
       const { connection } = slot.state
@@ -218,7 +201,7 @@ export class TargetPool {
   }
 
   #hand(slot: PooledConnection, connection: IoConnection, tenant: string): PooledConnection {
-    this.#move(slot, { kind: 'leased', connection, sinceMs: this.#parts.now() })
+    this.#slots.move(slot, { kind: 'leased', connection, sinceMs: this.#parts.now() })
     slot.tenant = tenant
     slot.uses++
     return slot
@@ -232,8 +215,6 @@ export class TargetPool {
     const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
     const slot = new PooledConnection(controller, now(), diesMs)
     this.#slots.add(slot)
-    this.#counts.connecting++
-    this.#checkConservation()
     connector.open({ dial, connectTimeoutMs, signal: controller.signal }).then(
       connection => this.#connected(slot, connection),
       error => this.#failed(slot, SockpoolError.from(error, 'CONNECT_FAILED')),
@@ -250,8 +231,7 @@ export class TargetPool {
         }),
       )
     this.#opened++
-    this.#failures = 0
-    this.#retryAtMs = 0
+    this.#backoff.succeeded()
     connection.listen({
       onVerdict: verdict => this.#judged(slot, verdict),
       onClosed: how => this.#gone(slot, how),
@@ -261,7 +241,7 @@ export class TargetPool {
       connection.abort()
       return
     }
-    this.#move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
     // A peer that has said all it has to say and is still there: whoever awaits a new connection hears it.
     const first = connection.isFresh ? null : this.#waiters.first
     if (first !== null) this.#waiters.serve(first, this.#hand(slot, connection, first.tenant))
@@ -270,10 +250,9 @@ export class TargetPool {
 
   #failed(slot: PooledConnection, error: SockpoolError): void {
     if (slot.state.kind === 'connecting')
-      this.#move(slot, { kind: 'closing', connection: null, reason: 'failed' })
+      this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed' })
     this.#free(slot)
-    const backoff = LIMITS.dialBackoffFirstMs * 2 ** Math.min(this.#failures++, 30)
-    this.#retryAtMs = this.#parts.now() + this.#parts.random() * Math.min(backoff, LIMITS.dialBackoffLastMs)
+    this.#backoff.failed()
     if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
     this.#dispatch()
   }
@@ -284,7 +263,7 @@ export class TargetPool {
     if (this.#isClosed) return this.#close(slot, 'policy')
     const isTooOld = this.#parts.now() >= slot.diesMs
     if (verdict !== 'clean' || isTooOld) return this.#close(slot, verdict === 'clean' ? 'lifetime' : verdict)
-    this.#move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
     this.#settle(slot, { outcome: 'reused', reason: 'clean' })
     this.#dispatch()
   }
@@ -294,7 +273,7 @@ export class TargetPool {
     if (slot.state.kind === 'leased') this.#parts.onLost(slot, how)
     const { state } = slot
     if (state.kind !== 'closing')
-      this.#move(slot, {
+      this.#slots.move(slot, {
         kind: 'closing',
         connection: slot.connection,
         reason: how === 'poisoned' ? 'poisoned' : 'error',
@@ -307,7 +286,7 @@ export class TargetPool {
   #close(slot: PooledConnection, reason: string, graceful = false): void {
     const { state } = slot
     if (state.kind === 'closing') return
-    this.#move(slot, { kind: 'closing', connection: slot.connection, reason })
+    this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason })
     if (state.kind === 'quarantined')
       this.#settle(slot, {
         outcome: 'closed',
@@ -319,13 +298,7 @@ export class TargetPool {
   }
 
   #free(slot: PooledConnection): void {
-    if (!this.#slots.delete(slot)) return
-    const { kind } = slot.state
-    invariant(slot.state.kind === 'closing', `a ${kind} slot was freed`)
-    this.#counts.closing--
-    const { reason } = slot.state
-    this.#closedFor.set(reason, (this.#closedFor.get(reason) ?? 0) + 1)
-    this.#checkConservation()
+    this.#slots.free(slot)
     if (this.#slots.size === 0) this.#onEmpty?.()
   }
 
@@ -335,24 +308,7 @@ export class TargetPool {
     resolve?.(verdict)
   }
 
-  #move(slot: PooledConnection, next: SlotState): void {
-    const before = slot.state.kind
-    slot.move(next)
-    this.#counts[before]--
-    this.#counts[next.kind]++
-    if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
-    if (next.kind === 'idle') this.#idle.push(slot)
-    this.#checkConservation()
-  }
-
-  #checkConservation(): void {
-    const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
-    const { max } = this.target.pool
-    invariant(sum === this.#slots.size && sum <= max, `${sum} slots in use of ${max}: ${this.#describe()}`)
-  }
-
   #describe(): string {
-    const counts = SLOT_STATES.map(state => `${this.#counts[state]} ${state}`)
-    return `${counts.join(', ')} of ${this.target.pool.max}; ${this.#waiters.size} waiting`
+    return `${this.#slots.describe()}; ${this.#waiters.size} waiting`
   }
 }

@@ -32,6 +32,8 @@ export type LeaseTrace = {
   readonly closing: boolean
   readonly unreadBytes: number
   readonly unsentBytes: number
+  /** TLS was started on it, or was about to be; default: false. */
+  readonly upgraded?: boolean
   /** Bytes were written, and none has been read since. */
   readonly unanswered: boolean
   readonly tooOld: boolean
@@ -39,6 +41,7 @@ export type LeaseTrace = {
 
 /** The reason not to reuse, or null where the I/O worker has the last word. */
 export function refusalOf(trace: LeaseTrace): Exclude<ReleaseReason, 'clean'> | null {
+  if (trace.upgraded === true) return 'upgraded'
   if (trace.reuse === 'never') return 'policy'
   if (trace.ended === 'failed') return 'error'
   if (trace.ended === 'fin' || trace.eofWritten || trace.closing) return 'half_closed'

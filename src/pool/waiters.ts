@@ -4,20 +4,13 @@
  */
 import type { SockpoolError } from '../base/errors.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
+import type { Crowd } from './crowd.ts'
 import type { PooledConnection } from './pooled-connection.ts'
 
 export type Waiter = {
   readonly tenant: string
   readonly sinceMs: number
   readonly wait: Wait<PooledConnection>
-}
-
-/** All who wait in one pool, whatever for; it hears of each who joins and leaves. */
-export interface Crowd {
-  readonly isFull: boolean
-  readonly max: number
-  joined(): void
-  left(): void
 }
 
 export class Waiters {

@@ -6,11 +6,12 @@
  *
  * The bytes stay in the source until a call can be served whole, so that one that times out loses nothing.
  */
-import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../base/errors.ts'
+import { IncompleteReadError, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { BlockingSource } from './blocking-source.ts'
-import type { StreamEnd } from './byte-source.ts'
-import { byteAt, frontBytes } from './front-bytes.ts'
+import { isFinal, type StreamEnd } from './byte-source.ts'
+import { frontBytes } from './front-bytes.ts'
+import { naturalCount, positiveLimit, wholeCount } from './read-options.ts'
 import { parseSeparators, SeparatorSearch } from './separator-search.ts'
 
 export type BlockingReaderOptions = {
@@ -55,8 +56,7 @@ export class BlockingReader {
 
   /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
   atEof(): boolean {
-    const end = this.#source.end
-    return end !== null && end.kind !== 'failed' && this.#source.available === 0
+    return isFinal(this.#source.end) && this.#source.available === 0
   }
 
   /** The error that broke the stream and that every read throws, or null. */
@@ -71,7 +71,7 @@ export class BlockingReader {
    * An empty result is the end, or `n` = 0. Errors: READ_TIMEOUT (nothing removed), the stream's own.
    */
   read(n = -1, options: BlockingReadOptions = {}): Buffer {
-    const count = whole(n, 'read')
+    const count = wholeCount(n, 'read')
     this.#openEnd()
     if (count === 0) return Buffer.alloc(0)
     this.#await('read', count < 0 ? Number.MAX_SAFE_INTEGER : 1, this.#until(options))
@@ -86,10 +86,9 @@ export class BlockingReader {
    *   INVALID_REQUEST for `n` below 0, the stream's own.
    */
   readExactly(n: number, options: BlockingReadOptions = {}): Buffer {
-    if (whole(n, 'readexactly') < 0)
-      throw new SockpoolError('INVALID_REQUEST', 'readexactly size can not be less than zero')
+    const count = naturalCount(n, 'readexactly')
     this.#openEnd()
-    if (n === 0) return Buffer.alloc(0)
+    if (count === 0) return Buffer.alloc(0)
     this.#await('readexactly', n, this.#until(options))
     const { available } = this.#source
     if (available < n) throw new IncompleteReadError(this.#source.take(available), n)
@@ -106,7 +105,7 @@ export class BlockingReader {
     separator: string | Uint8Array | ReadonlyArray<string | Uint8Array> = '\n',
     options: BlockingReadUntilOptions = {},
   ): Buffer {
-    return this.#readUntil('readuntil', parseSeparators(separator), options)
+    return this.#readUntil('readuntil', parseSeparators(separator), 'keep', options)
   }
 
   /**
@@ -117,10 +116,9 @@ export class BlockingReader {
    */
   readLine(options: BlockingReadUntilOptions = {}): Buffer {
     try {
-      return this.#readUntil('readline', NEWLINE, options)
+      return this.#readUntil('readline', NEWLINE, 'drop', options)
     } catch (error) {
       if (error instanceof IncompleteReadError) return error.partial
-      if (error instanceof LimitOverrunError) this.#dropLine(error.consumed)
       throw error
     }
   }
@@ -131,10 +129,9 @@ export class BlockingReader {
    * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, the stream's own.
    */
   peek(n: number, options: BlockingReadOptions = {}): Buffer {
-    if (whole(n, 'peek') < 0)
-      throw new SockpoolError('INVALID_REQUEST', 'peek size can not be less than zero')
+    const count = naturalCount(n, 'peek')
     this.#openEnd()
-    if (n === 0) return Buffer.alloc(0)
+    if (count === 0) return Buffer.alloc(0)
     this.#await('peek', n, this.#until(options))
     return frontBytes(this.#source.views(), n)
   }
@@ -144,24 +141,28 @@ export class BlockingReader {
     for (let line = this.readLine(); line.length > 0; line = this.readLine()) yield line
   }
 
-  #readUntil(what: string, separators: readonly Uint8Array[], options: BlockingReadUntilOptions): Buffer {
+  #readUntil(
+    what: string,
+    separators: readonly Uint8Array[],
+    overlong: 'keep' | 'drop',
+    options: BlockingReadUntilOptions,
+  ): Buffer {
     const search = new SeparatorSearch(separators, positiveLimit(options.limit ?? this.limit))
     const until = this.#until(options)
     for (;;) {
-      // The end is read first: what precedes it is available by then, so the scan below misses nothing.
+      // The end is read first: what precedes it is available by then, so the search below misses nothing.
       const end = this.#openEnd()
       const { available } = this.#source
-      const match = search.scan(this.#source.views(), available)
+      const match = search.find(this.#source.views(), available)
+      const overrun = search.overrunOf(match)
+      if (overrun) {
+        if (overlong === 'drop') this.#source.skip(match?.end ?? overrun.consumed)
+        throw overrun
+      }
       if (match) return this.#source.take(match.end)
       if (end) throw new IncompleteReadError(this.#source.take(available), null)
       this.#await(what, available + 1, until)
     }
-  }
-
-  #dropLine(consumed: number): void {
-    const { available } = this.#source
-    const found = byteAt(this.#source.views(), consumed) === NEWLINE[0]?.[0]
-    this.#source.skip(found ? consumed + 1 : available)
   }
 
   /** Blocks until `count` bytes or the end are there. */
@@ -192,13 +193,3 @@ export class BlockingReader {
 
 /** When a call must be done, and how long that was when it began. */
 type Until = { readonly instant: number; readonly allowedMs: number }
-
-function positiveLimit(limit: number): number {
-  if (!(limit > 0)) throw new SockpoolError('INVALID_REQUEST', 'Limit cannot be <= 0')
-  return limit
-}
-
-function whole(n: number, what: string): number {
-  if (!Number.isSafeInteger(n)) throw new TypeError(`${what} size must be a whole number`)
-  return n
-}

@@ -31,9 +31,15 @@ export interface ByteSource {
 
 /**
  * How a stream ended. `fin`: the peer finished its direction (half-close or close); `closed`: this side closed
- * or the connection ended without an error; `failed`: it broke, with the error that every later read throws.
+ * or the connection ended without an error; `failed`: it broke, with the error that every later read throws, and
+ * `afterFin` where the peer had finished its direction before.
  */
 export type StreamEnd =
   | { readonly kind: 'fin' }
   | { readonly kind: 'closed' }
-  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'failed'; readonly error: Error; readonly afterFin?: boolean }
+
+/** Whether the bytes that are available are the last: the end was orderly, whatever broke after it. */
+export function isFinal(end: StreamEnd | null): boolean {
+  return end !== null && (end.kind !== 'failed' || end.afterFin === true)
+}

@@ -27,6 +27,8 @@ export function streamEnd(name: keyof typeof END): StreamEnd | null {
       return failed(new SockpoolError('WORKER_LOST', 'the I/O worker of this connection died'))
     case 'killed':
       return failed(new SockpoolError('LEASE_GONE', 'the connection was killed', { reason: 'killed' }))
+    case 'expired':
+      return failed(new SockpoolError('LEASE_GONE', 'the lease was expired', { reason: 'expired' }))
     case 'poisoned':
       return failed(
         new SockpoolError('CONNECTION_RESET', 'bytes came while nobody held the connection', {

@@ -57,6 +57,19 @@ export class ChannelSink implements ByteSink {
     return true
   }
 
+  /** Blocks this thread until at most `level` bytes are pending or the end has come; false when time passed first. */
+  waitFor(level: number, timeoutMs: number): boolean {
+    return this.#block(timeoutMs, () => this.#arm(level, 'block'))
+  }
+
+  /** As `waitFor`, but waits for the end alone. */
+  waitEnd(timeoutMs: number): boolean {
+    return this.#block(timeoutMs, () => {
+      this.#ring.wishEnd()
+      return this.#stands()
+    })
+  }
+
   onEnd(wake: (() => void) | null): void {
     this.#onEnd = wake
   }
@@ -83,9 +96,26 @@ export class ChannelSink implements ByteSink {
     this.#ended()
   }
 
-  #arm(level: number): boolean {
+  #block(timeoutMs: number, arm: () => boolean): boolean {
+    const until = performance.now() + timeoutMs
+    while (!this.#detached && arm()) {
+      const leftMs = until - performance.now()
+      if (leftMs <= 0) {
+        this.#ring.withdrawRoom()
+        return false
+      }
+      this.#channel.waitOutbound(leftMs)
+    }
+    return true
+  }
+
+  #arm(level: number, how: 'bell' | 'block' = 'bell'): boolean {
     if (this.#channel.closed !== 'open') return false
-    if (!this.#ring.wishRoom(Math.max(1, this.#ring.capacity - level))) return false
+    return this.#ring.wishRoom(Math.max(1, this.#ring.capacity - level), how) && this.#stands()
+  }
+
+  /** Whether a wish that was stored just now will be heard of: an end that came before it takes it away. */
+  #stands(): boolean {
     if (this.#channel.closed === 'open') return true
     this.#ring.withdrawRoom()
     return false

@@ -13,13 +13,3 @@ export function frontBytes(views: readonly Uint8Array[], count: number): Buffer 
   }
   return bytes
 }
-
-/** The byte at `position`, or undefined beyond the views. */
-export function byteAt(views: readonly Uint8Array[], position: number): number | undefined {
-  let start = 0
-  for (const view of views) {
-    if (position < start + view.length) return view[position - start]
-    start += view.length
-  }
-  return undefined
-}

@@ -1,11 +1,19 @@
-import type { ByteSource, StreamEnd } from './byte-source.ts'
+import { type ByteSource, isFinal, type StreamEnd } from './byte-source.ts'
 import { ChunkList } from './chunk-list.ts'
+import type { ReadTransport } from './read-transport.ts'
 
-/** A byte source in this thread's memory, fed by hand. It is the ground of `new StreamReader()`. */
+/**
+ * A byte source in this thread's memory, fed by hand. It is the ground of `new StreamReader()`.
+ *
+ * Flow control is asyncio's: the transport pauses when more than 2 × limit bytes are buffered and resumes at the
+ * limit, or when a read begins to wait, which therefore cannot deadlock however many bytes it wants.
+ */
 export class MemorySource implements ByteSource {
   readonly #chunks = new ChunkList()
   #end: StreamEnd | null = null
   #wish: { readonly count: number; readonly wake: () => void } | null = null
+  #flow: { readonly transport: ReadTransport; readonly limit: number } | null = null
+  #isPaused = false
 
   get available(): number {
     return this.#chunks.length
@@ -15,14 +23,39 @@ export class MemorySource implements ByteSource {
     return this.#end
   }
 
+  /** Whether no byte can come any more, whatever else ended. */
+  get isFinished(): boolean {
+    return isFinal(this.#end)
+  }
+
+  get transport(): ReadTransport | null {
+    return this.#flow?.transport ?? null
+  }
+
+  /** Whether the transport was told to pause and not yet to resume. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** From now on this transport is paused and resumed, by this limit in bytes. */
+  control(transport: ReadTransport, limit: number): void {
+    this.#flow = { transport, limit }
+  }
+
   /** Keeps a copy of the bytes. */
   feed(bytes: Uint8Array): void {
     this.#chunks.push(Buffer.from(bytes))
-    if (this.#wish && this.available >= this.#wish.count) this.#fulfil()
+    const wish = this.#wish
+    const isShort = wish !== null && this.available < wish.count
+    if (!isShort) this.#pauseAboveMark()
+    if (wish !== null && !isShort) this.#fulfil()
   }
 
+  /** An error stays whatever comes after it, as asyncio's stored exception; a later error replaces it. */
   finish(end: StreamEnd): void {
-    this.#end = end
+    if (end.kind === 'failed') this.#end = this.isFinished ? { ...end, afterFin: true } : end
+    else if (this.#end?.kind === 'failed') this.#end = { ...this.#end, afterFin: true }
+    else this.#end = end
     this.#fulfil()
   }
 
@@ -33,18 +66,37 @@ export class MemorySource implements ByteSource {
   take(count: number): Buffer {
     const bytes = Buffer.allocUnsafe(count)
     this.#chunks.takeInto(bytes)
+    this.#resumeAtLimit()
     return bytes
   }
 
   skip(count: number): void {
     this.#chunks.drop(count)
+    this.#resumeAtLimit()
   }
 
   request(count: number, wake: (() => void) | null): boolean {
     this.#wish = null
     if (wake === null || this.#end !== null || this.available >= count) return false
     this.#wish = { count, wake }
+    // To wait while the transport is paused would be to wait for ever.
+    if (this.#isPaused) this.#resume()
     return true
+  }
+
+  #pauseAboveMark(): void {
+    if (this.#flow === null || this.#isPaused || this.available <= 2 * this.#flow.limit) return
+    this.#isPaused = true
+    this.#flow.transport.pauseReading()
+  }
+
+  #resumeAtLimit(): void {
+    if (this.#isPaused && this.#flow !== null && this.available <= this.#flow.limit) this.#resume()
+  }
+
+  #resume(): void {
+    this.#isPaused = false
+    this.#flow?.transport.resumeReading()
   }
 
   #fulfil(): void {

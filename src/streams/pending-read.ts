@@ -4,7 +4,9 @@
  * A read is an attempt that either takes bytes from the source or says how many must be there before it is worth
  * trying again. The waiting one is tried again in the very call that brought the bytes: what arrived for it
  * cannot be taken from under it. A read that ends by time or signal takes nothing; every byte stays readable.
- * The guard covers waiting alone: a second read that the buffer can serve at once is served.
+ * The guard covers waiting alone: a second read that the buffer can serve at once is served, after the waiting one
+ * had what has come for it (the bytes of another thread may be there before its doorbell is heard). A greedy read,
+ * one that wants all there is, leaves nothing to serve a second one from.
  */
 import { SockpoolError } from '../base/errors.ts'
 import { aborted, Wait, type WaitOptions } from '../base/wait.ts'
@@ -13,14 +15,22 @@ import type { ByteSource } from './byte-source.ts'
 /** Either the bytes of the read or the count that must be available before it is worth trying again. */
 export type Attempt = () => Buffer | number
 
-type Waiting = {
-  readonly attempt: Attempt
-  readonly wait: Wait<Buffer>
+/** How a read waits. */
+export type WaitingTraits = {
   /** Positions have moved: forget what was scanned. */
-  readonly restart: () => void
+  readonly restart?: () => void
+  /** All bytes that come are for this read. */
+  readonly isGreedy?: boolean
 }
 
-const nothingToRestart = (): void => {}
+type Waiting = {
+  readonly name: string
+  readonly attempt: Attempt
+  readonly wait: Wait<Buffer>
+  readonly traits: WaitingTraits
+}
+
+const PLAIN: WaitingTraits = {}
 
 export class PendingRead {
   readonly #source: ByteSource
@@ -36,6 +46,11 @@ export class PendingRead {
     return this.#waiting !== null || this.#excluded
   }
 
+  /** The call that waits, as errors name it; null when none does. */
+  get waiter(): string | null {
+    return this.#waiting?.name ?? null
+  }
+
   /** Whether a read ended by time or signal and none has completed since. */
   get interrupted(): boolean {
     return this.#interrupted
@@ -45,25 +60,22 @@ export class PendingRead {
   bytesTaken(): void {
     this.#interrupted = false
     if (this.#waiting === null) return
-    this.#waiting.restart()
+    this.#waiting.traits.restart?.()
     // The count it asked for was counted from the old front; by that one it could sleep through its separator.
     this.#woken()
   }
 
   /** Tries, waits where it must, and settles. Errors: READ_BUSY, READ_TIMEOUT, ABORTED, and the attempt's own. */
-  run(
-    name: string,
-    attempt: Attempt,
-    options: WaitOptions,
-    restart: () => void = nothingToRestart,
-  ): Promise<Buffer> {
+  run(name: string, attempt: Attempt, options: WaitOptions, traits: WaitingTraits = PLAIN): Promise<Buffer> {
     try {
       if (this.#excluded) throw busy(name)
+      if (this.#waiting) this.#serveFirst()
+      if (this.#waiting?.traits.isGreedy) throw busy(name)
       const outcome = attempt()
       if (typeof outcome !== 'number') return Promise.resolve(outcome)
       if (this.#waiting) throw busy(name)
       if (options.signal?.aborted) throw aborted(name, options.signal)
-      return this.#waitFor(outcome, name, attempt, options, restart)
+      return this.#waitFor(outcome, name, attempt, options, traits)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -90,14 +102,14 @@ export class PendingRead {
     name: string,
     attempt: Attempt,
     options: WaitOptions,
-    restart: () => void,
+    traits: WaitingTraits,
   ): Promise<Buffer> {
     const wait = new Wait<Buffer>(name, 'READ_TIMEOUT', options, () => {
       this.#waiting = null
       this.#source.request(0, null)
       this.#interrupted = true
     })
-    this.#waiting = { attempt, wait, restart }
+    this.#waiting = { name, attempt, wait, traits }
     this.#arm(count)
     return wait.promise
   }
@@ -106,6 +118,11 @@ export class PendingRead {
   #arm(count: number): void {
     let needed: number | null = count
     while (needed !== null && !this.#source.request(needed, this.#woken)) needed = this.#retry()
+  }
+
+  /** The waiting read has what came for it, heard or unheard. */
+  #serveFirst(): void {
+    if (this.#retry() === null) this.#source.request(0, null)
   }
 
   #woken = (): void => {

@@ -20,6 +20,7 @@ export type SeparatorMatch = { readonly start: number; readonly end: number }
  * Source: asyncio.StreamReader.readuntil, 3.13.
  */
 export class SeparatorSearch {
+  readonly #separators: readonly Uint8Array[]
   readonly #limit: number
   readonly #longest: number
   readonly #single: number | null
@@ -28,6 +29,7 @@ export class SeparatorSearch {
   #state = 0
 
   constructor(separators: readonly Uint8Array[], limit: number) {
+    this.#separators = separators
     this.#limit = limit
     this.#longest = Math.max(...separators.map(separator => separator.length))
     const [first] = separators
@@ -36,39 +38,62 @@ export class SeparatorSearch {
   }
 
   /**
-   * Looks at what came since the last call.
+   * Looks at what came since the last call, and holds it against the limit.
+   *
+   * As `find`. Errors: LIMIT_OVERRUN, with `consumed` bytes that may be removed without cutting a separator in two.
+   */
+  scan(views: readonly Uint8Array[], available: number): SeparatorMatch | null {
+    const match = this.find(views, available)
+    const overrun = this.overrunOf(match)
+    if (overrun) throw overrun
+    return match
+  }
+
+  /**
+   * Looks at what came since the last call, however far that is.
    *
    * `views` show all `available` bytes of the read from its start on, old ones too. Null: more bytes are needed.
    * The match with the smallest end wins; among equal ends the shortest separator counts.
-   * Errors: LIMIT_OVERRUN, with `consumed` bytes that may be removed without cutting a separator in two.
    */
-  scan(views: readonly Uint8Array[], available: number): SeparatorMatch | null {
+  find(views: readonly Uint8Array[], available: number): SeparatorMatch | null {
     let viewStart = 0
     for (const view of views) {
       const viewEnd = Math.min(viewStart + view.length, available)
       if (viewEnd > this.#scanned) {
         const match = this.#scanView(view, viewStart, viewEnd)
-        if (match) return this.#checked(match)
+        if (match) return match
         this.#scanned = viewEnd
       }
       viewStart = viewEnd
     }
-    const offset = Math.max(0, this.#scanned + 1 - this.#longest)
-    if (offset > this.#limit)
-      throw new LimitOverrunError('Separator is not found, and chunk exceed the limit', offset)
     return null
+  }
+
+  /** Bytes at the front in which no separator begins, after a `find` that found none. */
+  get cleared(): number {
+    return Math.max(0, this.#scanned + 1 - this.#longest)
+  }
+
+  /** The error of a read that got as far as the last `find` says, or null where that is within the limit. */
+  overrunOf(match: SeparatorMatch | null): LimitOverrunError | null {
+    if (match === null) {
+      const { cleared } = this
+      if (cleared <= this.#limit) return null
+      return new LimitOverrunError('Separator is not found, and chunk exceed the limit', cleared)
+    }
+    if (match.start <= this.#limit) return null
+    return new LimitOverrunError('Separator is found, but chunk is longer than limit', match.start)
+  }
+
+  /** A search of its own for the same separators, however far they are. */
+  unbounded(): SeparatorSearch {
+    return new SeparatorSearch(this.#separators, Number.POSITIVE_INFINITY)
   }
 
   /** Starts over: somebody else took bytes from the front, so that all positions have moved. */
   restart(): void {
     this.#scanned = 0
     this.#state = 0
-  }
-
-  #checked(match: SeparatorMatch): SeparatorMatch {
-    if (match.start > this.#limit)
-      throw new LimitOverrunError('Separator is found, but chunk is longer than limit', match.start)
-    return match
   }
 
   #scanView(view: Uint8Array, viewStart: number, viewEnd: number): SeparatorMatch | null {

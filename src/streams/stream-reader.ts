@@ -1,36 +1,32 @@
 /**
  * The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source.
  */
-import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../base/errors.ts'
+import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../base/limits.ts'
-import type { WaitOptions } from '../base/wait.ts'
-import type { ByteSource } from './byte-source.ts'
-import { byteAt, frontBytes } from './front-bytes.ts'
+import { type ByteSource, isFinal } from './byte-source.ts'
 import { MemorySource } from './memory-source.ts'
-import { type Attempt, PendingRead } from './pending-read.ts'
+import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
+import {
+  naturalCount,
+  type OnReset,
+  positiveLimit,
+  type ReadOptions,
+  type Separator,
+  wholeCount,
+} from './read-options.ts'
+import type { ReadTransport } from './read-transport.ts'
 import { parseSeparators, SeparatorSearch } from './separator-search.ts'
+import { StreamFront } from './stream-front.ts'
 
-export type Separator = string | Uint8Array
-
-export type ReadOptions = WaitOptions & {
-  /**
-   * `readUntil`, `readLine`: bytes before the separator; default: the reader's. `read` to the end: the most bytes
-   * it may gather, default unbounded; past it LIMIT_OVERRUN, and nothing is removed.
-   */
-  readonly limit?: number | undefined
-  /** `readLine`, `readUntil`: `discard-line` drops an overlong line and reads the next; default `raise`. */
-  readonly onOverrun?: 'raise' | 'discard-line' | undefined
-  /** What a read does after the connection broke while bytes are still there; default: the reader's. */
-  readonly onReset?: OnReset | undefined
-}
-
-/** `raise`: every read fails at once, as asyncio's. `drain-then-raise`: the received bytes first. */
-export type OnReset = 'raise' | 'drain-then-raise'
+export type { OnOverrun, OnReset, ReadOptions, Separator } from './read-options.ts'
 
 export type StreamReaderOptions = {
   /** Bytes; default 65,536. */
   readonly limit?: number | undefined
+  /** Default `raise`. */
   readonly onReset?: OnReset | undefined
+  /** What feeds a reader over memory, as `setTransport`. */
+  readonly transport?: ReadTransport | undefined
 }
 
 /** What became of a lent source. */
@@ -41,18 +37,23 @@ export type LendResult = {
     | { readonly ok: false; readonly error: Error }
 }
 
-const EMPTY = Buffer.alloc(0)
-const NEWLINE = Buffer.from('\n')
+const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
+const GREEDY: WaitingTraits = { isGreedy: true }
 
 export class StreamReader implements AsyncIterable<Buffer> {
+  static {
+    // A method by that name is more than isolated declarations can say.
+    const value = function (this: StreamReader, _depth: number, options: InspectOptions): string {
+      return this.#describe(options)
+    }
+    Object.defineProperty(StreamReader.prototype, inspect.custom, { value })
+  }
+
   readonly limit: number
-  readonly #onReset: OnReset
   readonly #source: ByteSource
   readonly #memory: MemorySource | null
   readonly #pending: PendingRead
-  #taken = 0
-  /** The front lies in an overlong line that is being discarded; a read that gave up on it leaves this behind. */
-  #skipsLine = false
+  readonly #front: StreamFront
 
   /**
    * A reader over memory, fed by `feedData`, or over the given source.
@@ -60,13 +61,15 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: INVALID_REQUEST for a limit that is not above 0. Source: asyncio.StreamReader.
    */
   constructor(options: StreamReaderOptions = {}, source?: ByteSource) {
-    const { limit = LIMITS.readerLimitBytes, onReset = 'raise' } = options
-    if (!(limit > 0)) throw invalid('Limit cannot be <= 0')
-    this.limit = limit
-    this.#onReset = onReset
-    this.#memory = source ? null : new MemorySource()
-    this.#source = source ?? (this.#memory as ByteSource)
-    this.#pending = new PendingRead(this.#source)
+    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = options
+    this.limit = positiveLimit(limit)
+    const memory = source ? null : new MemorySource()
+    this.#memory = memory
+    this.#source = source ?? (memory as ByteSource)
+    const pending = new PendingRead(this.#source)
+    this.#pending = pending
+    this.#front = new StreamFront(this.#source, onReset, () => pending.bytesTaken())
+    if (transport) this.setTransport(transport)
   }
 
   /** Bytes received and not yet read. */
@@ -76,7 +79,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Bytes that reads have taken since this reader began: the stream offset of the next one. */
   get offset(): number {
-    return this.#taken
+    return this.#front.taken
   }
 
   /** Whether a read was cancelled or timed out and none has completed since: an answer may still be under way. */
@@ -90,60 +93,40 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** True when the stream has ended and all its bytes were read. */
   atEof(): boolean {
-    const end = this.#source.end
-    return end !== null && end.kind !== 'failed' && this.#source.available === 0
+    return this.#front.isAtEof
   }
 
   /** The error that broke the stream, or null. */
   exception(): Error | null {
-    const end = this.#source.end
-    return end?.kind === 'failed' ? end.error : null
+    return this.#front.error
   }
 
   /**
    * Reads up to `n` bytes as soon as one is there; without `n`, or with a negative one, everything until EOF.
    *
    * Shape: a fresh copy; empty only at EOF, or for n = 0. Errors: READ_BUSY, READ_TIMEOUT, ABORTED (nothing
-   * removed), LIMIT_OVERRUN (only with `limit` and no `n`), and the error that broke the stream.
+   * removed), LIMIT_OVERRUN (only with `limit` and no `n`), TypeError, and the error that broke the stream.
    * Source: asyncio.StreamReader.read.
    */
   read(n = -1, options: ReadOptions = {}): Promise<Buffer> {
-    if (n === 0) return this.#run('read()', () => this.#raiseBroken(options) ?? EMPTY, options)
-    if (n > 0)
-      return this.#run(
-        'read()',
-        () => {
-          const end = this.#source.end
-          const available = this.#source.available
-          if (end?.kind === 'failed' && (available === 0 || this.#raises(options))) throw end.error
-          if (available > 0) return this.#take(Math.min(n, available))
-          return end === null ? 1 : EMPTY
-        },
-        options,
-      )
-    return this.#run('read()', () => this.#readToEnd(options), options)
+    return this.#checked(() => {
+      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#front.upTo(n, options), options)
+      if (n < 0) return this.#run('read()', () => this.#front.toEnd(options), options, GREEDY)
+      return Promise.resolve(this.#front.none(options))
+    })
   }
 
   /**
    * Reads exactly `n` bytes, however many that are.
    *
    * Errors: INCOMPLETE_READ (EOF first: the buffer is emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED
-   * (nothing removed). Source: asyncio.StreamReader.readexactly.
+   * (nothing removed), INVALID_REQUEST, TypeError. Source: asyncio.StreamReader.readexactly.
    */
   readExactly(n: number, options: ReadOptions = {}): Promise<Buffer> {
-    if (!(n >= 0)) return Promise.reject(invalid('readexactly size can not be less than zero'))
-    return this.#run(
-      'readexactly()',
-      () => {
-        const end = this.#source.end
-        const available = this.#source.available
-        if (end?.kind === 'failed' && (available < n || this.#raises(options))) throw end.error
-        if (available >= n) return n === 0 ? EMPTY : this.#take(n)
-        if (end === null) return n
-        throw new IncompleteReadError(this.#take(available), n)
-      },
-      options,
-    )
+    return this.#checked(() => {
+      if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#front.none(options))
+      return this.#run('readexactly()', () => this.#front.exactly(n, options), options)
+    })
   }
 
   /**
@@ -151,22 +134,18 @@ export class StreamReader implements AsyncIterable<Buffer> {
    *
    * Shape: a fresh copy; the separator is its tail. Separators: 1..16 of 1..64 bytes, one or an Array.
    * Units: `limit` in bytes bounds the part before the separator.
-   * Errors: LIMIT_OVERRUN (nothing removed; `consumed` may be skipped), INCOMPLETE_READ (buffer emptied into
-   * `partial`), READ_BUSY, READ_TIMEOUT, ABORTED (nothing removed), INVALID_SEPARATOR.
+   * Errors: LIMIT_OVERRUN (nothing removed, and `consumed` may be skipped; with `discard-line` the line is),
+   * INCOMPLETE_READ (buffer emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED (nothing removed),
+   * INVALID_SEPARATOR, INVALID_REQUEST, TypeError.
    * Source: asyncio.StreamReader.readuntil, 3.13.
    */
-  readUntil(
-    separator: Separator | readonly Separator[] = NEWLINE,
-    options: ReadOptions = {},
-  ): Promise<Buffer> {
-    let separators: Uint8Array[]
-    try {
-      separators = separator === NEWLINE ? [NEWLINE] : parseSeparators(separator)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    if (options.onOverrun === 'discard-line') return this.#readUntilDiscarding(separators, options)
-    return this.#readUntil('readuntil()', separators, options)
+  readUntil(separator: Separator | readonly Separator[] = '\n', options: ReadOptions = {}): Promise<Buffer> {
+    return this.#checked(() => {
+      const search = this.#searchFor(separator === '\n' ? NEWLINE : parseSeparators(separator), options)
+      const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
+      const attempt = (): Buffer | number => this.#front.until(search, overlong, options)
+      return this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+    })
   }
 
   /**
@@ -175,28 +154,21 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: LIMIT_OVERRUN after the overlong line, or all there is of it, was dropped; else as `readUntil`.
    * Source: asyncio.StreamReader.readline.
    */
-  async readLine(options: ReadOptions = {}): Promise<Buffer> {
-    try {
-      return await this.readUntil(NEWLINE, options)
-    } catch (error) {
-      if (error instanceof IncompleteReadError) return error.partial
-      if (error instanceof LimitOverrunError) this.#dropLine(error.consumed)
-      throw error
-    }
+  readLine(options: ReadOptions = {}): Promise<Buffer> {
+    return this.#checked(() => {
+      const search = this.#searchFor(NEWLINE, options)
+      const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
+      const attempt = (): Buffer | number => this.#front.line(search, overlong, options)
+      return this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+    })
   }
 
-  /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `read`. */
+  /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
   peek(n: number, options: ReadOptions = {}): Promise<Buffer> {
-    return this.#run(
-      'peek()',
-      () => {
-        const end = this.#source.end
-        const available = this.#source.available
-        if (end?.kind === 'failed' && (available < n || this.#raises(options))) throw end.error
-        return available < n && end === null ? n : frontBytes(this.#source.views(), Math.min(n, available))
-      },
-      options,
-    )
+    return this.#checked(() => {
+      if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#front.none(options))
+      return this.#run('peek()', () => this.#front.peek(n, options), options)
+    })
   }
 
   /** Iterates over lines until EOF; an unterminated last line is one. Source: asyncio.StreamReader.__anext__. */
@@ -228,12 +200,21 @@ export class StreamReader implements AsyncIterable<Buffer> {
     }
   }
 
+  /**
+   * Says what feeds this reader over memory: it is paused when more than 2 × limit bytes are buffered, and resumed
+   * at the limit or when a read must wait. Errors: an Error when it is set already. Source: asyncio's set_transport.
+   */
+  setTransport(transport: ReadTransport): void {
+    const memory = this.#ownMemory('setTransport')
+    if (memory.transport) throw new Error('Transport already set')
+    memory.control(transport, this.limit)
+  }
+
   /** Appends bytes (a copy). Errors: an Error after `feedEof`, or on a reader that is not over memory. */
   feedData(bytes: Uint8Array): void {
     const memory = this.#ownMemory('feedData')
-    if (bytes.length === 0) return
-    if (memory.end !== null) throw new Error('feed_data after feed_eof')
-    memory.feed(bytes)
+    if (memory.isFinished) throw new Error('feed_data after feed_eof')
+    if (bytes.length > 0) memory.feed(bytes)
   }
 
   feedEof(): void {
@@ -249,114 +230,63 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Hands the source to another reader for a while: until `run` settles every other read is READ_BUSY. Its result
    * says how many bytes were taken meanwhile, in success and failure alike.
    */
-  async lend(run: () => Promise<LendResult>): Promise<unknown> {
-    return await this.#pending.exclude('parse()', async () => {
+  async lend(run: () => Promise<LendResult>, name = 'parse()'): Promise<unknown> {
+    return await this.#pending.exclude(name, async () => {
       const { count, outcome } = await run()
-      this.#taken += count
+      this.#front.count(count)
       if (!outcome.ok) throw outcome.error
       return outcome.value
     })
   }
 
-  #readToEnd(options: ReadOptions): Buffer | number {
-    const end = this.#source.end
-    const available = this.#source.available
-    if (end?.kind === 'failed' && (available === 0 || this.#raises(options))) throw end.error
-    const { limit } = options
-    if (limit !== undefined && available > limit)
-      throw new LimitOverrunError(`more than ${limit} bytes came before EOF`, limit)
-    return end === null ? available + 1 : this.#take(available)
-  }
-
-  #readUntil(name: string, separators: Uint8Array[], options: ReadOptions): Promise<Buffer> {
-    const search = new SeparatorSearch(separators, options.limit ?? this.limit)
-    const attempt = (): Buffer | number => {
-      const end = this.#source.end
-      const available = this.#source.available
-      if (end?.kind === 'failed' && (available === 0 || this.#raises(options))) throw end.error
-      const match = available === 0 ? null : search.scan(this.#source.views(), available)
-      if (match) return this.#take(match.end)
-      if (end === null) return available + 1
-      if (end.kind === 'failed') throw end.error
-      throw new IncompleteReadError(this.#take(available), null)
-    }
-    return this.#run(name, attempt, options, () => search.restart())
-  }
-
-  /** As tokio's LinesCodec: the rest of an overlong line is skipped as it comes, then reading goes on. */
-  async #readUntilDiscarding(separators: Uint8Array[], options: ReadOptions): Promise<Buffer> {
-    for (;;) {
-      const skipping = this.#skipsLine
-      try {
-        const line = await this.#readUntil('readuntil()', separators, options)
-        if (!skipping) return line
-      } catch (error) {
-        if (skipping && error instanceof IncompleteReadError) throw new IncompleteReadError(EMPTY, null)
-        if (!(error instanceof LimitOverrunError)) throw error
-        this.#skip(error.consumed)
-        this.#skipsLine = true
-      }
-    }
-  }
-
-  /** asyncio's readline drops a line that it found to be too long, or the whole buffer where it found no end. */
-  #dropLine(consumed: number): void {
-    const found = byteAt(this.#source.views(), consumed) === NEWLINE[0]
-    this.#skip(found ? consumed + 1 : consumed)
-  }
-
   /** Adds the lines that are there; the error that ended it, which must not take the lines before it along. */
   async #fillBatch(batch: Buffer[], options: ReadOptions): Promise<Error | null> {
     try {
-      while (batch.length < LIMITS.lineBatchMax && this.#hasLine()) batch.push(await this.readLine(options))
+      while (batch.length < LIMITS.lineBatchMax && this.#front.hasLine)
+        batch.push(await this.readLine(options))
       return null
     } catch (error) {
       return error as Error
     }
   }
 
-  #hasLine(): boolean {
-    return this.#source.views().some(view => Buffer.prototype.includes.call(view, 0x0a))
+  /** As asyncio's repr: what is buffered, how it ended, who waits. */
+  #describe(options: InspectOptions): string {
+    const { end } = this.#source
+    const { waiter } = this.#pending
+    const transport = this.#memory?.transport
+    const facts = [
+      this.buffered > 0 && `${this.buffered} bytes`,
+      isFinal(end) && 'eof',
+      this.limit !== LIMITS.readerLimitBytes && `limit=${this.limit}`,
+      waiter !== null && `waiter=<${waiter} pending>`,
+      end?.kind === 'failed' && `exception=${end.error.name}(${inspect(end.error.message)})`,
+      transport && `transport=${inspect(transport, { ...options, depth: -1 })}`,
+      this.#memory?.isPaused && 'paused',
+    ]
+    return `<${['StreamReader', ...facts.filter(Boolean)].join(' ')}>`
   }
 
-  #raises(options: ReadOptions): boolean {
-    return (options.onReset ?? this.#onReset) === 'raise'
+  #searchFor(separators: readonly Uint8Array[], options: ReadOptions): SeparatorSearch {
+    const limit = options.limit === undefined ? this.limit : positiveLimit(options.limit)
+    return new SeparatorSearch(separators, limit)
   }
 
-  #raiseBroken(options: ReadOptions): null {
-    const error = this.#raises(options) ? this.exception() : null
-    if (error) throw error
-    return null
+  /** What is wrong with a call rejects it, as it does in a coroutine. */
+  #checked(call: () => Promise<Buffer>): Promise<Buffer> {
+    try {
+      return call()
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  #take(count: number): Buffer {
-    if (count === 0) return EMPTY
-    const bytes = this.#source.take(count)
-    this.#skipsLine = false
-    this.#moved(count)
-    return bytes
-  }
-
-  #skip(count: number): void {
-    this.#source.skip(count)
-    this.#moved(count)
-  }
-
-  #moved(count: number): void {
-    this.#taken += count
-    this.#pending.bytesTaken()
-  }
-
-  #run(name: string, attempt: Attempt, options: ReadOptions, restart?: () => void): Promise<Buffer> {
-    return this.#pending.run(name, attempt, options, restart)
+  #run(name: string, attempt: Attempt, options: ReadOptions, traits?: WaitingTraits): Promise<Buffer> {
+    return this.#pending.run(name, attempt, options, traits)
   }
 
   #ownMemory(name: string): MemorySource {
     if (this.#memory === null) throw new Error(`${name} is for a reader over memory`)
     return this.#memory
   }
-}
-
-function invalid(message: string): SockpoolError {
-  return new SockpoolError('INVALID_REQUEST', message)
 }

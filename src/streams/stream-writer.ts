@@ -3,40 +3,34 @@
  *
  *   write ─► #queue (this thread's memory, bounded) ─► sink (ring) ─► kernel
  *
- * The size that the watermarks watch is the sum of both. `paused` rises above the high mark and falls at the low.
+ * The size that the watermarks watch is the sum of both.
  */
+import { inspect } from 'node:util'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { ByteSink } from './byte-sink.ts'
 import type { StreamEnd } from './byte-source.ts'
 import { ChunkList } from './chunk-list.ts'
+import { TlsGate } from './tls-gate.ts'
+import { WaterMarks } from './water-marks.ts'
+import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
 
-/** What `getExtraInfo` knows; `ssl` is null on a plain connection. */
-export type ExtraInfo = {
-  readonly peername?: readonly [address: string, port: number]
-  readonly sockname?: readonly [address: string, port: number]
-  readonly ssl?: Readonly<Record<string, unknown>> | null
-  readonly cipher?: string
-  readonly peercert?: Readonly<Record<string, unknown>>
-}
-
-export type StreamWriterOptions = {
-  /** Bytes kept beyond the sink before `write` throws WRITE_OVERFLOW; default 64 MiB. */
-  readonly maxBufferedBytes?: number | undefined
-  readonly extraInfo?: ExtraInfo | undefined
-  /** TLS has no half-close. */
-  readonly canWriteEof?: boolean | undefined
-  /** The error of the reading half, which `drain` throws first, as asyncio does. */
-  readonly readerException?: (() => Error | null) | undefined
-  /** Called after each write that was accepted. */
-  readonly onWrite?: (() => void) | undefined
-}
+export type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
 
 /** open ► finished (write_eof) ► closing; each step only forward. */
 type WriterState = 'open' | 'finished' | 'closing'
 
 export class StreamWriter {
+  static {
+    // A method by that name is more than isolated declarations can say.
+    const value = function (this: StreamWriter): string {
+      const state = this.isClosing() ? 'closing' : this.#state
+      return `<StreamWriter ${state} ${this.buffered} bytes>`
+    }
+    Object.defineProperty(StreamWriter.prototype, inspect.custom, { value })
+  }
+
   readonly #sink: ByteSink
   readonly #queue = new ChunkList()
   readonly #options: StreamWriterOptions
@@ -46,24 +40,37 @@ export class StreamWriter {
   #state: WriterState = 'open'
   /** What the sink is still to be told once the queue is empty. */
   #shutAfterQueue: 'finish' | 'close' | null = null
-  #highWater: number = LIMITS.writeHighWaterBytes
-  #lowWater: number = LIMITS.writeLowWaterBytes
-  #paused = false
+  /** Stays true when the writer closes after its end of writing. */
+  #hasFinished = false
+  readonly #marks = new WaterMarks()
+  readonly #gate = new TlsGate()
+  #extraInfo: ExtraInfo | undefined
+  #canWriteEof: boolean
   #accepted = 0
   #dropped = 0
+  #futile = 0
   #wishes = false
   #interrupted = false
+  /** Told after each write to a connection that closes or is gone, with the number of them so far. */
+  onFutileWrite: ((count: number) => void) | null = null
 
   constructor(sink: ByteSink, options: StreamWriterOptions = {}) {
     this.#sink = sink
     this.#options = options
     this.#maxBufferedBytes = options.maxBufferedBytes ?? LIMITS.writeBufferedBytesMax
+    this.#extraInfo = options.extraInfo
+    this.#canWriteEof = options.canWriteEof ?? true
     sink.onEnd(() => this.#ended())
   }
 
   /** Bytes accepted since this writer began: the stream offset of the next one. */
   get offset(): number {
     return this.#accepted
+  }
+
+  /** A drain or waitClosed waits. */
+  get isWaiting(): boolean {
+    return this.#drains.size + this.#closes.size > 0
   }
 
   /** Bytes accepted that the kernel has not taken yet. */
@@ -79,21 +86,25 @@ export class StreamWriter {
   /**
    * Accepts bytes (a string as UTF-8) without waiting; they are copied.
    *
-   * Errors: WRITE_CLOSED after `writeEof`; WRITE_OVERFLOW above `maxBufferedBytes` (nothing is accepted). After
-   * `close` or a lost connection the bytes are dropped and counted; `drain` tells. Source: asyncio.StreamWriter.write.
+   * Errors: TypeError; WRITE_CLOSED after `writeEof`; WRITE_OVERFLOW above `maxBufferedBytes` (nothing is accepted).
+   * After `close` or a lost connection the bytes are dropped and counted; `drain` tells.
+   * Source: asyncio.StreamWriter.write.
    */
   write(data: string | Uint8Array): void {
     const bytes = toBytes(data)
-    if (this.#state === 'finished')
-      throw new SockpoolError('WRITE_CLOSED', 'Cannot call write() after write_eof()')
-    this.#accept(bytes)
+    this.#refuseAfterEof('write()')
+    if (bytes.length > 0) this.#accept([bytes], bytes.length)
   }
 
-  /** Accepts a list of pieces. Errors: as `write`; the pieces before the one that failed are accepted. */
+  /** Accepts a list of pieces, all or none. Errors: as `write`. Source: asyncio.StreamWriter.writelines. */
   writeLines(list: Iterable<string | Uint8Array>): void {
-    if (this.#state === 'finished')
-      throw new SockpoolError('WRITE_CLOSED', 'Cannot call writelines() after write_eof()')
-    for (const data of list) this.#accept(toBytes(data))
+    this.#refuseAfterEof('writelines()')
+    const pieces = Array.from(list, toBytes).filter(bytes => bytes.length > 0)
+    if (pieces.length > 0)
+      this.#accept(
+        pieces,
+        pieces.reduce((sum, bytes) => sum + bytes.length, 0),
+      )
   }
 
   /**
@@ -109,13 +120,13 @@ export class StreamWriter {
     if (this.#state === 'closing') await new Promise(resolve => setImmediate(resolve))
     const end = this.#sink.end
     if (end !== null) throw lost(end)
-    if (!this.#paused) return
+    if (!this.#marks.isFull) return
     await this.#waitIn(this.#drains, 'drain()', 'DRAIN_TIMEOUT', options)
   }
 
   /** Whether the direction can end alone: TCP yes, TLS no. */
   canWriteEof(): boolean {
-    return this.#options.canWriteEof ?? true
+    return this.#canWriteEof
   }
 
   /** Sends FIN after all that was written; reading goes on. Nothing when repeated or closing. */
@@ -123,6 +134,7 @@ export class StreamWriter {
     if (this.#state !== 'open') return
     if (!this.canWriteEof()) throw new SockpoolError('WRITE_CLOSED', 'TLS cannot end one direction alone')
     this.#state = 'finished'
+    this.#hasFinished = true
     this.#shut('finish')
   }
 
@@ -166,46 +178,68 @@ export class StreamWriter {
     if (end.kind === 'failed') throw end.error
   }
 
-  getExtraInfo(name: keyof ExtraInfo): unknown
-  getExtraInfo<T>(name: string, fallback: T): unknown
-  getExtraInfo(name: string, fallback: unknown = null): unknown {
-    const info = this.#options.extraInfo as Readonly<Record<string, unknown>> | undefined
-    return info?.[name] ?? fallback
+  /**
+   * Starts TLS: as the server on a connection that `startServer` accepted, else as the client. What was written
+   * before goes out in plain text, what is written meanwhile encrypted. The peer must wait for the handshake: on the
+   * client's side bytes that came before it are STARTTLS_INJECTION, on the server's side they are its beginning.
+   *
+   * Errors: INVALID_REQUEST, WRITE_CLOSED, READ_BUSY (a read waits), LEASE_GONE: nothing has happened. TLS_FAILED (with
+   * `reason`), STARTTLS_INJECTION, CONNECT_TIMEOUT, ABORTED, CONNECTION_RESET, WORKER_LOST: the connection is
+   * destroyed and its reader and writer fail too. Source: asyncio.StreamWriter.start_tls.
+   */
+  async startTls(options: StartTlsOptions = {}): Promise<void> {
+    const { startTls } = this.#options
+    if (startTls === undefined)
+      throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
+    if (!this.#gate.isOpen) throw new SockpoolError('INVALID_REQUEST', 'TLS is being started already')
+    if (this.#state !== 'open' || this.#sink.end !== null)
+      throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
+    try {
+      this.#extraInfo = await startTls(options, () => this.#closeGate())
+      this.#canWriteEof = false
+    } finally {
+      this.#gate.open()
+      if (this.#sink.end === null) this.#flush()
+    }
   }
 
-  /** Bytes. Low alone: high = 4 × low; high alone: low = high / 4. Source: asyncio's set_write_buffer_limits. */
+  /** What is known of the connection by that name (see ExtraInfo), else the fallback. */
+  getExtraInfo(name: string, fallback: unknown = null): unknown {
+    const info = this.#extraInfo as Readonly<Record<string, unknown>> | undefined
+    return info !== undefined && Object.hasOwn(info, name) ? (info[name] ?? fallback) : fallback
+  }
+
+  /** Bytes; see WaterMarks. Errors: INVALID_REQUEST. Source: asyncio's set_write_buffer_limits. */
   setWriteBufferLimits(high?: number, low?: number): void {
-    const top = high ?? (low === undefined ? LIMITS.writeHighWaterBytes : 4 * low)
-    const bottom = low ?? Math.floor(top / 4)
-    if (!(top >= bottom && bottom >= 0))
-      throw new SockpoolError('INVALID_REQUEST', `high (${top}) must be >= low (${bottom}) must be >= 0`)
-    this.#highWater = top
-    this.#lowWater = bottom
-    // As asyncio: higher marks do not let go of who waits already, the low mark does.
-    if (this.buffered > top) this.#paused = true
+    this.#marks.set(high, low)
+    this.#marks.rose(this.buffered)
     // A wish that stands is for the old low mark.
     this.#wishes = false
     this.#flush()
   }
 
-  #accept(bytes: Uint8Array): void {
-    if (bytes.length === 0) return
+  #refuseAfterEof(call: string): void {
+    if (this.#hasFinished) throw new SockpoolError('WRITE_CLOSED', `Cannot call ${call} after write_eof()`)
+  }
+
+  #accept(pieces: readonly Uint8Array[], length: number): void {
     if (this.#sink.end !== null || this.#state === 'closing') {
-      this.#dropped += bytes.length
+      this.#dropped += length
+      this.onFutileWrite?.(++this.#futile)
       return
     }
-    if (this.#queue.length + bytes.length > this.#maxBufferedBytes + this.#freeInSink())
+    if (this.#queue.length + length > this.#maxBufferedBytes + this.#freeInSink())
       throw new SockpoolError(
         'WRITE_OVERFLOW',
         `more than ${this.#maxBufferedBytes} bytes would be buffered`,
-        {
-          bytesAccepted: 0,
-        },
+        { bytesAccepted: 0 },
       )
-    const taken = this.#queue.length === 0 ? this.#sink.write(bytes) : 0
-    if (taken < bytes.length) this.#queue.push(Buffer.from(bytes.subarray(taken)))
-    this.#accepted += bytes.length
-    if (this.buffered > this.#highWater) this.#paused = true
+    for (const bytes of pieces) {
+      const taken = this.#isClear ? this.#sink.write(bytes) : 0
+      if (taken < bytes.length) this.#queue.push(Buffer.from(bytes.subarray(taken)))
+    }
+    this.#accepted += length
+    this.#marks.rose(this.buffered)
     if (this.#queue.length > 0) this.#wish()
     this.#options.onWrite?.()
   }
@@ -215,35 +249,48 @@ export class StreamWriter {
     return this.#queue.length === 0 ? Math.max(0, LIMITS.writeHighWaterBytes - this.#sink.pending) : 0
   }
 
+  /** Nothing stands between a write and the sink. */
+  get #isClear(): boolean {
+    return this.#queue.length === 0 && this.#gate.isOpen
+  }
+
+  #closeGate(): Promise<void> {
+    const sent = this.#gate.close(this.#queue.length)
+    this.#flush()
+    return sent
+  }
+
   #shut(how: 'finish' | 'close'): void {
-    if (this.#queue.length === 0) this.#sink.shut(how)
+    if (this.#isClear) this.#sink.shut(how)
     else this.#shutAfterQueue = how
   }
 
   /** Moves the queue into the sink, tells those who wait for it, and asks to be woken for the rest. */
   #flush(): void {
-    while (this.#queue.length > 0) {
-      const first = this.#queue.first() as Buffer
+    while (this.#queue.length > 0 && !this.#gate.isShut) {
+      const first = this.#gate.allowed(this.#queue.first() as Buffer)
       const taken = this.#sink.write(first)
       this.#queue.drop(taken)
+      this.#gate.passed(taken)
       if (taken < first.length) break
     }
-    if (this.#queue.length === 0 && this.#shutAfterQueue !== null) {
+    this.#gate.settle(this.#sink.pending)
+    if (this.#isClear && this.#shutAfterQueue !== null) {
       this.#sink.shut(this.#shutAfterQueue)
       this.#shutAfterQueue = null
     }
-    if (this.#paused && this.buffered <= this.#lowWater) {
-      this.#paused = false
+    if (this.#marks.fell(this.buffered)) {
       for (const drain of this.#drains) drain.resolve()
       this.#drains.clear()
     }
-    if (this.#queue.length > 0 || this.#drains.size > 0) this.#wish()
+    if (this.#queue.length > 0 || this.#drains.size > 0 || this.#gate.isAwaited) this.#wish()
   }
 
   #wish(): void {
-    if (this.#wishes) return
+    if (this.#wishes || (this.#gate.isShut && !this.#gate.isAwaited)) return
     // The queue moves on at half a ring, so that the kernel never runs dry; a drain waits for its own mark.
-    const level = this.#queue.length > 0 ? LIMITS.writeHighWaterBytes >> 1 : this.#lowWater
+    const waiting = this.#queue.length > 0 ? LIMITS.writeHighWaterBytes >> 1 : this.#marks.low
+    const level = this.#gate.isShut ? 0 : waiting
     this.#wishes = this.#sink.request(level, this.#woken)
     if (!this.#wishes && this.#sink.end === null) setImmediate(this.#woken)
   }
@@ -268,6 +315,7 @@ export class StreamWriter {
     const end = this.#sink.end
     this.#dropped += this.#queue.length
     this.#queue.drop(this.#queue.length)
+    if (end !== null) this.#gate.fail(lost(end))
     for (const wait of [...this.#drains, ...this.#closes]) {
       if (end?.kind === 'failed') wait.reject(end.error)
       else wait.resolve()

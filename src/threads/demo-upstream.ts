@@ -31,7 +31,7 @@ export type DemoUpstream = {
 
 /** Starts the echoing servers on free ports of 127.0.0.1. Rejects where the thread cannot start. */
 export async function startDemoUpstream(): Promise<DemoUpstream> {
-  const worker = new Worker(workerFile('demo-worker'), { name: 'demo-upstream' })
+  const worker = new Worker(workerFile('demo-worker'), { name: 'demo-upstream', execArgv: [] })
   const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
   const { plainPort, tlsPort, ca } = await announcementOf(worker)
   // A later fault of the thread would end the whole process without a listener; the exit it leads to is enough.

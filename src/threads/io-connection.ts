@@ -4,7 +4,8 @@
  */
 import type { Channel, END, VerdictName } from '../channel/channel.ts'
 import type { DoorbellMemory, Ringer } from '../channel/doorbell.ts'
-import type { SocketFacts } from './protocol.ts'
+import type { SocketFacts, TlsSide } from './protocol.ts'
+import type { UpgradePort } from './tls-upgrades.ts'
 
 /** The side that owns the connection: the pool. */
 export interface ConnectionListener {
@@ -27,6 +28,7 @@ export type IoConnectionParts = {
   readonly ringer: Ringer
   readonly doorbell: DoorbellMemory
   readonly facts: SocketFacts
+  readonly upgrades: UpgradePort
   /** Gives the channel back once the connection is gone. */
   readonly onFree: () => void
 }
@@ -37,8 +39,9 @@ export class IoConnection {
   readonly channel: Channel
   readonly ringer: Ringer
   readonly doorbell: DoorbellMemory
-  readonly facts: SocketFacts
+  readonly #upgrades: UpgradePort
   readonly #onFree: () => void
+  #facts: SocketFacts
   #listener: ConnectionListener | null = null
   #holder: ConnectionHolder | null = null
   #awaitsVerdict = false
@@ -51,8 +54,23 @@ export class IoConnection {
     this.channel = parts.channel
     this.ringer = parts.ringer
     this.doorbell = parts.doorbell
-    this.facts = parts.facts
+    this.#facts = parts.facts
+    this.#upgrades = parts.upgrades
     this.#onFree = parts.onFree
+  }
+
+  get facts(): SocketFacts {
+    return this.#facts
+  }
+
+  /** Stops plain reading before TLS starts; the bytes that had no room in the ring. Errors: as UpgradePort.hush. */
+  hush(): Promise<Uint8Array> {
+    return this.#upgrades.hush(this.channel)
+  }
+
+  /** Starts TLS on the hushed connection. Errors: as UpgradePort.secure; the connection is gone then. */
+  async secure(as: TlsSide, timeoutMs: number): Promise<void> {
+    this.#facts = await this.#upgrades.secure(this.channel, as, timeoutMs)
   }
 
   get isGone(): boolean {
@@ -68,9 +86,13 @@ export class IoConnection {
     this.#listener = listener
   }
 
-  /** Begins a lease: the epoch turns odd, and `holder` hears the doorbell. */
-  hold(holder: ConnectionHolder): void {
+  /**
+   * Begins a lease: the epoch turns odd, and `holder` hears the doorbell. `thread`: the attached thread whose own
+   * doorbell is rung for bytes; `holder` hears then of ends, and of what came before that thread was known.
+   */
+  hold(holder: ConnectionHolder, thread = 0): void {
     this.channel.setVerdict('none')
+    this.channel.setHolder(thread)
     this.channel.advanceEpoch()
     this.#holder = holder
   }

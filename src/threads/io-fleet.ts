@@ -7,10 +7,11 @@ import { LIMITS } from '../base/limits.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory } from '../channel/doorbell.ts'
 import { DEFAULT_RING_SIZES, type RingSizes, SlabNumbers } from '../channel/slab.ts'
 import type { VitalsSnapshot } from '../channel/vitals.ts'
-import type { Decision } from '../egress/decision.ts'
 import type { IoConnection } from './io-connection.ts'
+import { IoListener } from './io-listener.ts'
 import { IoThread, type OpenRequest } from './io-thread.ts'
-import type { EgressData } from './protocol.ts'
+import type { Decision, EgressData, ListenSpec } from './protocol.ts'
+import type { OnIncoming } from './thread-listeners.ts'
 import { workerFile } from './worker-file.ts'
 
 export type IoFleetOptions = {
@@ -53,8 +54,11 @@ export class IoFleet {
   readonly #bellMemory: DoorbellMemory = allocateDoorbell()
   readonly #slabNumbers = new SlabNumbers()
   readonly #connections = new Map<number, IoConnection>()
+  /** The doorbells of attached threads. */
+  readonly #holders = new Map<number, DoorbellMemory>()
   readonly #doorbell: Doorbell
   readonly #sweep: NodeJS.Timeout
+  readonly #listeners = new Set<IoListener>()
   readonly #restarts = new Map<number, NodeJS.Timeout>()
   /** What the dead predecessors of each worker had counted. */
   readonly #past = new Map<number, VitalsSnapshot>()
@@ -77,18 +81,54 @@ export class IoFleet {
 
   /** Opens a connection in the least loaded worker. Errors: as IoThread.open. */
   async open(request: OpenRequest): Promise<IoConnection> {
-    let least: IoThread | null = null
-    for (const thread of this.#threads) if (thread && thread.load < (least?.load ?? Infinity)) least = thread
-    if (least === null) throw new SockpoolError('WORKER_LOST', 'no I/O worker is running')
-    const opening = least.open(request)
+    const opening = this.#leastLoaded().open(request)
     this.#doorbell.cover(this.#slabNumbers.channels)
     return await opening
+  }
+
+  /**
+   * Listens in the least loaded worker, or with `reusePort` in all of them, where the system spreads the clients.
+   *
+   * `onFailed`: a worker died, and its successor could not bind the address again.
+   * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST; nothing stays bound.
+   */
+  async listen(
+    spec: ListenSpec,
+    onIncoming: OnIncoming,
+    onFailed: (error: SockpoolError) => void,
+  ): Promise<IoListener> {
+    const threads = spec.reusePort ? this.#threads.filter(thread => thread !== null) : [this.#leastLoaded()]
+    if (threads.length === 0) throw noWorker()
+    const listener = new IoListener({
+      spec,
+      onIncoming: incoming =>
+        onIncoming({
+          ...incoming,
+          adopt: () => {
+            const adopted = incoming.adopt()
+            this.#doorbell.cover(this.#slabNumbers.channels)
+            return adopted
+          },
+        }),
+      onFailed,
+      onClosed: closed => this.#listeners.delete(closed),
+    })
+    this.#listeners.add(listener)
+    await listener.open(threads)
+    return listener
   }
 
   /** What may not be dialled whatever the rules say: this process's own listeners and addresses. */
   setDenied(denied: EgressData['denied']): void {
     this.#egress = { ...this.#egress, denied }
     for (const thread of this.#threads) thread?.setDenied(denied)
+  }
+
+  /** Has the I/O workers ring this doorbell for the channels that attached thread `holder` holds; null forgets it. */
+  setHolder(holder: number, doorbell: DoorbellMemory | null): void {
+    if (doorbell === null) this.#holders.delete(holder)
+    else this.#holders.set(holder, doorbell)
+    for (const thread of this.#threads) thread?.setHolder(holder, doorbell)
   }
 
   /** Keeps the process alive until `release` was called as often: something is open or awaited. */
@@ -144,12 +184,20 @@ export class IoFleet {
     this.#doorbell.stop()
   }
 
+  #leastLoaded(): IoThread {
+    let least: IoThread | null = null
+    for (const thread of this.#threads) if (thread && thread.load < (least?.load ?? Infinity)) least = thread
+    if (least === null) throw noWorker()
+    return least
+  }
+
   #start(index: number): IoThread {
     return new IoThread({
       index,
       file: this.#options.workerFile ?? workerFile('io-worker'),
       poolDoorbell: this.#bellMemory,
       egress: this.#egress,
+      holders: this.#holders,
       ringSizes: this.#options.ringSizes ?? DEFAULT_RING_SIZES,
       slabNumbers: this.#slabNumbers,
       connections: this.#connections,
@@ -176,6 +224,7 @@ export class IoFleet {
     const { index } = thread
     if (this.#threads[index] === thread) this.#threads[index] = null
     this.#past.set(index, sum(thread.vitals(), this.#past.get(index)))
+    for (const listener of this.#listeners) listener.lost(index)
     if (this.#isStopping) return
     this.#deaths++
     this.#options.onWorkerLost?.(index, error)
@@ -185,7 +234,9 @@ export class IoFleet {
     )
     const timer = setTimeout(() => {
       this.#restarts.delete(index)
-      this.#threads[index] = this.#start(index)
+      const started = this.#start(index)
+      this.#threads[index] = started
+      for (const listener of this.#listeners) listener.replaced(started)
     }, backoffMs)
     timer.unref()
     this.#restarts.set(index, timer)
@@ -197,6 +248,10 @@ export class IoFleet {
     for (const thread of this.#threads)
       if (thread && thread.silenceMs(now) > LIMITS.heartbeatDeadMs) thread.terminate()
   }
+}
+
+function noWorker(): SockpoolError {
+  return new SockpoolError('WORKER_LOST', 'no I/O worker is running')
 }
 
 function sum(one: VitalsSnapshot = NOTHING, other: VitalsSnapshot = NOTHING): VitalsSnapshot {

@@ -9,23 +9,28 @@ import type { Channel } from '../channel/channel.ts'
 import { allocateDoorbell, type DoorbellMemory, doorbellWords, Ringer } from '../channel/doorbell.ts'
 import { type RingSizes, SlabAllocator, type SlabNumbers } from '../channel/slab.ts'
 import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
-import type { Decision } from '../egress/decision.ts'
 import { IoConnection } from './io-connection.ts'
 import type {
+  Decision,
   Dial,
   EgressData,
   FailedMessage,
   FromIoWorker,
   IoWorkerData,
+  ListenSpec,
   OpenedMessage,
   ToIoWorker,
 } from './protocol.ts'
+import { type BoundListener, type OnIncoming, ThreadListeners } from './thread-listeners.ts'
+import { TlsUpgrades } from './tls-upgrades.ts'
 
 export type IoThreadParts = {
   readonly index: number
   readonly file: URL
   readonly poolDoorbell: DoorbellMemory
   readonly egress: EgressData
+  /** The threads that are attached, and their doorbells. */
+  readonly holders: ReadonlyMap<number, DoorbellMemory>
   readonly ringSizes: RingSizes
   readonly slabNumbers: SlabNumbers
   /** Where a ring of the pool's doorbell finds its connection. */
@@ -59,6 +64,11 @@ export class IoThread {
   readonly #vitals: Vitals
   readonly #openings = new Map<number, Opening>()
   readonly #own = new Map<number, IoConnection>()
+  readonly #listeners = new ThreadListeners({
+    tell: message => this.#tell(message),
+    adopt: (listener, incoming) => this.#adopt(listener, incoming),
+  })
+  readonly #upgrades = new TlsUpgrades(message => this.#tell(message))
   readonly #exited: Promise<void>
   #error: Error | null = null
   #isGone = false
@@ -74,12 +84,14 @@ export class IoThread {
     const vitals = allocateVitals()
     this.#ringer = new Ringer(doorbellWords(doorbell))
     this.#vitals = new Vitals(vitals)
-    const { poolDoorbell, egress, index } = parts
-    const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress }
-    this.#worker = new Worker(parts.file, { workerData, name: `sockpool-io-${index}` })
-    // The pool keeps its process alive while something is open or awaited, not by merely having threads.
-    this.#worker.unref()
+    const { poolDoorbell, egress, index, holders } = parts
+    const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress, holders }
+    // None of the program's flags: `--input-type`, of a program given by --eval, would keep the thread from starting.
+    this.#worker = new Worker(parts.file, { workerData, name: `sockpool-io-${index}`, execArgv: [] })
     this.#worker.on('message', (message: FromIoWorker) => this.#received(message))
+    // The pool keeps its process alive while something is open or awaited, not by merely having threads. A listener
+    // for messages would take the reference again, so this comes after it.
+    this.#worker.unref()
     this.#worker.on('error', (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error))
     })
@@ -129,17 +141,24 @@ export class IoThread {
     if (signal?.aborted) return Promise.reject(aborted('connect', signal))
     if (this.#isGone) return Promise.reject(lost(this.#error))
     const channel = this.#slabs.take()
-    const { promise, resolve, reject } = Promise.withResolvers<IoConnection>()
     const giveUp = (): void => {
       channel.requestShut('abort')
       this.#ringer.ring(channel.number)
     }
     signal?.addEventListener('abort', giveUp, { once: true })
-    const forget = (): void => signal?.removeEventListener('abort', giveUp)
-    this.#openings.set(channel.number, { channel, resolve, reject, forget })
     const { memory, generation } = channel
     this.#tell({ kind: 'open', memory, generation, dial, connectTimeoutMs })
-    return promise
+    return this.#opening(channel, () => signal?.removeEventListener('abort', giveUp))
+  }
+
+  /** Binds. Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST. */
+  listen(spec: ListenSpec, onIncoming: OnIncoming): Promise<BoundListener> {
+    return this.#listeners.listen(spec, onIncoming)
+  }
+
+  /** Announces the doorbell of an attached thread, or with null that the thread is gone. */
+  setHolder(holder: number, doorbell: DoorbellMemory | null): void {
+    this.#tell({ kind: 'holder', holder, doorbell })
   }
 
   setDenied(denied: EgressData['denied']): void {
@@ -168,6 +187,21 @@ export class IoThread {
     return this.#slabs.stats()
   }
 
+  async #adopt(listener: number, incoming: number): Promise<IoConnection> {
+    if (this.#isGone) throw lost(this.#error)
+    const channel = this.#slabs.take()
+    const { memory, generation } = channel
+    this.#tell({ kind: 'adopt', listener, incoming, memory, generation })
+    return await this.#opening(channel, () => {})
+  }
+
+  /** Resolves when the worker serves the channel. */
+  #opening(channel: Channel, forget: () => void): Promise<IoConnection> {
+    const { promise, resolve, reject } = Promise.withResolvers<IoConnection>()
+    this.#openings.set(channel.number, { channel, resolve, reject, forget })
+    return promise
+  }
+
   #tell(message: ToIoWorker): void {
     this.#worker.postMessage(message)
   }
@@ -178,6 +212,14 @@ export class IoThread {
         return this.#opened(message)
       case 'failed':
         return this.#failed(message)
+      case 'listening':
+      case 'unlistened':
+      case 'incoming':
+        return this.#listeners.received(message)
+      case 'hushed':
+      case 'secured':
+      case 'unsecured':
+        return this.#upgrades.received(message)
       case 'decision':
         return this.#parts.onDecision(message.decision)
       default:
@@ -204,6 +246,7 @@ export class IoThread {
       ringer: this.#ringer,
       doorbell: this.#doorbell,
       facts: message.facts,
+      upgrades: this.#upgrades,
       onFree: () => {
         if (this.#own.get(channel.number) !== connection) return
         this.#own.delete(channel.number)
@@ -224,7 +267,9 @@ export class IoThread {
     const opening = this.#settle(message)
     if (opening === null) return
     this.#slabs.giveBack(opening.channel)
-    opening.reject(reviveError(message.error))
+    const error = reviveError(message.error)
+    if (message.attempts) error.cause = new AggregateError(message.attempts.map(reviveError), error.message)
+    opening.reject(error)
   }
 
   #gone(): void {
@@ -234,6 +279,8 @@ export class IoThread {
       reject(lost(this.#error))
     }
     this.#openings.clear()
+    this.#listeners.fail(lost(this.#error))
+    this.#upgrades.fail(lost(this.#error))
     for (const connection of [...this.#own.values()]) connection.lose('workerLost')
     this.#slabs.abandon()
     this.#parts.onExit(this, this.#error)

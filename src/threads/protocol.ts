@@ -1,25 +1,38 @@
 /**
- * Every message between the pool's thread and an I/O worker, in one file. Messages open connections;
- * everything that happens to an open connection (bytes, ends, leases, verdicts) goes through the words of its
- * channel and the doorbells.
+ * Every message between the pool's thread and an I/O worker, in one file. Messages open connections and change
+ * what they speak; everything else that happens to an open connection (bytes, ends, leases, verdicts) goes through
+ * the words of its channel and the doorbells.
  *
- *   direction   kind      purpose
- *   pool ► io   open      dial, run the dialog, and serve the channel until the connection ends
- *   pool ► io   denied    what egress rules deny whatever they allow, from now on
- *   pool ► io   stop      destroy all sockets and end the thread
- *   io ► pool   opened    the connection of a channel is ready
- *   io ► pool   failed    it could not be made, and the channel is free
- *   io ► pool   decision  what the egress judge decided of one dial, for the log
+ *   direction   kind        purpose
+ *   pool ► io   open        dial, run the dialog, and serve the channel until the connection ends
+ *   pool ► io   listen      bind, and keep what comes waiting
+ *   pool ► io   serve       announce what waits and what will come
+ *   pool ► io   adopt       serve the channel with an accepted connection
+ *   pool ► io   refuse      destroy an accepted connection
+ *   pool ► io   unlisten    stop listening; destroy what still waits
+ *   pool ► io   hush        stop reading plain text: TLS is about to start
+ *   pool ► io   secure      start TLS on a hushed connection
+ *   pool ► io   holder      ring this doorbell for the channels of an attached thread, or forget it
+ *   pool ► io   denied      what egress rules deny whatever they allow, from now on
+ *   pool ► io   stop        destroy all sockets and end the thread
+ *   io ► pool   opened      the connection of a channel is ready
+ *   io ► pool   failed      it could not be made, and the channel is free
+ *   io ► pool   listening   the listener is bound, to these addresses
+ *   io ► pool   unlistened  the listener could not be bound, or is closed
+ *   io ► pool   incoming    an accepted connection waits to be adopted or refused
+ *   io ► pool   hushed      nothing more is read; these bytes had no room in the ring
+ *   io ► pool   secured     TLS is up
+ *   io ► pool   unsecured   it is not, and the connection is destroyed
+ *   io ► pool   decision    what the egress judge decided of one dial, for the log
  *
  * A channel serves many connections one after another; `generation` says which one a message means. A dial is
- * given up by shutting its channel with `abort`.
+ * given up by shutting its channel with `abort`. Listeners are numbered by the pool's thread, what they accept by
+ * the worker.
  */
 import type { ErrorFields } from '../base/errors.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { VitalsMemory } from '../channel/vitals.ts'
-import type { Decision } from '../egress/decision.ts'
-import type { EgressRulesData } from '../egress/egress-rules.ts'
 
 /** What an I/O worker is started with. */
 export type IoWorkerData = {
@@ -29,9 +42,54 @@ export type IoWorkerData = {
   readonly poolDoorbell: DoorbellMemory
   readonly vitals: VitalsMemory
   readonly egress: EgressData
+  /** The threads that were attached to the pool when this worker was started. */
+  readonly holders: ReadonlyMap<number, DoorbellMemory>
 }
 
+/**
+ * Something of our own that must not be dialled.
+ *
+ * `port` of an own listener: it is denied there, always; a wildcard address (0.0.0.0, ::) stands for every
+ * loopback and local address. `port: null` for a local interface address: every port is denied, unless the
+ * address is special (loopback, private) and a rule inside that special range admits it.
+ */
+export type Denied = { readonly address: string; readonly port: number | null }
+
+/** An access list as plain data. */
+export type EgressRulesData = { readonly allow: readonly string[]; readonly denied: readonly Denied[] }
+
 export type EgressData = EgressRulesData & { readonly dnsServers: readonly string[] }
+
+/** Why rules denied an address. */
+export type DenyReason =
+  | 'no_rule'
+  | 'own_listener'
+  | 'own_address'
+  | 'special_range'
+  | 'private_name'
+  | 'too_many_records'
+
+export type DecisionReason = DenyReason | 'mixed_answer' | 'malformed' | 'unresolved' | 'aborted'
+
+/**
+ * The record of one judgement of the egress rules, for logs and metrics.
+ *
+ * Shape: `host` cleaned and cut; `addresses` at most the first 16, as text; `rule` the admitting rule's text
+ *   or null; `reason` null where admitted; `detail` the special range or the DNS reason or null.
+ * Units: milliseconds.
+ */
+export type Decision = {
+  readonly verdict: 'admitted' | 'denied' | 'failed'
+  readonly authority: 'operator' | 'rules'
+  readonly tenant: string | null
+  readonly host: string
+  readonly port: number | null
+  readonly addresses: readonly string[]
+  readonly rule: string | null
+  readonly reason: DecisionReason | null
+  readonly detail: string | null
+  readonly elapsedMs: number
+}
 
 /** One place to dial; several are tried in order. */
 export type Place = { readonly host: string; readonly port: number }
@@ -59,6 +117,85 @@ export type Dial = {
   readonly tenant: string
   readonly onConnect: Dialog
   readonly onRelease: Dialog
+  /** A unix socket in place of `places`; only a program that uses the library can name one. */
+  readonly path?: string | undefined
+  /** The address to dial from, as text. */
+  readonly localAddress?: string | undefined
+  /** Milliseconds until the next address is tried beside the one under way; without it one after another. */
+  readonly happyEyeballsDelayMs?: number | undefined
+}
+
+/** TLS as the accepting side speaks it; PEM as text. */
+export type TlsServer = {
+  readonly cert: string
+  readonly key: string
+  /** Who signs the certificates of clients. */
+  readonly ca?: string | undefined
+  /** Clients must show a certificate that `ca`, or the platform, vouches for. */
+  readonly requestCert?: boolean | undefined
+  readonly alpn?: readonly string[] | undefined
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+}
+
+/** What to bind. */
+export type ListenSpec = {
+  readonly where:
+    | {
+        readonly kind: 'tcp'
+        /** Names and addresses; an empty one means all interfaces. */
+        readonly hosts: readonly string[]
+        readonly port: number
+      }
+    | {
+        readonly kind: 'unix'
+        readonly path: string
+        /** Remove the socket's file at the end, unless it is another's by then. */
+        readonly cleanup: boolean
+      }
+  readonly backlog: number
+  readonly reusePort: boolean
+  readonly tls: TlsServer | null
+  /** Milliseconds until a client has to be done with the TLS handshake. */
+  readonly handshakeTimeoutMs: number
+}
+
+/** Where a server listens. A unix socket has its path as `address` and the port 0. */
+export type BoundAddress = {
+  readonly address: string
+  readonly port: number
+  readonly family: 'IPv4' | 'IPv6' | 'unix'
+}
+
+export type ListenMessage = { readonly kind: 'listen'; readonly listener: number; readonly spec: ListenSpec }
+export type ServeMessage = { readonly kind: 'serve'; readonly listener: number }
+export type AdoptMessage = {
+  readonly kind: 'adopt'
+  readonly listener: number
+  readonly incoming: number
+  readonly memory: ChannelMemory
+  readonly generation: number
+}
+export type RefuseMessage = { readonly kind: 'refuse'; readonly listener: number; readonly incoming: number }
+export type UnlistenMessage = { readonly kind: 'unlisten'; readonly listener: number }
+
+export type HushMessage = { readonly kind: 'hush'; readonly channel: number; readonly generation: number }
+
+/** Which side of TLS this end is. */
+export type TlsSide =
+  | { readonly side: 'client'; readonly tls: TlsClient }
+  | {
+      readonly side: 'server'
+      readonly tls: TlsServer
+      /** Bytes that came before TLS started: the beginning of the handshake. */
+      readonly early: Uint8Array
+    }
+
+export type SecureMessage = {
+  readonly kind: 'secure'
+  readonly channel: number
+  readonly generation: number
+  readonly as: TlsSide
+  readonly timeoutMs: number
 }
 
 export type OpenMessage = {
@@ -69,9 +206,27 @@ export type OpenMessage = {
   readonly connectTimeoutMs: number
 }
 
+/** `holder` is what the channels' word of that name says; null: that thread is gone. */
+export type HolderMessage = {
+  readonly kind: 'holder'
+  readonly holder: number
+  readonly doorbell: DoorbellMemory | null
+}
+
 export type DeniedMessage = { readonly kind: 'denied'; readonly denied: EgressRulesData['denied'] }
 export type StopMessage = { readonly kind: 'stop' }
-export type ToIoWorker = OpenMessage | DeniedMessage | StopMessage
+export type ToIoWorker =
+  | OpenMessage
+  | ListenMessage
+  | ServeMessage
+  | AdoptMessage
+  | RefuseMessage
+  | UnlistenMessage
+  | HushMessage
+  | SecureMessage
+  | HolderMessage
+  | DeniedMessage
+  | StopMessage
 
 /** What TLS came to. `peercert` has the certificate's plain fields only. */
 export type TlsFacts = {
@@ -83,6 +238,7 @@ export type TlsFacts = {
   readonly peercert: Readonly<Record<string, string>>
 }
 
+/** A unix socket's path stands as the address of the end that has one, with the port 0. */
 export type SocketFacts = {
   readonly localAddress: string
   readonly localPort: number
@@ -103,7 +259,54 @@ export type FailedMessage = {
   readonly channel: number
   readonly generation: number
   readonly error: ErrorFields
+  /** How each attempt failed, where there were several. */
+  readonly attempts?: readonly ErrorFields[] | undefined
+}
+
+export type ListeningMessage = {
+  readonly kind: 'listening'
+  readonly listener: number
+  readonly addresses: readonly BoundAddress[]
+}
+export type UnlistenedMessage = {
+  readonly kind: 'unlistened'
+  readonly listener: number
+  /** Why it could not be bound; null: it was closed as asked. */
+  readonly error: ErrorFields | null
+}
+export type IncomingMessage = {
+  readonly kind: 'incoming'
+  readonly listener: number
+  readonly incoming: number
+}
+
+export type HushedMessage = {
+  readonly kind: 'hushed'
+  readonly channel: number
+  readonly generation: number
+  readonly bytes: Uint8Array
+}
+export type SecuredMessage = {
+  readonly kind: 'secured'
+  readonly channel: number
+  readonly generation: number
+  readonly facts: SocketFacts
+}
+export type UnsecuredMessage = {
+  readonly kind: 'unsecured'
+  readonly channel: number
+  readonly generation: number
+  readonly error: ErrorFields
 }
 
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }
-export type FromIoWorker = OpenedMessage | FailedMessage | DecisionMessage
+export type FromIoWorker =
+  | OpenedMessage
+  | FailedMessage
+  | ListeningMessage
+  | UnlistenedMessage
+  | IncomingMessage
+  | HushedMessage
+  | SecuredMessage
+  | UnsecuredMessage
+  | DecisionMessage

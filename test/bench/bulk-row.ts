@@ -14,7 +14,7 @@ import type { Contender, Field, Goal, Measure, Row } from './rounds.ts'
 
 const MIB = 1_048_576
 const TOTAL_BYTES = 512 * MIB
-const READ_BYTES = 262_144
+const READ_BYTES = 65_536
 /** Bytes after which the main thread lets the relay send more. */
 const CREDIT_BYTES = MIB
 

@@ -57,12 +57,17 @@ async function pooledEcho(pool: Pool, connections: number): Promise<Contender> {
   return { name: 'sockpool', run }
 }
 
-/** The same on this thread: one listener per socket for good, and nothing between it and the next write. */
+/** The same loop on this thread: one listener per socket for good, one promise per reply, as few steps as that takes. */
 async function plainEcho(port: number, connections: number): Promise<Contender> {
   const clients = await Promise.all(Array.from({ length: connections }, () => PlainClient.connect(port)))
+  const loop = async (client: PlainClient, isOver: () => boolean): Promise<number> => {
+    let count = 0
+    for (; !isOver(); count++) await client.ask(MESSAGE)
+    return count
+  }
   const run = (): Promise<Measure> =>
     measure(async isOver => {
-      const counts = await Promise.all(clients.map(client => client.loop(isOver)))
+      const counts = await Promise.all(clients.map(client => loop(client, isOver)))
       return counts.reduce((total, count) => total + count, 0)
     })
   return { name: 'net', run }
@@ -70,10 +75,9 @@ async function plainEcho(port: number, connections: number): Promise<Contender> 
 
 class PlainClient {
   readonly #socket: Socket
+  #chunks: Buffer[] = []
   #received = 0
-  #count = 0
-  #isOver: () => boolean = () => true
-  #resolve: (count: number) => void = () => {}
+  #resolve: (reply: Buffer) => void = () => {}
 
   static async connect(port: number): Promise<PlainClient> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true })
@@ -86,20 +90,19 @@ class PlainClient {
     this.#socket = socket
     socket.on('data', chunk => {
       this.#received += chunk.length
+      if (chunk.length < MESSAGE.length) this.#chunks.push(chunk)
       if (this.#received < MESSAGE.length) return
-      this.#received -= MESSAGE.length
-      this.#count++
-      if (this.#isOver()) this.#resolve(this.#count)
-      else this.#socket.write(MESSAGE)
+      const reply = this.#chunks.length === 0 ? chunk : Buffer.concat(this.#chunks)
+      this.#chunks = []
+      this.#received = 0
+      this.#resolve(reply)
     })
   }
 
-  loop(isOver: () => boolean): Promise<number> {
-    this.#isOver = isOver
-    this.#count = 0
+  ask(message: Buffer): Promise<Buffer> {
     return new Promise(resolve => {
       this.#resolve = resolve
-      this.#socket.write(MESSAGE)
+      this.#socket.write(message)
     })
   }
 }

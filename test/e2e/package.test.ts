@@ -76,7 +76,7 @@ describe('the package', () => {
     expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)
   })
 
-  test('is a library whose workers lie in the bundle', async () => {
+  test('is a library whose workers lie in the bundle and keep no process alive', async () => {
     const upstream = await startUpstream()
     onTestFinished(() => upstream.close())
     const { host, port } = upstream
@@ -92,6 +92,8 @@ describe('the package', () => {
       const pool = await createPool({ targets: { it: { host: '${host}', port: ${port}, reuse: 'clean' } } })
       const { data, reused } = await pool.exchange('it', { write: 'PING\\n', read: { line: true } })
       const values = await pool.parse('ndjson', Buffer.from('{"a":1}\\n[2]'))
+      const lease = await pool.lease('it')
+      const verdict = await lease.release()
       const unknown = await pool.lease('nobody').catch(error => error)
       const [reader, writer] = await openConnection('${host}', ${port})
       const line = await reader.readLine()
@@ -99,12 +101,13 @@ describe('the package', () => {
       await writer.waitClosed()
       await pool.close()
       const refused = [unknown instanceof SockpoolError, unknown.code]
-      console.log(JSON.stringify({ data: data.toString(), reused, values, refused, line: line.toString() }))
+      console.log(JSON.stringify({ data: data.toString(), reused, verdict, values, refused, line: line.toString() }))
     `)
     await answering
     expect(used).toEqual({
       data: 'PONG\n',
       reused: false,
+      verdict: { outcome: 'reused', reason: 'clean' },
       values: [{ a: 1 }, [2]],
       refused: [true, 'TARGET_NOT_FOUND'],
       line: 'hello\n',
@@ -152,7 +155,8 @@ describe('the package', () => {
 })
 
 async function findOldNode(): Promise<string | null> {
-  for (const place of (process.env.PATH ?? '').split(delimiter)) {
+  const { PATH = '' } = process.env
+  for (const place of PATH.split(delimiter)) {
     const file = join(place, 'node')
     const isThere = await access(file).then(
       () => true,

@@ -60,6 +60,11 @@ export class Api {
     this.leases = leases
   }
 
+  /** Their ids: secrets, which no log may show. */
+  get leaseIds(): readonly string[] {
+    return this.leases.map(lease => lease.view.id)
+  }
+
   /** The same service with another token. */
   as(token: string | null): Api {
     return new Api(this.url, token, this.leases)

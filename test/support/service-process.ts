@@ -86,7 +86,7 @@ export async function startServiceProcess(options: ServiceProcessOptions = {}): 
     })
     await rm(folder, { recursive: true })
     if (code !== 0) throw new Error(`the service ended with ${code}: ${stderrText()}`)
-    checkLog(stderrText(), [...(token === null ? [] : [token]), ...api.leases.map(lease => lease.view.id)])
+    checkLog(stderrText(), [...(token === null ? [] : [token]), ...api.leaseIds])
   }
   return {
     url,

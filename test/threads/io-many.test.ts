@@ -4,6 +4,7 @@ import type { WorkerStats } from '../../src/threads/io-fleet.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
+import { until } from '../support/until.ts'
 
 const CONNECTIONS = 2_000
 /** Both ends of each connection are this process's. */
@@ -21,7 +22,7 @@ test.skipIf(filesMax < FILES_NEEDED)(
       },
     })
     const leases = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.lease('it')))
-    expect(server.sockets.size).toBe(CONNECTIONS)
+    await until('all were accepted', () => server.sockets.size === CONNECTIONS)
     const rows = (await pool.workers()) as readonly WorkerStats[]
     expect(rows.map(({ connections }) => connections)).toEqual([CONNECTIONS / 2, CONNECTIONS / 2])
 

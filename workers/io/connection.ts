@@ -21,14 +21,16 @@ import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
 import type { Dialog } from '../../src/threads/protocol.ts'
 import { DialogRun } from './dialog-run.ts'
+import type { HolderBells } from './holder-bells.ts'
 import { Settlement } from './settlement.ts'
 import { endOf } from './socket-error.ts'
 
 export type ConnectionParts = {
   readonly channel: Channel
   readonly generation: number
-  /** The pool thread's doorbell. */
+  /** The pool thread's doorbell, and those of whoever holds a channel. */
   readonly pool: TurnRinger
+  readonly holders: HolderBells
   readonly vitals: Vitals
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
@@ -37,6 +39,9 @@ export type ConnectionParts = {
   /** The socket is gone and the channel's last word is published. */
   readonly onGone: () => void
 }
+
+/** What lies in the outbound ring is at most two pieces; a holder that keeps writing may not keep the thread. */
+const PIECES_PER_TURN = 2
 
 export class Connection {
   readonly channel: Channel
@@ -49,14 +54,20 @@ export class Connection {
   /** Bytes that came while the ring was full. At most what TLS hands over after it was told to pause. */
   #spill: Buffer[] = []
   #paused = false
-  #writing = false
-  /** `lingers`: what was written is still sent, nothing is read any more; `closes`: then FIN. */
+  /** The last read was large. */
+  #readsLarge = false
+  /** Bytes of the ring that were written and that the kernel has not taken yet. */
+  #writing = 0
+  /** `lingers`: what was written is still sent, what comes is dropped; `closes`: then FIN. */
   #ending: 'open' | 'lingers' | 'closes' = 'open'
+  #dropped = 0
   #dialog: DialogRun | null = null
   #settlement: Settlement | null = null
   #settledEpoch = 0
   #inbound: 'open' | EndName = 'open'
   #closed: EndName | null = null
+  /** TLS is about to start: plain bytes go neither in nor out. */
+  #isHushed = false
   /** The channel is somebody else's. */
   #isOver = false
 
@@ -68,24 +79,29 @@ export class Connection {
     this.#out = parts.channel.outboundConsumer()
   }
 
-  /** The buffer for the next read, never empty. */
+  /**
+   * The buffer for the next read, never empty. Small reads take the scratch buffer, which is warm and costs no new
+   * view of the ring; once they grow, the kernel reads into the ring itself. Where a piece at the ring's end is short,
+   * one copy is cheaper than two reads.
+   */
   nextBuffer = (): Buffer => {
-    if (this.#dialog || this.#spill.length > 0) return this.#parts.scratch
-    const piece = this.#in.reserve()
-    if (piece.length >= LIMITS.directReadBytesMin) return piece
-    // Near the ring's end a piece may be a few bytes long while the ring is empty: one copy is cheaper than two reads.
-    const { free } = this.#in
-    if (free === 0) return this.#parts.scratch
-    return free > piece.length ? this.#parts.scratch.subarray(0, free) : piece
+    const { scratch } = this.#parts
+    if (this.#dialog || this.#spill.length > 0) return scratch
+    if (this.#readsLarge) {
+      const piece = this.#in.reserve()
+      if (piece.length >= LIMITS.directReadBytesMin) return piece
+    }
+    const free = this.#in.freeUpTo(scratch.length)
+    return free === scratch.length || free === 0 ? scratch : scratch.subarray(0, free)
   }
 
   /** `count` bytes came into the buffer that `nextBuffer` gave; false pauses the socket. */
   received = (count: number, buffer: Uint8Array): boolean => {
-    this.#parts.vitals.add('bytesIn', count)
+    this.#parts.vitals.count('bytesIn', count)
     this.#parts.stir()
-    const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, count)
+    this.#readsLarge = count >= LIMITS.directReadBytesMin || count === buffer.length
     if (this.#dialog) {
-      this.#dialog.received(bytes)
+      this.#dialog.received(Buffer.from(buffer.buffer, buffer.byteOffset, count))
       return true
     }
     if (this.#settlement) {
@@ -93,23 +109,20 @@ export class Connection {
       return true
     }
     const { epoch } = this.channel
+    if (this.#ending !== 'open') return this.#drop(count)
     if ((epoch & 1) === 0 && epoch !== 0) {
-      // Whoever has asked to close does not mind what still comes, but that its own last bytes go out.
-      if (this.channel.shut === 'close') return false
+      if (this.channel.shut === 'close') return this.#drop(count)
       this.#destroy('poisoned')
       return false
     }
-    this.#deliver(bytes)
+    this.#deliver(buffer, count)
     return !this.#pauseIfFull()
   }
 
   /** The socket is connected, TLS included: from now on the connection lives until its socket closes. */
   async open(socket: Socket, onConnect: Dialog, onRelease: Dialog): Promise<void> {
-    this.#socket = socket
     this.#onRelease = onRelease
-    socket.on('end', () => this.#finished())
-    socket.on('error', error => this.#broke(endOf(error)))
-    socket.on('close', () => this.#gone())
+    this.#attend(socket)
     if (onConnect.length > 0) await this.#run(onConnect)
     this.#armOutbound()
   }
@@ -129,8 +142,42 @@ export class Connection {
     else if (epoch !== 0 && epoch !== this.#settledEpoch) this.#release(epoch, shut)
   }
 
-  destroy(): void {
-    this.#destroy('closed')
+  destroy(how: EndName = 'closed'): void {
+    this.#destroy(how)
+  }
+
+  /** Reads no more plain text and sends none; what had no room in the ring is the caller's. Null: it has ended. */
+  hush(): { readonly socket: Socket; readonly spill: Buffer } | null {
+    const socket = this.#socket
+    if (socket === null || this.#closed !== null || this.#inbound !== 'open') return null
+    this.#isHushed = true
+    socket.pause()
+    socket.removeAllListeners('data')
+    const spill = Buffer.concat(this.#spill)
+    this.#spill = []
+    return { socket, spill }
+  }
+
+  /** Goes on with the TLS socket that wraps the hushed one. */
+  secured(socket: Socket): void {
+    // What the wrapped socket still reports is told by the one that wraps it.
+    this.#socket
+      ?.off('end', this.#onEnd)
+      .off('error', this.#onError)
+      .off('close', this.#onClose)
+      .on('error', () => {})
+    this.#isHushed = false
+    this.#paused = false
+    this.#attend(socket)
+    this.feedFrom(socket)
+    this.#flush()
+  }
+
+  /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
+  feedFrom(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      if (!this.received(bytes.length, bytes)) socket.pause()
+    })
   }
 
   /** The dial failed or was given up: the channel is about to serve another connection and is not touched again. */
@@ -139,20 +186,30 @@ export class Connection {
     this.#destroy('closed')
   }
 
-  #deliver(bytes: Buffer): void {
+  #onEnd = (): void => this.#finished()
+  #onError = (error: Error): void => this.#broke(endOf(error))
+  #onClose = (): void => this.#gone()
+
+  #attend(socket: Socket): void {
+    this.#socket = socket
+    socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
+    if (socket.readableEnded) this.#finished()
+  }
+
+  /** Makes the first `length` bytes of a buffer readable: in place where they lie there already, else by a copy. */
+  #deliver(buffer: Uint8Array, length: number): void {
     if (this.#spill.length > 0) {
-      this.#spill.push(Buffer.from(bytes))
+      this.#spill.push(Buffer.from(buffer.subarray(0, length)))
       return
     }
-    const inPlace = this.#in.isAtTail(bytes)
-    const count = inPlace ? bytes.length : this.#in.fill(bytes)
-    if (count < bytes.length) this.#spill.push(Buffer.from(bytes.subarray(count)))
+    const count = this.#in.isAtTail(buffer) ? length : this.#in.fill(buffer, length)
+    if (count < length) this.#spill.push(Buffer.from(buffer.subarray(count, length)))
     if (count > 0 && this.#in.publish(count)) this.#ringHolder()
   }
 
   /** Pauses a socket whose ring is full until half of it is free; true when it is paused. */
   #pauseIfFull(): boolean {
-    if (this.#in.free > 0 && this.#spill.length === 0) return false
+    if (this.#spill.length === 0 && this.#in.freeUpTo(1) > 0) return false
     this.#paused = true
     this.#wishRoom()
     return true
@@ -168,7 +225,7 @@ export class Connection {
   }
 
   #resumeIfRoom(): void {
-    if (!this.#paused || this.#isOver) return
+    if (!this.#paused || this.#isOver || this.#isHushed) return
     while (this.#spill[0] !== undefined && this.#in.free > 0) {
       const first = this.#spill[0]
       const count = this.#in.fill(first)
@@ -187,12 +244,17 @@ export class Connection {
   /** Sends what the holder wrote, one piece of the ring at a time; its place is free again once the kernel has it. */
   #flush(): void {
     const socket = this.#socket
-    if (this.#writing || this.#dialog || socket === null || this.#closed !== null) return
-    for (;;) {
+    if (this.#writing > 0 || this.#dialog || this.#isHushed || socket === null || this.#closed !== null)
+      return
+    for (let pieces = 0; ; ) {
       // The shut word before the ring: what was written before it is in the ring by then.
       const shut = this.#outboundEnd
       const piece = this.#out.first()
-      if (piece.length > 0) return this.#write(socket, piece)
+      if (piece.length > 0) {
+        if (pieces++ === PIECES_PER_TURN) return this.#flushNextTurn()
+        if (this.#tryWrite(socket, piece)) continue
+        return
+      }
       if (shut !== 'open') return this.#shut(socket, shut)
       if (this.#out.wish(1)) return
     }
@@ -205,14 +267,35 @@ export class Connection {
     return endsByPeer && shut !== 'abort' ? 'close' : shut
   }
 
-  #write(socket: Socket, piece: Buffer): void {
-    this.#writing = true
-    socket.write(piece, error => {
-      this.#writing = false
-      if (error) return
-      this.#parts.vitals.add('bytesOut', piece.length)
-      if (this.#out.consume(piece.length)) this.#ringHolder()
-      this.rung()
+  /** True where the kernel took all of it at once; else `#written` goes on. */
+  #tryWrite(socket: Socket, piece: Buffer): boolean {
+    this.#writing = piece.length
+    socket.write(piece, this.#written)
+    if (socket.writableLength > 0) return false
+    this.#sent()
+    return true
+  }
+
+  /** Called for every piece, also for those that were taken at once and have been seen to. */
+  #written = (error?: Error | null): void => {
+    if (error || this.#writing === 0 || this.#isOver || this.#socket === null) return
+    if (this.#socket.writableLength > 0) return
+    this.#parts.stir()
+    this.#sent()
+    this.rung()
+  }
+
+  /** The kernel has what was written: its place in the ring is free again. */
+  #sent(): void {
+    const count = this.#writing
+    this.#writing = 0
+    this.#parts.vitals.count('bytesOut', count)
+    if (this.#out.consume(count)) this.#ringHolder()
+  }
+
+  #flushNextTurn(): void {
+    setImmediate(() => {
+      if (!this.#isOver) this.rung()
     })
   }
 
@@ -235,11 +318,17 @@ export class Connection {
     }
   }
 
-  /** A connection that closes reads no more, and a peer that takes nothing more may not hold it for ever. */
+  /** What comes to a closing connection is read, for unread bytes would turn its close into a reset; within bounds. */
+  #drop(count: number): boolean {
+    this.#dropped += count
+    return this.#dropped < LIMITS.closeDropBytes
+  }
+
+  /** A peer that takes nothing more may not hold a closing connection for ever. */
   #linger(socket: Socket): void {
     if (this.#ending !== 'open') return
     this.#ending = 'lingers'
-    socket.pause()
+    socket.resume()
     socket.setTimeout(LIMITS.closeLingerMs, () => socket.destroy())
   }
 
@@ -249,7 +338,7 @@ export class Connection {
     const socket = this.#socket
     if (socket === null) return
     const settlement = new Settlement({
-      isUnsent: () => this.#writing || socket.writableLength > 0 || this.#out.readable > 0,
+      isUnsent: () => this.#writing > 0 || socket.writableLength > 0 || this.#out.readable > 0,
       isUnread: () => this.#in.pending > 0 || this.#spill.length > 0,
       isHalfClosed: () => shut !== 'open' || this.#inbound !== 'open',
       runDialog: () => (this.#onRelease.length > 0 ? this.#run(this.#onRelease) : null),
@@ -281,7 +370,7 @@ export class Connection {
     }
     for (const bytes of dialog.leftover) {
       if (this.#settlement) this.#settlement.disturb('poisoned')
-      else this.#deliver(bytes)
+      else this.#deliver(bytes, bytes.length)
     }
   }
 
@@ -322,7 +411,8 @@ export class Connection {
   /** The socket's own last word. Bytes that still wait for room in the ring go first. */
   #gone(): void {
     this.#socket = null
-    this.#closed ??= this.#inbound === 'open' || this.#inbound === 'fin' ? 'closed' : this.#inbound
+    const orderly = this.#isHushed ? 'tls' : 'closed'
+    this.#closed ??= this.#inbound === 'open' || this.#inbound === 'fin' ? orderly : this.#inbound
     if (this.#inbound === 'open') this.#inbound = this.#closed
     this.#dialog?.fail('closed')
     this.#settlement?.disturb('error')
@@ -337,10 +427,12 @@ export class Connection {
       this.#isOver = true
       this.#parts.onGone()
     }
+    // Ends are the pool's to know, whoever holds the channel.
+    this.#parts.pool.ring(this.channel.number)
     this.#ringHolder()
   }
 
   #ringHolder(): void {
-    this.#parts.pool.ring(this.channel.number)
+    this.#parts.holders.ring(this.channel)
   }
 }

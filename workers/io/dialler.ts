@@ -2,25 +2,20 @@
  * Dials: judges a place, connects to an approved address, speaks TLS, and checks where it arrived. The options of
  * node:net and node:tls are built here from scratch, field by field; nothing that a caller sent is handed on.
  */
-import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from 'node:net'
-import {
-  type ConnectionOptions,
-  connect as connectTls,
-  createSecureContext,
-  type SecureContext,
-  TLSSocket,
-} from 'node:tls'
+import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { aborted } from '../../src/base/wait.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
-import { type Address, sameAddress } from '../../src/egress/address.ts'
-import type { Decision } from '../../src/egress/decision.ts'
+import { type Address, parseAddress, sameAddress } from '../../src/egress/address.ts'
 import type { EgressRules } from '../../src/egress/egress-rules.ts'
 import { judge } from '../../src/egress/judge.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
-import type { Dial, Place, SocketFacts, TlsClient } from '../../src/threads/protocol.ts'
-import { connectError } from './socket-error.ts'
+import type { Decision, Dial, Place, SocketFacts, TlsClient } from '../../src/threads/protocol.ts'
+import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.ts'
+import { connectError, hungUp } from './socket-error.ts'
+import { tlsClientOptions } from './tls-client.ts'
 
 /** Where the bytes go from the first one on. */
 export type Receiver = {
@@ -47,28 +42,33 @@ export class Dialler {
   }
 
   /**
-   * A connected socket, from the first place and address that answers.
+   * A connected socket, from the first place and address that answers, and the place.
    *
-   * Errors: the last one's. A refusal of TLS or policy ends the attempt: another address would not heal it.
+   * Errors: that of the only attempt, or of all of them joined (`attemptsError`). A refusal of TLS or policy ends
+   * the attempts: another address would not heal it.
    */
-  async dial(dial: Dial, receiver: Receiver, signal: AbortSignal): Promise<Socket> {
-    let last: unknown = new SockpoolError('CONNECT_FAILED', 'the target has no place to dial')
+  async dial(dial: Dial, receiver: Receiver, signal: AbortSignal): Promise<Dialled> {
+    if (dial.path !== undefined) {
+      const { path } = dial
+      const place = { host: dial.tls?.servername ?? '', port: 0 }
+      return { socket: await this.#connectUnix(path, place, dial.tls, receiver, signal), place }
+    }
+    const errors: unknown[] = []
     for (const place of dial.places) {
       try {
-        for (const address of await this.#approve(place, dial, signal)) {
-          try {
-            return await this.#connect(address, place, dial, receiver, signal)
-          } catch (error) {
-            last = error
-            if (signal.aborted || isFinal(error)) throw error
-          }
-        }
+        const addresses = reachable(await this.#approve(place, dial, signal), dial)
+        const socket = await firstOf(
+          addresses,
+          (address, until) => this.#connect(address, place, dial, receiver, until),
+          { delayMs: dial.happyEyeballsDelayMs, isFinal, signal },
+        )
+        return { socket, place }
       } catch (error) {
-        last = error
-        if (signal.aborted || isFinal(error)) throw error
+        errors.push(...(error instanceof AttemptErrors ? error.errors : [error]))
+        if (signal.aborted || isFinal(errors.at(-1))) throw errors.at(-1)
       }
     }
-    throw last
+    throw attemptsError(errors)
   }
 
   #approve(place: Place, dial: Dial, signal: AbortSignal): Promise<readonly Address[]> {
@@ -82,22 +82,52 @@ export class Dialler {
   #connect(
     address: Address,
     place: Place,
-    dial: Dial,
+    { tls, localAddress }: Dial,
     receiver: Receiver,
     signal: AbortSignal,
+  ): Promise<Socket> {
+    const options = tcpOptions(address, place.port, localAddress, receiver)
+    const open = (): Socket => (tls ? openTls(options, place, tls) : connectTcp(options))
+    return this.#ready(open, tls !== null, signal, socket => {
+      // A peer that reset at once leaves a socket without addresses.
+      if (socket.remoteAddress === undefined) return connectError(hungUp(), false)
+      if (sameAddress(socket.remoteAddress, address)) return null
+      return new SockpoolError('TARGET_DENIED', 'the connection arrived at another address')
+    })
+  }
+
+  #connectUnix(
+    path: string,
+    place: Place,
+    tls: TlsClient | null,
+    receiver: Receiver,
+    signal: AbortSignal,
+  ): Promise<Socket> {
+    const options = { path, ...common(receiver) }
+    const open = (): Socket =>
+      tls ? connectTls({ ...tlsClientOptions(tls, place.host), ...options }) : connectTcp(options)
+    return this.#ready(open, tls !== null, signal, () => null)
+  }
+
+  /** The socket that `open` makes, once it is connected and `fault` finds none with it. */
+  #ready(
+    open: () => Socket,
+    speaksTls: boolean,
+    signal: AbortSignal,
+    fault: (socket: Socket) => Error | null,
   ): Promise<Socket> {
     if (signal.aborted) return Promise.reject(aborted('connect', signal))
     this.#vitals.add('dialled', 1)
     const { promise, resolve, reject } = Promise.withResolvers<Socket>()
     let socket: Socket
     try {
-      socket = dial.tls ? openTls(address, place, dial.tls, receiver) : openTcp(address, place.port, receiver)
+      socket = open()
     } catch (error) {
-      return Promise.reject(connectError(error, dial.tls !== null))
+      return Promise.reject(connectError(error, speaksTls))
     }
     const onAbort = (): void => fail(aborted('connect', signal))
-    const onError = (error: Error): void => fail(connectError(error, dial.tls !== null))
-    const onClose = (): void => fail(connectError(hungUp(), dial.tls !== null))
+    const onError = (error: Error): void => fail(connectError(error, speaksTls))
+    const onClose = (): void => fail(connectError(hungUp(), speaksTls))
     const forget = (): void => {
       signal.removeEventListener('abort', onAbort)
       socket.off('error', onError).off('close', onClose)
@@ -111,9 +141,9 @@ export class Dialler {
     }
     signal.addEventListener('abort', onAbort, { once: true })
     socket.on('error', onError).on('close', onClose)
-    socket.once(dial.tls ? 'secureConnect' : 'connect', () => {
-      if (!sameAddress(socket.remoteAddress, address))
-        return fail(new SockpoolError('TARGET_DENIED', 'the connection arrived at another address'))
+    socket.once(speaksTls ? 'secureConnect' : 'connect', () => {
+      const found = fault(socket)
+      if (found !== null) return fail(found)
       forget()
       resolve(socket)
     })
@@ -121,12 +151,29 @@ export class Dialler {
   }
 }
 
-/** What a socket says of itself once it is connected. */
-export function socketFacts(socket: Socket): SocketFacts {
+/** A dial's outcome: the socket, and the place it is connected to. */
+export type Dialled = { readonly socket: Socket; readonly place: Place }
+
+/** The addresses that can be dialled from where the dial is to start, families in turn where attempts overlap. */
+function reachable(addresses: readonly Address[], dial: Dial): readonly Address[] {
+  const from = dial.localAddress === undefined ? undefined : parseAddress(dial.localAddress)
+  const usable = from ? addresses.filter(({ family }) => family === from.family) : addresses
+  if (usable.length === 0)
+    throw new SockpoolError('CONNECT_FAILED', 'no address is of the family of the local address', {
+      reason: 'EADDRNOTAVAIL',
+    })
+  return dial.happyEyeballsDelayMs === undefined ? usable : interleaved(usable)
+}
+
+/** What a socket says of itself once it is connected; a unix socket does not know its path. */
+export function socketFacts(
+  socket: Socket,
+  paths: { readonly local?: string | undefined; readonly remote?: string | undefined } = {},
+): SocketFacts {
   return {
-    localAddress: socket.localAddress ?? '',
+    localAddress: socket.localAddress ?? paths.local ?? '',
     localPort: socket.localPort ?? 0,
-    remoteAddress: socket.remoteAddress ?? '',
+    remoteAddress: socket.remoteAddress ?? paths.remote ?? '',
     remotePort: socket.remotePort ?? 0,
     tls: socket instanceof TLSSocket ? tlsFacts(socket) : null,
   }
@@ -163,66 +210,41 @@ function servernameOf(socket: TLSSocket): string | null {
 }
 
 /** The judged literal alone: `host` is an address, so nothing is resolved again and no `path` can win over it. */
-function openTcp(address: Address, port: number, receiver: Receiver): Socket {
-  return connectTcp({
+function tcpOptions(
+  address: Address,
+  port: number,
+  localAddress: string | undefined,
+  receiver: Receiver,
+): TcpNetConnectOpts {
+  return {
     host: address.text,
     port,
     family: address.family,
     autoSelectFamily: false,
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: LIMITS.keepAliveDelayMs,
-    onread: { buffer: receiver.nextBuffer, callback: receiver.received },
-  })
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...common(receiver),
+  }
 }
 
-function openTls(address: Address, place: Place, tls: TlsClient, receiver: Receiver): Socket {
-  // The name that was asked for is what SNI sends and the certificate must show; an address has no SNI.
-  const name = tls.servername ?? place.host
-  const options: TlsOptions = {
-    host: address.text,
-    port: place.port,
-    autoSelectFamily: false,
+function common({ nextBuffer, received }: Receiver) {
+  return {
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: LIMITS.keepAliveDelayMs,
-    rejectUnauthorized: true,
-    servername: isIP(name) === 0 ? name : '',
-    secureContext: secureContext(tls),
-    ...(tls.alpn ? { ALPNProtocols: [...tls.alpn] } : {}),
-    onread: { buffer: receiver.nextBuffer, callback: receiver.received },
+    onread: { buffer: nextBuffer, callback: received },
   }
+}
+
+function openTls(at: TcpNetConnectOpts, place: Place, tls: TlsClient): Socket {
+  // An address that is verified is the one that is dialled: that is what `host` stands for without a name.
+  const options: TlsOptions = { ...tlsClientOptions(tls, place.host), ...at }
   return connectTls(options)
 }
 
 /** node:tls hands these on to the socket it connects; its types do not say so. */
 type TlsOptions = ConnectionOptions & Omit<TcpNetConnectOpts, 'timeout'>
 
-/** Building a context parses its certificates, so each is built once and the least recently used one goes first. */
-const contexts = new Map<string, SecureContext>()
-
-function secureContext({ ca, cert, key, minVersion }: TlsClient): SecureContext {
-  const name = JSON.stringify([ca, cert, key, minVersion])
-  const context =
-    contexts.get(name) ??
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(minVersion === undefined ? {} : { minVersion }),
-    })
-  contexts.delete(name)
-  contexts.set(name, context)
-  if (contexts.size > LIMITS.secureContextsMax) contexts.delete(contexts.keys().next().value ?? '')
-  return context
-}
-
 function isFinal(error: unknown): boolean {
   return error instanceof SockpoolError && (error.code === 'TLS_FAILED' || error.code === 'TARGET_DENIED')
-}
-
-function hungUp(): Error {
-  return Object.assign(new Error('the peer hung up before the connection was ready'), { code: 'ECONNRESET' })
 }

@@ -2,7 +2,8 @@
 import { type ErrorCode, SockpoolError } from '../../src/base/errors.ts'
 import type { EndName } from '../../src/channel/channel.ts'
 
-const codeOf = (error: unknown): string => {
+/** The code that node or the system gave an error, or UNKNOWN. */
+export function systemCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : 'UNKNOWN'
 }
@@ -14,9 +15,25 @@ const TLS_CODE =
 /** An error before the connection was ready. `reason` is the system's or OpenSSL's own code. */
 export function connectError(error: unknown, speaksTls: boolean): SockpoolError {
   if (error instanceof SockpoolError) return error
-  const reason = codeOf(error)
+  const reason = systemCode(error)
   const detail = error instanceof Error ? error.message : String(error)
   return new SockpoolError(connectCode(reason, speaksTls), detail, { reason, cause: error })
+}
+
+/** An error of a handshake on a connection that was there already. */
+export function tlsError(error: unknown): SockpoolError {
+  if (error instanceof SockpoolError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new SockpoolError('TLS_FAILED', message, { reason: systemCode(error), cause: error })
+}
+
+/** For a socket that closed without an error before it was ready. */
+export function hungUp(): Error {
+  return Object.assign(new Error('the peer hung up before the connection was ready'), { code: 'ECONNRESET' })
+}
+
+export function timedOut(): Error {
+  return Object.assign(new Error('the handshake did not finish in time'), { code: 'ETIMEDOUT' })
 }
 
 function connectCode(reason: string, speaksTls: boolean): ErrorCode {
@@ -36,7 +53,7 @@ function connectCode(reason: string, speaksTls: boolean): ErrorCode {
 
 /** How an error ends a connection that was ready. */
 export function endOf(error: unknown): EndName {
-  const code = codeOf(error)
+  const code = systemCode(error)
   if (TLS_CODE.test(code)) return 'tls'
   return code === 'ETIMEDOUT' ? 'timedOut' : 'reset'
 }

@@ -80,3 +80,27 @@ test('LeaseClock.stop leaves no timer', () => {
   clock.stop()
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test('LeaseClock counts what its holder does beside operations', () => {
+  let isExpired = false
+  let activity = { waits: false, bytes: 0 }
+  const clock = new LeaseClock({
+    ttlMs: 100,
+    now: () => Date.now(),
+    onExpired: () => {
+      isExpired = true
+    },
+    activity: () => activity,
+  })
+  vi.advanceTimersByTime(90)
+  activity = { waits: false, bytes: 1 }
+  vi.advanceTimersByTime(90)
+  expect(isExpired).toBe(false)
+  activity = { waits: true, bytes: 1 }
+  vi.advanceTimersByTime(1_000)
+  expect(isExpired).toBe(false)
+  expect(clock.idleMs).toBe(0)
+  activity = { waits: false, bytes: 1 }
+  vi.advanceTimersByTime(100)
+  expect(isExpired).toBe(true)
+})

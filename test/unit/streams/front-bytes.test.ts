@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { byteAt, frontBytes } from '../../../src/streams/front-bytes.ts'
+import { frontBytes } from '../../../src/streams/front-bytes.ts'
 
 const views = ['ab', '', 'cde'].map(text => new Uint8Array(Buffer.from(text)))
 
@@ -14,8 +14,4 @@ test('frontBytes copies across views, and all there is if there is less', () => 
   const copy = frontBytes(views, 1)
   copy[0] = 0
   expect(views[0]?.[0]).toBe(0x61)
-})
-
-test('byteAt looks across views', () => {
-  expect([0, 2, 4, 5].map(position => byteAt(views, position))).toEqual([0x61, 0x63, 0x65, undefined])
 })

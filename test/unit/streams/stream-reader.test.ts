@@ -323,18 +323,34 @@ describe('StreamReader, broken', () => {
 describe('StreamReader with discard-line', () => {
   const discard = { onOverrun: 'discard-line' } as const
 
-  test('drops overlong lines however they come, and reads the next', async () => {
+  test('reports an overlong line once, drops all of it however it comes, and reads the next', async () => {
     const reader = open('much too', { limit: 4 })
+    expect(await rejected(reader.readLine(discard))).toMatchObject({
+      code: 'LIMIT_OVERRUN',
+      message: overrun.not,
+      consumed: 8,
+    })
     const reading = reader.readLine(discard)
     feed(reader, ' long, much')
     feed(reader, ' too long\nok\n')
     expect(await asText(reading)).toBe('ok\n')
     feed(reader, 'too long\ntoo long again\nfine\n')
+    for (const consumed of [8, 14])
+      expect(await rejected(reader.readLine(discard))).toMatchObject({ message: overrun.found, consumed })
     expect(await asText(reader.readLine(discard))).toBe('fine\n')
+  })
+
+  test('drops up to the separators that were looked for, a split one too', async () => {
+    const reader = open('much too long\r', { limit: 4 })
+    expect(await rejected(reader.readUntil(['\r\n', ';'], discard))).toMatchObject({ consumed: 13 })
+    expect(await asText(reader.peek(1))).toBe('\r')
+    feed(reader, '\nok;')
+    expect(await asText(reader.readUntil(';'))).toBe('ok;')
   })
 
   test('gives no rest of a discarded line as the last one', async () => {
     const reader = open('much too long', { limit: 4 })
+    expect(await rejected(reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
     const reading = reader.readLine(discard)
     feed(reader, 'end')
     reader.feedEof()
@@ -343,11 +359,20 @@ describe('StreamReader with discard-line', () => {
 
   test('goes on discarding after it was given up on in the middle of a line', async () => {
     const reader = open('much too long', { limit: 4 })
+    expect(await rejected(reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
     expect(await rejected(reader.readLine({ ...discard, timeoutMs: 2 }))).toMatchObject({
       code: 'READ_TIMEOUT',
     })
     feed(reader, 'end\nok\n')
     expect(await asText(reader.readLine(discard))).toBe('ok\n')
+  })
+
+  test('leaves what is left of the line to a read of another kind', async () => {
+    const reader = open('much too long', { limit: 4 })
+    expect(await rejected(reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
+    feed(reader, 'end\nok\n')
+    expect(await asText(reader.readExactly(2))).toBe('en')
+    expect(await asText(reader.readLine())).toBe('d\n')
   })
 })
 
@@ -400,7 +425,7 @@ describe('StreamReader', () => {
     const reader = open()
     reader.feedData(Buffer.alloc(0))
     reader.feedEof()
-    reader.feedData(Buffer.alloc(0))
+    expect(() => reader.feedData(Buffer.alloc(0))).toThrow('feed_data after feed_eof')
     expect(thrown(() => feed(reader, 'a'))).toMatchObject({ message: 'feed_data after feed_eof' })
   })
 

@@ -1,0 +1,169 @@
+/**
+ * The front of a stream: what each kind of read makes of the bytes that are there. A call is an attempt; it either
+ * takes its bytes, throws, or returns how many must be there before it is worth trying again, and then it has
+ * taken nothing. All of it happens within the call, so that no other read can come between a look and a taking.
+ *
+ * The end is always read before `available`: the bytes that precede an end are published before it.
+ */
+import { IncompleteReadError, LimitOverrunError } from '../base/errors.ts'
+import { type ByteSource, isFinal, type StreamEnd } from './byte-source.ts'
+import { frontBytes } from './front-bytes.ts'
+import type { OnReset, ReadOptions } from './read-options.ts'
+import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
+
+/** What becomes of an overlong line: `keep` leaves it, `drop` takes what is there of it, `discard` all of it. */
+export type Overlong = 'keep' | 'drop' | 'discard'
+
+const EMPTY: Buffer = Buffer.alloc(0)
+
+export class StreamFront {
+  readonly #source: ByteSource
+  readonly #onReset: OnReset
+  readonly #onTaken: () => void
+  #taken = 0
+  /** The front lies in an overlong line that was reported; this finds its end. */
+  #rest: SeparatorSearch | null = null
+
+  /** `onTaken` is called after bytes were removed. */
+  constructor(source: ByteSource, onReset: OnReset, onTaken: () => void) {
+    this.#source = source
+    this.#onReset = onReset
+    this.#onTaken = onTaken
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  get isAtEof(): boolean {
+    return isFinal(this.#source.end) && this.#source.available === 0
+  }
+
+  get error(): Error | null {
+    const end = this.#source.end
+    return end?.kind === 'failed' ? end.error : null
+  }
+
+  /** Another reader took so many bytes from the source. */
+  count(bytes: number): void {
+    this.#taken += bytes
+    this.#rest = null
+  }
+
+  none(options: ReadOptions): Buffer {
+    const { error } = this
+    if (error) this.#throwUnless(true, error, options)
+    return EMPTY
+  }
+
+  upTo(n: number, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    if (available > 0) return this.#take(Math.min(n, available))
+    return end === null ? 1 : EMPTY
+  }
+
+  exactly(n: number, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available >= n, end.error, options)
+    if (available >= n) return this.#take(n)
+    if (end === null) return n
+    throw new IncompleteReadError(this.#take(available), n)
+  }
+
+  toEnd(options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    const { limit } = options
+    if (limit !== undefined && available > limit)
+      throw new LimitOverrunError(`more than ${limit} bytes came before EOF`, limit)
+    return end === null ? available + 1 : this.#take(available)
+  }
+
+  peek(n: number, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available >= n, end.error, options)
+    if (available < n && end === null) return n
+    return n === 0 ? EMPTY : frontBytes(this.#source.views(), Math.min(n, available))
+  }
+
+  /** `search` must be the one of this read alone; it is restarted by whoever takes bytes meanwhile. */
+  until(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    if (end?.kind === 'failed') this.#throwUnless(this.#source.available > 0, end.error, options)
+    if (this.#rest !== null && !this.#dropRest(this.#rest)) return this.#needMore(end)
+    const available = this.#source.available
+    const match = available === 0 ? null : search.find(this.#source.views(), available)
+    const overrun = search.overrunOf(match)
+    if (overrun) {
+      if (overlong !== 'keep') this.#drop(match?.end ?? overrun.consumed)
+      if (overlong === 'discard' && match === null) this.#rest = search.unbounded()
+      throw overrun
+    }
+    return match ? this.#take(match.end) : this.#needMore(end)
+  }
+
+  /** As `until`, but at EOF what is left. */
+  line(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
+    try {
+      return this.until(search, overlong, options)
+    } catch (error) {
+      if (error instanceof IncompleteReadError) return error.partial
+      throw error
+    }
+  }
+
+  /** Whether there is a whole line. */
+  get hasLine(): boolean {
+    return this.#source.views().some(view => Buffer.prototype.includes.call(view, 0x0a))
+  }
+
+  /** The bytes do not end the read: how many may, or the end that came instead. */
+  #needMore(end: StreamEnd | null): number {
+    const available = this.#source.available
+    if (end === null) return available + 1
+    if (end.kind === 'failed') throw end.error
+    if (this.#rest === null) throw new IncompleteReadError(this.#take(available), null)
+    // What is left belongs to the line that was reported.
+    this.#drop(available)
+    this.#rest = null
+    throw new IncompleteReadError(EMPTY, null)
+  }
+
+  /** Drops what is there of the overlong line; true once its separator was among it. */
+  #dropRest(rest: SeparatorSearch): boolean {
+    const available = this.#source.available
+    rest.restart()
+    const match: SeparatorMatch | null = available === 0 ? null : rest.find(this.#source.views(), available)
+    this.#drop(match?.end ?? rest.cleared)
+    if (match) this.#rest = null
+    return match !== null
+  }
+
+  #throwUnless(isServed: boolean, error: Error, options: ReadOptions): void {
+    if (!isServed || (options.onReset ?? this.#onReset) === 'raise') throw error
+  }
+
+  #take(count: number): Buffer {
+    if (count === 0) return EMPTY
+    const bytes = this.#source.take(count)
+    this.#rest = null
+    this.#moved(count)
+    return bytes
+  }
+
+  #drop(count: number): void {
+    if (count === 0) return
+    this.#source.skip(count)
+    this.#moved(count)
+  }
+
+  #moved(count: number): void {
+    this.#taken += count
+    this.#onTaken()
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Every message between the pool's thread and a thread that is attached to it, in one file. Leases are asked for and
+ * given back by message; bytes never are: the attached thread and the I/O worker share the channel.
+ *
+ *   direction       kind        purpose
+ *   thread ► pool   hello       attach: the port on which all that follows goes, and the thread's doorbells
+ *   thread ► pool   request     ask for something (REQUESTS), answered by `reply`
+ *   thread ► pool   cancel      a request is not wanted any more; it is answered all the same
+ *   thread ► pool   release     let go of a lease, whose verdict may be awaited by `reply`
+ *   thread ► pool   renew       renew the ttl of a lease
+ *   pool ► thread   welcome     attached
+ *   pool ► thread   refused     not attached
+ *   pool ► thread   reply       what became of a request or a release
+ *   pool ► thread   ended       a lease was ended by the pool
+ *   pool ► thread   closed      the pool is closed; nothing follows
+ *
+ * The hello goes through `postMessageToThread`, which finds a thread by its number, so that the handle of a pool needs
+ * no port and can be cloned as often as one likes. All else goes through the port that the hello carried, which closes
+ * when either thread ends, however it ends.
+ *
+ *   request       asks                                       the reply's value
+ *   lease         for a connection                           GrantData
+ *   parse         to decode complete bytes                   the values
+ *   run           to run a module in a parse worker          what it returned
+ *   parseMessage  to parse a message of a lease's reader     LoanData
+ *   runOn         to run a module on a lease's reader        LoanData
+ *   hush          to stop plain reading                      the bytes that had no room in the ring
+ *   secure        to start TLS on a hushed connection        SocketFacts
+ *   stats         how much is going on in the pool           as Pool.stats
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { ErrorFields, GoneReason } from '../base/errors.ts'
+import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
+import type { ChannelMemory } from '../channel/channel.ts'
+import type { DoorbellMemory } from '../channel/doorbell.ts'
+import type { LentSource, ReturnedSource } from '../streams/blocking-channel-source.ts'
+import type { SocketFacts, TlsSide } from './protocol.ts'
+
+/** What a thread needs to attach itself to a pool: plain data that may be cloned to any thread of the process. */
+export type PoolHandle = {
+  /** Random text that names the pool. */
+  readonly pool: string
+  /** The thread that created it. */
+  readonly threadId: number
+  readonly pulse: PulseMemory
+}
+
+export type HelloMessage = {
+  readonly kind: 'sockpool.hello'
+  readonly pool: string
+  readonly port: MessagePort
+  readonly doorbell: DoorbellMemory
+  readonly bell: ReplyBellMemory
+}
+
+/** What a request of each kind asks with. `target`, `options`: as the pool's own methods take them, without signal. */
+export type RequestData = {
+  readonly lease: {
+    readonly target: unknown
+    readonly options: {
+      readonly waitMs?: number | undefined
+      readonly timeoutMs?: number | undefined
+      readonly ttlMs?: number | undefined
+      readonly tenant?: string | undefined
+    }
+  }
+  readonly parse: {
+    readonly format: string
+    readonly bytes: Uint8Array
+    readonly options: object | undefined
+    readonly timeoutMs: number | undefined
+  }
+  readonly run: {
+    readonly module: string
+    readonly argument: unknown
+    readonly timeoutMs: number | undefined
+  }
+  readonly parseMessage: {
+    readonly lease: number
+    readonly lent: LentSource
+    readonly format: string
+    readonly options: object | undefined
+    readonly timeoutMs: number | undefined
+  }
+  readonly runOn: {
+    readonly lease: number
+    readonly lent: LentSource
+    readonly module: string
+    readonly argument: unknown
+    readonly timeoutMs: number | undefined
+  }
+  readonly hush: { readonly lease: number }
+  readonly secure: { readonly lease: number; readonly as: TlsSide; readonly timeoutMs: number }
+  readonly stats: null
+}
+export type RequestName = keyof RequestData
+
+/** A lease as it crosses: its channel, and what the holder must know of it. */
+export type GrantData = {
+  /** Numbers the leases of one pool for one thread. */
+  readonly lease: number
+  readonly target: string
+  readonly tenant: string
+  readonly connection: string
+  readonly facts: SocketFacts
+  readonly memory: ChannelMemory
+  /** The I/O worker's doorbell. */
+  readonly doorbell: DoorbellMemory
+  readonly reused: boolean
+  readonly reuse: 'clean' | 'never'
+  readonly ttlMs: number | null
+  readonly replayBytes: number
+}
+
+/** How work on a lent reader ended, and where the reader is now. */
+export type LoanData = {
+  readonly outcome: OutcomeData
+  readonly reader:
+    | { readonly kind: 'returned'; readonly returned: ReturnedSource }
+    | { readonly kind: 'untouched' }
+    | { readonly kind: 'lost' }
+}
+
+export type OutcomeData =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: ErrorFields }
+
+export type RequestMessage = {
+  readonly [Name in RequestName]: {
+    readonly kind: 'request'
+    readonly request: number
+    readonly name: Name
+    readonly data: RequestData[Name]
+  }
+}[RequestName]
+
+export type CancelMessage = { readonly kind: 'cancel'; readonly request: number }
+
+export type ReleaseMessage = {
+  readonly kind: 'release'
+  /** Null: nobody waits for the verdict. */
+  readonly request: number | null
+  readonly lease: number
+  /** Why the connection may not serve again, as far as its holder saw; null: nothing speaks against it. */
+  readonly refusal: string | null
+  /** What was written is still to be sent. */
+  readonly graceful: boolean
+}
+
+export type RenewMessage = {
+  readonly kind: 'renew'
+  readonly lease: number
+  readonly ttlMs: number | undefined
+}
+
+export type FromThread = RequestMessage | CancelMessage | ReleaseMessage | RenewMessage
+
+export type WelcomeMessage = { readonly kind: 'welcome' }
+export type RefusedMessage = { readonly kind: 'refused'; readonly error: ErrorFields }
+export type ReplyMessage = {
+  readonly kind: 'reply'
+  readonly request: number
+  readonly outcome: OutcomeData
+}
+export type EndedMessage = { readonly kind: 'ended'; readonly lease: number; readonly reason: GoneReason }
+export type ClosedMessage = { readonly kind: 'closed' }
+
+export type FromPool = WelcomeMessage | RefusedMessage | ReplyMessage | EndedMessage | ClosedMessage

@@ -1,0 +1,101 @@
+/**
+ * One listener of a pool, in one I/O worker or, with `reusePort`, in all of them. A worker that dies takes its part
+ * along; its successor binds the same addresses again.
+ */
+import { invariant, SockpoolError } from '../base/errors.ts'
+import type { IoThread } from './io-thread.ts'
+import type { BoundAddress, ListenSpec } from './protocol.ts'
+import type { BoundListener, OnIncoming } from './thread-listeners.ts'
+
+export type IoListenerParts = {
+  readonly spec: ListenSpec
+  readonly onIncoming: OnIncoming
+  /** The successor of a dead worker could not bind what it had. */
+  readonly onFailed: (error: SockpoolError) => void
+  readonly onClosed: (listener: IoListener) => void
+}
+
+export class IoListener {
+  readonly #parts: IoListenerParts
+  /** By the index of the worker. A worker that is between its death and its rebirth has a null. */
+  readonly #bound = new Map<number, BoundListener | null>()
+  #addresses: readonly BoundAddress[] = []
+  #isServing = false
+  #closing: Promise<void> | null = null
+
+  constructor(parts: IoListenerParts) {
+    this.#parts = parts
+  }
+
+  /** Where it is bound. */
+  get addresses(): readonly BoundAddress[] {
+    return this.#addresses
+  }
+
+  /**
+   * Binds, in the first thread alone or in all. Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST; then nothing stays
+   * bound.
+   */
+  async open(threads: readonly IoThread[]): Promise<void> {
+    const [first, ...others] = threads
+    invariant(first !== undefined, 'a listener has a thread')
+    try {
+      await this.#bind(first)
+      // Only the first may pick a port.
+      for (const thread of others) await this.#bind(thread)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /** Announces what waits, and from now on what comes. */
+  serve(): void {
+    this.#isServing = true
+    for (const bound of this.#bound.values()) bound?.serve()
+  }
+
+  /** Resolves when nothing listens any more. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** A worker is gone. */
+  lost(index: number): void {
+    if (this.#bound.has(index)) this.#bound.set(index, null)
+  }
+
+  /** A worker has taken the place of a dead one. */
+  replaced(thread: IoThread): void {
+    if (this.#closing !== null || this.#bound.get(thread.index) !== null) return
+    this.#bind(thread).catch(error => {
+      // A thread that dies again is replaced again.
+      if (this.#closing !== null || (error instanceof SockpoolError && error.code === 'WORKER_LOST')) return
+      this.#parts.onFailed(SockpoolError.from(error, 'LISTEN_FAILED'))
+    })
+  }
+
+  async #bind(thread: IoThread): Promise<void> {
+    const { spec, onIncoming } = this.#parts
+    this.#bound.set(thread.index, null)
+    const bound = await thread.listen(boundTo(spec, this.#addresses), onIncoming)
+    this.#bound.set(thread.index, bound)
+    if (this.#addresses.length === 0) this.#addresses = bound.addresses
+    if (this.#closing !== null) await bound.close()
+    else if (this.#isServing) bound.serve()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#bound.values()].map(bound => bound?.close()))
+    this.#parts.onClosed(this)
+  }
+}
+
+/** The same, at the very addresses that were bound already. Addresses of one listener may differ in their ports. */
+function boundTo(spec: ListenSpec, addresses: readonly BoundAddress[]): ListenSpec {
+  const [first] = addresses
+  if (spec.where.kind === 'unix' || first === undefined) return spec
+  const hosts = addresses.filter(({ port }) => port === first.port).map(({ address }) => address)
+  return { ...spec, where: { kind: 'tcp', hosts, port: first.port } }
+}

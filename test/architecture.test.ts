@@ -1,0 +1,185 @@
+/** The architecture as a test: the layers, what is absent from them, and the table of error codes in the README. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ERROR_CODES } from '../src/base/errors.ts'
+import { brokenRules, type Files, LINES_MAX } from './support/import-rules.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+async function sourceFiles(): Promise<Files> {
+  const files: [string, string][] = []
+  for (const folder of ['src', 'workers'])
+    for (const entry of await readdir(join(ROOT, folder), { recursive: true })) {
+      if (!entry.endsWith('.ts')) continue
+      const file = join(folder, entry)
+      files.push([file.split(sep).join('/'), await readFile(join(ROOT, file), 'utf8')])
+    }
+  return Object.fromEntries(files)
+}
+
+/** The README's rows `| \`code\` | status |`, as code and status. */
+function readmeRows(readme: string): readonly (readonly [string, number])[] {
+  return [...readme.matchAll(/^\| `([a-z_]+)` \| (\d{3}) \|/gm)].map(([, code = '', status]) => [
+    code,
+    Number(status),
+  ])
+}
+
+/** What differs between the table in the code and the one in the README; empty where they agree. */
+function tableFaults(readme: string, codes: Readonly<Record<string, { readonly status: number }>>) {
+  const rows = new Map(readmeRows(readme))
+  const expected = new Map(Object.entries(codes).map(([code, { status }]) => [code.toLowerCase(), status]))
+  return [
+    ...[...expected].filter(([code]) => !rows.has(code)).map(([code]) => `${code} is not in the README`),
+    ...[...rows].filter(([code]) => !expected.has(code)).map(([code]) => `${code} is no code`),
+    ...[...rows]
+      .filter(([code, status]) => expected.has(code) && expected.get(code) !== status)
+      .map(([code, status]) => `${code} is not ${status}`),
+  ]
+}
+
+describe('the sources', () => {
+  test('keep the rules of the architecture', async () => {
+    const files = await sourceFiles()
+    expect(Object.keys(files).length).toBeGreaterThan(100)
+    expect(Object.keys(files)).toEqual(expect.arrayContaining(['src/cli.ts', 'workers/io/connection.ts']))
+    expect(brokenRules(files)).toEqual([])
+  })
+})
+
+describe('the README', () => {
+  test('has every error code with its status', async () => {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+    expect(tableFaults(readme, ERROR_CODES)).toEqual([])
+  })
+
+  test('is held against the codes both ways', () => {
+    const codes = { READ_BUSY: { status: 409 }, NOT_FOUND: { status: 404 } }
+    expect(tableFaults('| `read_busy` | 409 | … |\n| `not_found` | 404 | … |\n', codes)).toEqual([])
+    expect(tableFaults('| `read_busy` | 410 | … |\n| `retired` | 404 | … |\n', codes)).toEqual([
+      'not_found is not in the README',
+      'retired is no code',
+      'read_busy is not 410',
+    ])
+  })
+})
+
+describe('a made-up source', () => {
+  const base = { 'src/base/errors.ts': 'export const a = 1' }
+
+  /** A file that imports another, which is there too. */
+  const importing = (from: string, specifier: string, to: string): Files => ({
+    [to]: 'export {}',
+    [from]: `import { a } from '${specifier}'`,
+  })
+
+  test('that imports downwards and its own folder passes', () => {
+    const files = {
+      ...base,
+      'src/pool/pool.ts': "import { a } from '../base/errors.ts'\nimport { b } from './lease.ts'",
+      'src/pool/lease.ts':
+        "import type { Socket } from '../base/errors.ts'\n// Atomics, process.env: in words only",
+      'src/config/env.ts': 'export const own = process.env',
+      'src/channel/words.ts': 'Atomics.load(words, 0)',
+      'src/http/app.ts': "import fastify from 'fastify'\nimport swagger from '@fastify/swagger'",
+      'src/parse/task-pool.ts': "import { Piscina } from 'piscina'",
+      'src/threads/io-thread.ts': "import { Worker } from 'node:worker_threads'",
+      'src/threads/protocol.ts': 'export {}',
+      'workers/io/dialler.ts': "import { connect } from 'node:net'\nimport '../../src/threads/protocol.ts'",
+      'workers/io-worker.ts': "import './io/dialler.ts'\nimport '../src/base/errors.ts'",
+    }
+    expect(brokenRules(files)).toEqual([])
+  })
+
+  test.each([
+    ['src/base/wait.ts', '../config/load.ts', 'src/config/load.ts', 'it lies above'],
+    ['src/threads/io.ts', '../egress/rule.ts', 'src/egress/rule.ts', 'it lies above'],
+    ['src/pool/pool.ts', '../http/app.ts', 'src/http/app.ts', 'it lies above'],
+    ['src/create-pool.ts', './service.ts', 'src/service.ts', 'it lies above'],
+    ['src/command/serve.ts', '../cli.ts', 'src/cli.ts', 'it lies above'],
+    ['src/pool/pool.ts', '../parse/parsers.ts', 'src/parse/parsers.ts', 'they are neighbours on one row'],
+    ['src/service.ts', './index.ts', 'src/index.ts', 'they are neighbours on one row'],
+    ['src/extra/new.ts', '../base/wait.ts', 'src/base/wait.ts', 'extra stands on no row'],
+    ['src/pool/pool.ts', '../utils.ts', 'src/utils.ts', 'utils stands on no row'],
+    ['src/threads/io.ts', '../../workers/io-worker.ts', 'workers/io-worker.ts', 'nothing imports workers'],
+    ['workers/io/a.ts', '../../src/pool/pool.ts', 'src/pool/pool.ts', 'this worker may not know it'],
+    [
+      'workers/io/a.ts',
+      '../../src/threads/io-fleet.ts',
+      'src/threads/io-fleet.ts',
+      'this worker may not know it',
+    ],
+    ['workers/io/a.ts', '../parse/b.ts', 'workers/parse/b.ts', 'this worker may not know it'],
+    [
+      'workers/parse/a.ts',
+      '../../src/parse/parsers.ts',
+      'src/parse/parsers.ts',
+      'this worker may not know it',
+    ],
+    ['workers/parse-worker.ts', '../src/egress/rule.ts', 'src/egress/rule.ts', 'this worker may not know it'],
+    [
+      'workers/demo-worker.ts',
+      '../src/threads/protocol.ts',
+      'src/threads/protocol.ts',
+      'this worker may not know it',
+    ],
+  ])('%s that imports %s is caught', (from, specifier, to, fault) => {
+    expect(brokenRules(importing(from, specifier, to))).toEqual([`${from} imports ${specifier}: ${fault}`])
+  })
+
+  test.each([
+    ['src/base/wait.ts', "import type { A } from '../pool/pool.ts'"],
+    ['src/base/wait.ts', "export { a } from '../pool/pool.ts'"],
+    ['src/base/wait.ts', "const a = await import('../pool/pool.ts')"],
+    ['src/base/wait.ts', "type A = import('../pool/pool.ts').A"],
+    ['src/base/wait.ts', "import '../pool/pool.ts'"],
+  ])('%s is caught in whatever way it imports: %s', (file, text) => {
+    const files = { 'src/pool/pool.ts': 'export {}', [file]: text }
+    expect(brokenRules(files)).toEqual([`${file} imports ../pool/pool.ts: it lies above`])
+  })
+
+  test.each([
+    ['src/http/app.ts', 'node:net'],
+    ['src/threads/io.ts', 'tls'],
+    ['src/service.ts', 'fastify'],
+    ['src/service.ts', 'fastify-plugin'],
+    ['src/command/serve.ts', '@fastify/swagger'],
+    ['src/threads/io.ts', 'piscina'],
+    ['src/parse/task-pool.ts', 'node:worker_threads'],
+    ['src/pool/pool.ts', 'worker_threads'],
+  ])('%s that imports %s is caught', (file, module) => {
+    const files = { [file]: `import type { A } from '${module}'` }
+    expect(brokenRules(files)).toEqual([`${file} imports ${module}: it belongs elsewhere`])
+  })
+
+  test.each([
+    ['src/streams/reader.ts', 'Atomics.load(words, 0)', 'Atomics'],
+    ['workers/io/a.ts', 'const { load } = Atomics', 'Atomics'],
+    ['src/pool/pool.ts', 'if (process.env.DEBUG) log()', 'process.env'],
+    ['src/pool/pool.ts', "read(process['env'])", 'process.env'],
+    ['src/command/serve.ts', 'const { env } = process', 'process.env'],
+    ['src/command/serve.ts', 'const { env: own } = process', 'process.env'],
+  ])('%s with %s is caught', (file, text, name) => {
+    expect(brokenRules({ [file]: text })).toEqual([`${file} touches ${name}`])
+  })
+
+  test('that goes in a circle is caught', () => {
+    const files = {
+      'src/pool/a.ts': "import './b.ts'",
+      'src/pool/b.ts': "import type { C } from './c.ts'",
+      'src/pool/c.ts': "import './b.ts'",
+    }
+    expect(brokenRules(files)).toEqual(['cycle: src/pool/b.ts > src/pool/c.ts > src/pool/b.ts'])
+  })
+
+  test('that is too long, or imports nothing that is there, is caught', () => {
+    expect(brokenRules({ 'src/base/a.ts': '\n'.repeat(LINES_MAX) })).toEqual([])
+    expect(brokenRules({ 'src/base/a.ts': '\n'.repeat(LINES_MAX + 1) })).toEqual([
+      `src/base/a.ts has ${LINES_MAX + 1} lines of ${LINES_MAX}`,
+    ])
+    expect(brokenRules({ 'src/base/a.ts': "import './gone.ts'" })).toEqual([
+      'src/base/a.ts imports ./gone.ts: there is no such file',
+    ])
+  })
+})

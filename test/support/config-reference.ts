@@ -1,0 +1,93 @@
+/**
+ * The table of all config keys, out of the schema: the README holds it between two comments, and a test holds the two
+ * together. Run as a script it writes the table into the README.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { configSchema } from '../../src/config/schema.ts'
+import { namedValue, type SchemaNode } from '../../src/config/schema-node.ts'
+
+export const README: URL = new URL('../../README.md', import.meta.url)
+
+const BEGIN = '<!-- config -->\n'
+const END = '<!-- /config -->'
+
+type Row = { readonly key: string; readonly value: string; readonly default: string; readonly what: string }
+
+/** The table as Markdown, one row for each key. */
+export function configReference(): string {
+  // What differs between two machines has no default that a page could name.
+  const rows = rowsOf(configSchema(2), configSchema(64), '', true)
+  const lines = rows.map(
+    row => `| \`${row.key}\` | ${cell(row.value)} | ${cell(row.default)} | ${cell(row.what)} |`,
+  )
+  return ['| key | value | default | what it is |', '|---|---|---|---|', ...lines].join('\n')
+}
+
+/** What stands between the comments; null where they are not there. */
+export function configSection(readme: string): string | null {
+  const start = readme.indexOf(BEGIN)
+  const end = readme.indexOf(END)
+  return start < 0 || end < start ? null : readme.slice(start + BEGIN.length, end).trim()
+}
+
+/** The page with the present table in its place; without the comments it stays as it is. */
+export function withConfigSection(readme: string): string {
+  const start = readme.indexOf(BEGIN)
+  const end = readme.indexOf(END)
+  if (start < 0 || end < start) return readme
+  return `${readme.slice(0, start + BEGIN.length)}\n${configReference()}\n\n${readme.slice(end)}`
+}
+
+function rowsOf(node: SchemaNode, other: SchemaNode, path: string, isRequired: boolean): readonly Row[] {
+  const below = childrenOf(node, other, path)
+  const isGroup = node.type === 'object' && path !== ''
+  if (path === '' || (isGroup && below.length > 0 && isRequired)) return below
+  return [
+    { key: path, value: takes(node), default: defaultOf(node, other, isRequired), what: whatOf(node) },
+    ...below,
+  ]
+}
+
+function childrenOf(node: SchemaNode, other: SchemaNode, path: string): readonly Row[] {
+  if (node.anyOf && !node.kind) {
+    const index = node.anyOf.findIndex(branch => branch.type === 'object')
+    const [own, same] = [node.anyOf[index], other.anyOf?.[index]]
+    return own && same ? childrenOf(own, same, path) : []
+  }
+  if (node.items && other.items)
+    return node.items.type === 'object' ? childrenOf(node.items, other.items, `${path}[]`) : []
+  const [named, same] = [namedValue(node), namedValue(other)]
+  if (named && same) return childrenOf(named, same, `${path}.NAME`)
+  return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
+    const twin = other.properties?.[key] ?? child
+    return rowsOf(child, twin, path === '' ? key : `${path}.${key}`, node.required?.includes(key) ?? false)
+  })
+}
+
+function takes(node: SchemaNode): string {
+  if (node.items) return node.items.expects ? `a list, each ${node.items.expects}` : 'a list of mappings'
+  if (node.patternProperties) return 'a mapping by name'
+  if (node.kind === 'file') return `${node.expects}, relative to the config file`
+  // Every duration and every size is written in the same ways; their bounds are what differs.
+  return (node.expects ?? 'a mapping').replace(/ such as .*\), from /, ', from ')
+}
+
+function defaultOf(node: SchemaNode, other: SchemaNode, isRequired: boolean): string {
+  if (node.default !== other.default && JSON.stringify(node.default) !== JSON.stringify(other.default))
+    return 'by machine'
+  if (node.default !== undefined)
+    return `\`${typeof node.default === 'string' ? node.default : JSON.stringify(node.default)}\``
+  return isRequired ? 'required' : ''
+}
+
+function whatOf(node: SchemaNode): string {
+  return (node.description ?? '').replace(/\.$/, '').replace(/, the path of a PEM file.*$/, '')
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  writeFileSync(README, withConfigSection(readFileSync(README, 'utf8')))

@@ -1,0 +1,158 @@
+/**
+ * The rules of the architecture, over files given as text: who may import whom, who may touch what, no cycles, no
+ * long files. Types count as imports: a layer that knows another's types knows that layer.
+ */
+import { dirname, join } from 'node:path/posix'
+import ts from 'typescript'
+
+/** Files by their path from the root, as text. */
+export type Files = Readonly<Record<string, string>>
+
+/** From the top down. A unit is a folder of src/, or a file of src/ without its ending. */
+export const ROWS: readonly (readonly string[])[] = [
+  ['cli'],
+  ['command', 'node-version'],
+  ['service', 'index'],
+  ['open-connection'],
+  ['create-pool'],
+  ['http', 'client'],
+  ['pool', 'parse'],
+  ['egress'],
+  ['threads'],
+  ['streams'],
+  ['channel'],
+  ['config'],
+  ['base'],
+]
+
+/** What stands beside the column: whose files they are, and what besides themselves they may import. */
+export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly may: RegExp }>> = {
+  'io-worker': {
+    own: /^workers\/(io-worker\.ts|io\/)/,
+    may: /^src\/((base|channel|streams|egress)\/|threads\/protocol\.ts$)/,
+  },
+  'parse-worker': {
+    own: /^workers\/(parse-worker\.ts|parse\/)/,
+    may: /^src\/(base|channel|streams|parse\/formats)\//,
+  },
+  'demo-worker': { own: /^workers\/demo-worker\.ts/, may: /^src\/(base\/|threads\/demo-upstream\.ts$)/ },
+}
+
+/** Modules that only some places may import. */
+export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[] = [
+  { name: /^(node:)?(net|tls)$/, only: /^workers\// },
+  { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
+  { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
+  { name: /^piscina(\/|$)/, only: /^src\/parse\// },
+]
+
+/** Globals that only some places may touch. */
+export const GLOBALS: Readonly<Record<'Atomics' | 'process.env', RegExp>> = {
+  Atomics: /^src\/channel\//,
+  'process.env': /^src\/config\//,
+}
+
+export const LINES_MAX = 300
+
+type Facts = { readonly imports: readonly string[]; readonly globals: readonly string[] }
+
+/** One line for each broken rule; empty where all hold. */
+export function brokenRules(files: Files): readonly string[] {
+  const facts = new Map(Object.entries(files).map(([file, text]) => [file, factsOf(file, text)]))
+  const broken: string[] = []
+  for (const [file, { imports, globals }] of facts) {
+    for (const specifier of imports) {
+      const fault = specifier.startsWith('.')
+        ? faultOfImport(file, join(dirname(file), specifier), files)
+        : faultOfModule(file, specifier)
+      if (fault) broken.push(`${file} imports ${specifier}: ${fault}`)
+    }
+    for (const name of globals)
+      if (!GLOBALS[name as keyof typeof GLOBALS].test(file)) broken.push(`${file} touches ${name}`)
+    const lines = (files[file] ?? '').replace(/\n$/, '').split('\n').length
+    if (lines > LINES_MAX) broken.push(`${file} has ${lines} lines of ${LINES_MAX}`)
+  }
+  return [...broken, ...cycles(facts)]
+}
+
+function faultOfImport(from: string, to: string, files: Files): string | null {
+  if (files[to] === undefined) return 'there is no such file'
+  const worker = Object.values(WORKERS).find(({ own }) => own.test(from))
+  if (worker) return worker.own.test(to) || worker.may.test(to) ? null : 'this worker may not know it'
+  if (!to.startsWith('src/')) return 'nothing imports workers'
+  const [fromUnit, toUnit] = [unitOf(from), unitOf(to)]
+  if (fromUnit === toUnit) return null
+  const [fromRow, toRow] = [rowOf(fromUnit), rowOf(toUnit)]
+  if (fromRow === -1 || toRow === -1) return `${fromRow === -1 ? fromUnit : toUnit} stands on no row`
+  if (fromRow === toRow) return 'they are neighbours on one row'
+  return fromRow > toRow ? 'it lies above' : null
+}
+
+function faultOfModule(from: string, name: string): string | null {
+  const rule = MODULES.find(module => module.name.test(name))
+  return !rule || rule.only.test(from) ? null : 'it belongs elsewhere'
+}
+
+function unitOf(file: string): string {
+  const [, unit = ''] = file.split('/')
+  return unit.replace(/\.ts$/, '')
+}
+
+function rowOf(unit: string): number {
+  return ROWS.findIndex(row => row.includes(unit))
+}
+
+/** Imports of every form, and the globals of the table, wherever they stand but in comments and strings. */
+function factsOf(file: string, text: string): Facts {
+  const imports: string[] = []
+  const globals = new Set<string>()
+  const note = (specifier: ts.Node | undefined): void => {
+    if (specifier && ts.isStringLiteralLike(specifier)) imports.push(specifier.text)
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) note(node.moduleSpecifier)
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      note(node.arguments[0])
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) note(node.argument.literal)
+    else if (ts.isIdentifier(node) && node.text === 'Atomics') globals.add('Atomics')
+    else if (isEnvironment(node)) globals.add('process.env')
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
+  return { imports, globals: [...globals] }
+}
+
+/** `process.env`, `process['env']` and `const { env } = process`. */
+function isEnvironment(node: ts.Node): boolean {
+  const isProcess = (target: ts.Node | undefined): boolean =>
+    target !== undefined && ts.isIdentifier(target) && target.text === 'process'
+  if (ts.isPropertyAccessExpression(node)) return isProcess(node.expression) && node.name.text === 'env'
+  if (ts.isElementAccessExpression(node))
+    return (
+      isProcess(node.expression) &&
+      ts.isStringLiteralLike(node.argumentExpression) &&
+      node.argumentExpression.text === 'env'
+    )
+  if (!ts.isVariableDeclaration(node) || !isProcess(node.initializer)) return false
+  if (!ts.isObjectBindingPattern(node.name)) return false
+  return node.name.elements.some(({ propertyName, name }) => (propertyName ?? name).getText() === 'env')
+}
+
+/** Each cycle once, as the path that leads back to its first file. */
+function cycles(facts: ReadonlyMap<string, Facts>): readonly string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const path: string[] = []
+  const visit = (file: string): void => {
+    const start = path.indexOf(file)
+    if (start !== -1) return void found.push(`cycle: ${[...path.slice(start), file].join(' > ')}`)
+    const own = facts.get(file)
+    if (done.has(file) || !own) return
+    path.push(file)
+    for (const specifier of own.imports) if (specifier.startsWith('.')) visit(join(dirname(file), specifier))
+    path.pop()
+    done.add(file)
+  }
+  for (const file of facts.keys()) visit(file)
+  return found
+}

@@ -1,0 +1,103 @@
+/**
+ * Binds the sockets of one listener. Names are resolved as the operating system does; each address gets a server of
+ * its own, IPv6 for IPv6 alone, and an address that this machine does not have is left out.
+ */
+import { isIP, type ListenOptions, type Server } from 'node:net'
+import { SockpoolError } from '../../src/base/errors.ts'
+import type { NameResolver } from '../../src/egress/resolver.ts'
+import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
+import { systemCode } from './socket-error.ts'
+
+export type Bound = { readonly server: Server; readonly address: BoundAddress }
+
+const ALL_INTERFACES = ['0.0.0.0', '::']
+/** This machine does not have the address, or not the whole family: as good as not asked for. */
+const ABSENT: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
+
+/**
+ * One listening server for each address of the hosts; with port 0 the later ones take the port of the first where
+ * it is free.
+ *
+ * Errors: LISTEN_FAILED with the system's code as `reason`, DNS_FAILED; nothing stays bound.
+ */
+export async function bindAll(
+  hosts: readonly string[],
+  port: number,
+  spec: ListenSpec,
+  makeServer: () => Server,
+  resolver: NameResolver,
+): Promise<Bound[]> {
+  const addresses = await addressesOf(hosts, resolver)
+  const bound: Bound[] = []
+  try {
+    for (const host of addresses) {
+      const shared = port === 0 ? (bound[0]?.address.port ?? 0) : port
+      const server = await bindOne(host, shared, port, spec, makeServer)
+      if (server !== null) bound.push(server)
+    }
+    if (bound.length === 0)
+      throw new SockpoolError(
+        'LISTEN_FAILED',
+        `could not bind on any address out of ${addresses.join(', ')}`,
+        { reason: 'EADDRNOTAVAIL' },
+      )
+    return bound
+  } catch (error) {
+    for (const { server } of bound) server.close()
+    throw error
+  }
+}
+
+/** Starts to listen, or rejects with the system's error and leaves nothing bound. */
+export function listen(server: Server, options: ListenOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(options, () => {
+    server.off('error', reject)
+    resolve()
+  })
+  return promise
+}
+
+/** What a failed bind is to the caller. */
+export function listenError(error: unknown, where: string): SockpoolError {
+  if (error instanceof SockpoolError) return error
+  const reason = systemCode(error)
+  const detail = error instanceof Error ? error.message : String(error)
+  return new SockpoolError('LISTEN_FAILED', `cannot listen on ${where}: ${detail}`, { reason, cause: error })
+}
+
+async function bindOne(
+  host: string,
+  port: number,
+  wanted: number,
+  { backlog, reusePort }: ListenSpec,
+  makeServer: () => Server,
+): Promise<Bound | null> {
+  const server = makeServer()
+  try {
+    await listen(server, { host, port, backlog, reusePort, exclusive: true, ipv6Only: isIP(host) === 6 })
+  } catch (error) {
+    const reason = systemCode(error)
+    if (ABSENT.has(reason)) return null
+    // The first address's random port may be taken on this one; no particular port was asked for.
+    if (reason === 'EADDRINUSE' && port !== wanted)
+      return await bindOne(host, wanted, wanted, { backlog, reusePort } as ListenSpec, makeServer)
+    throw listenError(error, `${host}:${port}`)
+  }
+  const address = server.address()
+  if (address === null || typeof address === 'string')
+    throw new SockpoolError('LISTEN_FAILED', `${host} has no port`)
+  const family = isIP(address.address) === 6 ? 'IPv6' : 'IPv4'
+  return { server, address: { address: address.address, port: address.port, family } }
+}
+
+async function addressesOf(hosts: readonly string[], resolver: NameResolver): Promise<string[]> {
+  const found: string[] = []
+  for (const host of hosts) {
+    if (host === '') found.push(...ALL_INTERFACES)
+    else if (isIP(host) !== 0) found.push(host)
+    else found.push(...(await resolver.resolveBySystem(host, {})).map(({ text }) => text))
+  }
+  return [...new Set(found)]
+}

@@ -1,0 +1,84 @@
+/**
+ * The file of a unix socket that is listened on. libuv removes the name that it bound whatever is there at the end,
+ * which may be a successor's socket by then. So it binds a name of its own, which is moved to the wanted one, and
+ * the file is removed here, where it still is the one that was made.
+ */
+import { randomBytes } from 'node:crypto'
+import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs'
+import { connect, type Server } from 'node:net'
+import { dirname, join } from 'node:path'
+import { SockpoolError } from '../../src/base/errors.ts'
+import { listen } from './bind.ts'
+import { systemCode } from './socket-error.ts'
+
+const NAME_BYTES = 4
+
+export class SocketFile {
+  readonly path: string
+  readonly #made: Stats
+
+  private constructor(path: string, made: Stats) {
+    this.path = path
+    this.#made = made
+  }
+
+  /**
+   * Listens on `path`. A socket that nobody serves any more gives way.
+   *
+   * Errors: LISTEN_FAILED with EADDRINUSE where a process serves the socket or another kind of file is there; the
+   * system's error otherwise. Source: asyncio.start_unix_server, but for the socket in use, which it takes over.
+   */
+  static async listen(server: Server, path: string, backlog: number): Promise<SocketFile> {
+    await checkFree(path)
+    const bound = join(dirname(path), `.${randomBytes(NAME_BYTES).toString('hex')}`)
+    await listen(server, { path: bound, backlog, exclusive: true })
+    try {
+      const made = lstatSync(bound)
+      renameSync(bound, path)
+      return new SocketFile(path, made)
+    } catch (error) {
+      server.close()
+      throw error
+    }
+  }
+
+  /** Removes the file, unless it is gone or another's. */
+  remove(): void {
+    const found = statOf(this.path)
+    if (found === null || found.ino !== this.#made.ino || found.dev !== this.#made.dev) return
+    try {
+      unlinkSync(this.path)
+    } catch (error) {
+      // Whoever took it away in between, or the directory's right to write, did so after this listener's time.
+      if (!KEPT.has(systemCode(error))) throw error
+    }
+  }
+}
+
+const KEPT: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR'])
+
+async function checkFree(path: string): Promise<void> {
+  const found = statOf(path)
+  if (found === null) return
+  const isTaken = !found.isSocket() || (await isServed(path))
+  if (isTaken)
+    throw new SockpoolError('LISTEN_FAILED', `the address ${path} is already in use`, {
+      reason: 'EADDRINUSE',
+    })
+}
+
+function statOf(path: string): Stats | null {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null
+}
+
+/** Only a refusal proves that nobody is there. */
+function isServed(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect({ path })
+    probe.once('connect', () => {
+      resolve(true)
+      probe.destroy()
+    })
+    probe.once('error', error => resolve(systemCode(error) !== 'ECONNREFUSED'))
+  })
+}
