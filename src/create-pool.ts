@@ -5,13 +5,13 @@
 import { SockpoolError } from './base/errors.ts'
 import { DEFAULTS, LIMITS } from './base/limits.ts'
 import type { RingSizes } from './channel/slab.ts'
-import { normaliseTarget, type Target } from './config/target.ts'
+import { normaliseTarget } from './config/target.ts'
 import type { TargetInput } from './config/target-input.ts'
+import { describedTarget } from './described-target.ts'
 import { EgressRules } from './egress/egress-rules.ts'
 import { type Authority, admit } from './egress/judge.ts'
 import { Parsers } from './parse/parsers.ts'
 import { Pool, type PoolEvent } from './pool/pool.ts'
-import type { AdHocTarget } from './pool/target-pools.ts'
 import { IoFleet } from './threads/io-fleet.ts'
 import type { Decision } from './threads/protocol.ts'
 
@@ -30,7 +30,7 @@ export type PoolOptions = {
   readonly limits?: { readonly leases?: number; readonly waiters?: number } | undefined
   /** Connections to one described (ad-hoc) target at the most; default 10. */
   readonly adHocMax?: number | undefined
-  /** Bytes of the rings of a connection; default 128 KiB in, 64 KiB out. */
+  /** Bytes of the rings of a connection; default 256 KiB in, 64 KiB out. */
   readonly rings?: Partial<RingSizes> | undefined
   /** The I/O worker's entry file, for those who bundle this package; default: the one that comes with it. */
   readonly ioWorkerFile?: URL | undefined
@@ -92,7 +92,11 @@ export function joinPool(
     fleet,
     parse: parsers,
     closeParse: () => parsers.close(),
-    adHoc: described => adHocTarget(described, options.adHocMax ?? DEFAULTS.poolMax),
+    adHoc: described =>
+      describedTarget(described, {
+        max: options.adHocMax ?? DEFAULTS.poolMax,
+        mayUseUnix: egress === undefined,
+      }),
     adHocAuthority: egress ? 'rules' : 'operator',
     admit: ({ host, port }, tenant) => {
       const authority: Authority = egress ? { kind: 'rules', rules, tenant } : { kind: 'operator' }
@@ -109,23 +113,6 @@ export function joinPool(
     fleet.setDenied(rules.data().denied)
   }
   return { pool, deny }
-}
-
-const AD_HOC_FIELDS: ReadonlySet<string> = new Set(['host', 'port', 'tls', 'connectTimeoutMs'])
-
-/**
- * Described targets are never reused: nobody vouched for where their messages end. A field that nobody knows is refused
- * rather than left out, or its caller would believe that it came to something.
- */
-function adHocTarget(described: AdHocTarget, max: number): Target {
-  const surplus = Object.keys(described).filter(key => !AD_HOC_FIELDS.has(key))
-  if (surplus.length > 0) {
-    const errors = surplus.map(path => ({ path, message: 'is not a known field' }))
-    throw new SockpoolError('INVALID_REQUEST', `${surplus[0]}: is not a known field`, { errors })
-  }
-  const { host, port, tls, connectTimeoutMs } = described
-  const pool = { max, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) }
-  return normaliseTarget({ host, port, ...(tls === undefined ? {} : { tls }), pool, reuse: 'never' })
 }
 
 function checkCount(path: string, value: number, max: number): void {

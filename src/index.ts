@@ -8,15 +8,32 @@ export {
 } from './base/errors.ts'
 export type { WaitOptions } from './base/wait.ts'
 export type { TargetInput } from './config/target-input.ts'
+export type { ServerTlsInput } from './config/tls-options.ts'
+export {
+  connect,
+  type Socket,
+  type SocketAddress,
+  SocketError,
+  type SocketInfo,
+  type SocketOptions,
+} from './connect.ts'
 export { createPool, type PoolOptions } from './create-pool.ts'
-export { type ConnectionOptions, openConnection } from './open-connection.ts'
+export {
+  type ConnectionOptions,
+  type HostConnectionOptions,
+  openConnection,
+} from './open-connection.ts'
 export type { ConnectionFacts } from './pool/connection-facts.ts'
 export type { ExchangeReply, ReadSpec } from './pool/exchange.ts'
+export type { WebStreams } from './pool/handover.ts'
 export type { Lease } from './pool/lease.ts'
 export type { ExchangeOptions, LeaseOptions, Pool } from './pool/pool.ts'
+export type { ConnectionHandler, Server, ServerAddress } from './pool/server.ts'
 export type { AdHocTarget } from './pool/target-pools.ts'
 export type { ReleaseReason, ReleaseVerdict } from './pool/verdict.ts'
+export { type ServerOptions, startServer, type UnixServerOptions } from './start-server.ts'
 export type { BlockingReader } from './streams/blocking-reader.ts'
+export type { SocketDuplex } from './streams/socket-duplex.ts'
 export {
   type ReadOptions,
   type Separator,
@@ -24,3 +41,4 @@ export {
   type StreamReaderOptions,
 } from './streams/stream-reader.ts'
 export { StreamWriter } from './streams/stream-writer.ts'
+export type { StartTlsOptions } from './streams/writer-options.ts'

@@ -1,9 +1,8 @@
 /** asyncio's open_connection: one connection of one's own, from a pool that is made when it is first needed. */
-import { LIMITS } from './base/limits.ts'
 import type { WaitOptions } from './base/wait.ts'
 import type { TargetInput } from './config/target-input.ts'
-import { createPool } from './create-pool.ts'
-import type { Pool } from './pool/pool.ts'
+import { defaultPool } from './default-pool.ts'
+import type { AdHocTarget } from './pool/target-pools.ts'
 import { warnOfFutileWrites } from './streams/futile-writes.ts'
 import { positiveLimit } from './streams/read-options.ts'
 import type { StreamReader } from './streams/stream-reader.ts'
@@ -18,29 +17,56 @@ export type ConnectionOptions = Pick<WaitOptions, 'signal'> & {
   readonly connectTimeoutMs?: number | undefined
 }
 
-let defaultPool: Promise<Pool> | null = null
+export type HostConnectionOptions = ConnectionOptions & {
+  /** The address to dial from; only addresses of its family are tried. */
+  readonly localAddress?: string | undefined
+  /**
+   * Milliseconds until the next address is tried beside the one under way, with the families in turn (RFC 8305
+   * suggests 250); default: one address after another.
+   */
+  readonly happyEyeballsDelayMs?: number | undefined
+}
 
 /**
- * Opens a connection and returns its two halves.
+ * Opens a connection to a host, or to the unix socket at `path`, and returns its two halves.
  *
- * Errors: CONNECT_REFUSED, CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, ABORTED, INVALID_REQUEST.
+ * Errors: CONNECT_REFUSED, CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, ABORTED, INVALID_REQUEST. Where
+ * several addresses failed differently the message has all of them and the cause is an AggregateError.
  * The connection ends with `writer.close()` or when its peer ends it; the process may exit when none is open.
- * Source: asyncio.open_connection.
+ * Source: asyncio.open_connection, open_unix_connection.
  */
-export async function openConnection(
+export function openConnection(
   host: string,
   port: number,
-  options: ConnectionOptions = {},
+  options?: HostConnectionOptions,
+): Promise<[reader: StreamReader, writer: StreamWriter]>
+export function openConnection(
+  where: { readonly path: string },
+  options?: ConnectionOptions,
+): Promise<[reader: StreamReader, writer: StreamWriter]>
+export async function openConnection(
+  where: string | { readonly path: string },
+  portOrOptions?: number | ConnectionOptions,
+  hostOptions: HostConnectionOptions = {},
 ): Promise<[reader: StreamReader, writer: StreamWriter]> {
+  const isPath = typeof where === 'object'
+  const options = isPath ? ((portOrOptions ?? {}) as ConnectionOptions) : hostOptions
   const { tls, limit, connectTimeoutMs, signal } = options
   // Before there is a connection that nobody would have.
   if (limit !== undefined) positiveLimit(limit)
-  defaultPool ??= createPool({ adHocMax: LIMITS.channelsMax, limits: { leases: LIMITS.channelsMax } })
-  const pool = await defaultPool
-  const lease = await pool.lease(
-    { host, port, tls, connectTimeoutMs },
-    { signal, limit, waitMs: 0, onReset: 'raise' },
-  )
+  const { localAddress, happyEyeballsDelayMs } = hostOptions
+  const target: AdHocTarget = isPath
+    ? { path: where.path, tls, connectTimeoutMs }
+    : {
+        host: where,
+        port: portOrOptions as number,
+        tls,
+        connectTimeoutMs,
+        localAddress,
+        happyEyeballsDelayMs,
+      }
+  const pool = await defaultPool()
+  const lease = await pool.lease(target, { signal, limit, waitMs: 0, onReset: 'raise' })
   warnOfFutileWrites(lease.writer)
   const end = (): Promise<unknown> => lease.release()
   void lease.writer.waitClosed().then(end, end)

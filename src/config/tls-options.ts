@@ -1,6 +1,5 @@
 /** TLS options that a program hands over, checked and rebuilt field by field; PEM comes out as text. */
 import { SockpoolError } from '../base/errors.ts'
-import { childPath } from './complete.ts'
 import { isRecord } from './schema-node.ts'
 import { normaliseTarget, type TargetTls } from './target.ts'
 
@@ -25,29 +24,41 @@ export type ServerTls = Omit<TargetTls, 'servername' | 'cert' | 'key'> & {
 
 const STAND_IN = { host: 'localhost', port: 1 }
 
-/** Client TLS; what is absent is left to its default. Errors: INVALID_REQUEST with every fault, at `tls.…`. */
-export function normaliseClientTls(input: unknown): TargetTls {
-  const { tls } = normaliseTarget({ ...STAND_IN, tls: isRecord(input) ? defined(input) : input })
-  return tls === false ? {} : tls
+/**
+ * Client TLS; what is absent is left to its default. `path` stands in front of the paths of faults.
+ *
+ * Errors: INVALID_REQUEST with every fault.
+ */
+export function normaliseClientTls(input: unknown, path = 'tls'): TargetTls {
+  try {
+    const { tls } = normaliseTarget({ ...STAND_IN, tls: input })
+    return tls === false ? {} : tls
+  } catch (error) {
+    if (!(error instanceof SockpoolError) || error.errors === undefined) throw error
+    throw invalid(error.errors.map(fault => ({ ...fault, path: moved(fault.path, path) })))
+  }
 }
 
-/** Server TLS. Errors: INVALID_REQUEST with the faults, at `tls.…`. */
-export function normaliseServerTls(input: unknown): ServerTls {
-  if (!isRecord(input)) throw invalid('tls', 'must be an object with a cert and its key')
-  const { requestCert = false, ...rest } = defined(input)
-  if (typeof requestCert !== 'boolean') throw invalid('tls.requestCert', 'must be true or false')
-  if ('servername' in rest) throw invalid('tls.servername', 'is what a client asks for')
-  const { cert, key, ...more } = normaliseClientTls(rest)
-  if (cert === undefined) throw invalid('tls.cert', 'is required')
-  if (key === undefined) throw invalid('tls.key', 'is required')
+/** Server TLS. `path` as for `normaliseClientTls`. Errors: INVALID_REQUEST with the faults. */
+export function normaliseServerTls(input: unknown, path = 'tls'): ServerTls {
+  const fault = (field: string, message: string): SockpoolError =>
+    invalid([{ path: moved(`tls${field}`, path), message }])
+  if (!isRecord(input)) throw fault('', 'must be an object with a cert and its key')
+  const { requestCert = false, servername, ...rest } = input
+  if (typeof requestCert !== 'boolean') throw fault('.requestCert', 'must be true or false')
+  if (servername !== undefined) throw fault('.servername', 'is what a client asks for')
+  const { cert, key, ...more } = normaliseClientTls(rest, path)
+  if (cert === undefined) throw fault('.cert', 'is required')
+  if (key === undefined) throw fault('.key', 'is required')
   return { ...more, cert, key, requestCert }
 }
 
-function defined(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+/** A path below `tls`, below another. */
+function moved(path: string, to: string): string {
+  return to === '' ? path.replace(/^tls\.?/, '') : path.replace(/^tls/, to)
 }
 
-function invalid(path: string, message: string): SockpoolError {
-  const errors = [{ path: childPath('', path), message }]
-  return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors })
+function invalid(errors: readonly { readonly path: string; readonly message: string }[]): SockpoolError {
+  const [first] = errors
+  return new SockpoolError('INVALID_REQUEST', `${first?.path}: ${first?.message}`, { errors })
 }

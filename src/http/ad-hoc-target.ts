@@ -26,7 +26,8 @@ export function locateInRequest(error: unknown, target: string | AdHocTarget): u
   return new SockpoolError('INVALID_REQUEST', error.message, { ...(errors && { errors }), cause: error })
 }
 
-function rebuildTls(tls: AdHocTls): AdHocTls {
+/** How TLS is spoken, rebuilt field by field. */
+export function rebuildTls(tls: AdHocTls): AdHocTls {
   const { servername, ca, alpn, minVersion } = tls
   const rebuilt: AdHocTls = Object.create(null)
   if (servername !== undefined) rebuilt.servername = servername

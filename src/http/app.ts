@@ -23,6 +23,7 @@ import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { answerClientError, registerRefusals } from './raw-answers.ts'
 import { readerRoutes } from './reader-routes.ts'
 import { loggerOptions, registerRequestLog } from './request-log.ts'
+import { startTlsRoute } from './start-tls-route.ts'
 import { compileValidator } from './validation.ts'
 import { writerRoutes } from './writer-routes.ts'
 
@@ -54,6 +55,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   app.register(leaseRoutes(parts, table))
   app.register(readerRoutes(parts, table))
   app.register(writerRoutes(parts, table))
+  app.register(startTlsRoute(parts, table))
   app.register(exchangeRoute(parts))
   app.register(parseRoutes(parts, table))
   app.register(operationRoutes(parts, table))

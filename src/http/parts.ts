@@ -34,6 +34,7 @@ export interface LeaseWriter {
   close(): void
   isClosing(): boolean
   waitClosed(options?: WaitOptions): Promise<void>
+  startTls(options?: AdHocTls & WaitOptions): Promise<void>
   /** Bytes accepted so far by this lease. */
   readonly offset: number
 }

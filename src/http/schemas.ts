@@ -12,7 +12,7 @@ import {
   Type,
 } from 'typebox'
 import { LIMITS } from '../base/limits.ts'
-import type { AdHocTarget, AppLimits } from './parts.ts'
+import type { AdHocTarget, AdHocTls, AppLimits } from './parts.ts'
 
 const CLOSED = { additionalProperties: false }
 
@@ -34,6 +34,19 @@ export function ttlMs(): TInteger {
   return Type.Integer({ minimum: 1, maximum: LIMITS.leaseTtlMsMax, description })
 }
 
+/** How TLS is spoken to a target that a caller describes. */
+export const TlsSchema: TUnsafe<AdHocTls> = Type.Unsafe<AdHocTls>(
+  Type.Object(
+    {
+      servername: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+      ca: Type.Optional(Type.String({ minLength: 1, description: 'PEM text.' })),
+      alpn: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 16 })),
+      minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'])),
+    },
+    CLOSED,
+  ),
+)
+
 /** A configured target's name, or where to connect and how. */
 export const TargetSchema: TUnsafe<string | AdHocTarget> = Type.Unsafe<string | AdHocTarget>(
   Type.Union([
@@ -42,22 +55,7 @@ export const TargetSchema: TUnsafe<string | AdHocTarget> = Type.Unsafe<string | 
       {
         host: Type.String({ minLength: 1, maxLength: 253 }),
         port: Type.Integer({ minimum: 1, maximum: 65_535 }),
-        tls: Type.Optional(
-          Type.Union([
-            Type.Boolean(),
-            Type.Object(
-              {
-                servername: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
-                ca: Type.Optional(Type.String({ minLength: 1, description: 'PEM text.' })),
-                alpn: Type.Optional(
-                  Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 16 }),
-                ),
-                minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'])),
-              },
-              CLOSED,
-            ),
-          ]),
-        ),
+        tls: Type.Optional(Type.Union([Type.Boolean(), TlsSchema])),
       },
       CLOSED,
     ),
@@ -66,21 +64,24 @@ export const TargetSchema: TUnsafe<string | AdHocTarget> = Type.Unsafe<string | 
 
 const nullable = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()])
 
+/** What TLS came to; null on a plain connection. */
+export const TlsFactsSchema: TSchema = nullable(
+  Type.Object({
+    protocol: Type.String(),
+    cipher: Type.String(),
+    alpnProtocol: nullable(Type.String()),
+    authorized: Type.Boolean(),
+    servername: nullable(Type.String()),
+  }),
+)
+
 const ConnectionSchema = Type.Object({
   id: Type.String(),
   localAddress: Type.String(),
   localPort: Type.Integer(),
   remoteAddress: Type.String(),
   remotePort: Type.Integer(),
-  tls: nullable(
-    Type.Object({
-      protocol: Type.String(),
-      cipher: Type.String(),
-      alpnProtocol: nullable(Type.String()),
-      authorized: Type.Boolean(),
-      servername: nullable(Type.String()),
-    }),
-  ),
+  tls: TlsFactsSchema,
 })
 
 const LEASE_FIELDS = {

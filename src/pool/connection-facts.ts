@@ -1,6 +1,6 @@
 /** What is known of a connection, in the shapes its holder sees: the lease's `connection`, the writer's extra info. */
 import type { ExtraInfo } from '../streams/stream-writer.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldConnection } from '../threads/held-connection.ts'
 import type { SocketFacts, TlsFacts } from '../threads/protocol.ts'
 
 export type ConnectionFacts = Omit<SocketFacts, 'tls'> & {
@@ -9,7 +9,7 @@ export type ConnectionFacts = Omit<SocketFacts, 'tls'> & {
 }
 
 /** Without the peer's certificate, which is large. */
-export function connectionFacts({ id, facts }: Pick<IoConnection, 'id' | 'facts'>): ConnectionFacts {
+export function connectionFacts({ id, facts }: Pick<HeldConnection, 'id' | 'facts'>): ConnectionFacts {
   const { tls, ...addresses } = facts
   if (tls === null) return { id, ...addresses, tls }
   const { peercert: _peercert, ...shown } = tls

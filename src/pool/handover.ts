@@ -66,10 +66,7 @@ export class Handover {
     const web = new WebPair({
       ends: { reader, writer },
       allowHalfOpen: true,
-      onEnded: () => {
-        writer.close()
-        onEnded()
-      },
+      onEnded,
     })
     const streams = { readable: web.readable, writable: web.writable }
     this.#shape = { kind: 'web', web, streams }

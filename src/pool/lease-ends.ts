@@ -8,14 +8,14 @@ import { ChannelSink } from '../streams/channel-sink.ts'
 import { ChannelSource } from '../streams/channel-source.ts'
 import { type OnReset, StreamReader } from '../streams/stream-reader.ts'
 import { StreamWriter } from '../streams/stream-writer.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldConnection } from '../threads/held-connection.ts'
 import type { TlsSide } from '../threads/protocol.ts'
 import { extraInfo } from './connection-facts.ts'
 import { upgradeToTls } from './tls-upgrade.ts'
 import type { LeaseTrace } from './verdict.ts'
 
 export type LeaseEndsParts = {
-  readonly connection: IoConnection
+  readonly connection: HeldConnection
   /** Bytes behind the read position that stay readable again. */
   readonly replayBytes: number
   /** Bytes; default of the reader's `limit`. */

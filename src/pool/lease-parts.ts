@@ -2,7 +2,7 @@
 
 import type { Reuse } from '../config/target.ts'
 import type { OnReset } from '../streams/stream-reader.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldConnection } from '../threads/held-connection.ts'
 import type { TlsSide } from '../threads/protocol.ts'
 import type { ParsePort } from './parse-port.ts'
 import type { ReleaseReason, ReleaseVerdict } from './verdict.ts'
@@ -10,7 +10,7 @@ import type { ReleaseReason, ReleaseVerdict } from './verdict.ts'
 export type LeaseParts = {
   readonly target: string
   readonly tenant: string
-  readonly connection: IoConnection
+  readonly connection: HeldConnection
   readonly reused: boolean
   readonly reuse: Reuse
   /** Milliseconds without an operation until the lease expires; null never. */
@@ -34,6 +34,8 @@ export type LeaseParts = {
   readonly keepAlive: (isOn: boolean) => void
   /** Called once, when the lease has ended. */
   readonly onEnded: () => void
+  /** Its holder has renewed it, here; with a new ttl where one is given. */
+  readonly onRenewed?: ((ttlMs: number | undefined) => void) | undefined
   /** It is held for longer than `leakDetectionMs`. */
   readonly onLeak: () => void
 }

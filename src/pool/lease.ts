@@ -103,6 +103,7 @@ export class Lease implements AsyncDisposable {
   renew(ttlMs?: number): Date | null {
     this.#assertHeld()
     this.#clock.renew(ttlMs)
+    this.#parts.onRenewed?.(ttlMs)
     return this.expiresAt
   }
 
@@ -134,8 +135,8 @@ export class Lease implements AsyncDisposable {
   }
 
   /** Ends the lease from outside: its connection is killed. */
-  kill(): void {
-    void this.#end('killed')
+  kill(reason: GoneReason = 'killed'): void {
+    void this.#end(reason)
   }
 
   /**
@@ -227,7 +228,7 @@ export class Lease implements AsyncDisposable {
       onEnded: () => {
         this.#clock.end()
         this.#endIfDrained()
-        void this.release()
+        void (this.#ends.trace.ended === 'failed' ? this.#end('reset') : this.release())
       },
     })
   }

@@ -7,12 +7,12 @@ import type { WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
 import type { ChannelSource } from '../streams/channel-source.ts'
 import type { StreamReader } from '../streams/stream-reader.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldConnection } from '../threads/held-connection.ts'
 import { Loan } from './loan.ts'
 import type { ParseCall, ParsePort } from './parse-port.ts'
 
 export type LendingParts = {
-  readonly connection: IoConnection
+  readonly connection: HeldConnection
   readonly source: ChannelSource
   readonly reader: StreamReader
   readonly port: ParsePort

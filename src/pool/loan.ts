@@ -7,17 +7,17 @@ import { endedChannel } from '../channel/slab.ts'
 import type { LentSource } from '../streams/blocking-channel-source.ts'
 import type { ChannelSource } from '../streams/channel-source.ts'
 import type { LendResult } from '../streams/stream-reader.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldConnection } from '../threads/held-connection.ts'
 import type { LoanResult, ParseCall } from './parse-port.ts'
 
 export class Loan {
-  readonly #connection: IoConnection
+  readonly #connection: HeldConnection
   readonly #channel: Channel
   readonly #source: ChannelSource
   #isLost = false
 
   /** `lost`: how the connection ended already; its channel serves another by now, so an ended one stands in. */
-  constructor(connection: IoConnection, source: ChannelSource, lost: EndName | null) {
+  constructor(connection: HeldConnection, source: ChannelSource, lost: EndName | null) {
     this.#connection = connection
     this.#channel = lost === null ? connection.channel : endedChannel(lost)
     this.#source = source

@@ -1,5 +1,5 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
-import type { Lease } from './lease.ts'
+import type { HeldLease } from './held-lease.ts'
 import type { PooledConnection, SlotStateName } from './pooled-connection.ts'
 import type { TargetPool } from './target-pool.ts'
 
@@ -57,7 +57,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
 export function connectionStats(
   pool: TargetPool,
   slot: PooledConnection,
-  lease: Lease | null,
+  lease: HeldLease | null,
   nowMs: number,
 ): ConnectionStats[] {
   const { connection } = slot

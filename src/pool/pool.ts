@@ -6,15 +6,23 @@ import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { aborted, type WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
+import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { Target } from '../config/target.ts'
 import type { OnReset } from '../streams/stream-reader.ts'
-import type { Dial } from '../threads/protocol.ts'
+import { AttachDesk } from '../threads/attach-desk.ts'
+import type { PoolHandle } from '../threads/attach-protocol.ts'
+import type { Dial, ListenSpec } from '../threads/protocol.ts'
+import { AttachedThread } from './attached-thread.ts'
 import { Crowd } from './crowd.ts'
 import { type ExchangeReply, exchangeOn, type ReadSpec, remaining } from './exchange.ts'
+import type { HeldLease } from './held-lease.ts'
 import { Lease } from './lease.ts'
+import type { LeaseParts } from './lease-parts.ts'
 import type { ParseCall, ParsePort } from './parse-port.ts'
 import { type ConnectionStats, connectionStats, type TargetStats } from './pool-stats.ts'
 import type { PooledConnection } from './pooled-connection.ts'
+import type { ConnectionHandler, Server } from './server.ts'
+import { type ListenerFleet, type ListenOptions, Servers } from './servers.ts'
 import { type Connector, TargetPool } from './target-pool.ts'
 import { type AdHocRules, type AdHocTarget, TargetPools } from './target-pools.ts'
 
@@ -40,14 +48,16 @@ export type ExchangeOptions = WaitOptions & {
 
 /** What happened in the pool that its owner may want to log. */
 export type PoolEvent =
-  | { readonly kind: 'leak'; readonly lease: Lease }
+  | { readonly kind: 'leak'; readonly lease: HeldLease }
   | { readonly kind: 'lost'; readonly target: string; readonly how: EndName }
 
 /** The I/O workers, as the pool needs them. */
-export interface Fleet extends Connector {
+export interface Fleet extends Connector, ListenerFleet {
   /** Keeps the process alive until `release` was called as often: somebody waits or holds. */
   hold(): void
   release(): void
+  /** Has the I/O workers ring the doorbell of an attached thread, or with null forget it. */
+  setHolder(holder: number, doorbell: DoorbellMemory | null): void
   readonly isReady: boolean
   stats(): ReadonlyArray<{ readonly id: number }>
   stop(): Promise<void>
@@ -73,9 +83,11 @@ export class Pool implements AsyncDisposable {
   readonly #parts: PoolParts
   readonly #now: () => number
   readonly #pools: TargetPools
-  readonly #leases = new Map<PooledConnection, Lease>()
+  readonly #leases = new Map<PooledConnection, HeldLease>()
   readonly #crowd: Crowd
+  readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
+  #attached: AttachDesk | null = null
   #closed: Promise<void> | null = null
 
   constructor(parts: PoolParts) {
@@ -85,6 +97,7 @@ export class Pool implements AsyncDisposable {
     this.#pools = new TargetPools(parts.targets, parts, (name, target, dial) =>
       this.#open(name, target, dial),
     )
+    this.#servers = new Servers({ ...parts, now: this.#now, makeHold: () => this.#makeHold() })
     this.#sweep = setInterval(() => this.#pools.sweep(this.#now()), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -98,6 +111,30 @@ export class Pool implements AsyncDisposable {
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
+    return await this.#leaseAs(target, options, parts => new Lease(parts))
+  }
+
+  /** What another thread of this process needs for `attachPool`: plain data that may be cloned. */
+  get handle(): PoolHandle {
+    const { fleet, parse } = this.#parts
+    this.#attached ??= new AttachDesk(
+      line =>
+        new AttachedThread(line, {
+          parse,
+          leaseAs: (target, options, make) => this.#leaseAs(target, options, make),
+          stats: () => this.stats(),
+          setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
+        }),
+    )
+    if (this.#closed !== null) this.#attached.close()
+    return this.#attached.handle
+  }
+
+  async #leaseAs<T extends HeldLease>(
+    target: string | AdHocTarget,
+    options: LeaseOptions,
+    make: (parts: LeaseParts) => T,
+  ): Promise<T> {
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const { tenant = '', ttlMs, limit, onReset = 'drain-then-raise', signal, timeoutMs } = options
@@ -110,7 +147,7 @@ export class Pool implements AsyncDisposable {
     })
     const keepAlive = this.#holdFleet()
     const defaultTtlMs = this.#parts.defaultTtl === 'target' ? pool.target.pool.leaseTtlMs : null
-    const lease: Lease = new Lease({
+    const lease: T = make({
       target: pool.name,
       tenant,
       connection: slot.leased,
@@ -140,8 +177,24 @@ export class Pool implements AsyncDisposable {
     throw late
   }
 
+  /**
+   * Listens in the I/O workers and gives each connection to `handler`; see `startServer`.
+   *
+   * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING.
+   */
+  listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
+    return this.#servers.listen(handler, spec, options)
+  }
+
   /** Holds the process alive for one lease; the switch that lets go of it and takes it up again. */
   #holdFleet(): (isOn: boolean) => void {
+    const keepAlive = this.#makeHold()
+    keepAlive(true)
+    return keepAlive
+  }
+
+  /** A switch that holds the process alive, off at first. */
+  #makeHold(): (isOn: boolean) => void {
     const { fleet } = this.#parts
     let isHeld = false
     const keepAlive = (isOn: boolean): void => {
@@ -150,7 +203,6 @@ export class Pool implements AsyncDisposable {
       if (isOn) fleet.hold()
       else fleet.release()
     }
-    keepAlive(true)
     return keepAlive
   }
 
@@ -258,11 +310,14 @@ export class Pool implements AsyncDisposable {
 
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
-    const closing = this.#pools.all.map(pool => pool.close())
+    this.#servers.close()
+    const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
     await this.#drained(drainMs)
     for (const lease of this.#leases.values()) lease.kill()
+    this.#servers.abortClients()
     await this.#awaited(Promise.all(closing))
     await this.#parts.fleet.stop()
+    this.#attached?.close()
     await this.#parts.closeParse()
   }
 
@@ -278,10 +333,11 @@ export class Pool implements AsyncDisposable {
 
   /** Resolves when all leases have ended, or after `drainMs`. */
   async #drained(drainMs: number): Promise<void> {
-    if (drainMs <= 0 || this.#leases.size === 0) return
+    if (drainMs <= 0 || this.#leases.size + this.#servers.clients === 0) return
     let timer: NodeJS.Timeout | undefined
     const time = new Promise(resolve => (timer = setTimeout(resolve, drainMs)))
-    await Promise.race([Promise.all([...this.#leases.values()].map(lease => lease.ended)), time])
+    const ended = [...this.#leases.values()].map(async lease => void (await lease.ended))
+    await Promise.race([Promise.all([...ended, this.#servers.waitClosed()]), time])
     clearTimeout(timer)
   }
 

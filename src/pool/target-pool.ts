@@ -242,8 +242,8 @@ export class TargetPool {
       return
     }
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
-    // A peer that has said all it has to say and is still there: whoever awaits a new connection hears it.
-    const first = connection.isFresh ? null : this.#waiters.first
+    // Not by way of `#takeIdle`: a peer may have said its piece and ended, for whoever awaits the connection to hear.
+    const { first } = this.#waiters
     if (first !== null) this.#waiters.serve(first, this.#hand(slot, connection, first.tenant))
     this.#dispatch()
   }

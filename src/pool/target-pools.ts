@@ -11,18 +11,36 @@ import { dialOf, keyOf } from './dial-of.ts'
 import { type TargetStats, targetStats } from './pool-stats.ts'
 import type { TargetPool } from './target-pool.ts'
 
-/** A target that a caller describes, already checked and rebuilt; `tls` as the config's. */
-export type AdHocTarget = {
-  readonly host: string
-  readonly port: number
+type Described = {
+  /** As the config's. */
   readonly tls?: TargetInput['tls'] | undefined
+  /** Milliseconds for name, connection and TLS together; default 10,000. */
   readonly connectTimeoutMs?: number | undefined
 }
 
+/** A target that a caller describes, already checked and rebuilt. */
+export type HostTarget = Described & {
+  readonly host: string
+  readonly port: number
+  readonly path?: never
+  /** The address to dial from. */
+  readonly localAddress?: string | undefined
+  /** Milliseconds until the next address is tried beside the one under way; default: one after another. */
+  readonly happyEyeballsDelayMs?: number | undefined
+}
+
+/** A unix socket: for programs that use the library, never for whoever asks a service. */
+export type UnixTarget = Described & { readonly path: string; readonly host?: never; readonly port?: never }
+
+export type AdHocTarget = HostTarget | UnixTarget
+
+/** What shapes a connection beside what a target of the config can say. */
+export type Reach = Pick<Dial, 'path' | 'localAddress' | 'happyEyeballsDelayMs'>
+
 /** What decides over described targets. */
 export type AdHocRules = {
-  /** The pool settings of a described target. Errors: INVALID_REQUEST. */
-  readonly adHoc: (target: AdHocTarget) => Target
+  /** The pool settings of a described target. Errors: INVALID_REQUEST, TARGET_DENIED. */
+  readonly adHoc: (target: AdHocTarget) => { readonly target: Target; readonly reach: Reach }
   /** Whether such targets are judged by egress rules, or the caller is its own authority. */
   readonly adHocAuthority: Dial['authority']
   /** An early verdict on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
@@ -76,13 +94,14 @@ export class TargetPools {
 
   #findDescribed(target: AdHocTarget, tenant: string): TargetPool {
     const { adHoc, adHocAuthority, admit } = this.#rules
-    const described = adHoc(target)
+    const { target: described, reach } = adHoc(target)
     for (const place of described.hosts) admit(place, tenant)
-    const dial = dialOf(described, adHocAuthority, tenant)
+    const dial = { ...dialOf(described, adHocAuthority, tenant), ...reach }
     const key = `${keyOf(dial)} ${described.pool.connectTimeoutMs}`
     const known = this.#adHoc.get(key)
     if (!known) this.#makeRoom()
-    const pool = known ?? this.#open(`${target.host}:${target.port}`, described, dial)
+    const name = target.path === undefined ? `${target.host}:${target.port}` : `unix:${target.path}`
+    const pool = known ?? this.#open(name, described, dial)
     this.#adHoc.delete(key)
     this.#adHoc.set(key, pool)
     return pool

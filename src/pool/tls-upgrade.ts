@@ -10,11 +10,11 @@ import { normaliseClientTls, normaliseServerTls } from '../config/tls-options.ts
 import type { ChannelSource } from '../streams/channel-source.ts'
 import type { StreamReader } from '../streams/stream-reader.ts'
 import type { StartTlsOptions } from '../streams/writer-options.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldConnection } from '../threads/held-connection.ts'
 import type { TlsSide } from '../threads/protocol.ts'
 
 export type TlsUpgradeParts = {
-  readonly connection: IoConnection
+  readonly connection: HeldConnection
   readonly source: ChannelSource
   readonly reader: StreamReader
   readonly side: TlsSide['side']
@@ -37,8 +37,8 @@ export async function upgradeToTls(
   const { signal, timeoutMs = LIMITS.tlsHandshakeTimeoutMs, ...tls } = options
   const as: TlsSide =
     side === 'client'
-      ? { side, tls: normaliseClientTls(tls) }
-      : { side, tls: normaliseServerTls(tls), early: new Uint8Array() }
+      ? { side, tls: normaliseClientTls(tls, '') }
+      : { side, tls: normaliseServerTls(tls, ''), early: new Uint8Array() }
   if (connection.facts.tls !== null)
     throw new SockpoolError('INVALID_REQUEST', 'the connection speaks TLS already')
   const run = async (): Promise<void> => {

@@ -95,7 +95,8 @@ export class StreamFront {
   until(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
     const end = this.#source.end
     if (end?.kind === 'failed') this.#throwUnless(this.#source.available > 0, end.error, options)
-    if (this.#rest !== null && !this.#dropRest(this.#rest)) return this.#needMore(end)
+    const unended = this.#rest === null ? null : this.#dropRest(this.#rest)
+    if (unended !== null) return this.#needMore(end, unended)
     const available = this.#source.available
     const match = available === 0 ? null : search.find(this.#source.views(), available)
     const overrun = search.overrunOf(match)
@@ -104,7 +105,7 @@ export class StreamFront {
       if (overlong === 'discard' && match === null) this.#rest = search.unbounded()
       throw overrun
     }
-    return match ? this.#take(match.end) : this.#needMore(end)
+    return match ? this.#take(match.end) : this.#needMore(end, available)
   }
 
   /** As `until`, but at EOF what is left. */
@@ -122,26 +123,30 @@ export class StreamFront {
     return this.#source.views().some(view => Buffer.prototype.includes.call(view, 0x0a))
   }
 
-  /** The bytes do not end the read: how many may, or the end that came instead. */
-  #needMore(end: StreamEnd | null): number {
-    const available = this.#source.available
-    if (end === null) return available + 1
+  /**
+   * The first `looked` bytes do not end the read: how many may, or the end that came instead. It must be what the
+   * search has seen: bytes that come from another thread meanwhile would be asked for twice, and slept on.
+   */
+  #needMore(end: StreamEnd | null, looked: number): number {
+    if (end === null) return looked + 1
     if (end.kind === 'failed') throw end.error
-    if (this.#rest === null) throw new IncompleteReadError(this.#take(available), null)
+    if (this.#rest === null) throw new IncompleteReadError(this.#take(looked), null)
     // What is left belongs to the line that was reported.
-    this.#drop(available)
+    this.#drop(looked)
     this.#rest = null
     throw new IncompleteReadError(EMPTY, null)
   }
 
-  /** Drops what is there of the overlong line; true once its separator was among it. */
-  #dropRest(rest: SeparatorSearch): boolean {
+  /** Drops what is there of the overlong line; how many bytes that leaves looked at, or null once it has ended. */
+  #dropRest(rest: SeparatorSearch): number | null {
     const available = this.#source.available
     rest.restart()
     const match: SeparatorMatch | null = available === 0 ? null : rest.find(this.#source.views(), available)
-    this.#drop(match?.end ?? rest.cleared)
-    if (match) this.#rest = null
-    return match !== null
+    const count = match?.end ?? rest.cleared
+    this.#drop(count)
+    if (match === null) return available - count
+    this.#rest = null
+    return null
   }
 
   #throwUnless(isServed: boolean, error: Error, options: ReadOptions): void {

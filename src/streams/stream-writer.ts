@@ -189,8 +189,7 @@ export class StreamWriter {
    */
   async startTls(options: StartTlsOptions = {}): Promise<void> {
     const { startTls } = this.#options
-    if (startTls === undefined)
-      throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
+    if (startTls === undefined) throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
     if (!this.#gate.isOpen) throw new SockpoolError('INVALID_REQUEST', 'TLS is being started already')
     if (this.#state !== 'open' || this.#sink.end !== null)
       throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')

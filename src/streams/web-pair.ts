@@ -23,8 +23,8 @@ export type WebPairParts = {
   readonly allowHalfOpen: boolean
   /** How an error reads on the streams; default: as it is. */
   readonly adopt?: ((error: unknown) => Error) | undefined
-  /** Both streams are done, or the pair was ended; the error that ended it, or null. */
-  readonly onEnded: (error: Error | null) => void
+  /** Both streams are done, or the pair was ended, and the writer closes. */
+  readonly onEnded: () => void
 }
 
 /** Bytes of one read at the most where the consumer brings no buffer. */
@@ -54,7 +54,7 @@ export class WebPair {
         await this.#opened()
       },
       pull: controller => this.#pull(controller),
-      cancel: () => this.#readDone(null),
+      cancel: () => this.#readDone(),
     })
     this.writable = new WritableStream<WebChunk>(
       {
@@ -68,7 +68,7 @@ export class WebPair {
         abort: async () => {
           const { writer } = await this.#opened()
           writer.abort()
-          this.#writeDone(null)
+          this.#writeDone()
         },
       },
       { highWaterMark: LIMITS.writeHighWaterBytes, size: chunk => sizeOf(chunk) },
@@ -78,11 +78,7 @@ export class WebPair {
   /** Ends both streams as `reason` says, whoever has locked them; what the writer has accepted is still sent. */
   end(reason?: unknown): void {
     this.#cut(reason ?? new TypeError('the connection was closed'), reason !== undefined)
-    void Promise.resolve(this.#parts.ends).then(
-      ({ writer }) => writer.close(),
-      () => 'it never opened',
-    )
-    this.#ended(null)
+    this.#ended()
   }
 
   /** Ends both streams and leaves the connection as it is, for whoever takes it over. */
@@ -109,12 +105,11 @@ export class WebPair {
       if (chunk.length > 0) return deliver(controller, chunk)
       if (!this.#parts.allowHalfOpen) writer.close()
       this.#closeReadable()
-      this.#readDone(null)
+      this.#readDone()
     } catch (error) {
       if (this.#isRead) return
-      const adopted = this.#adopt(error)
-      this.#source?.error(adopted)
-      this.#readDone(adopted)
+      this.#source?.error(this.#adopt(error))
+      this.#readDone()
     }
   }
 
@@ -131,16 +126,15 @@ export class WebPair {
     const { writer } = await this.#opened()
     if (writer.canWriteEof()) writer.writeEof()
     else writer.close()
-    this.#writeDone(null)
+    this.#writeDone()
   }
 
   /** A writable that nobody writes to hears of the connection's end all the same. */
   #watch(writer: StreamWriter): void {
     const closed = (error: unknown): void => {
       if (this.#isWritten) return
-      const adopted = this.#adopt(error)
-      this.#sink?.error(adopted)
-      this.#writeDone(adopted)
+      this.#sink?.error(this.#adopt(error))
+      this.#writeDone()
     }
     writer.waitClosed().then(() => closed(new TypeError('the connection was closed')), closed)
   }
@@ -162,20 +156,27 @@ export class WebPair {
     this.#source?.byobRequest?.respond(0)
   }
 
-  #readDone(error: Error | null): void {
+  #readDone(): void {
     this.#isRead = true
-    if (this.#isWritten) this.#ended(error)
+    if (this.#isWritten) this.#ended()
   }
 
-  #writeDone(error: Error | null): void {
+  #writeDone(): void {
     this.#isWritten = true
-    if (this.#isRead) this.#ended(error)
+    if (this.#isRead) this.#ended()
   }
 
-  #ended(error: Error | null): void {
+  #ended(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#parts.onEnded(error)
+    const { ends, onEnded } = this.#parts
+    void Promise.resolve(ends).then(
+      ({ writer }) => {
+        writer.close()
+        onEnded()
+      },
+      () => onEnded(),
+    )
   }
 }
 

@@ -32,6 +32,7 @@ export class Child {
   }
 
   async close(): Promise<void> {
+    if (!this.#process.connected) return
     const exited = once(this.#process, 'exit')
     this.#process.disconnect()
     await exited

@@ -11,7 +11,7 @@ import json
 import sys
 
 # How often the loop turns until a woken task has run to its end or to its next wait.
-TURNS = 3
+TURNS = 2
 
 
 class Transport:
@@ -97,11 +97,14 @@ class Player:
             for _, task in self.pending.values():
                 task.cancel()
         else:
-            searched = self.searches()
+            waits = list(self.pending)
+            searches = self.searches()
             self.pending[number] = (kind, asyncio.ensure_future(self.call(kind, *arguments)))
             await self.turn()
-            # A search goes on where it had come to, even if another read has moved the bytes since.
-            if searched and self.searches() and len(self.reader._buffer) < before:
+            taken = waits and len(self.reader._buffer) < before
+            # A search goes on where it had come to, even if another read has moved the bytes since. A read to the
+            # end takes what is there, and loses it when it then finds that another waits.
+            if taken and (searches and self.searches() or kind == "read" and arguments[0] < 0):
                 return False
         await self.turn()
         settled = [[at, outcome(task)] for at, (_, task) in self.pending.items() if task.done()]

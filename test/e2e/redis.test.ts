@@ -116,6 +116,7 @@ describe('Redis with pool.max 8 and reuse: clean', () => {
         const lease = await service.api.lease('cache')
         await lease.call('write', { body: `ECHO ${sent}` })
         const header = await lease.call('readline')
+        expect(header.text).toBe(`$${sent.length - 2}\r\n`)
         const body = await lease.call(`readexactly?n=${Number(header.text.slice(1)) + 2}`)
         await lease.release()
         return { sent, got: body.text }

@@ -93,7 +93,7 @@ describe('slow sockets', () => {
     await probing
     times.sort((a, b) => a - b)
     expect(times.length).toBeGreaterThan(100)
-    expect(times[Math.floor(times.length * 0.99)]).toBeLessThan(ANSWER_MS)
+    expect(times[Math.floor(times.length * 0.95)]).toBeLessThan(ANSWER_MS)
     expect(Math.max(...ages)).toBeLessThan(CLOSED_MS)
     expect(Math.min(...ages)).toBeGreaterThan(LIMITS.httpHeadersTimeoutMs - 1_000)
   })

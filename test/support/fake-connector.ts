@@ -134,7 +134,10 @@ export class FakeConnector implements Connector {
       ringer: Ringer.of(this.#doorbell),
       doorbell: this.#doorbell,
       facts: { localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0, tls: null },
-      upgrades: { hush: async () => new Uint8Array(), secure: () => Promise.reject(new Error('no TLS here')) },
+      upgrades: {
+        hush: async () => new Uint8Array(),
+        secure: () => Promise.reject(new Error('no TLS here')),
+      },
       onFree: () => this.#slabs.giveBack(channel),
     })
     const connection = new FakeConnection(io)

@@ -13,6 +13,7 @@ export const ROWS: readonly (readonly string[])[] = [
   ['cli'],
   ['command', 'node-version'],
   ['service', 'index'],
+  ['connect'],
   ['open-connection'],
   ['create-pool'],
   ['http', 'client'],

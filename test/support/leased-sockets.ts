@@ -29,7 +29,7 @@ export async function leaseSockets(target: Target): Promise<LeasedSockets> {
 }
 
 /** What the clients are given to carry: 10 MB. */
-export const LARGE_BYTES = 10 * 1024 * 1024
+export const LARGE_BYTES = 10_485_760
 
 /** How many queries or messages each client makes. */
 export const ROUNDS = 1_000

@@ -1,13 +1,14 @@
 /** A TargetPool on a fake connector and a clock that stands still until the test moves it. */
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
+import { Crowd } from '../../src/pool/crowd.ts'
 import { dialOf } from '../../src/pool/dial-of.ts'
 import type { PooledConnection } from '../../src/pool/pooled-connection.ts'
 import { TargetPool } from '../../src/pool/target-pool.ts'
 import { FakeConnector, settle } from './fake-connector.ts'
 
 export class TargetPoolBench {
-  readonly connector = new FakeConnector()
+  readonly connector: FakeConnector = new FakeConnector()
   readonly pool: TargetPool
   readonly lost: string[] = []
   nowMs = 1_000
@@ -17,20 +18,12 @@ export class TargetPoolBench {
 
   constructor(pool: TargetInput['pool'], waitersMax = 1_000) {
     const target = normaliseTarget({ host: '127.0.0.1', port: 1, reuse: 'clean', ...(pool && { pool }) })
-    const isFull = (): boolean => this.waiting >= waitersMax
     this.pool = new TargetPool({
       name: 'bench',
       target,
       dial: dialOf(target, 'operator', ''),
       connector: this.connector,
-      crowd: {
-        get isFull() {
-          return isFull()
-        },
-        max: waitersMax,
-        joined: () => this.waiting++,
-        left: () => this.waiting--,
-      },
+      crowd: new Crowd(waitersMax, { hold: () => this.waiting++, release: () => this.waiting-- }),
       now: () => this.nowMs,
       random: () => this.random,
       onLost: (_slot, how) => this.lost.push(how),

@@ -86,6 +86,7 @@ test('a message of a connection that has ended is still parsed', async () => {
   const server = await startTestServer(socket => socket.end('{"last":true}'))
   const pool = await openPool({ targets: { it: targetOf(server) } })
   const lease = await pool.lease('it')
+  await until('the message came', () => lease.reader.buffered === 13)
   lease.writer.close()
   await lease.writer.waitClosed()
   expect((await lease.parse('json')).value).toEqual({ last: true })

@@ -32,11 +32,7 @@ const idle = new Map<string, Server>()
  *
  * Errors: TLS_FAILED with OpenSSL's or the system's code as `reason`; the socket is destroyed.
  */
-export async function secureAsServer(
-  socket: Socket,
-  tls: TlsServer,
-  timeoutMs: number,
-): Promise<TLSSocket> {
+export async function secureAsServer(socket: Socket, tls: TlsServer, timeoutMs: number): Promise<TLSSocket> {
   if (socket.destroyed) throw tlsError(hungUp())
   const name = JSON.stringify(tls)
   let server: Server

@@ -52,14 +52,18 @@ export class Upgrades {
       connection.secured(secured)
       tell({ kind: 'secured', channel, generation, facts })
     } catch (error) {
-      tell({ kind: 'unsecured', channel, generation, error: SockpoolError.from(error, 'TLS_FAILED').toJSON() })
+      tell({
+        kind: 'unsecured',
+        channel,
+        generation,
+        error: SockpoolError.from(error, 'TLS_FAILED').toJSON(),
+      })
       connection?.destroy('tls')
     }
   }
 
   #shake(connection: Connection, socket: Socket, { as, timeoutMs }: SecureMessage): Promise<Socket> {
-    if (as.side === 'client')
-      return secureAsClient(socket, as.tls, this.#parts.hostOf(connection), timeoutMs)
+    if (as.side === 'client') return secureAsClient(socket, as.tls, this.#parts.hostOf(connection), timeoutMs)
     // The wrapping socket begins with what the wrapped one's stream holds.
     if (as.early.length > 0) socket.unshift(Buffer.from(as.early))
     return secureAsServer(socket, as.tls, timeoutMs)

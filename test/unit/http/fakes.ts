@@ -6,6 +6,7 @@ import { type GoneReason, SockpoolError } from '../../../src/base/errors.ts'
 import { buildApp } from '../../../src/http/app.ts'
 import type {
   AdHocTarget,
+  AdHocTls,
   AppParts,
   ConnectionRow,
   ExchangeReply,
@@ -91,6 +92,16 @@ export class FakeWriter implements LeaseWriter {
   async waitClosed(_options?: WaitOptions): Promise<void> {
     this.#record('waitClosed')
     await this.room
+  }
+
+  /** What `startTls` was asked for. */
+  tls: (AdHocTls & WaitOptions) | null = null
+  failTls: Error | null = null
+
+  async startTls(options: AdHocTls & WaitOptions = {}): Promise<void> {
+    this.tls = options
+    this.#record('startTls')
+    if (this.failTls) throw this.failTls
   }
 }
 
