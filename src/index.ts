@@ -1,4 +1,5 @@
 /** The library: what a Node program imports from `sockpool`. */
+export { attachPool } from './attach-pool.ts'
 export {
   type ErrorCode,
   type GoneReason,
@@ -23,6 +24,8 @@ export {
   type HostConnectionOptions,
   openConnection,
 } from './open-connection.ts'
+export type { AttachedPool, ExchangeSyncOptions, LeaseSyncOptions } from './pool/attached-pool.ts'
+export type { BlockingLease } from './pool/blocking-lease.ts'
 export type { ConnectionFacts } from './pool/connection-facts.ts'
 export type { ExchangeReply, ReadSpec } from './pool/exchange.ts'
 export type { WebStreams } from './pool/handover.ts'
@@ -33,6 +36,7 @@ export type { AdHocTarget } from './pool/target-pools.ts'
 export type { ReleaseReason, ReleaseVerdict } from './pool/verdict.ts'
 export { type ServerOptions, startServer, type UnixServerOptions } from './start-server.ts'
 export type { BlockingReader } from './streams/blocking-reader.ts'
+export type { BlockingWriter } from './streams/blocking-writer.ts'
 export type { SocketDuplex } from './streams/socket-duplex.ts'
 export {
   type ReadOptions,
@@ -42,3 +46,4 @@ export {
 } from './streams/stream-reader.ts'
 export { StreamWriter } from './streams/stream-writer.ts'
 export type { StartTlsOptions } from './streams/writer-options.ts'
+export type { PoolHandle } from './threads/attach-protocol.ts'

@@ -4,7 +4,6 @@ import type { TargetInput } from './config/target-input.ts'
 import { defaultPool } from './default-pool.ts'
 import type { AdHocTarget } from './pool/target-pools.ts'
 import { warnOfFutileWrites } from './streams/futile-writes.ts'
-import { positiveLimit } from './streams/read-options.ts'
 import type { StreamReader } from './streams/stream-reader.ts'
 import type { StreamWriter } from './streams/stream-writer.ts'
 
@@ -52,8 +51,6 @@ export async function openConnection(
   const isPath = typeof where === 'object'
   const options = isPath ? ((portOrOptions ?? {}) as ConnectionOptions) : hostOptions
   const { tls, limit, connectTimeoutMs, signal } = options
-  // Before there is a connection that nobody would have.
-  if (limit !== undefined) positiveLimit(limit)
   const { localAddress, happyEyeballsDelayMs } = hostOptions
   const target: AdHocTarget = isPath
     ? { path: where.path, tls, connectTimeoutMs }

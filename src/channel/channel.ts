@@ -232,7 +232,18 @@ export class Channel {
   reset(): void {
     this.words.store(GENERATION, (this.generation + 1) | 0)
     this.rewind()
-    for (const word of [IN.want, IN.room, IN_END, OUT.want, OUT.room, OUT_END, CLOSED, EPOCH, VERDICT, HOLDER])
+    for (const word of [
+      IN.want,
+      IN.room,
+      IN_END,
+      OUT.want,
+      OUT.room,
+      OUT_END,
+      CLOSED,
+      EPOCH,
+      VERDICT,
+      HOLDER,
+    ])
       this.words.store(word, 0)
   }
 

@@ -2,9 +2,10 @@
  * A leased connection on an attached thread: the same channel, heard of by this thread's own doorbell. What changes
  * the connection itself is asked of the pool's thread; whom it belongs to is that thread's to say.
  */
+
+import { LIMITS } from '../base/limits.ts'
 import { Channel, type EndName } from '../channel/channel.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory, Ringer } from '../channel/doorbell.ts'
-import { LIMITS } from '../base/limits.ts'
 import type { AttachLine } from '../threads/attach-line.ts'
 import type { GrantData } from '../threads/attach-protocol.ts'
 import type { HeldConnection } from '../threads/held-connection.ts'

@@ -3,8 +3,8 @@
  * judged at its release like every other.
  */
 import { type GoneReason, SockpoolError } from '../base/errors.ts'
-import { BlockingReader } from '../streams/blocking-reader.ts'
 import { BlockingChannelSink, BlockingChannelSource } from '../streams/blocking-ends.ts'
+import { BlockingReader } from '../streams/blocking-reader.ts'
 import { BlockingWriter } from '../streams/blocking-writer.ts'
 import type { AttachLine } from '../threads/attach-line.ts'
 import type { GrantData } from '../threads/attach-protocol.ts'

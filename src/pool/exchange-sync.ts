@@ -44,7 +44,11 @@ function readReply(
 }
 
 /** Bounded: one byte more than the limit is as good as the end, and says that there is more. */
-function readToEnd(reader: BlockingReader, limit: number | undefined, wait: { readonly timeoutMs?: number }): Buffer {
+function readToEnd(
+  reader: BlockingReader,
+  limit: number | undefined,
+  wait: { readonly timeoutMs?: number },
+): Buffer {
   if (limit === undefined) return reader.read(-1, wait)
   if (reader.peek(limit + 1, wait).length > limit)
     throw new LimitOverrunError(`more than ${limit} bytes came before EOF`, limit)

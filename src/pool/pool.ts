@@ -8,7 +8,7 @@ import { aborted, type WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { Target } from '../config/target.ts'
-import type { OnReset } from '../streams/stream-reader.ts'
+import { type OnReset, positiveLimit } from '../streams/read-options.ts'
 import { AttachDesk } from '../threads/attach-desk.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
@@ -138,6 +138,8 @@ export class Pool implements AsyncDisposable {
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const { tenant = '', ttlMs, limit, onReset = 'drain-then-raise', signal, timeoutMs } = options
+    // Before there is a connection that nobody would have.
+    if (limit !== undefined) positiveLimit(limit)
     const pool = this.#pools.find(target, tenant)
     const waitMs = options.waitMs ?? pool.target.pool.waitTimeoutMs
     const slot = await pool.lease({

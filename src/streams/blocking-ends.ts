@@ -2,9 +2,10 @@
  * The two ends of a channel for a thread that blocks on them. They wait in slices and look around between, so that a
  * thread does not wait for ever on a process half that has died; and they remember what a lease is judged by.
  */
+
+import { LIMITS } from '../base/limits.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Ringer } from '../channel/doorbell.ts'
-import { LIMITS } from '../base/limits.ts'
 import type { BlockingSink } from './blocking-sink.ts'
 import type { BlockingSource } from './blocking-source.ts'
 import { ChannelSink } from './channel-sink.ts'

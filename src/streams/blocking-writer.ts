@@ -184,7 +184,9 @@ export class BlockingWriter {
 
   #timedOut(what: string, until: Until, bytesAccepted: number): SockpoolError {
     this.#interrupted = true
-    return new SockpoolError('DRAIN_TIMEOUT', `${what} took longer than ${until.allowedMs} ms`, { bytesAccepted })
+    return new SockpoolError('DRAIN_TIMEOUT', `${what} took longer than ${until.allowedMs} ms`, {
+      bytesAccepted,
+    })
   }
 
   #until({ timeoutMs = this.#options.timeoutMs ?? Number.POSITIVE_INFINITY }: BlockingWriteOptions): Until {

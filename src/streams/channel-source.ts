@@ -4,6 +4,10 @@
  *
  *   taken ◄── #front (this thread's memory) ◄── inbound ring (shared) ◄── I/O worker
  *
+ * The ring is the flow control: where asyncio pauses its transport above 2 × limit and resumes it at the limit, here
+ * the I/O worker pauses its socket when the ring is full and resumes it when half of it is free, whatever the
+ * reader's limit is. A read that waits for more than there is lets it resume first, in both.
+ *
  * When the connection is gone or the lease is over, the source lets go of the channel and stands alone.
  */
 import type { Channel } from '../channel/channel.ts'

@@ -4,6 +4,7 @@
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { Wait } from '../base/wait.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory } from '../channel/doorbell.ts'
 import { DEFAULT_RING_SIZES, type RingSizes, SlabNumbers } from '../channel/slab.ts'
 import type { VitalsSnapshot } from '../channel/vitals.ts'
@@ -60,6 +61,7 @@ export class IoFleet {
   readonly #sweep: NodeJS.Timeout
   readonly #listeners = new Set<IoListener>()
   readonly #restarts = new Map<number, NodeJS.Timeout>()
+  readonly #awaitingWorker = new Set<Wait<void>>()
   /** What the dead predecessors of each worker had counted. */
   readonly #past = new Map<number, VitalsSnapshot>()
   #deaths = 0
@@ -81,6 +83,7 @@ export class IoFleet {
 
   /** Opens a connection in the least loaded worker. Errors: as IoThread.open. */
   async open(request: OpenRequest): Promise<IoConnection> {
+    if (this.#threads.every(thread => thread === null)) await this.#waitForWorker(request)
     const opening = this.#leastLoaded().open(request)
     this.#doorbell.cover(this.#slabNumbers.channels)
     return await opening
@@ -177,6 +180,7 @@ export class IoFleet {
   /** Destroys what is open and ends all threads. */
   async stop(): Promise<void> {
     this.#isStopping = true
+    this.#endWaits()
     for (const timer of this.#restarts.values()) clearTimeout(timer)
     this.#restarts.clear()
     await Promise.all(this.#threads.map(thread => thread?.stop(LIMITS.workerStopMs)))
@@ -205,6 +209,19 @@ export class IoFleet {
       onDecision: decision => this.#options.onDecision?.(decision),
       onExit: (thread, error) => this.#exited(thread, error),
     })
+  }
+
+  /** All workers died a moment ago; their successors come within the backoff. */
+  async #waitForWorker({ signal, connectTimeoutMs: timeoutMs }: OpenRequest): Promise<void> {
+    if (this.#isStopping) return
+    const wait: Wait<void> = new Wait<void>(
+      'the wait for an I/O worker',
+      'CONNECT_TIMEOUT',
+      { signal, timeoutMs },
+      () => this.#awaitingWorker.delete(wait),
+    )
+    this.#awaitingWorker.add(wait)
+    await wait.promise
   }
 
   /** A fault of one connection stays its own: the sweep goes on to the others. */
@@ -236,10 +253,16 @@ export class IoFleet {
       this.#restarts.delete(index)
       const started = this.#start(index)
       this.#threads[index] = started
+      this.#endWaits()
       for (const listener of this.#listeners) listener.replaced(started)
     }, backoffMs)
     timer.unref()
     this.#restarts.set(index, timer)
+  }
+
+  #endWaits(): void {
+    for (const wait of this.#awaitingWorker) wait.resolve()
+    this.#awaitingWorker.clear()
   }
 
   #look(): void {

@@ -15,7 +15,7 @@ export const ROWS: readonly (readonly string[])[] = [
   ['service', 'index'],
   ['connect'],
   ['open-connection'],
-  ['create-pool'],
+  ['create-pool', 'attach-pool'],
   ['http', 'client'],
   ['pool', 'parse'],
   ['egress'],

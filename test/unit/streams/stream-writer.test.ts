@@ -91,9 +91,32 @@ describe('StreamWriter.write', () => {
     expect([pair.outbound.readable, lost.pair.outbound.readable]).toEqual([0, 0])
   })
 
-  test('after writeEof is WRITE_CLOSED, in words of asyncio', () => {
+  test('of a list takes all or nothing', () => {
+    const { pair, writer } = open({ maxBufferedBytes: 100 })
+    expect(() => writer.writeLines(['a', 5 as unknown as string])).toThrow(TypeError)
+    writer.write(text(65))
+    expect(thrown(() => writer.writeLines([text(60), text(60)]))).toMatchObject({ code: 'WRITE_OVERFLOW' })
+    expect(writer.offset).toBe(65)
+    writer.writeLines([text(60), '', text(39)])
+    expect(drainRing(pair, 64)).toBe(text(65) + text(60) + text(39))
+  })
+
+  test('tells of each write that goes nowhere', () => {
+    const { pair, writer } = open()
+    const onFutileWrite = vi.fn()
+    writer.onFutileWrite = onFutileWrite
+    writer.write('a')
+    pair.close('closed')
+    writer.write('b')
+    writer.writeLines(['c', 'd'])
+    expect(onFutileWrite.mock.calls).toEqual([[1], [2]])
+    expect(writer.dropped).toBe(3)
+  })
+
+  test('after writeEof is WRITE_CLOSED, in words of asyncio, after close too', () => {
     const { writer } = open()
     writer.writeEof()
+    writer.close()
     expect(thrown(() => writer.write('a'))).toMatchObject({
       code: 'WRITE_CLOSED',
       message: 'Cannot call write() after write_eof()',
