@@ -15,7 +15,8 @@ import { exchangeSyncOn } from './exchange-sync.ts'
 import { keepAliveSwitch } from './keep-alive-switch.ts'
 import { Lease } from './lease.ts'
 import type { ParseCall } from './parse-port.ts'
-import type { ExchangeOptions, LeaseOptions, Pool } from './pool.ts'
+import type { Pool } from './pool.ts'
+import type { ExchangeOptions, LeaseOptions } from './pool-parts.ts'
 import type { AdHocTarget } from './target-pools.ts'
 import type { ReleaseVerdict } from './verdict.ts'
 
@@ -55,7 +56,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
     const { waitMs, timeoutMs, ttlMs, tenant, signal } = options
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant } }
+    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: false }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const lease = this.#hold(grant, options)
     if (!signal?.aborted) return lease
@@ -99,11 +100,12 @@ export class AttachedPool implements AsyncDisposable, Disposable {
    * Leases a connection, and blocks this thread until there is one.
    *
    * Units: `operationTimeoutMs` bounds each call of its reader and writer that does not say otherwise.
-   * Errors: as `lease`; WORKER_LOST when the thread of the pool has died.
+   * Errors: as `lease`; WORKER_LOST when the thread of the pool has died; WOULD_DEADLOCK where this thread itself holds
+   * all connections that the target may have, and so nobody could ever give one back.
    */
   leaseSync(target: string | AdHocTarget, options: LeaseSyncOptions = {}): BlockingLease {
     const { waitMs, timeoutMs, ttlMs, tenant } = options
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant } }
+    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: true }
     const grant = this.#line.requestSync('lease', data) as GrantData
     const lease = new BlockingLease({
       grant,

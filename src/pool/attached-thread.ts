@@ -28,6 +28,11 @@ export interface AttachHost {
     options: RequestData['lease']['options'] & { readonly signal: AbortSignal },
     make: (parts: LeaseParts) => T,
   ): Promise<T>
+  /** The target that a request means, and how many connections it may have. Errors: as Pool.lease. */
+  limitOf(
+    target: string | AdHocTarget,
+    tenant: string | undefined,
+  ): { readonly name: string; readonly max: number }
   readonly parse: ParsePort
   stats(): object
   /** Announces the thread's doorbell to the I/O workers, or with null that it is gone. */
@@ -148,7 +153,10 @@ export class AttachedThread implements ThreadServer {
     }
   }
 
-  async #lease({ target, options }: RequestData['lease'], signal: AbortSignal): Promise<unknown> {
+  async #lease(data: RequestData['lease'], signal: AbortSignal): Promise<unknown> {
+    const target = data.target as string | AdHocTarget
+    const { options } = data
+    if (data.blocks && options.waitMs !== 0) this.#assertNotStarved(target, options.tenant)
     const number = this.#nextLease++
     const holder: Holder = {
       thread: this.#line.number,
@@ -159,7 +167,7 @@ export class AttachedThread implements ThreadServer {
       },
     }
     const lease = await this.#host.leaseAs(
-      target as string | AdHocTarget,
+      target,
       { ...options, signal },
       parts => new RemoteLease(parts, holder),
     )
@@ -169,6 +177,17 @@ export class AttachedThread implements ThreadServer {
     }
     this.#leases.set(number, lease)
     return lease.grant
+  }
+
+  /** A thread that blocks for what it holds itself would wait for nothing. */
+  #assertNotStarved(target: string | AdHocTarget, tenant: string | undefined): void {
+    const { name, max } = this.#host.limitOf(target, tenant)
+    const held = [...this.#leases.values()].filter(lease => lease.target === name && lease.isHeld).length
+    if (held < max) return
+    throw new SockpoolError(
+      'WOULD_DEADLOCK',
+      `this thread holds all ${max} connections that the target may have`,
+    )
   }
 
   /** Lets a parse worker read the channel of a lease for its holder. */

@@ -4,80 +4,26 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import { aborted, type WaitOptions } from '../base/wait.ts'
-import type { EndName } from '../channel/channel.ts'
-import type { DoorbellMemory } from '../channel/doorbell.ts'
+import { aborted } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
-import { type OnReset, positiveLimit } from '../streams/read-options.ts'
+import { positiveLimit } from '../streams/read-options.ts'
 import { AttachDesk } from '../threads/attach-desk.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
 import { AttachedThread } from './attached-thread.ts'
 import { Crowd } from './crowd.ts'
-import { type ExchangeReply, exchangeOn, type ReadSpec, remaining } from './exchange.ts'
+import { type ExchangeReply, exchangeOn, remaining } from './exchange.ts'
 import type { HeldLease } from './held-lease.ts'
 import { Lease } from './lease.ts'
 import type { LeaseParts } from './lease-parts.ts'
-import type { ParseCall, ParsePort } from './parse-port.ts'
+import type { ParseCall } from './parse-port.ts'
+import type { ExchangeOptions, Fleet, LeaseOptions, PoolParts } from './pool-parts.ts'
 import { type ConnectionStats, connectionStats, type TargetStats } from './pool-stats.ts'
 import type { PooledConnection } from './pooled-connection.ts'
 import type { ConnectionHandler, Server } from './server.ts'
-import { type ListenerFleet, type ListenOptions, Servers } from './servers.ts'
-import { type Connector, TargetPool } from './target-pool.ts'
-import { type AdHocRules, type AdHocTarget, TargetPools } from './target-pools.ts'
-
-export type LeaseOptions = WaitOptions & {
-  /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
-  readonly waitMs?: number | undefined
-  /** Milliseconds the lease lives without an operation; default: for ever, or the target's with `ttl: 'target'`. */
-  readonly ttlMs?: number | undefined
-  /** Whose it is; connections never move between tenants. */
-  readonly tenant?: string | undefined
-  /** Bytes; default of the reader's `limit`. */
-  readonly limit?: number | undefined
-  readonly onReset?: OnReset | undefined
-}
-
-export type ExchangeOptions = WaitOptions & {
-  readonly write: string | Uint8Array
-  readonly read: ReadSpec
-  readonly tenant?: string | undefined
-  /** Bytes that `read: {eof: true}` may gather; default unbounded. */
-  readonly limit?: number | undefined
-}
-
-/** What happened in the pool that its owner may want to log. */
-export type PoolEvent =
-  | { readonly kind: 'leak'; readonly lease: HeldLease }
-  | { readonly kind: 'lost'; readonly target: string; readonly how: EndName }
-
-/** The I/O workers, as the pool needs them. */
-export interface Fleet extends Connector, ListenerFleet {
-  /** Keeps the process alive until `release` was called as often: somebody waits or holds. */
-  hold(): void
-  release(): void
-  /** Has the I/O workers ring the doorbell of an attached thread, or with null forget it. */
-  setHolder(holder: number, doorbell: DoorbellMemory | null): void
-  readonly isReady: boolean
-  stats(): ReadonlyArray<{ readonly id: number }>
-  stop(): Promise<void>
-}
-
-export type PoolParts = AdHocRules & {
-  readonly targets: Readonly<Record<string, Target>>
-  readonly fleet: Fleet
-  readonly parse: ParsePort
-  /** Ends what `parse` runs on; called last. */
-  readonly closeParse: () => Promise<void>
-  readonly leasesMax: number
-  readonly waitersMax: number
-  readonly replayBytes: number
-  /** Whether leases without a `ttlMs` take the target's; a library's leases have none. */
-  readonly defaultTtl: 'target' | 'none'
-  readonly now?: () => number
-  readonly random?: () => number
-  readonly onEvent?: (event: PoolEvent) => void
-}
+import { type ListenOptions, Servers } from './servers.ts'
+import { TargetPool } from './target-pool.ts'
+import { type AdHocTarget, TargetPools } from './target-pools.ts'
 
 export class Pool implements AsyncDisposable {
   readonly #parts: PoolParts
@@ -122,6 +68,10 @@ export class Pool implements AsyncDisposable {
         new AttachedThread(line, {
           parse,
           leaseAs: (target, options, make) => this.#leaseAs(target, options, make),
+          limitOf: (target, tenant = '') => {
+            const { name, target: found } = this.#pools.find(target, tenant)
+            return { name, max: found.pool.max }
+          },
           stats: () => this.stats(),
           setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
         }),

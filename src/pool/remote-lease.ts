@@ -62,6 +62,11 @@ export class RemoteLease implements HeldLease {
       this.#leakTimer = setTimeout(() => parts.onLeak(), leakDetectionMs).unref()
   }
 
+  /** Whether the lease goes on and its connection stands. */
+  get isHeld(): boolean {
+    return this.#gone === null && !this.#isLost
+  }
+
   get ageMs(): number {
     return this.#clock.ageMs
   }

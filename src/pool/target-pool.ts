@@ -5,41 +5,15 @@
  * first in, first out; for waiters that no idle connection and no dial under way will serve it dials.
  */
 import { SockpoolError } from '../base/errors.ts'
-import type { WaitOptions } from '../base/wait.ts'
 import type { EndName, VerdictName } from '../channel/channel.ts'
 import type { Target } from '../config/target.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
-import type { Dial } from '../threads/protocol.ts'
-import type { Crowd } from './crowd.ts'
 import { DialBackoff } from './dial-backoff.ts'
 import { PooledConnection } from './pooled-connection.ts'
 import { type SlotCounts, Slots } from './slots.ts'
+import type { LeaseWait, TargetPoolParts } from './target-pool-parts.ts'
 import type { ReleaseReason, ReleaseVerdict } from './verdict.ts'
 import { Waiters } from './waiters.ts'
-
-/** What a pool needs of the I/O workers. */
-export interface Connector {
-  open(request: {
-    readonly dial: Dial
-    readonly connectTimeoutMs: number
-    readonly signal?: AbortSignal
-  }): Promise<IoConnection>
-}
-
-export type TargetPoolParts = {
-  readonly name: string
-  readonly target: Target
-  readonly dial: Dial
-  readonly connector: Connector
-  /** Waiters of all targets together. */
-  readonly crowd: Crowd
-  readonly now: () => number
-  readonly random: () => number
-  /** The lease on this connection lost its socket. */
-  readonly onLost: (slot: PooledConnection, how: EndName) => void
-}
-
-export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
 
 export class TargetPool {
   readonly name: string

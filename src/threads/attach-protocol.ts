@@ -63,6 +63,8 @@ export type RequestData = {
       readonly ttlMs?: number | undefined
       readonly tenant?: string | undefined
     }
+    /** The thread waits for the reply and does nothing else. */
+    readonly blocks: boolean
   }
   readonly parse: {
     readonly format: string

@@ -1,4 +1,5 @@
 /** Leases as sockets and as web streams, over real connections. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type RequestListener, request } from 'node:http'
 import { connect as connectTls } from 'node:tls'
@@ -15,6 +16,22 @@ async function allOf(readable: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of readable) chunks.push(chunk as Uint8Array)
   return Buffer.concat(chunks)
+}
+
+const INDEX = new URL('../../src/index.ts', import.meta.url).href
+
+/** Runs `body` with a `duplex` over a lease of a process of its own; how that exited, null when it had to be killed. */
+async function exitOf(port: number, body: string): Promise<number | null> {
+  const program = `
+    import { createPool } from ${JSON.stringify(INDEX)}
+    const pool = await createPool({ targets: { it: { host: '127.0.0.1', port: ${port} } } })
+    const duplex = (await pool.lease('it')).toDuplex()
+    ${body}`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' })
+  const killer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  clearTimeout(killer)
+  return code
 }
 
 describe('Lease.toDuplex', () => {
@@ -161,6 +178,13 @@ describe('Lease.toDuplex', () => {
     await readable
     await until('the bytes were sent', () => lease.writer.buffered === 0)
     expect(await lease.release()).toEqual({ outcome: 'closed', reason })
+  })
+
+  test('lets the process exit after unref(), and holds it with ref()', async () => {
+    const server = await startTestServer(socket => socket.pipe(socket), { tolerant: true })
+    expect(await exitOf(server.port, "duplex.on('data', () => duplex.unref()); duplex.write('x')")).toBe(0)
+    const held = "duplex.unref().ref(); duplex.on('data', () => process.exit(7)); duplex.write('x')"
+    expect(await exitOf(server.port, held)).toBe(7)
   })
 
   test('serves node:http as its connection', async () => {

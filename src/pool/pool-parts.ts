@@ -1,0 +1,65 @@
+/** What a pool is made of, and what its calls may be told. The composition root fills these in. */
+import type { WaitOptions } from '../base/wait.ts'
+import type { EndName } from '../channel/channel.ts'
+import type { DoorbellMemory } from '../channel/doorbell.ts'
+import type { Target } from '../config/target.ts'
+import type { OnReset } from '../streams/read-options.ts'
+import type { ReadSpec } from './exchange.ts'
+import type { HeldLease } from './held-lease.ts'
+import type { ParsePort } from './parse-port.ts'
+import type { ListenerFleet } from './servers.ts'
+import type { Connector } from './target-pool-parts.ts'
+import type { AdHocRules } from './target-pools.ts'
+
+export type LeaseOptions = WaitOptions & {
+  /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
+  readonly waitMs?: number | undefined
+  /** Milliseconds the lease lives without an operation; default: for ever, or the target's with `ttl: 'target'`. */
+  readonly ttlMs?: number | undefined
+  /** Whose it is; connections never move between tenants. */
+  readonly tenant?: string | undefined
+  /** Bytes; default of the reader's `limit`. */
+  readonly limit?: number | undefined
+  readonly onReset?: OnReset | undefined
+}
+
+export type ExchangeOptions = WaitOptions & {
+  readonly write: string | Uint8Array
+  readonly read: ReadSpec
+  readonly tenant?: string | undefined
+  /** Bytes that `read: {eof: true}` may gather; default unbounded. */
+  readonly limit?: number | undefined
+}
+
+/** What happened in the pool that its owner may want to log. */
+export type PoolEvent =
+  | { readonly kind: 'leak'; readonly lease: HeldLease }
+  | { readonly kind: 'lost'; readonly target: string; readonly how: EndName }
+
+/** The I/O workers, as the pool needs them. */
+export interface Fleet extends Connector, ListenerFleet {
+  /** Keeps the process alive until `release` was called as often: somebody waits or holds. */
+  hold(): void
+  release(): void
+  /** Has the I/O workers ring the doorbell of an attached thread, or with null forget it. */
+  setHolder(holder: number, doorbell: DoorbellMemory | null): void
+  readonly isReady: boolean
+  stats(): ReadonlyArray<{ readonly id: number }>
+  stop(): Promise<void>
+}
+
+export type PoolParts = AdHocRules & {
+  readonly targets: Readonly<Record<string, Target>>
+  readonly fleet: Fleet
+  readonly parse: ParsePort
+  /** Ends what `parse` runs on; called last. */
+  readonly closeParse: () => Promise<void>
+  readonly leasesMax: number
+  readonly waitersMax: number
+  readonly replayBytes: number
+  /** Whether leases without a `ttlMs` take the target's; a library's leases have none. */
+  readonly defaultTtl: 'target' | 'none'
+  readonly now?: () => number
+  readonly random?: () => number
+  readonly onEvent?: (event: PoolEvent) => void
+}
