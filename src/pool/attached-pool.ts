@@ -5,6 +5,7 @@
  */
 import { type GoneReason, SockpoolError } from '../base/errors.ts'
 import { aborted } from '../base/wait.ts'
+import { positiveLimit } from '../streams/read-options.ts'
 import { AttachLine } from '../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../threads/attach-protocol.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
@@ -55,7 +56,9 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    const { waitMs, timeoutMs, ttlMs, tenant, signal } = options
+    const { waitMs, timeoutMs, ttlMs, tenant, signal, limit } = options
+    // Before there is a connection that nobody would have.
+    if (limit !== undefined) positiveLimit(limit)
     const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: false }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const lease = this.#hold(grant, options)
@@ -104,7 +107,8 @@ export class AttachedPool implements AsyncDisposable, Disposable {
    * all connections that the target may have, and so nobody could ever give one back.
    */
   leaseSync(target: string | AdHocTarget, options: LeaseSyncOptions = {}): BlockingLease {
-    const { waitMs, timeoutMs, ttlMs, tenant } = options
+    const { waitMs, timeoutMs, ttlMs, tenant, limit } = options
+    if (limit !== undefined) positiveLimit(limit)
     const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: true }
     const grant = this.#line.requestSync('lease', data) as GrantData
     const lease = new BlockingLease({
@@ -163,6 +167,11 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     return (await this.#line.request('stats', null)) as ReturnType<Pool['stats']>
   }
 
+  /** Rings of this thread's doorbell that only its sweep timer found; must be 0. */
+  get missedWakes(): number {
+    return this.#bells.missedWakes
+  }
+
   /** Lets go of the pool, which goes on without this thread: what it still holds is discarded. Safe to call twice. */
   async close(): Promise<void> {
     this[Symbol.dispose]()
@@ -183,6 +192,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     const line = this.#line
     const connection = new AttachedConnection(grant, line, this.#bells)
     const keepAlive = keepAliveSwitch({ hold: () => line.hold(), release: () => line.letGo() })
+    keepAlive(true)
     const { lease: number, target, tenant, reused, reuse, ttlMs, replayBytes } = grant
     let isGivenBack = false
     const lease = new Lease({

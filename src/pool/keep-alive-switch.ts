@@ -4,15 +4,13 @@ export type Holdable = {
   release(): void
 }
 
-/** Holds for one lease, from now on; the switch that lets go of it and takes it up again. */
+/** A switch for one holder, off at first: it holds once while it is on. */
 export function keepAliveSwitch(holdable: Holdable): (isOn: boolean) => void {
   let isHeld = false
-  const keepAlive = (isOn: boolean): void => {
+  return isOn => {
     if (isOn === isHeld) return
     isHeld = isOn
     if (isOn) holdable.hold()
     else holdable.release()
   }
-  keepAlive(true)
-  return keepAlive
 }

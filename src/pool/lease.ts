@@ -13,7 +13,7 @@ import type { SocketDuplex } from '../streams/socket-duplex.ts'
 import type { StreamReader } from '../streams/stream-reader.ts'
 import type { StreamWriter } from '../streams/stream-writer.ts'
 import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
-import { goneError, goneReason } from './gone.ts'
+import { goneEnd, goneError, goneReason } from './gone.ts'
 import { Handover, type WebStreams } from './handover.ts'
 import { LeaseClock } from './lease-clock.ts'
 import { LeaseEnds } from './lease-ends.ts'
@@ -23,8 +23,6 @@ import type { ParseCall } from './parse-port.ts'
 import { type ReleaseVerdict, refusalOf } from './verdict.ts'
 
 export class Lease implements AsyncDisposable {
-  /** 256 random bits as base64url. */
-  readonly id: string = randomBytes(32).toString('base64url')
   readonly target: string
   readonly tenant: string
   readonly reused: boolean
@@ -40,6 +38,7 @@ export class Lease implements AsyncDisposable {
   readonly #handover: Handover
   readonly #resolveEnded: (reason: GoneReason) => void
   readonly #leakTimer: NodeJS.Timeout | null = null
+  #id: string | null = null
   #gone: GoneReason | null = null
   /** How the connection ended under the lease. */
   #lost: EndName | null = null
@@ -70,6 +69,12 @@ export class Lease implements AsyncDisposable {
     this.#handover = this.#makeHandover()
     if (leakDetectionMs !== undefined)
       this.#leakTimer = setTimeout(() => parts.onLeak(), leakDetectionMs).unref()
+  }
+
+  /** 256 random bits as base64url, drawn once somebody asks: an exchange needs none. */
+  get id(): string {
+    this.#id ??= randomBytes(32).toString('base64url')
+    return this.#id
   }
 
   get connection(): ConnectionFacts {
@@ -278,7 +283,7 @@ export class Lease implements AsyncDisposable {
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
     if (gone === 'released') this.#handover.letGo()
     // A connection that ended by itself leaves behind what it delivered and how it ended.
-    if (this.#lost === null && !this.#lending.isOut) this.#ends.revoke(goneError(gone))
+    if (this.#lost === null && !this.#lending.isOut) this.#ends.revoke(goneEnd(gone))
     this.#resolveEnded(gone)
     this.#parts.onEnded()
   }

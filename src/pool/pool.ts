@@ -14,6 +14,7 @@ import { AttachedThread } from './attached-thread.ts'
 import { Crowd } from './crowd.ts'
 import { type ExchangeReply, exchangeOn, remaining } from './exchange.ts'
 import type { HeldLease } from './held-lease.ts'
+import { keepAliveSwitch } from './keep-alive-switch.ts'
 import { Lease } from './lease.ts'
 import type { LeaseParts } from './lease-parts.ts'
 import type { ParseCall } from './parse-port.ts'
@@ -43,7 +44,7 @@ export class Pool implements AsyncDisposable {
     this.#pools = new TargetPools(parts.targets, parts, (name, target, dial) =>
       this.#open(name, target, dial),
     )
-    this.#servers = new Servers({ ...parts, now: this.#now, makeHold: () => this.#makeHold() })
+    this.#servers = new Servers({ ...parts, now: this.#now, makeHold: () => keepAliveSwitch(parts.fleet) })
     this.#sweep = setInterval(() => this.#pools.sweep(this.#now()), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -97,7 +98,8 @@ export class Pool implements AsyncDisposable {
       signal,
       waitMs: timeoutMs === undefined ? waitMs : Math.min(waitMs, timeoutMs),
     })
-    const keepAlive = this.#holdFleet()
+    const keepAlive = keepAliveSwitch(this.#parts.fleet)
+    keepAlive(true)
     const defaultTtlMs = this.#parts.defaultTtl === 'target' ? pool.target.pool.leaseTtlMs : null
     const lease: T = make({
       target: pool.name,
@@ -136,26 +138,6 @@ export class Pool implements AsyncDisposable {
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
-  }
-
-  /** Holds the process alive for one lease; the switch that lets go of it and takes it up again. */
-  #holdFleet(): (isOn: boolean) => void {
-    const keepAlive = this.#makeHold()
-    keepAlive(true)
-    return keepAlive
-  }
-
-  /** A switch that holds the process alive, off at first. */
-  #makeHold(): (isOn: boolean) => void {
-    const { fleet } = this.#parts
-    let isHeld = false
-    const keepAlive = (isOn: boolean): void => {
-      if (isOn === isHeld) return
-      isHeld = isOn
-      if (isOn) fleet.hold()
-      else fleet.release()
-    }
-    return keepAlive
   }
 
   /** Why no lease is given, or null where there is room for so many more. */

@@ -129,16 +129,16 @@ export class ChannelSource implements ByteSource {
   }
 
   /** Lets go of the channel, which is this holder's no more; what was received is not either. */
-  revoke(error: Error): void {
+  revoke(end: StreamEnd): void {
     if (this.#detached) return
     if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
-    this.drop(error)
+    this.drop(end)
   }
 
   /** Lets go of a channel whose words make no sense, without another look at them. */
-  drop(error: Error): void {
+  drop(end: StreamEnd): void {
     if (this.#detached) return
-    this.#end = { kind: 'failed', error }
+    this.#end = end
     this.#front.drop(this.#front.length)
     this.#letGo()
   }

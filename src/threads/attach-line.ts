@@ -97,6 +97,10 @@ export class AttachLine {
     signal?.addEventListener('abort', cancel, { once: true })
     try {
       return await this.#ask({ kind: 'request', request, name, data } as RequestMessage)
+    } catch (error) {
+      // The pool cannot know the caller's own reason.
+      const isOurs = error instanceof SockpoolError && error.code === 'ABORTED' && signal?.aborted
+      throw isOurs ? aborted(`the ${name} request`, signal) : error
     } finally {
       signal?.removeEventListener('abort', cancel)
     }

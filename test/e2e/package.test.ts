@@ -15,7 +15,10 @@ let manifest: { readonly version: string; readonly engines: { readonly node: str
 let packed: readonly string[] = []
 
 async function npm(args: readonly string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await runCommand(['npm', ...args], { cwd })
+  const { code, stdout, stderr } = await runCommand(['npm', ...args], {
+    cwd,
+    timeoutMs: INSTALL_TIMEOUT_MS,
+  })
   if (code !== 0) throw new Error(`npm ${args.join(' ')} ended with ${code}: ${stderr}`)
   return stdout
 }

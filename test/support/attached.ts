@@ -1,5 +1,4 @@
 /** Starts a thread that attaches to a pool and plays a part of test/fixtures/threads/attached-plays.ts. */
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { onTestFinished } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
@@ -24,9 +23,11 @@ export class AttachedPlayer {
     worker.on('error', error => {
       this.error = error
     })
-    this.exited = once(worker, 'exit').then(([code]) => {
-      this.#wanted?.()
-      return code
+    this.exited = new Promise(resolve => {
+      worker.on('exit', code => {
+        resolve(code)
+        this.#wanted?.()
+      })
     })
   }
 

@@ -26,7 +26,7 @@ export async function serve(
 /** A connected client whose errors are its own affair. */
 export async function dial({ address: { address, port, family } }: Server): Promise<Socket> {
   const where: NetConnectOpts = family === 'unix' ? { path: address } : { host: address, port }
-  const socket = connect({ ...where, allowHalfOpen: true })
+  const socket = connect(where)
   onTestFinished(() => {
     socket.destroy()
   })

@@ -18,6 +18,7 @@ export const CLI: string = join(ROOT, 'src', 'cli.ts')
 /** Milliseconds until a start or a stop has failed. */
 const START_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 40_000
+const COMMAND_TIMEOUT_MS = 60_000
 
 export type ServiceProcessOptions = {
   /** Behind `serve`, beside --listen and --config; default none. */
@@ -111,11 +112,19 @@ export async function runCommand(
     readonly stdin?: string
     readonly env?: Readonly<Record<string, string>>
     readonly cwd?: string
+    /** Milliseconds after which it is killed; default 60 000. */
+    readonly timeoutMs?: number
   } = {},
 ): Promise<{ readonly code: number | string; readonly stdout: string; readonly stderr: string }> {
-  const { stdin = '', env = {}, cwd = ROOT } = options
+  const { stdin = '', env = {}, cwd = ROOT, timeoutMs = COMMAND_TIMEOUT_MS } = options
   const [file = '', ...rest] = args
-  const child = spawn(file, rest, { cwd, stdio: 'pipe', env: { ...cleanEnvironment(), ...env } })
+  const child = spawn(file, rest, {
+    cwd,
+    stdio: 'pipe',
+    env: { ...cleanEnvironment(), ...env },
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  })
   const printed = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
   child.stdout.on('data', (chunk: Buffer) => printed.stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => printed.stderr.push(chunk))

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
 import { attach } from '../support/attached.ts'
+import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
@@ -109,11 +110,12 @@ test('a blocked reader hears that the I/O worker of its connection died', async 
   const lost: unknown[] = []
   const pool = await openPool({
     targets: { it: targetOf(server, { reuse: 'clean' }) },
-    ioWorkerFile: new URL('../fixtures/threads/trapped-io-worker.ts', import.meta.url),
+    ioWorkerFile: TRAPPED_IO_WORKER,
     onEvent: event => lost.push(event.kind),
   })
   const thread = attach(pool, 'read')
   await thread.next()
+  await setTrap({ worker: 0, do: 'throwInRead' })
   const peer = await server.connection()
   peer.write('trap')
   expect(await thread.next()).toMatchObject({ code: 'WORKER_LOST' })

@@ -4,6 +4,7 @@ import { attach } from '../support/attached.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
+import { until } from '../support/until.ts'
 
 test('AttachedPool.leaseSync gives straight-line code a connection, and the same one again', async () => {
   const server = await startLineServer(echoLine)
@@ -57,8 +58,24 @@ test('AttachedPool mixes blocking and asynchronous exchanges on one thread', asy
   const server = await startLineServer(echoLine)
   const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 4 } }) } })
   const threads = [0, 1].map(name => attach(pool, 'mixed', { name: `thread ${name}`, count: 100 }))
-  for (const thread of threads) expect(await thread.next()).toEqual({ right: 200 })
+  for (const thread of threads) expect(await thread.next()).toEqual({ right: 200, missed: 0 })
   for (const thread of threads) expect(await thread.exited).toBe(0)
+})
+
+test('AttachedPool.lease is cancelled by its signal, and leaves the queue', async () => {
+  const server = await startLineServer(echoLine)
+  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 1 } }) } })
+  const lease = await pool.lease('it')
+  const thread = attach(pool, 'cancel')
+  expect(await thread.next()).toBe('waiting')
+  await until('the thread waited', () => pool.stats().waiters === 1)
+  thread.worker.postMessage('cancel')
+  expect(await thread.next()).toMatchObject({ code: 'ABORTED' })
+  expect(pool.stats().waiters).toBe(0)
+  expect(await thread.next()).toMatchObject({ code: 'ABORTED' })
+  expect(await thread.next()).toMatchObject({ code: 'INVALID_REQUEST' })
+  expect(await thread.exited).toBe(0)
+  await lease.discard()
 })
 
 test('AttachedPool parses in the parse workers of the pool, also from its live connections', async () => {
@@ -80,7 +97,8 @@ test('AttachedPool parses in the parse workers of the pool, also from its live c
 
 test('BlockingReader and leaseSync time out, and the connection is not used again', async () => {
   const server = await startLineServer(() => {})
-  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 1 } }) } })
+  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 2 } }) } })
+  const other = await pool.lease('it')
   const thread = attach(pool, 'timeouts')
   expect(await thread.next()).toMatchObject({
     code: 'READ_TIMEOUT',
@@ -90,6 +108,7 @@ test('BlockingReader and leaseSync time out, and the connection is not used agai
   expect(await thread.next()).toMatchObject({ code: 'POOL_EXHAUSTED' })
   expect(await thread.next()).toMatchObject({ code: 'WAIT_TIMEOUT' })
   expect(await thread.next()).toEqual({ outcome: 'closed', reason: 'timed_out' })
+  await other.discard()
 })
 
 test('AttachedPool.leaseSync is refused where the thread would wait for what it holds itself', async () => {

@@ -33,8 +33,13 @@ export async function startPeerServer(tls: boolean): Promise<PeerServer> {
       const stream = certificate ? new TLSSocket(socket, { isServer: true, ...certificate }) : socket
       // A reset connection is what the case sees of it at its own end.
       for (const half of new Set([socket, stream])) half.on('error', () => 'seen at the other end')
-      served.push({ stream, socket })
-      server.emit('served')
+      const serve = (): void => {
+        served.push({ stream, socket })
+        server.emit('served')
+      }
+      // A client of TLS 1.3 is connected before its server is; a reset meanwhile would not be one of the stream.
+      if (stream instanceof TLSSocket) stream.once('secure', serve)
+      else serve()
     },
   )
   server.listen(0, '127.0.0.1')

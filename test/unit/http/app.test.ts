@@ -154,6 +154,7 @@ describe('operation', () => {
       '/v1/leases/{id}/readexactly',
       '/v1/leases/{id}/readline',
       '/v1/leases/{id}/readuntil',
+      '/v1/leases/{id}/start_tls',
       '/v1/leases/{id}/wait_closed',
       '/v1/leases/{id}/write',
       '/v1/leases/{id}/write_eof',

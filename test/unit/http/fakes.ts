@@ -32,6 +32,8 @@ export class FakeWriter implements LeaseWriter {
   room: Promise<void> = Promise.resolve()
   failWrite: Error | null = null
   failDrain: Error | null = null
+  /** What broke the connection, as `waitClosed` tells. */
+  brokenBy: Error | null = null
 
   get text(): string {
     return Buffer.concat(this.chunks).toString()
@@ -91,6 +93,7 @@ export class FakeWriter implements LeaseWriter {
 
   async waitClosed(_options?: WaitOptions): Promise<void> {
     this.#record('waitClosed')
+    if (this.brokenBy) throw this.brokenBy
     await this.room
   }
 

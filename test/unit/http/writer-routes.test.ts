@@ -129,6 +129,8 @@ describe('POST write', () => {
     for (const reply of [await post('write', 'lost'), await post('writelines', ['lost'])])
       expect(reply.json()).toMatchObject({ status: 409, code: 'write_closed', bytesAccepted: 0 })
     held.writer.failDrain = new SockpoolError('CONNECTION_RESET', 'Connection lost')
+    expect((await post('write', 'lost')).json()).toMatchObject({ status: 409, code: 'write_closed' })
+    held.writer.brokenBy = new SockpoolError('CONNECTION_RESET', 'the peer reset the connection')
     expect((await post('write', 'lost')).json()).toMatchObject({ status: 502, code: 'connection_reset' })
   })
 
