@@ -2,6 +2,8 @@
  * Joins the parts of a pool: I/O workers, parse workers, targets and egress rules. The library and the service
  * build theirs here, the service with rules for what callers may dial.
  */
+
+import type { Decision } from './base/egress-data.ts'
 import { SockpoolError } from './base/errors.ts'
 import { DEFAULTS, LIMITS } from './base/limits.ts'
 import type { RingSizes } from './channel/slab.ts'
@@ -14,7 +16,6 @@ import { Parsers } from './parse/parsers.ts'
 import { Pool } from './pool/pool.ts'
 import type { PoolEvent } from './pool/pool-parts.ts'
 import { IoFleet } from './threads/io-fleet.ts'
-import type { Decision } from './threads/protocol.ts'
 
 export type PoolOptions = {
   /** I/O workers; default 1. */

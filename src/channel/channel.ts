@@ -120,6 +120,11 @@ export class Channel {
     if (wish < 0) this.words.wait(IN.want, wish, timeoutMs)
   }
 
+  /** Stores an outbound wish that no room fulfils: whoever blocks on it wakes when the channel ends. */
+  wishEnd(): void {
+    this.words.store(OUT.room, -(this.#memory.outboundBytes + 1))
+  }
+
   /** Blocks this thread until the outbound wish it has stored to block on is fulfilled, or time is up. */
   waitOutbound(timeoutMs: number): void {
     const wish = this.words.load(OUT.room)

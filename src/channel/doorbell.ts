@@ -49,17 +49,18 @@ export class Ringer {
  * The side that rings, on a thread whose event loop serves many channels in one turn: the bits are set at once, the
  * owner is woken once for all of them by `flush`, which the thread promises to call at the end of the turn.
  */
-export class TurnRinger {
+export class TurnRinger extends Ringer {
   readonly #words: Words
   readonly #promiseFlush: () => void
   #owes = false
 
   constructor(words: Words, promiseFlush: () => void) {
+    super(words)
     this.#words = words
     this.#promiseFlush = promiseFlush
   }
 
-  ring(channel: number): void {
+  override ring(channel: number): void {
     this.#words.or(FIRST_BITS + Math.floor(channel / BITS), 1 << (channel % BITS))
     if (this.#owes) return
     this.#owes = true

@@ -173,11 +173,6 @@ export class RingProducer extends RingEnd {
     return false
   }
 
-  /** Wishes for what never comes: whoever blocks on it wakes when the channel ends, which takes every wish away. */
-  wishEnd(): void {
-    this.words.store(this.at.room, -(this.capacity + 1))
-  }
-
   withdrawRoom(): void {
     this.words.store(this.at.room, 0)
   }

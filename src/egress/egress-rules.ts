@@ -4,9 +4,10 @@
  * build their own. Nothing here resolves a name: it answers about a name as asked, and about an address as
  * found.
  */
+
+import type { Denied, DenyReason, EgressRulesData } from '../base/egress-data.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import type { Denied, DenyReason, EgressRulesData } from '../threads/protocol.ts'
 import { type Address, equalAddresses, parseAddress } from './address.ts'
 import { coversPort, holdsAddress, namesName, parseRule, type Rule } from './rule.ts'
 import { classify, nat64Target, specialRangeOf } from './special-range.ts'

@@ -3,9 +3,10 @@
  * dialler connects to nothing but what comes out of here, as an address, and asks again for every dial. Each
  * step fails closed, and a refusal tells its caller nothing but that it is one.
  */
+
+import type { Decision, DecisionReason, DenyReason } from '../base/egress-data.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import type { Decision, DecisionReason, DenyReason } from '../threads/protocol.ts'
 import type { Address } from './address.ts'
 import { cleaned, shownAddresses } from './decision.ts'
 import type { EgressRules, Verdict } from './egress-rules.ts'

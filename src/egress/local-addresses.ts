@@ -3,7 +3,7 @@
  * caller asks again at its own pace and hands the answer to `EgressRules.setDenied`.
  */
 import { networkInterfaces } from 'node:os'
-import type { Denied } from '../threads/protocol.ts'
+import type { Denied } from '../base/egress-data.ts'
 import { parseAddress } from './address.ts'
 
 /** One denial of every port for each address of each interface, loopback included. */

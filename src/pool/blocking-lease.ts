@@ -10,7 +10,7 @@ import type { AttachLine } from '../threads/attach-line.ts'
 import type { GrantData } from '../threads/attach-protocol.ts'
 import type { AttachedConnection } from './attached-connection.ts'
 import { type ConnectionFacts, connectionFacts, extraInfo } from './connection-facts.ts'
-import { goneEnd, goneError } from './gone.ts'
+import { goneError } from './gone.ts'
 import { type ReleaseReason, type ReleaseVerdict, refusalOf } from './verdict.ts'
 
 export type BlockingLeaseOptions = {
@@ -167,9 +167,9 @@ export class BlockingLease implements Disposable {
   /** The one place where the lease ends; from here on the channel is not touched. */
   #finish(reason: GoneReason): void {
     this.#gone = reason
-    const end = goneEnd(reason)
-    this.#source.revoke(end)
-    this.#sink.detach(end)
+    const error = goneError(reason)
+    this.#source.revoke(error)
+    this.#sink.detach({ kind: 'failed', error })
     this.#parts.onEnded()
   }
 }

@@ -1,23 +1,10 @@
 /** Why a lease is gone: as the error of those who still use it, and by the end of its connection. */
 import { type GoneReason, SockpoolError } from '../base/errors.ts'
 import type { EndName } from '../channel/channel.ts'
-import type { StreamEnd } from '../streams/byte-source.ts'
 
 /** What whoever still uses a lease hears once it is gone. */
 export function goneError(reason: GoneReason): SockpoolError {
   return new SockpoolError('LEASE_GONE', `the lease was ${reason}`, { reason })
-}
-
-/** The end of a gone lease's streams. Most leases end unheard, so the error is made for the first who hears it. */
-export function goneEnd(reason: GoneReason): StreamEnd {
-  let error: SockpoolError | null = null
-  return {
-    kind: 'failed',
-    get error() {
-      error ??= goneError(reason)
-      return error
-    },
-  }
 }
 
 /** How a connection ended, as its lease tells it. */

@@ -65,7 +65,7 @@ export class ChannelSink implements ByteSink {
   /** As `waitFor`, but waits for the end alone. */
   waitEnd(timeoutMs: number): boolean {
     return this.#block(timeoutMs, () => {
-      this.#ring.wishEnd()
+      this.#channel.wishEnd()
       return this.#stands()
     })
   }

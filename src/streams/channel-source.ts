@@ -129,16 +129,16 @@ export class ChannelSource implements ByteSource {
   }
 
   /** Lets go of the channel, which is this holder's no more; what was received is not either. */
-  revoke(end: StreamEnd): void {
+  revoke(error: Error): void {
     if (this.#detached) return
     if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
-    this.drop(end)
+    this.drop(error)
   }
 
   /** Lets go of a channel whose words make no sense, without another look at them. */
-  drop(end: StreamEnd): void {
+  drop(error: Error): void {
     if (this.#detached) return
-    this.#end = end
+    this.#end = { kind: 'failed', error }
     this.#front.drop(this.#front.length)
     this.#letGo()
   }

@@ -1,7 +1,7 @@
 /**
  * The writing half of a stream, with the semantics of asyncio.StreamWriter over any byte sink.
  *
- *   write ─► #queue (this thread's memory, bounded) ─► sink (ring) ─► kernel
+ *   write ─► outbox (this thread's memory, bounded) ─► sink (ring) ─► kernel
  *
  * The size that the watermarks watch is the sum of both.
  */
@@ -11,8 +11,8 @@ import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { ByteSink } from './byte-sink.ts'
 import type { StreamEnd } from './byte-source.ts'
-import { ChunkList } from './chunk-list.ts'
-import { TlsGate } from './tls-gate.ts'
+import { Outbox } from './outbox.ts'
+import { toBytes } from './to-bytes.ts'
 import { WaterMarks } from './water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
 
@@ -32,18 +32,15 @@ export class StreamWriter {
   }
 
   readonly #sink: ByteSink
-  readonly #queue = new ChunkList()
+  readonly #outbox: Outbox
   readonly #options: StreamWriterOptions
   readonly #maxBufferedBytes: number
   readonly #drains = new Set<Wait<void>>()
   readonly #closes = new Set<Wait<void>>()
   #state: WriterState = 'open'
-  /** What the sink is still to be told once the queue is empty. */
-  #shutAfterQueue: 'finish' | 'close' | null = null
   /** Stays true when the writer closes after its end of writing. */
   #hasFinished = false
   readonly #marks = new WaterMarks()
-  readonly #gate = new TlsGate()
   #extraInfo: ExtraInfo | undefined
   #canWriteEof: boolean
   #accepted = 0
@@ -56,6 +53,7 @@ export class StreamWriter {
 
   constructor(sink: ByteSink, options: StreamWriterOptions = {}) {
     this.#sink = sink
+    this.#outbox = new Outbox(sink)
     this.#options = options
     this.#maxBufferedBytes = options.maxBufferedBytes ?? LIMITS.writeBufferedBytesMax
     this.#extraInfo = options.extraInfo
@@ -75,7 +73,7 @@ export class StreamWriter {
 
   /** Bytes accepted that the kernel has not taken yet. */
   get buffered(): number {
-    return this.#queue.length + this.#sink.pending
+    return this.#outbox.pending
   }
 
   /** Bytes that came after the connection was lost and went nowhere, as asyncio's transport drops them. */
@@ -135,21 +133,20 @@ export class StreamWriter {
     if (!this.canWriteEof()) throw new SockpoolError('WRITE_CLOSED', 'TLS cannot end one direction alone')
     this.#state = 'finished'
     this.#hasFinished = true
-    this.#shut('finish')
+    this.#outbox.shut('finish')
   }
 
   /** Closes after all that was written. Idempotent. */
   close(): void {
     if (this.#state === 'closing') return
     this.#state = 'closing'
-    this.#shut('close')
+    this.#outbox.shut('close')
   }
 
   /** Drops what is buffered and closes at once. */
   abort(): void {
     this.#state = 'closing'
-    this.#queue.drop(this.#queue.length)
-    this.#shutAfterQueue = null
+    this.#outbox.drop()
     this.#sink.shut('abort')
   }
 
@@ -159,7 +156,7 @@ export class StreamWriter {
 
   /** Bytes that the sink had no room for yet. */
   get queued(): number {
-    return this.#queue.length
+    return this.#outbox.queued
   }
 
   /** Whether a wait on this writer ended by time or signal: how much arrived is unknown. */
@@ -179,25 +176,28 @@ export class StreamWriter {
   }
 
   /**
-   * Starts TLS: as the server on a connection that `startServer` accepted, else as the client. What was written
-   * before goes out in plain text, what is written meanwhile encrypted. The peer must wait for the handshake: on the
-   * client's side bytes that came before it are STARTTLS_INJECTION, on the server's side they are its beginning.
+   * Starts TLS, as the server where `startServer` accepted the connection. What was written before goes out in plain
+   * text, what is written meanwhile encrypted. Bytes that came before are the handshake's beginning for the server.
    *
-   * Errors: INVALID_REQUEST, WRITE_CLOSED, READ_BUSY (a read waits), LEASE_GONE: nothing has happened. TLS_FAILED (with
-   * `reason`), STARTTLS_INJECTION, CONNECT_TIMEOUT, ABORTED, CONNECTION_RESET, WORKER_LOST: the connection is
-   * destroyed and its reader and writer fail too. Source: asyncio.StreamWriter.start_tls.
+   * Errors: INVALID_REQUEST, WRITE_CLOSED, READ_BUSY: nothing has happened. TLS_FAILED (with `reason`),
+   * STARTTLS_INJECTION (bytes came before, to the client), CONNECT_TIMEOUT, ABORTED, CONNECTION_RESET, WORKER_LOST:
+   * the connection is destroyed, reader and writer fail too. Source: asyncio.StreamWriter.start_tls.
    */
   async startTls(options: StartTlsOptions = {}): Promise<void> {
     const { startTls } = this.#options
-    if (startTls === undefined) throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
-    if (!this.#gate.isOpen) throw new SockpoolError('INVALID_REQUEST', 'TLS is being started already')
+    if (startTls === undefined || !this.#outbox.gate.isOpen)
+      throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS, or is about to')
     if (this.#state !== 'open' || this.#sink.end !== null)
       throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
     try {
-      this.#extraInfo = await startTls(options, () => this.#closeGate())
+      this.#extraInfo = await startTls(options, () => {
+        const sent = this.#outbox.gate.close(this.#outbox.queued)
+        this.#flush()
+        return sent
+      })
       this.#canWriteEof = false
     } finally {
-      this.#gate.open()
+      this.#outbox.gate.open()
       if (this.#sink.end === null) this.#flush()
     }
   }
@@ -227,69 +227,39 @@ export class StreamWriter {
       this.onFutileWrite?.(++this.#futile)
       return
     }
-    if (this.#queue.length + length > this.#maxBufferedBytes + this.#freeInSink())
+    if (this.#outbox.queued + length > this.#maxBufferedBytes + this.#freeInSink())
       throw new SockpoolError(
         'WRITE_OVERFLOW',
         `more than ${this.#maxBufferedBytes} bytes would be buffered`,
         { bytesAccepted: 0 },
       )
-    for (const bytes of pieces) {
-      const taken = this.#isClear ? this.#sink.write(bytes) : 0
-      if (taken < bytes.length) this.#queue.push(Buffer.from(bytes.subarray(taken)))
-    }
+    this.#outbox.add(pieces)
     this.#accepted += length
     this.#marks.rose(this.buffered)
-    if (this.#queue.length > 0) this.#wish()
+    if (this.#outbox.queued > 0) this.#wish()
     this.#options.onWrite?.()
   }
 
   /** What a write may still put into the sink counts as room only while nothing waits before it. */
   #freeInSink(): number {
-    return this.#queue.length === 0 ? Math.max(0, LIMITS.writeHighWaterBytes - this.#sink.pending) : 0
-  }
-
-  /** Nothing stands between a write and the sink. */
-  get #isClear(): boolean {
-    return this.#queue.length === 0 && this.#gate.isOpen
-  }
-
-  #closeGate(): Promise<void> {
-    const sent = this.#gate.close(this.#queue.length)
-    this.#flush()
-    return sent
-  }
-
-  #shut(how: 'finish' | 'close'): void {
-    if (this.#isClear) this.#sink.shut(how)
-    else this.#shutAfterQueue = how
+    return this.#outbox.queued === 0 ? Math.max(0, LIMITS.writeHighWaterBytes - this.#sink.pending) : 0
   }
 
   /** Moves the queue into the sink, tells those who wait for it, and asks to be woken for the rest. */
   #flush(): void {
-    while (this.#queue.length > 0 && !this.#gate.isShut) {
-      const first = this.#gate.allowed(this.#queue.first() as Buffer)
-      const taken = this.#sink.write(first)
-      this.#queue.drop(taken)
-      this.#gate.passed(taken)
-      if (taken < first.length) break
-    }
-    this.#gate.settle(this.#sink.pending)
-    if (this.#isClear && this.#shutAfterQueue !== null) {
-      this.#sink.shut(this.#shutAfterQueue)
-      this.#shutAfterQueue = null
-    }
+    this.#outbox.flush()
     if (this.#marks.fell(this.buffered)) {
       for (const drain of this.#drains) drain.resolve()
       this.#drains.clear()
     }
-    if (this.#queue.length > 0 || this.#drains.size > 0 || this.#gate.isAwaited) this.#wish()
+    if (this.#outbox.queued > 0 || this.#drains.size > 0 || this.#outbox.gate.isAwaited) this.#wish()
   }
 
   #wish(): void {
-    if (this.#wishes || (this.#gate.isShut && !this.#gate.isAwaited)) return
+    if (this.#wishes || (this.#outbox.gate.isShut && !this.#outbox.gate.isAwaited)) return
     // The queue moves on at half a ring, so that the kernel never runs dry; a drain waits for its own mark.
-    const waiting = this.#queue.length > 0 ? LIMITS.writeHighWaterBytes >> 1 : this.#marks.low
-    const level = this.#gate.isShut ? 0 : waiting
+    const waiting = this.#outbox.queued > 0 ? LIMITS.writeHighWaterBytes >> 1 : this.#marks.low
+    const level = this.#outbox.gate.isShut ? 0 : waiting
     this.#wishes = this.#sink.request(level, this.#woken)
     if (!this.#wishes && this.#sink.end === null) setImmediate(this.#woken)
   }
@@ -312,9 +282,8 @@ export class StreamWriter {
 
   #ended(): void {
     const end = this.#sink.end
-    this.#dropped += this.#queue.length
-    this.#queue.drop(this.#queue.length)
-    if (end !== null) this.#gate.fail(lost(end))
+    this.#dropped += this.#outbox.drop()
+    if (end !== null) this.#outbox.gate.fail(lost(end))
     for (const wait of [...this.#drains, ...this.#closes]) {
       if (end?.kind === 'failed') wait.reject(end.error)
       else wait.resolve()
@@ -326,10 +295,4 @@ export class StreamWriter {
 
 function lost(end: StreamEnd): Error {
   return end.kind === 'failed' ? end.error : new SockpoolError('CONNECTION_RESET', 'Connection lost')
-}
-
-function toBytes(data: string | Uint8Array): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data, 'utf8')
-  if (data instanceof Uint8Array) return data
-  throw new TypeError(`data argument must be a string or a Uint8Array, not ${typeof data}`)
 }

@@ -2,6 +2,8 @@
  * The I/O workers of one pool: starts them, gives each new connection to the least loaded, watches their pulse,
  * and replaces the dead. The pool's own doorbell hangs here.
  */
+
+import type { Decision } from '../base/egress-data.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait } from '../base/wait.ts'
@@ -11,7 +13,7 @@ import type { VitalsSnapshot } from '../channel/vitals.ts'
 import type { IoConnection } from './io-connection.ts'
 import { IoListener } from './io-listener.ts'
 import { IoThread, type OpenRequest } from './io-thread.ts'
-import type { Decision, EgressData, ListenSpec } from './protocol.ts'
+import type { EgressData, ListenSpec } from './protocol.ts'
 import type { OnIncoming } from './thread-listeners.ts'
 import { workerFile } from './worker-file.ts'
 
@@ -75,6 +77,7 @@ export class IoFleet {
     this.#egress = options.egress ?? NO_EGRESS
     this.#doorbell = new Doorbell(this.#bellMemory, number => this.#rung(number), {
       lingerTurns: LIMITS.poolLingerTurns,
+      onTurn: () => this.#flush(),
     })
     this.#sweep = setInterval(() => this.#look(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
@@ -200,6 +203,8 @@ export class IoFleet {
       index,
       file: this.#options.workerFile ?? workerFile('io-worker'),
       poolDoorbell: this.#bellMemory,
+      // A doorbell that was stopped takes no more turns.
+      promiseFlush: () => (this.#isStopping ? this.#flush() : this.#doorbell.stir()),
       egress: this.#egress,
       holders: this.#holders,
       ringSizes: this.#options.ringSizes ?? DEFAULT_RING_SIZES,
@@ -263,6 +268,10 @@ export class IoFleet {
   #endWaits(): void {
     for (const wait of this.#awaitingWorker) wait.resolve()
     this.#awaitingWorker.clear()
+  }
+
+  #flush(): void {
+    for (const thread of this.#threads) thread?.flush()
   }
 
   #look(): void {

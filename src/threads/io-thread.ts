@@ -3,15 +3,15 @@
  * started once and dies once; the fleet replaces it.
  */
 import { Worker } from 'node:worker_threads'
+import type { Decision } from '../base/egress-data.ts'
 import { reviveError, SockpoolError } from '../base/errors.ts'
 import { aborted } from '../base/wait.ts'
 import type { Channel } from '../channel/channel.ts'
-import { allocateDoorbell, type DoorbellMemory, doorbellWords, Ringer } from '../channel/doorbell.ts'
+import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from '../channel/doorbell.ts'
 import { type RingSizes, SlabAllocator, type SlabNumbers } from '../channel/slab.ts'
 import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
 import { IoConnection } from './io-connection.ts'
 import type {
-  Decision,
   Dial,
   EgressData,
   FailedMessage,
@@ -28,6 +28,8 @@ export type IoThreadParts = {
   readonly index: number
   readonly file: URL
   readonly poolDoorbell: DoorbellMemory
+  /** Promises a call of `flush` at the end of this turn. */
+  readonly promiseFlush: () => void
   readonly egress: EgressData
   /** The threads that are attached, and their doorbells. */
   readonly holders: ReadonlyMap<number, DoorbellMemory>
@@ -59,7 +61,7 @@ export class IoThread {
   readonly #parts: IoThreadParts
   readonly #worker: Worker
   readonly #slabs: SlabAllocator
-  readonly #ringer: Ringer
+  readonly #ringer: TurnRinger
   readonly #doorbell: DoorbellMemory
   readonly #vitals: Vitals
   readonly #openings = new Map<number, Opening>()
@@ -82,7 +84,7 @@ export class IoThread {
     const doorbell = allocateDoorbell()
     this.#doorbell = doorbell
     const vitals = allocateVitals()
-    this.#ringer = new Ringer(doorbellWords(doorbell))
+    this.#ringer = new TurnRinger(doorbellWords(doorbell), parts.promiseFlush)
     this.#vitals = new Vitals(vitals)
     const { poolDoorbell, egress, index, holders } = parts
     const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress, holders }
@@ -177,6 +179,11 @@ export class IoThread {
     const timer = setTimeout(() => this.terminate(), graceMs)
     await this.#exited
     clearTimeout(timer)
+  }
+
+  /** Wakes the worker, where something was rung for it in this turn. */
+  flush(): void {
+    this.#ringer.flush()
   }
 
   terminate(): void {

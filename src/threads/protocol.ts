@@ -29,6 +29,7 @@
  * given up by shutting its channel with `abort`. Listeners are numbered by the pool's thread, what they accept by
  * the worker.
  */
+import type { Decision, EgressRulesData } from '../base/egress-data.ts'
 import type { ErrorFields } from '../base/errors.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
@@ -46,50 +47,7 @@ export type IoWorkerData = {
   readonly holders: ReadonlyMap<number, DoorbellMemory>
 }
 
-/**
- * Something of our own that must not be dialled.
- *
- * `port` of an own listener: it is denied there, always; a wildcard address (0.0.0.0, ::) stands for every
- * loopback and local address. `port: null` for a local interface address: every port is denied, unless the
- * address is special (loopback, private) and a rule inside that special range admits it.
- */
-export type Denied = { readonly address: string; readonly port: number | null }
-
-/** An access list as plain data. */
-export type EgressRulesData = { readonly allow: readonly string[]; readonly denied: readonly Denied[] }
-
 export type EgressData = EgressRulesData & { readonly dnsServers: readonly string[] }
-
-/** Why rules denied an address. */
-export type DenyReason =
-  | 'no_rule'
-  | 'own_listener'
-  | 'own_address'
-  | 'special_range'
-  | 'private_name'
-  | 'too_many_records'
-
-export type DecisionReason = DenyReason | 'mixed_answer' | 'malformed' | 'unresolved' | 'aborted'
-
-/**
- * The record of one judgement of the egress rules, for logs and metrics.
- *
- * Shape: `host` cleaned and cut; `addresses` at most the first 16, as text; `rule` the admitting rule's text
- *   or null; `reason` null where admitted; `detail` the special range or the DNS reason or null.
- * Units: milliseconds.
- */
-export type Decision = {
-  readonly verdict: 'admitted' | 'denied' | 'failed'
-  readonly authority: 'operator' | 'rules'
-  readonly tenant: string | null
-  readonly host: string
-  readonly port: number | null
-  readonly addresses: readonly string[]
-  readonly rule: string | null
-  readonly reason: DecisionReason | null
-  readonly detail: string | null
-  readonly elapsedMs: number
-}
 
 /** One place to dial; several are tried in order. */
 export type Place = { readonly host: string; readonly port: number }
@@ -166,19 +124,17 @@ export type BoundAddress = {
   readonly family: 'IPv4' | 'IPv6' | 'unix'
 }
 
-export type ListenMessage = { readonly kind: 'listen'; readonly listener: number; readonly spec: ListenSpec }
-export type ServeMessage = { readonly kind: 'serve'; readonly listener: number }
-export type AdoptMessage = {
+export type ListenMessage = OfListener & { readonly kind: 'listen'; readonly spec: ListenSpec }
+export type ServeMessage = OfListener & { readonly kind: 'serve' }
+export type AdoptMessage = OfListener & {
   readonly kind: 'adopt'
-  readonly listener: number
   readonly incoming: number
   readonly memory: ChannelMemory
   readonly generation: number
 }
-export type RefuseMessage = { readonly kind: 'refuse'; readonly listener: number; readonly incoming: number }
-export type UnlistenMessage = { readonly kind: 'unlisten'; readonly listener: number }
-
-export type HushMessage = { readonly kind: 'hush'; readonly channel: number; readonly generation: number }
+export type RefuseMessage = OfListener & { readonly kind: 'refuse'; readonly incoming: number }
+export type UnlistenMessage = OfListener & { readonly kind: 'unlisten' }
+export type HushMessage = OfChannel & { readonly kind: 'hush' }
 
 /** Which side of TLS this end is. */
 export type TlsSide =
@@ -190,13 +146,15 @@ export type TlsSide =
       readonly early: Uint8Array
     }
 
-export type SecureMessage = {
+export type SecureMessage = OfChannel & {
   readonly kind: 'secure'
-  readonly channel: number
-  readonly generation: number
   readonly as: TlsSide
   readonly timeoutMs: number
 }
+
+/** Which connection of which channel a message means. */
+type OfChannel = { readonly channel: number; readonly generation: number }
+type OfListener = { readonly listener: number }
 
 export type OpenMessage = {
   readonly kind: 'open'
@@ -263,41 +221,19 @@ export type FailedMessage = {
   readonly attempts?: readonly ErrorFields[] | undefined
 }
 
-export type ListeningMessage = {
+export type ListeningMessage = OfListener & {
   readonly kind: 'listening'
-  readonly listener: number
   readonly addresses: readonly BoundAddress[]
 }
-export type UnlistenedMessage = {
+export type UnlistenedMessage = OfListener & {
   readonly kind: 'unlistened'
-  readonly listener: number
   /** Why it could not be bound; null: it was closed as asked. */
   readonly error: ErrorFields | null
 }
-export type IncomingMessage = {
-  readonly kind: 'incoming'
-  readonly listener: number
-  readonly incoming: number
-}
-
-export type HushedMessage = {
-  readonly kind: 'hushed'
-  readonly channel: number
-  readonly generation: number
-  readonly bytes: Uint8Array
-}
-export type SecuredMessage = {
-  readonly kind: 'secured'
-  readonly channel: number
-  readonly generation: number
-  readonly facts: SocketFacts
-}
-export type UnsecuredMessage = {
-  readonly kind: 'unsecured'
-  readonly channel: number
-  readonly generation: number
-  readonly error: ErrorFields
-}
+export type IncomingMessage = OfListener & { readonly kind: 'incoming'; readonly incoming: number }
+export type HushedMessage = OfChannel & { readonly kind: 'hushed'; readonly bytes: Uint8Array }
+export type SecuredMessage = OfChannel & { readonly kind: 'secured'; readonly facts: SocketFacts }
+export type UnsecuredMessage = OfChannel & { readonly kind: 'unsecured'; readonly error: ErrorFields }
 
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }
 export type FromIoWorker =

@@ -25,7 +25,8 @@ async function attachHere(options: PoolOptions): Promise<{ worker: Worker; pool:
 
 test('the main thread attaches to the pool of another, and may block on it', async () => {
   const server = await startLineServer(echoLine)
-  const { worker, pool } = await attachHere({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
+  const target = targetOf(server, { reuse: 'clean', pool: { max: 1 } })
+  const { worker, pool } = await attachHere({ targets: { it: target } })
   const reply = await pool.exchange('it', { write: 'one\n', read: { line: true } })
   expect(reply).toMatchObject({ reused: false, offset: 0, eof: false })
   expect(reply.data.toString()).toBe('one\n')

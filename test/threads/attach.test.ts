@@ -1,9 +1,11 @@
+import { createServer } from 'node:tls'
 import { expect, test } from 'vitest'
 import { attachPool } from '../../src/attach-pool.ts'
 import { attach } from '../support/attached.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
+import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
 
 test('AttachedPool.leaseSync gives straight-line code a connection, and the same one again', async () => {
@@ -177,6 +179,26 @@ test('AttachedPool.leaseSync dials a described target, and says when a name is n
   const thread = attach(pool, 'described', { host: server.host, port: server.port })
   expect(await thread.next()).toEqual({ line: 'one\n', verdict: { outcome: 'closed', reason: 'policy' } })
   expect(await thread.next()).toMatchObject({ code: 'TARGET_NOT_FOUND' })
+})
+
+test('StreamWriter.startTls works on an attached thread, and its lease is never reused', async () => {
+  const certificate = await testCertificate()
+  const upgraded = createServer(certificate, socket => void socket.pipe(socket))
+  const server = await startTestServer(socket => {
+    socket.once('data', () => {
+      socket.write('ready\n')
+      upgraded.emit('connection', socket)
+    })
+  })
+  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
+  const thread = attach(pool, 'tls', { ca: certificate.cert, servername: 'localhost' })
+  expect(await thread.next()).toBe('ready\n')
+  expect(await thread.next()).toBe('secret\n')
+  expect(await thread.next()).toEqual({
+    protocol: 'TLSv1.3',
+    verdict: { outcome: 'closed', reason: 'upgraded' },
+  })
+  expect(await thread.exited).toBe(0)
 })
 
 test('attachPool is refused on the thread that created the pool', async () => {

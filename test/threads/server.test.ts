@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { BroadcastChannel } from 'node:worker_threads'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startServer } from '../../src/start-server.ts'
 import type { StreamWriter } from '../../src/streams/stream-writer.ts'
@@ -440,6 +441,41 @@ test('a pool that drains lets the clients of its servers finish', async () => {
   expect(await allOf(client)).toBe('in peace')
   await Promise.all([closing, server.waitClosed()])
 })
+
+test('a worker that dies takes its clients along, and its successor listens at the same port', async () => {
+  const losses: number[] = []
+  const ioWorkerFile = new URL('../fixtures/threads/trapped-io-worker.ts', import.meta.url)
+  const { server } = await serve(
+    echoLines,
+    { onError: () => {} },
+    { ioWorkerFile, onEvent: event => void (event.kind === 'worker_lost' && losses.push(event.worker)) },
+  )
+  const client = await dial(server)
+  client.write('before\n')
+  await once(client, 'data')
+  const trap = new BroadcastChannel('sockpool-trapped-io-worker')
+  onTestFinished(() => trap.close())
+  const isSet = new Promise(resolve => {
+    trap.onmessage = resolve
+  })
+  trap.postMessage({ worker: 0, do: 'throwInRead' })
+  await isSet
+  client.write('the trap\n')
+  await closed(client)
+  await until('it was lost', () => losses.length === 1)
+  const again = await dialAgain(server)
+  again.end('after\n')
+  expect(await allOf(again)).toBe('after\n')
+  expect(server.isServing()).toBe(true)
+})
+
+/** A client, once the port is bound again. */
+async function dialAgain(server: Parameters<typeof dial>[0]): Promise<Socket> {
+  for (;;) {
+    const socket = await dial(server).catch(() => null)
+    if (socket !== null) return socket
+  }
+}
 
 test('a port that a server has left can be bound by anybody', async () => {
   const { server } = await serve(echoLines)

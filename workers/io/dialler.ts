@@ -4,6 +4,7 @@
  */
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
+import type { Decision } from '../../src/base/egress-data.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { aborted } from '../../src/base/wait.ts'
@@ -12,7 +13,7 @@ import { type Address, parseAddress, sameAddress } from '../../src/egress/addres
 import type { EgressRules } from '../../src/egress/egress-rules.ts'
 import { judge } from '../../src/egress/judge.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
-import type { Decision, Dial, Place, SocketFacts, TlsClient } from '../../src/threads/protocol.ts'
+import type { Dial, Place, SocketFacts, TlsClient } from '../../src/threads/protocol.ts'
 import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'

@@ -1,11 +1,11 @@
 import { networkInterfaces } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import type { Denied } from '../../../src/base/egress-data.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
 import { type Address, parseAddress } from '../../../src/egress/address.ts'
 import { EgressRules } from '../../../src/egress/egress-rules.ts'
 import { localAddresses } from '../../../src/egress/local-addresses.ts'
 import { coversPort, parseRule } from '../../../src/egress/rule.ts'
-import type { Denied } from '../../../src/threads/protocol.ts'
 
 function address(text: string): Address {
   const parsed = parseAddress(text)

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import type { Decision } from '../../../src/base/egress-data.ts'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { type Address, parseAddress } from '../../../src/egress/address.ts'
 import { cleaned } from '../../../src/egress/decision.ts'
 import { EgressRules } from '../../../src/egress/egress-rules.ts'
 import { type Authority, admit, judge } from '../../../src/egress/judge.ts'
 import type { NameResolver, ResolveOptions } from '../../../src/egress/resolver.ts'
-import type { Decision } from '../../../src/threads/protocol.ts'
 
 /** Answers every name with the same addresses and writes down who was asked what. */
 class FakeResolver implements NameResolver {

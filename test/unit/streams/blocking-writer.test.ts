@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest'
+import { BlockingChannelSink, BlockingChannelSource } from '../../../src/streams/blocking-ends.ts'
+import { BlockingWriter, type BlockingWriterOptions } from '../../../src/streams/blocking-writer.ts'
+import { ChannelPair } from '../../support/channel-pair.ts'
+
+const RING_BYTES = 4_096
+
+function writerOf(options: BlockingWriterOptions = {}, lookAround: () => void = () => {}) {
+  const pair = new ChannelPair({ inboundBytes: RING_BYTES, outboundBytes: RING_BYTES })
+  const sink = new BlockingChannelSink(pair.channel, pair.ringer, lookAround)
+  return { pair, sink, writer: new BlockingWriter(sink, options) }
+}
+
+describe('BlockingWriter', () => {
+  test('accepts what fits without blocking, text as UTF-8', () => {
+    const { pair, writer } = writerOf()
+    writer.write('grüße')
+    writer.writeLines(['a', Buffer.from('b')])
+    expect(writer.offset).toBe(9)
+    expect(pair.send(100)).toBe('grüßeab')
+    expect(writer.buffered).toBe(0)
+  })
+
+  test('times out on a full ring, says what it accepted, and goes on from there', () => {
+    let written = 0
+    const { pair, writer } = writerOf({ onWrite: () => written++ })
+    const bytes = Buffer.alloc(RING_BYTES + 10, 'x')
+    expect(() => writer.write(bytes, { timeoutMs: 5 })).toThrow(
+      expect.objectContaining({ code: 'DRAIN_TIMEOUT', bytesAccepted: RING_BYTES }),
+    )
+    expect(writer.interrupted).toBe(true)
+    expect(written).toBe(1)
+    expect(pair.send(RING_BYTES)).toHaveLength(RING_BYTES)
+    writer.write('rest')
+    expect(pair.send(10)).toBe('rest')
+    expect(writer.offset).toBe(RING_BYTES + 4)
+  })
+
+  test('takes the time-out of its options where a call names none', () => {
+    const { writer } = writerOf({ timeoutMs: 5 })
+    expect(() => writer.writeLines([Buffer.alloc(RING_BYTES), 'more'])).toThrow(/took longer than 5 ms/)
+  })
+
+  test('refuses writes after writeEof, and sends the end after the bytes', () => {
+    const { pair, writer } = writerOf()
+    writer.write('last')
+    writer.writeEof()
+    writer.writeEof()
+    expect(pair.channel.shut).toBe('finish')
+    expect(writer.eofWritten).toBe(true)
+    expect(() => writer.write('more')).toThrow(expect.objectContaining({ code: 'WRITE_CLOSED' }))
+    writer.close()
+    expect(pair.channel.shut).toBe('close')
+    expect(writer.eofWritten).toBe(true)
+  })
+
+  test('cannot end one direction alone on TLS', () => {
+    const { writer } = writerOf({ canWriteEof: false })
+    expect(writer.canWriteEof()).toBe(false)
+    expect(() => writer.writeEof()).toThrow(expect.objectContaining({ code: 'WRITE_CLOSED' }))
+  })
+
+  test('drops and counts what comes after close, and after the connection is lost', () => {
+    const { pair, writer } = writerOf()
+    writer.close()
+    writer.write('gone')
+    expect([writer.dropped, writer.offset, writer.isClosing()]).toEqual([4, 0, true])
+    const other = writerOf()
+    other.pair.close('reset')
+    other.writer.write('gone')
+    expect([other.writer.dropped, other.writer.isClosing()]).toEqual([4, true])
+    expect(() => other.writer.drain()).toThrow(expect.objectContaining({ code: 'CONNECTION_RESET' }))
+    pair.close('closed')
+    expect(() => writer.drain()).toThrow(expect.objectContaining({ code: 'CONNECTION_RESET' }))
+  })
+
+  test('drain throws what broke the reading half first', () => {
+    const { writer } = writerOf({ readerException: () => new Error('the reading half') })
+    expect(() => writer.drain()).toThrow('the reading half')
+  })
+
+  test('waitClosed times out on a connection that stays, returns on one that is gone, throws of one that broke', () => {
+    const { pair, writer } = writerOf()
+    expect(() => writer.waitClosed({ timeoutMs: 5 })).toThrow(
+      expect.objectContaining({ code: 'DRAIN_TIMEOUT' }),
+    )
+    pair.close('closed')
+    writer.waitClosed()
+    const broken = writerOf()
+    broken.pair.close('reset')
+    expect(() => broken.writer.waitClosed()).toThrow(expect.objectContaining({ code: 'CONNECTION_RESET' }))
+  })
+
+  test('abort drops what is buffered', () => {
+    const { pair, writer } = writerOf()
+    writer.write('never')
+    writer.abort()
+    expect(pair.channel.shut).toBe('abort')
+    expect(writer.isClosing()).toBe(true)
+  })
+
+  test('getExtraInfo knows the peer, else the fallback', () => {
+    const { writer } = writerOf({ extraInfo: { peername: ['::1', 1] } })
+    expect(writer.getExtraInfo('peername')).toEqual(['::1', 1])
+    expect([writer.getExtraInfo('sockname'), writer.getExtraInfo('x', 1)]).toEqual([null, 1])
+  })
+
+  test('takes bytes and text only', () => {
+    const { writer } = writerOf()
+    expect(() => writer.write(1 as unknown as string)).toThrow(TypeError)
+    expect(() => writer.writeLines(['a', null as unknown as string])).toThrow(TypeError)
+    expect(writer.offset).toBe(0)
+  })
+})
+
+describe('the blocking ends of a channel', () => {
+  test('look around while they block, and a look that throws ends the wait', () => {
+    const lost = (): never => {
+      throw new Error('nobody is there')
+    }
+    const { pair, writer } = writerOf({}, lost)
+    expect(() => writer.write(Buffer.alloc(RING_BYTES + 1))).toThrow('nobody is there')
+    expect(writer.interrupted).toBe(true)
+    const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, lost)
+    expect(() => source.waitFor(1, Number.POSITIVE_INFINITY)).toThrow('nobody is there')
+    expect(source.interrupted).toBe(true)
+  })
+
+  test('remember that a wait was in vain until bytes are taken', () => {
+    const { pair } = writerOf()
+    const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {})
+    expect(source.waitFor(1, 2)).toBe(false)
+    expect(source.interrupted).toBe(true)
+    pair.receive('ab')
+    expect(source.waitFor(1, 2)).toBe(true)
+    expect(source.interrupted).toBe(true)
+    source.skip(1)
+    expect([source.interrupted, source.taken]).toEqual([false, 1])
+    expect(source.take(1).toString()).toBe('b')
+    expect(source.taken).toBe(2)
+  })
+})

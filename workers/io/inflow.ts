@@ -1,0 +1,127 @@
+/**
+ * The way in: from the reads of one socket to the inbound ring.
+ *
+ *   kernel ──onread──► inbound ring ──► holder
+ *              └─► scratch ─► #spill   (the ring is full, or the read's buffer was fixed before the ring moved)
+ *
+ * Node asks for the buffer of the *next* read when a read's callback returns, so a read may land in a piece that is no
+ * longer at the ring's tail, and is copied then. A buffer is never empty: on TCP an empty one is ENOBUFS, on TLS it
+ * spins for ever. When the ring is full the worker's scratch buffer stands in, the socket is paused, and what TLS
+ * still hands over goes to the spill.
+ */
+import { LIMITS } from '../../src/base/limits.ts'
+import type { Channel } from '../../src/channel/channel.ts'
+import type { RingProducer } from '../../src/channel/ring.ts'
+
+export type InflowParts = {
+  readonly channel: Channel
+  /** One buffer per worker: a read is over before the next one begins. */
+  readonly scratch: Buffer
+  readonly ringHolder: () => void
+  /** Room may have come: to be answered by `tryResume`. */
+  readonly onRoom: () => void
+}
+
+export class Inflow {
+  readonly #parts: InflowParts
+  #ring: RingProducer
+  /** Bytes that came while the ring was full. At most what TLS hands over after it was told to pause. */
+  #spill: Buffer[] = []
+  #isPaused = false
+  /** The last read was large. */
+  #readsLarge = false
+
+  constructor(parts: InflowParts) {
+    this.#parts = parts
+    this.#ring = parts.channel.inboundProducer()
+  }
+
+  get hasSpill(): boolean {
+    return this.#spill.length > 0
+  }
+
+  /** Bytes came that the holder has not taken. */
+  get isUnread(): boolean {
+    return this.#ring.pending > 0 || this.hasSpill
+  }
+
+  /**
+   * The buffer for the next read, never empty. Small reads take the scratch buffer, which is warm and costs no new
+   * view of the ring; once they grow, the kernel reads into the ring itself. Where a piece at the ring's end is short,
+   * one copy is cheaper than two reads.
+   */
+  nextBuffer(): Buffer {
+    const { scratch } = this.#parts
+    if (this.hasSpill) return scratch
+    if (this.#readsLarge) {
+      const piece = this.#ring.reserve()
+      if (piece.length >= LIMITS.directReadBytesMin) return piece
+    }
+    const free = this.#ring.freeUpTo(scratch.length)
+    return free === scratch.length || free === 0 ? scratch : scratch.subarray(0, free)
+  }
+
+  /** Makes the first `length` bytes of a buffer readable: in place where they lie there already, else by a copy. */
+  deliver(buffer: Uint8Array, length: number): void {
+    this.#readsLarge = length >= LIMITS.directReadBytesMin || length === buffer.length
+    if (this.hasSpill) {
+      this.#spill.push(Buffer.from(buffer.subarray(0, length)))
+      return
+    }
+    const count = this.#ring.isAtTail(buffer) ? length : this.#ring.fill(buffer, length)
+    if (count < length) this.#spill.push(Buffer.from(buffer.subarray(count, length)))
+    if (count > 0 && this.#ring.publish(count)) this.#parts.ringHolder()
+  }
+
+  /** Whether the socket is to pause, because the ring is full, until half of it is free. */
+  pauseIfFull(): boolean {
+    if (!this.hasSpill && this.#ring.freeUpTo(1) > 0) return false
+    this.#isPaused = true
+    this.#wishRoom()
+    return true
+  }
+
+  /** True when a paused socket may go on; the spill is in the ring by then. `isOpen`: more bytes may come. */
+  tryResume(isOpen: boolean): boolean {
+    if (!this.#isPaused) return false
+    while (this.#spill[0] !== undefined && this.#ring.free > 0) {
+      const first = this.#spill[0]
+      const count = this.#ring.fill(first)
+      if (this.#ring.publish(count)) this.#parts.ringHolder()
+      if (count === first.length) this.#spill.shift()
+      else this.#spill[0] = first.subarray(count)
+    }
+    const needsRoom = isOpen && this.#ring.free < this.#ring.capacity >> 1 && !this.#isHungry
+    if (this.hasSpill || needsRoom) {
+      this.#wishRoom()
+      return false
+    }
+    this.#isPaused = false
+    return true
+  }
+
+  /** Takes the spill away: who upgrades the connection feeds it to TLS. The socket counts as not paused then. */
+  takeSpill(): Buffer {
+    const spill = Buffer.concat(this.#spill)
+    this.#spill = []
+    return spill
+  }
+
+  unpause(): void {
+    this.#isPaused = false
+  }
+
+  /** The ring's counters were moved from outside. */
+  reopen(): void {
+    this.#ring = this.#parts.channel.inboundProducer()
+  }
+
+  #wishRoom(): void {
+    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry) setImmediate(this.#parts.onRoom)
+  }
+
+  /** The holder waits for more than the ring holds, so it will not make more room before it has more bytes. */
+  get #isHungry(): boolean {
+    return this.#ring.isAwaited && this.#ring.free > 0
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The way out: from the outbound ring to the kernel, one piece of the ring at a time. A piece's place in the ring is
+ * free again once the kernel has it; nothing is copied on the way.
+ */
+import type { Socket } from 'node:net'
+import type { Channel, SHUT, ShutName } from '../../src/channel/channel.ts'
+import type { RingConsumer } from '../../src/channel/ring.ts'
+import type { Vitals } from '../../src/channel/vitals.ts'
+
+export type OutflowParts = {
+  readonly channel: Channel
+  readonly vitals: Vitals
+  readonly ringHolder: () => void
+  /** The kernel has taken a piece, or the thread should look again: to be answered by `flush`. */
+  readonly onMore: () => void
+}
+
+/** What lies in the ring is at most two pieces; a holder that keeps writing may not keep the thread. */
+const PIECES_PER_TURN = 2
+
+export class Outflow {
+  readonly #parts: OutflowParts
+  #ring: RingConsumer
+  #socket: Socket | null = null
+  /** Bytes of the ring that were written and that the kernel has not taken yet. */
+  #writing = 0
+
+  constructor(parts: OutflowParts) {
+    this.#parts = parts
+    this.#ring = parts.channel.outboundConsumer()
+  }
+
+  /** Bytes are on their way that the kernel has not taken. */
+  get isUnsent(): boolean {
+    return this.#writing > 0 || (this.#socket?.writableLength ?? 0) > 0 || this.#ring.readable > 0
+  }
+
+  /**
+   * Sends what is there, and asks to be rung for more. Returns what the holder asked for after its last byte, once
+   * that is sent; `end` is asked before the ring is looked at: what was written before it is in the ring by then.
+   */
+  flush(socket: Socket, end: () => keyof typeof SHUT): ShutName | null {
+    this.#socket = socket
+    if (this.#writing > 0) return null
+    for (let pieces = 0; ; ) {
+      const shut = end()
+      const piece = this.#ring.first()
+      if (piece.length > 0) {
+        if (pieces++ === PIECES_PER_TURN) {
+          setImmediate(this.#parts.onMore)
+          return null
+        }
+        if (this.#tryWrite(socket, piece)) continue
+        return null
+      }
+      if (shut !== 'open') return shut
+      if (this.#ring.wish(1)) return null
+    }
+  }
+
+  /** Asks to be rung for the first byte; true where it is there already. */
+  arm(): boolean {
+    return !this.#ring.wish(1)
+  }
+
+  /** The ring's counters were moved from outside. */
+  reopen(): void {
+    this.#ring = this.#parts.channel.outboundConsumer()
+  }
+
+  /** True where the kernel took all of it at once; else `#written` goes on. */
+  #tryWrite(socket: Socket, piece: Buffer): boolean {
+    this.#writing = piece.length
+    socket.write(piece, this.#written)
+    if (socket.writableLength > 0) return false
+    this.#sent()
+    return true
+  }
+
+  /** Called for every piece, also for those that were taken at once and have been seen to. */
+  #written = (error?: Error | null): void => {
+    if (error || this.#writing === 0 || this.#socket === null || this.#socket.destroyed) return
+    if (this.#socket.writableLength > 0) return
+    this.#sent()
+    this.#parts.onMore()
+  }
+
+  #sent(): void {
+    const count = this.#writing
+    this.#writing = 0
+    this.#parts.vitals.count('bytesOut', count)
+    if (this.#ring.consume(count)) this.#parts.ringHolder()
+  }
+}
