@@ -97,7 +97,7 @@ export function joinPool(
     adHoc: described =>
       describedTarget(described, {
         max: options.adHocMax ?? DEFAULTS.poolMax,
-        mayUseUnix: egress === undefined,
+        isOwnAuthority: egress === undefined,
       }),
     adHocAuthority: egress ? 'rules' : 'operator',
     admit: ({ host, port }, tenant) => {

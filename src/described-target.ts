@@ -11,8 +11,8 @@ import type { AdHocTarget, HostTarget, Reach, UnixTarget } from './pool/target-p
 export type DescribedRules = {
   /** Connections at the most. */
   readonly max: number
-  /** False where egress rules say what may be dialled: they know no paths. */
-  readonly mayUseUnix: boolean
+  /** False where egress rules say what may be dialled: they know neither paths nor addresses of ours. */
+  readonly isOwnAuthority: boolean
 }
 
 const HOST_FIELDS: ReadonlySet<string> = new Set([
@@ -35,9 +35,14 @@ export function describedTarget(
   return described.path === undefined ? hostTarget(described, rules) : unixTarget(described, rules)
 }
 
-function hostTarget(described: HostTarget, { max }: DescribedRules): { target: Target; reach: Reach } {
+function hostTarget(
+  described: HostTarget,
+  { max, isOwnAuthority }: DescribedRules,
+): { target: Target; reach: Reach } {
   refuseSurplus(described, HOST_FIELDS)
   const { host, port, tls, connectTimeoutMs, localAddress, happyEyeballsDelayMs } = described
+  if (localAddress !== undefined && !isOwnAuthority)
+    throw invalid('localAddress', 'is for callers that no egress rules bind')
   return {
     target: normaliseTarget({ host, port, tls, pool: { max, connectTimeoutMs }, reuse: 'never' }),
     reach: {
@@ -53,7 +58,7 @@ function unixTarget(described: UnixTarget, rules: DescribedRules): { target: Tar
   refuseSurplus(described, UNIX_FIELDS)
   const { tls, connectTimeoutMs } = described
   const path = checkedPath(described.path)
-  if (!rules.mayUseUnix) throw new SockpoolError('TARGET_DENIED', 'The target may not be dialled')
+  if (!rules.isOwnAuthority) throw new SockpoolError('TARGET_DENIED', 'The target may not be dialled')
   const pool = { max: rules.max, connectTimeoutMs }
   const target = normaliseTarget({ ...NOWHERE, tls, pool, reuse: 'never' })
   if (target.tls !== false && target.tls.servername === undefined)

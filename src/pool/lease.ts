@@ -56,15 +56,8 @@ export class Lease implements AsyncDisposable {
     this.#ends = new LeaseEnds({ ...parts, limit: parts.limit })
     this.reader = this.#ends.reader
     this.writer = this.#ends.writer
-    this.#clock = new LeaseClock({
-      ttlMs,
-      now,
-      onExpired: () => void this.#end('expired'),
-      activity: () => ({
-        waits: this.reader.isWaiting || this.writer.isWaiting,
-        bytes: this.reader.offset + this.writer.offset,
-      }),
-    })
+    const onExpired = (): void => void this.#end('expired')
+    this.#clock = new LeaseClock({ ttlMs, now, onExpired, activity: () => this.#ends.activity })
     this.#lending = this.#makeLending()
     this.#handover = this.#makeHandover()
     if (leakDetectionMs !== undefined)
