@@ -18,7 +18,7 @@ export function startTlsRoute(parts: AppParts, table: LeaseTable): FastifyPlugin
     registerJsonBodies(app)
     // The body may be left out: then TLS is spoken by the platform's settings.
     app.addHook('preValidation', async request => {
-      request.body ??= {}
+      if (request.body === undefined) request.body = {}
     })
     app.route({
       method: 'POST',

@@ -205,7 +205,7 @@ class Route {
     }
     for (const [title, text] of Object.entries(BAD_JSON)) add(`a body of ${title}`, text, 'body')
     for (const type of NOT_JSON_TYPES)
-      add(`a body of type ${type}`, JSON.stringify(this.#whole.json), null, type)
+      add(`a body of type ${type}`, JSON.stringify(this.#whole.json ?? {}), null, type)
     // A body none of whose fields is required may be empty, or left out.
     const mayBeEmpty = !schema.anyOf && (schema.required?.length ?? 0) === 0
     for (const [title, value] of Object.entries(WRONG_TYPES))
