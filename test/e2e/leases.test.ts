@@ -159,7 +159,11 @@ describe('DELETE', () => {
     await peer.send(steps.some(step => step === 'more') ? 'answer\nmore\n' : 'answer\n')
     expect((await lease.call('readline')).text).toBe('answer\n')
     for (const step of steps) {
-      if (step === 'ask') await lease.call('write', { body: 'another\n' })
+      if (step === 'ask') {
+        await lease.call('write', { body: 'another\n' })
+        // Before it has gone out it would be unsent rather than unanswered.
+        await peer.received('question\nanother\n'.length)
+      }
       if (step === 'time out') await lease.call('readline?timeoutMs=20')
       if (step === 'eof') await lease.call('write_eof')
     }
