@@ -68,9 +68,8 @@ export const LIMITS = {
   tombstoneMs: 600_000,
   /** Tombstones kept at the most; the oldest goes first. */
   tombstonesMax: 100_000,
-  /** Steps of one dialog and bytes that one `expect` may have to look through. */
+  /** Steps of one dialog. */
   dialogStepsMax: 64,
-  dialogBytesMax: 65_536,
   /** Milliseconds a whole dialog may take on a connection at release or at connect. */
   dialogTimeoutMs: 5_000,
   /** Ad-hoc and named target pools alive at once; an idle one goes first. */

@@ -20,7 +20,6 @@ import {
 export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres'] as const
 export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
-export const LENGTH_BYTES = [1, 2, 3, 4, 8] as const
 
 /** A target in a config file: ca, cert and key name files. */
 export const fileTargetSchema: SchemaNode = targetSchema(description =>

@@ -11,7 +11,7 @@ import type { GrantData, PoolHandle } from '../threads/attach-protocol.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
 import { AttachedParsePort } from './attached-parse-port.ts'
 import { BlockingLease, type BlockingLeaseOptions } from './blocking-lease.ts'
-import { type ExchangeReply, exchangeOn, remaining } from './exchange.ts'
+import { type ExchangeReply, exchangeBy, remaining, useLease } from './exchange.ts'
 import { exchangeSyncOn } from './exchange-sync.ts'
 import { keepAliveSwitch } from './keep-alive-switch.ts'
 import { Lease } from './lease.ts'
@@ -73,30 +73,12 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     run: (lease: Lease) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
-    const lease = await this.lease(target, options)
-    try {
-      const result = await run(lease)
-      await lease.release()
-      return result
-    } finally {
-      await lease.discard()
-    }
+    return await useLease(await this.lease(target, options), run)
   }
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeOptions): Promise<ExchangeReply> {
-    const { write, read, timeoutMs, signal, tenant, limit } = options
-    const startedMs = now()
-    const lease = await this.lease(target, { signal, timeoutMs, tenant })
-    try {
-      const wait = { signal, timeoutMs: remaining(timeoutMs, startedMs, now()) }
-      const reply = await lease.operation('exchange', () => exchangeOn(lease, write, read, limit, wait, now))
-      void lease.release()
-      return reply
-    } catch (error) {
-      void lease.discard()
-      throw error
-    }
+    return await exchangeBy(wait => this.lease(target, wait), options, now)
   }
 
   /**

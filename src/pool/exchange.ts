@@ -20,13 +20,55 @@ export type ExchangeReply = {
   readonly eof: boolean
 }
 
+/** What `exchangeBy` is told beside the target. */
+export type ExchangeRequest = WaitOptions & {
+  readonly write: string | Uint8Array
+  readonly read: ReadSpec
+  readonly tenant?: string | undefined
+  /** Bytes that `read: {eof: true}` may gather; default unbounded. */
+  readonly limit?: number | undefined
+}
+
+/** Runs, and releases; a `run` that throws discards the connection. */
+export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T> | T): Promise<T> {
+  try {
+    const result = await run(lease)
+    await lease.release()
+    return result
+  } finally {
+    await lease.discard()
+  }
+}
+
+/**
+ * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for the
+ * verdict on the connection. Errors: those of `acquire`, write, drain and read.
+ */
+export async function exchangeBy(
+  acquire: (options: WaitOptions & { readonly tenant: string | undefined }) => Promise<Lease>,
+  { write, read, timeoutMs, signal, tenant, limit }: ExchangeRequest,
+  now: () => number,
+): Promise<ExchangeReply> {
+  const startedMs = now()
+  const lease = await acquire({ signal, timeoutMs, tenant })
+  try {
+    const wait = { signal, timeoutMs: remaining(timeoutMs, startedMs, now()) }
+    const reply = await lease.operation('exchange', () => exchangeOn(lease, write, read, limit, wait, now))
+    void lease.release()
+    return reply
+  } catch (error) {
+    void lease.discard()
+    throw error
+  }
+}
+
 /** Milliseconds left of a deadline that began at `startedMs`; undefined without one. */
 export function remaining(timeoutMs: number | undefined, startedMs: number, now: number): number | undefined {
   return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (now - startedMs))
 }
 
 /** Errors: those of write, drain and read. */
-export async function exchangeOn(
+async function exchangeOn(
   lease: Lease,
   bytes: string | Uint8Array,
   read: ReadSpec,

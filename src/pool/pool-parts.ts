@@ -4,7 +4,7 @@ import type { EndName } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { Target } from '../config/target.ts'
 import type { OnReset } from '../streams/read-options.ts'
-import type { ReadSpec } from './exchange.ts'
+import type { ExchangeRequest } from './exchange.ts'
 import type { HeldLease } from './held-lease.ts'
 import type { ParsePort } from './parse-port.ts'
 import type { ListenerFleet } from './servers.ts'
@@ -23,13 +23,7 @@ export type LeaseOptions = WaitOptions & {
   readonly onReset?: OnReset | undefined
 }
 
-export type ExchangeOptions = WaitOptions & {
-  readonly write: string | Uint8Array
-  readonly read: ReadSpec
-  readonly tenant?: string | undefined
-  /** Bytes that `read: {eof: true}` may gather; default unbounded. */
-  readonly limit?: number | undefined
-}
+export type ExchangeOptions = ExchangeRequest
 
 /** What happened in the pool that its owner may want to log. */
 export type PoolEvent =

@@ -12,7 +12,7 @@ import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
 import { AttachedThread } from './attached-thread.ts'
 import { Crowd } from './crowd.ts'
-import { type ExchangeReply, exchangeOn, remaining } from './exchange.ts'
+import { type ExchangeReply, exchangeBy, useLease } from './exchange.ts'
 import type { HeldLease } from './held-lease.ts'
 import { keepAliveSwitch } from './keep-alive-switch.ts'
 import { Lease } from './lease.ts'
@@ -154,14 +154,7 @@ export class Pool implements AsyncDisposable {
     run: (lease: Lease) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
-    const lease = await this.lease(target, options)
-    try {
-      const result = await run(lease)
-      await lease.release()
-      return result
-    } finally {
-      await lease.discard()
-    }
+    return await useLease(await this.lease(target, options), run)
   }
 
   /**
@@ -169,20 +162,7 @@ export class Pool implements AsyncDisposable {
    * the verdict on the connection.
    */
   async exchange(target: string | AdHocTarget, options: ExchangeOptions): Promise<ExchangeReply> {
-    const { write, read, timeoutMs, signal, tenant, limit } = options
-    const startedMs = this.#now()
-    const lease = await this.lease(target, { signal, timeoutMs, tenant })
-    try {
-      const wait = { signal, timeoutMs: remaining(timeoutMs, startedMs, this.#now()) }
-      const reply = await lease.operation('exchange', () =>
-        exchangeOn(lease, write, read, limit, wait, this.#now),
-      )
-      void lease.release()
-      return reply
-    } catch (error) {
-      void lease.discard()
-      throw error
-    }
+    return await exchangeBy(wait => this.lease(target, wait), options, this.#now)
   }
 
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */

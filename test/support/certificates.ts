@@ -3,8 +3,11 @@ import { generate } from 'selfsigned'
 
 export type Certificate = { readonly cert: string; readonly key: string }
 
-/** A self-signed certificate for `localhost` and 127.0.0.1, which is its own authority. */
-export async function makeCertificate(commonName = 'localhost'): Promise<Certificate> {
+/** A self-signed certificate for a name and addresses, which is its own authority. */
+export async function makeCertificate(
+  commonName = 'localhost',
+  addresses: readonly string[] = ['127.0.0.1'],
+): Promise<Certificate> {
   const pems = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     algorithm: 'sha256',
@@ -14,10 +17,7 @@ export async function makeCertificate(commonName = 'localhost'): Promise<Certifi
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',
-        altNames: [
-          { type: 2, value: commonName },
-          { type: 7, ip: '127.0.0.1' },
-        ],
+        altNames: [{ type: 2, value: commonName }, ...addresses.map(ip => ({ type: 7, ip }) as const)],
       },
     ],
   })

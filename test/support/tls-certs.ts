@@ -1,7 +1,7 @@
 /** A certificate for `localhost` and 127.0.0.1, made once per process; it is its own authority. */
-import { generate } from 'selfsigned'
+import { type Certificate, makeCertificate } from './certificates.ts'
 
-export type TestCertificate = { readonly key: string; readonly cert: string }
+export type TestCertificate = Certificate
 
 const made = new Map<string, Promise<TestCertificate>>()
 
@@ -9,26 +9,8 @@ const made = new Map<string, Promise<TestCertificate>>()
 export function testCertificate(name = 'localhost'): Promise<TestCertificate> {
   let pair = made.get(name)
   if (pair === undefined) {
-    pair = make(name)
+    pair = makeCertificate(name, name === 'localhost' ? ['127.0.0.1'] : [])
     made.set(name, pair)
   }
   return pair
-}
-
-async function make(name: string): Promise<TestCertificate> {
-  const address = { type: 7, ip: '127.0.0.1' } as const
-  const pems = await generate([{ name: 'commonName', value: name }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [
-      { name: 'basicConstraints', cA: false },
-      { name: 'keyUsage', digitalSignature: true },
-      { name: 'extKeyUsage', serverAuth: true },
-      {
-        name: 'subjectAltName',
-        altNames: [{ type: 2, value: name }, ...(name === 'localhost' ? [address] : [])],
-      },
-    ],
-  })
-  return { key: pems.private, cert: pems.cert }
 }

@@ -1,32 +1,14 @@
-import { BroadcastChannel } from 'node:worker_threads'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { WorkerEvent } from '../../src/create-pool.ts'
 import type { Lease } from '../../src/pool/lease.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { PoolEvent } from '../../src/pool/pool-parts.ts'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'
-import type { Trap, TrapSet } from '../fixtures/threads/trapped-io-worker.ts'
+import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-
-const FILE = new URL('../fixtures/threads/trapped-io-worker.ts', import.meta.url)
-const TRAP_CHANNEL = 'sockpool-trapped-io-worker'
-
-/** Sets a trap in one worker; resolves when it is set. */
-async function setTrap(trap: Trap): Promise<void> {
-  const channel = new BroadcastChannel(TRAP_CHANNEL)
-  onTestFinished(() => channel.close())
-  const isSet = new Promise<void>(resolve => {
-    channel.onmessage = message => {
-      const { data } = message as { data: Trap | TrapSet }
-      if ('isSet' in data && data.isSet === trap.worker) resolve()
-    }
-  })
-  channel.postMessage(trap)
-  await isSet
-}
 
 function workerOf(pool: Pool, lease: Lease): number {
   const row = pool.connections().find(({ id }) => id === lease.connection.id)
@@ -55,7 +37,7 @@ test('a fault in an I/O worker ends its own leases with WORKER_LOST and no other
   const events: (PoolEvent | WorkerEvent)[] = []
   const pool = await openPool({
     ioWorkers: 2,
-    ioWorkerFile: FILE,
+    ioWorkerFile: TRAPPED_IO_WORKER,
     targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 8 } }) },
     onEvent: event => events.push(event),
   })
@@ -119,7 +101,7 @@ test('a dial under way in a worker that dies is WORKER_LOST', async () => {
   const server = await startTestServer(echo)
   const stalled = await startTestServer(socket => socket.resume())
   const pool = await openPool({
-    ioWorkerFile: FILE,
+    ioWorkerFile: TRAPPED_IO_WORKER,
     targets: { it: targetOf(server), stalled: targetOf(stalled, { tls: { servername: 'localhost' } }) },
   })
   const lease = await pool.lease('it')
@@ -133,7 +115,11 @@ test('a dial under way in a worker that dies is WORKER_LOST', async () => {
 
 test('an I/O worker whose event loop stands still is ended and replaced', async () => {
   const server = await startTestServer(echo)
-  const pool = await openPool({ ioWorkers: 2, ioWorkerFile: FILE, targets: { it: targetOf(server) } })
+  const pool = await openPool({
+    ioWorkers: 2,
+    ioWorkerFile: TRAPPED_IO_WORKER,
+    targets: { it: targetOf(server) },
+  })
   const [stuck, free] = [await pool.lease('it'), await pool.lease('it')]
   expect([stuck, free].map(lease => workerOf(pool, lease))).toEqual([0, 1])
   const reading = stuck.reader.read(1).catch(error => error)
