@@ -215,7 +215,11 @@ export function copyError(error: SockpoolError): SockpoolError {
   return copy
 }
 
-/** An assertion: a broken one is a fault of ours, never a condition of the world. */
-export function invariant(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Error(`invariant broken: ${message}`)
+/**
+ * An assertion: a broken one is a fault of ours, never a condition of the world. On hot paths the message is a
+ * function, so that nothing is put together for an assertion that holds.
+ */
+export function invariant(condition: boolean, message: string | (() => string)): asserts condition {
+  if (condition) return
+  throw new Error(`invariant broken: ${typeof message === 'string' ? message : message()}`)
 }

@@ -66,13 +66,13 @@ export class LeaseEnds {
     })
   }
 
-  /** Whether a wait here ended by time or signal, and nothing has been read since. */
   /** Whether a call waits on either end, and what both have moved so far. */
   get activity(): { readonly waits: boolean; readonly bytes: number } {
     const { reader, writer } = this
     return { waits: reader.isWaiting || writer.isWaiting, bytes: reader.offset + writer.offset }
   }
 
+  /** Whether a wait here ended by time or signal, and nothing has been read since. */
   get isInterrupted(): boolean {
     return this.reader.interrupted || this.writer.interrupted
   }

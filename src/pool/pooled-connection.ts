@@ -54,7 +54,10 @@ export class PooledConnection {
 
   /** The one place where a state changes. An arrow that is not drawn above is a fault of ours. */
   move(next: SlotState): void {
-    invariant(NEXT[this.#state.kind].includes(next.kind), `a ${this.#state.kind} slot turned ${next.kind}`)
+    invariant(
+      NEXT[this.#state.kind].includes(next.kind),
+      () => `a ${this.#state.kind} slot turned ${next.kind}`,
+    )
     this.#state = next
   }
 

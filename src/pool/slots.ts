@@ -92,7 +92,7 @@ export class Slots {
   free(slot: PooledConnection): void {
     if (!this.#all.delete(slot)) return
     const { state } = slot
-    invariant(state.kind === 'closing', `a ${state.kind} slot was freed`)
+    invariant(state.kind === 'closing', () => `a ${state.kind} slot was freed`)
     this.#counts.closing--
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
@@ -105,6 +105,6 @@ export class Slots {
 
   #check(): void {
     const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
-    invariant(sum === this.size && sum <= this.max, `${this.size} slots in use: ${this.describe()}`)
+    invariant(sum === this.size && sum <= this.max, () => `${this.size} slots in use: ${this.describe()}`)
   }
 }

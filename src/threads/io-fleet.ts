@@ -160,10 +160,6 @@ export class IoFleet {
     return this.#doorbell.missed
   }
 
-  get deaths(): number {
-    return this.#deaths
-  }
-
   stats(): WorkerStats[] {
     return this.#threads.map((thread, id) => {
       const { dialled, bytesIn, bytesOut, missedWakes } = sum(thread?.vitals(), this.#past.get(id))
