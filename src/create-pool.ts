@@ -32,7 +32,10 @@ export type PoolOptions = {
   readonly limits?: { readonly leases?: number; readonly waiters?: number } | undefined
   /** Connections to one described (ad-hoc) target at the most; default 10. */
   readonly adHocMax?: number | undefined
-  /** Bytes of the rings of a connection; default 256 KiB in, 64 KiB out. */
+  /**
+   * Bytes of the rings of a connection; default 256 KiB in, 64 KiB out, and 4 MiB for the few wide ones that fast
+   * streams move to. Who sets `inboundBytes` and no `wideBytes` has no wide ones.
+   */
   readonly rings?: Partial<RingSizes> | undefined
   /** The I/O worker's entry file, for those who bundle this package; default: the one that comes with it. */
   readonly ioWorkerFile?: URL | undefined
@@ -68,8 +71,6 @@ export function joinPool(
   traits: ServiceTraits,
 ): { readonly pool: Pool; readonly deny: (denied: Parameters<EgressRules['setDenied']>[0]) => void } {
   const { ioWorkers = 1, egress, onEvent } = options
-  const inboundBytes = options.rings?.inboundBytes ?? LIMITS.inboundRingBytes
-  const outboundBytes = options.rings?.outboundBytes ?? LIMITS.outboundRingBytes
   checkCount('ioWorkers', ioWorkers, LIMITS.workersMax)
   const targets = Object.fromEntries(
     Object.entries(options.targets ?? {}).map(([name, input]) => [
@@ -81,7 +82,7 @@ export function joinPool(
   const fleet = new IoFleet({
     workers: ioWorkers,
     egress: { allow: egress?.allow ?? [], denied: [], dnsServers: egress?.dnsServers ?? [] },
-    ringSizes: { inboundBytes, outboundBytes },
+    ringSizes: ringSizesOf(options.rings ?? {}),
     workerFile: options.ioWorkerFile,
     onDecision: decision => onEvent?.({ kind: 'decision', decision }),
     onFault: error => onEvent?.({ kind: 'fault', error }),
@@ -117,8 +118,21 @@ export function joinPool(
   return { pool, deny }
 }
 
+function ringSizesOf(rings: Partial<RingSizes>): RingSizes {
+  const { inboundBytes = LIMITS.inboundRingBytes, outboundBytes = LIMITS.outboundRingBytes } = rings
+  const wideBytes = rings.wideBytes ?? (rings.inboundBytes === undefined ? LIMITS.wideRingBytes : 0)
+  checkCount('rings.inboundBytes', inboundBytes, LIMITS.ringBytesMax)
+  checkCount('rings.outboundBytes', outboundBytes, LIMITS.ringBytesMax)
+  if (wideBytes !== 0) checkCount('rings.wideBytes', wideBytes, LIMITS.ringBytesMax)
+  if (wideBytes % inboundBytes !== 0) refuse('rings.wideBytes', 'must be a multiple of inboundBytes')
+  return { inboundBytes, outboundBytes, wideBytes }
+}
+
 function checkCount(path: string, value: number, max: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= max) return
-  const message = `must be a whole number from 1 to ${max}`
+  refuse(path, `must be a whole number from 1 to ${max}`)
+}
+
+function refuse(path: string, message: string): never {
   throw new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
 }

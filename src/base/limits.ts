@@ -5,6 +5,8 @@
 export const LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
   readerLimitBytes: 65_536,
+  /** Bytes that `unread` may put back at a time: it undoes a look ahead, a buffer for more is its caller's. */
+  unreadBytesMax: 1_048_576,
   /** Lines that one batch of `lineBatches` holds at the most. */
   lineBatchMax: 1_024,
   /** Separators in one `readUntil`; a larger set is a parser's work. */
@@ -18,6 +20,14 @@ export const LIMITS = {
   writeBufferedBytesMax: 67_108_864,
   /** Bytes of an inbound ring: the replay window, and room for reads while the holder's thread wakes up. */
   inboundRingBytes: 262_144,
+  /**
+   * Bytes of a wide ring, which an inbound direction moves to that fills its own and has it emptied again and again; and
+   * how many a slab has. A wake of another thread takes as long as 256 KiB take to copy; in 4 MiB it is lost.
+   */
+  wideRingBytes: 4_194_304,
+  wideRingsPerSlab: 4,
+  /** Bytes of a ring that a pool may be told to make: with its slab's others it fits one allocation. */
+  ringBytesMax: 16_777_216,
   /** Bytes of an outbound ring: asyncio's high water mark fits whole. */
   outboundRingBytes: 65_536,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */

@@ -17,11 +17,14 @@
  *   12    verdict      I/O worker            what it found at release (0 = still looking)
  *   13    generation   pool thread           counts the connections that this channel has served
  *   14    holder       pool thread           whose doorbell hears of bytes: 0 = the pool's, n = attached thread n
+ *   15    inWide       I/O worker            inbound ring: 0, or 1 + the number of the wide ring that it may move to
  *
  * The holder is the thread that has the lease; between leases it is the pool thread. A parse worker to which the
  * reading end is lent is the holder of the `in` words meanwhile. A blocked holder waits on `inWant` itself.
  */
-import { counterSpan, RingConsumer, RingProducer, type RingWords } from './ring.ts'
+import { RingConsumer, RingProducer } from './ring.ts'
+import { counterSpan, type RingWords, tailCounter } from './ring-end.ts'
+import { WideClaim, type WidePlace } from './wide-rings.ts'
 import { LINE_SLOTS, SharedWords } from './words.ts'
 
 export const IN: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
@@ -33,7 +36,8 @@ const EPOCH = 11
 const VERDICT = 12
 const GENERATION = 13
 const HOLDER = 14
-const WORDS = 15
+const IN_WIDE = 15
+const WORDS = 16
 
 export const CONTROL_BYTES: number = WORDS * LINE_SLOTS * Int32Array.BYTES_PER_ELEMENT
 
@@ -82,6 +86,8 @@ export type ChannelMemory = {
   readonly outbound: number
   readonly inboundBytes: number
   readonly outboundBytes: number
+  /** The wide rings of the slab, where it has some. */
+  readonly wide: WidePlace | null
   /** The channel's number in every doorbell of its pool. */
   readonly number: number
 }
@@ -90,6 +96,7 @@ export class Channel {
   readonly number: number
   readonly words: SharedWords
   readonly #memory: ChannelMemory
+  readonly #wide: WideClaim | null
 
   constructor(memory: ChannelMemory) {
     this.#memory = memory
@@ -99,6 +106,7 @@ export class Channel {
       0,
       LINE_SLOTS,
     )
+    this.#wide = memory.wide && new WideClaim(this.words, IN_WIDE, memory.slab, memory.wide)
   }
 
   get memory(): ChannelMemory {
@@ -106,12 +114,22 @@ export class Channel {
   }
 
   inboundProducer(): RingProducer {
-    return new RingProducer(this.words, IN, this.#inbound())
+    return new RingProducer(this.words, IN, this.#inbound(), this.#wide)
   }
 
   /** `replay`: bytes behind the position that stay readable again; `kept`: how many there are already. */
   inboundConsumer(replay = 0, kept = 0): RingConsumer {
-    return new RingConsumer(this.words, IN, this.#inbound(), replay, kept)
+    return new RingConsumer(this.words, IN, this.#inbound(), replay, kept, this.#wide)
+  }
+
+  /** I/O worker only: makes sure of a wide ring to move to; false where none is free, or the slab has none. */
+  claimWide(): boolean {
+    return this.#wide?.claim() ?? false
+  }
+
+  /** Gives the wide ring up, once neither end nor the kernel is to touch it again. */
+  leaveWide(): void {
+    this.#wide?.leave()
   }
 
   /** Blocks this thread until the inbound wish it has stored to block on is fulfilled, or time is up. */
@@ -217,15 +235,18 @@ export class Channel {
    * that small exchanges touch its first pages only.
    */
   rewind(): void {
-    for (const [ring, capacity] of [
-      [IN, this.#memory.inboundBytes],
-      [OUT, this.#memory.outboundBytes],
+    for (const [ring, ownBytes, wide] of [
+      [IN, this.#memory.inboundBytes, this.#wide],
+      [OUT, this.#memory.outboundBytes, null],
     ] as const) {
-      const start = this.words.load(ring.tail)
+      const tail = this.words.load(ring.tail)
+      const isWide = wide !== null && tail < 0
+      const capacity = isWide ? wide.capacity : ownBytes
+      const start = isWide ? tailCounter(tail) : tail
       const next = start % capacity === 0 ? start : start + capacity - (start % capacity)
-      const wrapped = next < 0 || next >= counterSpan(capacity) ? 0 : next
+      const wrapped = next < 0 || next >= counterSpan(wide?.capacity ?? ownBytes) ? 0 : next
       this.words.store(ring.head, wrapped)
-      this.words.store(ring.tail, wrapped)
+      this.words.store(ring.tail, isWide ? ~wrapped : wrapped)
     }
   }
 
@@ -236,6 +257,7 @@ export class Channel {
   /** Slab owner only: makes the channel as new for the next connection. */
   reset(): void {
     this.words.store(GENERATION, (this.generation + 1) | 0)
+    this.words.store(IN.tail, tailCounter(this.words.load(IN.tail)))
     this.rewind()
     for (const word of [
       IN.want,

@@ -19,87 +19,19 @@
  * Words of the other side are loaded once, range-checked, then used; a word out of range is CHANNEL_CORRUPT.
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
+import { copyBytes, RingEnd, type RingWords, tailCounter, type WideMemory } from './ring-end.ts'
 import type { Words } from './words.ts'
-
-/** Which words of a channel make up one ring. */
-export type RingWords = {
-  readonly head: number
-  readonly tail: number
-  readonly want: number
-  readonly room: number
-}
-
-const SPAN_MAX = 2 ** 31
-
-/** Copies without a view of either side: a view costs more than a small copy. */
-function copyBytes(from: Uint8Array, to: Buffer, at: number, start: number, end: number): void {
-  Buffer.prototype.copy.call(from, to, at, start, end)
-}
-
-/** Where the counters of a ring of this capacity wrap. */
-export function counterSpan(capacity: number): number {
-  return Math.floor((SPAN_MAX - 1) / capacity) * capacity
-}
-
-/** What both ends share: the geometry, and how to read a counter that the other thread wrote. */
-abstract class RingEnd {
-  protected readonly words: Words
-  protected readonly at: RingWords
-  protected readonly bytes: Buffer
-  protected readonly span: number
-  readonly capacity: number
-
-  constructor(words: Words, at: RingWords, bytes: Uint8Array) {
-    this.words = words
-    this.at = at
-    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.capacity = bytes.length
-    this.span = counterSpan(this.capacity)
-  }
-
-  /** Bytes from counter `from` on to counter `to`, or CHANNEL_CORRUPT where that cannot be. */
-  protected distance(from: number, to: number): number {
-    const apart = to >= from ? to - from : to - from + this.span
-    const inRange = from >= 0 && to >= 0 && from < this.span && to < this.span && apart <= this.capacity
-    if (!inRange) throw new SockpoolError('CHANNEL_CORRUPT', `ring counters ${from} and ${to} cannot be`)
-    return apart
-  }
-
-  protected advance(counter: number, count: number): number {
-    const next = counter + count
-    return next >= this.span ? next - this.span : next
-  }
-
-  /** Up to two pieces of the ring that hold `count` bytes from a counter on. */
-  protected pieces(from: number, count: number): Buffer[] {
-    if (count === 0) return []
-    const start = from % this.capacity
-    const end = start + count
-    if (end <= this.capacity) return [this.bytes.subarray(start, end)]
-    return [this.bytes.subarray(start), this.bytes.subarray(0, end - this.capacity)]
-  }
-
-  /** Bytes that the other end may wish for, by a look at where it stands. */
-  protected abstract get offered(): number
-
-  /** Takes a wish away if it is fulfilled; true where its owner's doorbell is to be rung. */
-  protected fulfil(word: number): boolean {
-    const wish = this.words.load(word)
-    if (wish === 0 || this.offered < Math.abs(wish)) return false
-    const taken = this.words.exchange(word, 0)
-    if (taken < 0) this.words.notify(word)
-    return taken > 0
-  }
-}
 
 export class RingProducer extends RingEnd {
   #tail: number
   /** The head as it was last seen; it has only moved on since, so what it says to be free is free. */
   #seenHead: number
 
-  constructor(words: Words, at: RingWords, bytes: Uint8Array) {
-    super(words, at, bytes)
-    this.#tail = words.load(at.tail)
+  constructor(words: Words, at: RingWords, bytes: Uint8Array, wide: WideMemory | null = null) {
+    super(words, at, bytes, wide)
+    const tail = words.load(at.tail)
+    this.moveTo(tail)
+    this.#tail = tailCounter(tail)
     // As if the ring were full: the first use looks.
     this.#seenHead =
       this.#tail < this.capacity ? this.#tail - this.capacity + this.span : this.#tail - this.capacity
@@ -132,10 +64,10 @@ export class RingProducer extends RingEnd {
     return pending
   }
 
-  /** The free bytes that lie in one piece after the tail, to be filled in place; empty when the ring is full. */
-  reserve(): Buffer {
+  /** Free bytes in one piece after the tail, `max` at the most, to be filled in place; empty when the ring is full. */
+  reserve(max: number): Buffer {
     const start = this.#tail % this.capacity
-    return this.bytes.subarray(start, Math.min(start + this.free, this.capacity))
+    return this.bytes.subarray(start, Math.min(start + this.freeUpTo(max), this.capacity))
   }
 
   /** Whether a buffer from an earlier `reserve` still begins at the tail. */
@@ -150,8 +82,17 @@ export class RingProducer extends RingEnd {
   publish(count: number): boolean {
     if (this.freeUpTo(count) < count) invariant(false, `published ${count} bytes into ${this.free} free ones`)
     this.#tail = this.advance(this.#tail, count)
-    this.words.store(this.at.tail, this.#tail)
+    this.words.store(this.at.tail, this.isWide ? ~this.#tail : this.#tail)
     return this.fulfil(this.at.want)
+  }
+
+  /** Moves to the wide memory, or back. Only while nothing is pending; a wish is answered by what comes next. */
+  move(where: 'wide' | 'own'): void {
+    const { pending } = this
+    if (pending > 0) invariant(false, `moved a ring with ${pending} bytes in it`)
+    const tail = where === 'wide' ? ~this.#tail : this.#tail
+    this.moveTo(tail)
+    this.words.store(this.at.tail, tail)
   }
 
   /** Copies as much of the first `length` bytes as fits behind the tail, unpublished; `publish` it afterwards. */
@@ -194,8 +135,15 @@ export class RingConsumer extends RingEnd {
    * `keep`: bytes behind the position that stay readable until overwritten by need (the replay window); `kept`: how
    * many of them there are already, where another consumer on another thread was in this place before.
    */
-  constructor(words: Words, at: RingWords, bytes: Uint8Array, keep = 0, kept = 0) {
-    super(words, at, bytes)
+  constructor(
+    words: Words,
+    at: RingWords,
+    bytes: Uint8Array,
+    keep = 0,
+    kept = 0,
+    wide: WideMemory | null = null,
+  ) {
+    super(words, at, bytes, wide)
     invariant(keep < this.capacity, `a replay window of ${keep} bytes in a ring of ${this.capacity}`)
     this.#keep = keep
     this.#head = words.load(at.head)
@@ -227,7 +175,9 @@ export class RingConsumer extends RingEnd {
 
   /** Bytes between head and tail, by a new look. */
   #held(): number {
-    const tail = this.words.load(this.at.tail)
+    const word = this.words.load(this.at.tail)
+    this.moveTo(word)
+    const tail = tailCounter(word)
     const held = this.distance(this.#head, tail)
     this.#seenTail = tail
     return held
@@ -278,7 +228,8 @@ export class RingConsumer extends RingEnd {
     const { kept } = this
     const wanted = Math.min(count, this.room) + kept
     this.words.store(this.at.want, how === 'bell' ? wanted : -wanted)
-    if (this.readable + kept < wanted) return true
+    // The look may find the ring in a smaller memory, where a full ring is all that can be wished for.
+    if (this.readable + kept < Math.min(wanted, this.capacity)) return true
     this.words.exchange(this.at.want, 0)
     return false
   }

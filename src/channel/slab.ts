@@ -3,9 +3,9 @@
  * allocate and several times the memory. The pool thread owns the slabs of one I/O worker and hands out their
  * channels; the worker learns of a slab by the first channel it is told to open.
  *
- *   ┌──────────────┬──────────────┬───────────────┐
- *   │ control × 64 │ inbound × 64 │ outbound × 64 │
- *   └──────────────┴──────────────┴───────────────┘
+ *   ┌──────────────┬──────────────┬───────────────┬─────────────┬────────────┐
+ *   │ control × 64 │ inbound × 64 │ outbound × 64 │ claims × 4  │ wide × 4   │
+ *   └──────────────┴──────────────┴───────────────┴─────────────┴────────────┘
  *
  * Memory that was never touched costs nothing, and touched pages never return. So channels are handed out last in,
  * first out: the busy ones stay warm, the rest stays untouched.
@@ -13,13 +13,27 @@
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Channel, CONTROL_BYTES, type EndName } from './channel.ts'
+import { type WidePlace, wideBytes } from './wide-rings.ts'
 import { LINE_BYTES } from './words.ts'
 
-export type RingSizes = { readonly inboundBytes: number; readonly outboundBytes: number }
+/** Bytes of each ring; `wideBytes`: of the wide rings, a multiple of `inboundBytes`; 0 or none: there are none. */
+export type RingSizes = {
+  readonly inboundBytes: number
+  readonly outboundBytes: number
+  readonly wideBytes?: number
+}
 
 export const DEFAULT_RING_SIZES: RingSizes = {
   inboundBytes: LIMITS.inboundRingBytes,
   outboundBytes: LIMITS.outboundRingBytes,
+  wideBytes: LIMITS.wideRingBytes,
+}
+
+type SlabLayout = {
+  readonly inbound: number
+  readonly outbound: number
+  readonly wide: WidePlace | null
+  readonly slabBytes: number
 }
 
 /** Hands out the numbers of the slabs of one pool, so that every channel of the pool has a bit of its own. */
@@ -69,6 +83,7 @@ export class SlabAllocator {
 
   giveBack(channel: Channel): void {
     this.#taken--
+    channel.leaveWide()
     this.#free.push(channel)
   }
 
@@ -81,30 +96,42 @@ export class SlabAllocator {
   }
 
   stats(): { readonly channels: number; readonly taken: number; readonly slabBytes: number } {
-    const channels = this.#slabs.length * LIMITS.channelsPerSlab
-    return { channels, taken: this.#taken, slabBytes: channels * this.#channelBytes }
+    const slabs = this.#slabs.length
+    const channels = slabs * LIMITS.channelsPerSlab
+    return { channels, taken: this.#taken, slabBytes: slabs * this.#layout.slabBytes }
   }
 
-  get #channelBytes(): number {
-    return CONTROL_BYTES + this.#sizes.inboundBytes + this.#sizes.outboundBytes
+  /** The byte offsets of a slab's parts. */
+  get #layout(): SlabLayout {
+    const count = LIMITS.channelsPerSlab
+    const wideCount = LIMITS.wideRingsPerSlab
+    const { inboundBytes, outboundBytes, wideBytes: ringBytes = 0 } = this.#sizes
+    const inbound = count * CONTROL_BYTES
+    const outbound = inbound + count * inboundBytes
+    const end = outbound + count * outboundBytes
+    if (ringBytes === 0) return { inbound, outbound, wide: null, slabBytes: end }
+    // Words that two threads write share no line.
+    const claims = Math.ceil(end / LINE_BYTES) * LINE_BYTES
+    const wide = { claims, rings: claims + wideCount * LINE_BYTES, count: wideCount, ringBytes }
+    return { inbound, outbound, wide, slabBytes: claims + wideBytes(wideCount, ringBytes) }
   }
 
   #grow(): void {
     const count = LIMITS.channelsPerSlab
     const { inboundBytes, outboundBytes } = this.#sizes
     const number = this.#numbers.take()
-    const slab = new SharedArrayBuffer(count * this.#channelBytes)
-    const inboundStart = count * CONTROL_BYTES
-    const outboundStart = inboundStart + count * inboundBytes
+    const { inbound, outbound, wide, slabBytes } = this.#layout
+    const slab = new SharedArrayBuffer(slabBytes)
     for (let slot = count - 1; slot >= 0; slot--)
       this.#free.push(
         new Channel({
           slab,
           control: slot * CONTROL_BYTES,
-          inbound: inboundStart + slot * inboundBytes,
-          outbound: outboundStart + slot * outboundBytes,
+          inbound: inbound + slot * inboundBytes,
+          outbound: outbound + slot * outboundBytes,
           inboundBytes,
           outboundBytes,
+          wide,
           number: number * count + slot,
         }),
       )
@@ -123,6 +150,7 @@ export function endedChannel(how: EndName): Channel {
     outbound: CONTROL_BYTES + ringBytes,
     inboundBytes: ringBytes,
     outboundBytes: ringBytes,
+    wide: null,
     number: 0,
   })
   channel.endInbound(how)

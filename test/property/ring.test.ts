@@ -1,7 +1,8 @@
 import { array, assert, bigInt, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check'
 import { expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
-import { counterSpan, RingConsumer, RingProducer, type RingWords } from '../../src/channel/ring.ts'
+import { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
+import { counterSpan, type RingWords, type WideMemory } from '../../src/channel/ring-end.ts'
 import { SharedWords } from '../../src/channel/words.ts'
 
 const AT: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
@@ -9,19 +10,26 @@ const AT: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
 const FENCE = 8
 const FENCE_BYTE = 0xee
 
-type Pair = { words: SharedWords; bytes: Uint8Array; whole: Uint8Array }
+type Pair = { words: SharedWords; bytes: Uint8Array; wide: WideMemory; fences: Uint8Array[] }
 
-/** A ring in the middle of a larger memory, its counters at `start`. */
-function memoryOf(capacity: number, start: number): Pair {
+/** A ring and its wide memory of so many rings, in the middle of a larger one; the counters are at `start`. */
+function memoryOf(capacity: number, start: number, times = 1): Pair {
   const words = new SharedWords(new Int32Array(new SharedArrayBuffer(16)), 0, 1)
-  const whole = new Uint8Array(new SharedArrayBuffer(capacity + 2 * FENCE)).fill(FENCE_BYTE)
+  const whole = new Uint8Array(new SharedArrayBuffer(capacity * (1 + times) + 3 * FENCE)).fill(FENCE_BYTE)
   words.store(AT.head, start)
   words.store(AT.tail, start)
-  return { words, bytes: whole.subarray(FENCE, FENCE + capacity), whole }
+  const own = FENCE + capacity
+  const end = own + FENCE + capacity * times
+  return {
+    words,
+    bytes: whole.subarray(FENCE, own),
+    wide: { capacity: capacity * times, bytes: () => whole.subarray(own + FENCE, end) },
+    fences: [whole.subarray(0, FENCE), whole.subarray(own, own + FENCE), whole.subarray(end)],
+  }
 }
 
-function fencesStand(whole: Uint8Array): boolean {
-  return [...whole.subarray(0, FENCE), ...whole.subarray(-FENCE)].every(byte => byte === FENCE_BYTE)
+function fencesStand({ fences }: Pair): boolean {
+  return fences.every(fence => fence.every(byte => byte === FENCE_BYTE))
 }
 
 /** Both ends, and beside them what they must hold: the bytes written, and how many were consumed. */
@@ -29,21 +37,28 @@ class Model {
   readonly producer: RingProducer
   consumer: RingConsumer
   readonly memory: Pair
-  readonly capacity: number
+  readonly #ownBytes: number
+  readonly #times: number
   readonly #keep: number
+  #isWide = false
   readonly #stream: number[] = []
   #consumed = 0
   #kept = 0
   #want = 0
   #room = 0
 
-  constructor(capacity: number, keep: number, start: number) {
-    this.capacity = capacity
+  constructor({ capacity, keep, start, times }: Geometry) {
+    this.#ownBytes = capacity
+    this.#times = times
     this.#keep = keep
-    this.memory = memoryOf(capacity, start)
-    const { words, bytes } = this.memory
-    this.producer = new RingProducer(words, AT, bytes)
-    this.consumer = new RingConsumer(words, AT, bytes, keep)
+    this.memory = memoryOf(capacity, start, times)
+    const { words, bytes, wide } = this.memory
+    this.producer = new RingProducer(words, AT, bytes, wide)
+    this.consumer = new RingConsumer(words, AT, bytes, keep, 0, wide)
+  }
+
+  get capacity(): number {
+    return this.#isWide ? this.#ownBytes * this.#times : this.#ownBytes
   }
 
   get #readable(): number {
@@ -60,7 +75,8 @@ class Model {
 
   #published(chunk: Uint8Array, rings: boolean): void {
     this.#stream.push(...chunk)
-    expect(rings).toBe(this.#want > 0 && this.#readable + this.#kept >= this.#want)
+    const wanted = Math.min(this.#want, this.capacity)
+    expect(rings).toBe(wanted > 0 && this.#readable + this.#kept >= wanted)
     if (rings) this.#want = 0
   }
 
@@ -72,7 +88,7 @@ class Model {
   }
 
   reserve(count: number): void {
-    const piece = this.producer.reserve()
+    const piece = this.producer.reserve(Number.POSITIVE_INFINITY)
     expect(this.producer.isAtTail(piece)).toBe(true)
     expect(piece.length > 0).toBe(this.#free > 0)
     expect(piece.length).toBeLessThanOrEqual(this.#free)
@@ -91,15 +107,38 @@ class Model {
     const rings = this.consumer.consume(taken)
     this.#consumed += taken
     this.#kept += taken - freed
-    expect(rings).toBe(freed > 0 && this.#room > 0 && this.#free >= this.#room)
+    expect(rings).toBe(this.#frees(freed))
     if (rings) this.#room = 0
+  }
+
+  /** Whether giving back so many bytes rings the producer. */
+  #frees(freed: number): boolean {
+    return freed > 0 && this.#room > 0 && this.#free >= Math.min(this.#room, this.capacity)
+  }
+
+  widen(): void {
+    this.#move('wide')
+  }
+
+  narrow(): void {
+    this.#move('own')
+  }
+
+  /** A ring with bytes in it, kept ones too, stays where it is. */
+  #move(where: 'wide' | 'own'): void {
+    if (this.#readable + this.#kept > 0) {
+      expect(() => this.producer.move(where)).toThrow(/moved a ring/)
+      return
+    }
+    this.producer.move(where)
+    this.#isWide = where === 'wide'
   }
 
   forget(): void {
     const freed = this.#kept
     this.#kept = 0
     const rings = this.consumer.forget()
-    expect(rings).toBe(freed > 0 && this.#room > 0 && this.#free >= this.#room)
+    expect(rings).toBe(this.#frees(freed))
     // A wish for bytes was counted with the kept ones; its owner makes a new one.
     this.consumer.withdrawWish()
     this.#want = 0
@@ -134,8 +173,8 @@ class Model {
 
   /** Another thread takes the reading end over. */
   handOver(): void {
-    const { words, bytes } = this.memory
-    this.consumer = new RingConsumer(words, AT, bytes, this.#keep, this.consumer.kept)
+    const { words, bytes, wide } = this.memory
+    this.consumer = new RingConsumer(words, AT, bytes, this.#keep, this.consumer.kept, wide)
   }
 
   check(): void {
@@ -155,36 +194,50 @@ class Model {
     expect(this.producer.isAwaited).toBe(this.#want > 0)
     expect(this.memory.words.load(AT.room)).toBe(this.#room)
     this.#checkReplay()
-    expect(fencesStand(this.memory.whole)).toBe(true)
+    expect(fencesStand(this.memory)).toBe(true)
   }
 
   /** A reader who goes back by the kept bytes finds them as they were. */
   #checkReplay(): void {
-    const { words, bytes } = this.memory
-    const back = Buffer.concat(new RingConsumer(words, AT, bytes, this.#keep, 0).views())
+    const { words, bytes, wide } = this.memory
+    const back = Buffer.concat(new RingConsumer(words, AT, bytes, this.#keep, 0, wide).views())
     expect([...back]).toEqual(this.#stream.slice(this.#consumed - this.#kept))
   }
 }
 
-const action = tuple(
-  constantFrom('fill', 'reserve', 'consume', 'wish', 'wishRoom', 'withdraw', 'handOver', 'forget', 'hurry'),
-  integer({ min: 0, max: 24 }),
-)
+const ACTIONS = [
+  'fill',
+  'reserve',
+  'consume',
+  'wish',
+  'wishRoom',
+  'withdraw',
+  'handOver',
+  'forget',
+  'hurry',
+  'widen',
+  'narrow',
+] as const
+
+const action = tuple(constantFrom(...ACTIONS), integer({ min: 0, max: 24 }))
+
+type Geometry = { capacity: number; keep: number; start: number; times: number }
 
 /** Any capacity, a keep below it, and a start that the counters wrap from within a few operations, or any other. */
 const geometry = record({
   capacity: oneof(integer({ min: 1, max: 20 }), constantFrom(63, 64, 333)),
+  times: integer({ min: 1, max: 5 }),
   keep: nat(1_000),
   beforeWrap: oneof(nat(40), bigInt(0n, 2n ** 31n).map(Number)),
-}).map(({ capacity, keep, beforeWrap }) => {
-  const span = counterSpan(capacity)
-  return { capacity, keep: keep % capacity, start: (span - 1 - (beforeWrap % span) + span) % span }
+}).map(({ capacity, keep, beforeWrap, times }): Geometry => {
+  const span = counterSpan(capacity * times)
+  return { capacity, keep: keep % capacity, times, start: (span - 1 - (beforeWrap % span) + span) % span }
 })
 
 test('RingProducer and RingConsumer agree with a plain array under any operations', async () => {
   await assert(
-    property(geometry, array(action, { maxLength: 60 }), ({ capacity, keep, start }, actions) => {
-      const model = new Model(capacity, keep, start)
+    property(geometry, array(action, { maxLength: 60 }), (shape, actions) => {
+      const model = new Model(shape)
       for (const [name, count] of actions) {
         model[name](count)
         model.check()
@@ -227,17 +280,18 @@ test('a corrupt control word is CHANNEL_CORRUPT or shows no byte beyond the ring
     nat(400),
     constantFrom('head', 'tail', 'want', 'room'),
     anyWord,
-    ({ capacity, keep, start }, written, read, word, value) => {
-      const { words, bytes, whole } = memoryOf(capacity, start)
-      const producer = new RingProducer(words, AT, bytes)
-      const consumer = new RingConsumer(words, AT, bytes, keep)
+    ({ capacity, keep, start, times }, written, read, word, value) => {
+      const memory = memoryOf(capacity, start, times)
+      const { words, bytes, wide } = memory
+      const producer = new RingProducer(words, AT, bytes, wide)
+      const consumer = new RingConsumer(words, AT, bytes, keep, 0, wide)
       producer.publish(producer.fill(new Uint8Array(written % (capacity + 1))))
       consumer.consume(Math.min(read, consumer.readable))
       words.store(AT[word], value)
       survives(() => {
         const { readable } = consumer
         expect(readable).toBeGreaterThanOrEqual(0)
-        expect(readable).toBeLessThanOrEqual(capacity - consumer.kept)
+        expect(readable).toBeLessThanOrEqual(consumer.capacity - consumer.kept)
         expect(Buffer.concat(consumer.views())).toHaveLength(readable)
         expect(consumer.first().length).toBeLessThanOrEqual(readable)
         consumer.wish(1 + (read % capacity))
@@ -246,11 +300,11 @@ test('a corrupt control word is CHANNEL_CORRUPT or shows no byte beyond the ring
       survives(() => {
         expect(producer.free).toBeGreaterThanOrEqual(0)
         expect(producer.free).toBeLessThanOrEqual(capacity)
-        expect(producer.reserve().length).toBeLessThanOrEqual(producer.free)
+        expect(producer.reserve(Number.POSITIVE_INFINITY).length).toBeLessThanOrEqual(producer.free)
         producer.wishRoom(1 + (written % capacity))
         producer.publish(producer.fill(new Uint8Array(capacity)))
       })
-      expect(fencesStand(whole)).toBe(true)
+      expect(fencesStand(memory)).toBe(true)
     },
   )
   await assert(cases, { numRuns: 4_000 })

@@ -2,7 +2,8 @@
  * The two sides of a ring and the one who ends it, as threads of an exploration. They use a ring as streams and
  * I/O workers do: wish, look for the end, wait, wish again. Byte k of the stream is k, so that each read checks order.
  */
-import { counterSpan, RingConsumer, RingProducer, type RingWords } from '../../src/channel/ring.ts'
+import { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
+import { counterSpan, type RingWords, type WideMemory } from '../../src/channel/ring-end.ts'
 import type { Scene, Thread, ThreadMemory } from './interleavings.ts'
 
 export const RING: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
@@ -29,7 +30,8 @@ export type ConsumerState = {
   readonly phase: 'wish' | 'read' | 'last'
 }
 
-export type RingSide = { readonly capacity: number; readonly how: How }
+/** `times`: the wide memory is so many rings large; 0 or none: there is none. */
+export type RingSide = { readonly capacity: number; readonly times?: number; readonly how: How }
 export type ProducerScript = RingSide & {
   readonly writes: readonly number[]
   readonly roomMax: number
@@ -46,23 +48,32 @@ export type ConsumerScript = RingSide & {
 }
 
 /** The counters start just before they wrap. */
-export function startOf(capacity: number): number {
-  return counterSpan(capacity) - Math.min(2, capacity)
+export function startOf(capacity: number, times = 0): number {
+  return counterSpan(capacity * Math.max(1, times)) - Math.min(2, capacity)
 }
 
-export function sceneOf(capacity: number, threads: readonly Thread[]): Scene {
-  const start = startOf(capacity)
-  return { words: [start, start, 0, 0, 0, 0, 0], bytes: new Uint8Array(capacity), threads }
+/** The ring's own bytes, and behind them those of its wide memory. */
+export function sceneOf(capacity: number, threads: readonly Thread[], times = 0): Scene {
+  const start = startOf(capacity, times)
+  const bytes = new Uint8Array(capacity * (1 + times))
+  return { words: [start, start, 0, 0, 0, 0, 0], bytes, threads }
 }
 
-export function ringProducer(memory: ThreadMemory, tail: number): RingProducer {
-  return memory.knowing(new Map([[RING.tail, tail]]), () => new RingProducer(memory, RING, memory.bytes))
+function memories(memory: ThreadMemory, { capacity, times = 0 }: RingSide): [Uint8Array, WideMemory | null] {
+  const wide = { capacity: capacity * times, bytes: () => memory.bytes.subarray(capacity) }
+  return [memory.bytes.subarray(0, capacity), times > 0 ? wide : null]
 }
 
-export function ringConsumer(memory: ThreadMemory, state: ConsumerState, keep: number): RingConsumer {
+export function ringProducer(memory: ThreadMemory, tail: number, side: RingSide): RingProducer {
+  const known = new Map([[RING.tail, tail]])
+  return memory.knowing(known, () => new RingProducer(memory, RING, ...memories(memory, side)))
+}
+
+export function ringConsumer(memory: ThreadMemory, state: ConsumerState, side: ConsumerScript): RingConsumer {
+  const [bytes, wide] = memories(memory, side)
   return memory.knowing(
     new Map([[RING.head, state.head]]),
-    () => new RingConsumer(memory, RING, memory.bytes, keep, state.kept),
+    () => new RingConsumer(memory, RING, bytes, side.keep, state.kept, wide),
   )
 }
 
@@ -77,7 +88,7 @@ export class ProducerThread implements Thread<ProducerState> {
 
   constructor(script: ProducerScript) {
     this.script = script
-    const tail = startOf(script.capacity)
+    const tail = startOf(script.capacity, script.times)
     this.start = { tail, sent: 0, turn: 0, left: script.writes[0] ?? 0, phase: 'write' }
   }
 
@@ -89,7 +100,7 @@ export class ProducerThread implements Thread<ProducerState> {
     }
     if (memory.load(END) !== 0) return null
     const chunk = Uint8Array.from({ length: state.left }, (_, index) => state.sent + index + 1)
-    const count = this.write(ringProducer(memory, state.tail), chunk, memory)
+    const count = this.write(ringProducer(memory, state.tail, this.script), chunk, memory)
     const { turn, left, sent } = state
     const next = { ...state, tail: memory.peek(RING.tail), sent: sent + count, left: left - count }
     if (next.left > 0) return { ...next, phase: 'room' }
@@ -105,7 +116,7 @@ export class ProducerThread implements Thread<ProducerState> {
   }
 
   protected waitForRoom(state: ProducerState, memory: ThreadMemory): ProducerState | null {
-    const ring = ringProducer(memory, state.tail)
+    const ring = ringProducer(memory, state.tail, this.script)
     if (!ring.wishRoom(Math.min(state.left, this.script.roomMax), this.script.how))
       return { ...state, phase: 'write' }
     if (memory.load(END) !== 0) return null
@@ -121,13 +132,19 @@ export class ConsumerThread implements Thread<ConsumerState> {
 
   constructor(script: ConsumerScript) {
     this.script = script
-    this.start = { head: startOf(script.capacity), kept: 0, received: 0, turn: 0, phase: 'wish' }
+    this.start = {
+      head: startOf(script.capacity, script.times),
+      kept: 0,
+      received: 0,
+      turn: 0,
+      phase: 'wish',
+    }
   }
 
   operation(state: ConsumerState, memory: ThreadMemory): ConsumerState | null {
     if (state.phase === 'wish') return this.waitForBytes(state, memory)
-    const { total, least, keep } = this.script
-    const ring = ringConsumer(memory, state, keep)
+    const { total, least } = this.script
+    const ring = ringConsumer(memory, state, this.script)
     const count = this.read(ring, state, memory)
     this.#checkKept(ring, state, memory)
     const received = state.received + count
@@ -141,12 +158,16 @@ export class ConsumerThread implements Thread<ConsumerState> {
   }
 
   protected waitForBytes(state: ConsumerState, memory: ThreadMemory): ConsumerState {
-    const { how, keep } = this.script
+    const { how } = this.script
     if (memory.load(END) !== 0) return { ...state, phase: 'last' }
-    if (!ringConsumer(memory, state, keep).wish(this.wanted(state), how)) return { ...state, phase: 'read' }
+    if (!this.wish(ringConsumer(memory, state, this.script), state)) return { ...state, phase: 'read' }
     if (memory.load(END) !== 0) return { ...state, phase: 'last' }
     waitFor(how, RING.want, CONSUMER_BELL, memory)
     return state
+  }
+
+  protected wish(ring: RingConsumer, state: ConsumerState): boolean {
+    return ring.wish(this.wanted(state), this.script.how)
   }
 
   protected wanted(state: ConsumerState): number {

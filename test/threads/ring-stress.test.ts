@@ -16,7 +16,8 @@ const RUNS = [
   { capacity: 4_096, totalBytes: 48 * MIB },
   { capacity: 65_536, totalBytes: 192 * MIB },
   { capacity: 131_072, totalBytes: 272 * MIB },
-].flatMap(run => (['bell', 'block'] as const).map(how => ({ ...run, how })))
+  { capacity: 512, wideBytes: 4_096, totalBytes: 32 * MIB },
+].flatMap(run => (['bell', 'block'] as const).map(how => ({ wideBytes: 0, ...run, how })))
 
 let sentBytes = 0
 
@@ -31,9 +32,9 @@ async function runPeer(task: PeerTask): Promise<PeerReport> {
 }
 
 test.each(RUNS)(
-  'a ring of $capacity bytes carries $totalBytes bytes by $how',
-  async ({ capacity, totalBytes, how }) => {
-    const sizes = { inboundBytes: capacity, outboundBytes: 64 }
+  'a ring of $capacity bytes, $wideBytes where it is wide, carries $totalBytes bytes by $how',
+  async ({ capacity, wideBytes, totalBytes, how }) => {
+    const sizes = { inboundBytes: capacity, outboundBytes: 64, wideBytes }
     const { memory } = new SlabAllocator(sizes, new SlabNumbers()).take()
     const bells = [allocateDoorbell(), allocateDoorbell()] as const
     const shared = { memory, how, totalBytes }
@@ -47,6 +48,7 @@ test.each(RUNS)(
     expect(sent.missed + received.missed).toBe(0)
     // A run in which nobody ever waited would prove nothing.
     expect(sent.waits + received.waits).toBeGreaterThan(0)
+    if (wideBytes > 0) expect(sent.moves).toBeGreaterThan(100)
     sentBytes += totalBytes
   },
 )

@@ -30,6 +30,8 @@ export class Inflow {
   #isPaused = false
   /** The last read was large. */
   #readsLarge = false
+  /** The ring was full since it was last empty. */
+  #wasFull = false
 
   constructor(parts: InflowParts) {
     this.#parts = parts
@@ -54,7 +56,7 @@ export class Inflow {
     const { scratch } = this.#parts
     if (this.hasSpill) return scratch
     if (this.#readsLarge) {
-      const piece = this.#ring.reserve()
+      const piece = this.#ring.reserve(LIMITS.kernelReadBytes)
       if (piece.length >= LIMITS.directReadBytesMin) return piece
     }
     const free = this.#ring.freeUpTo(scratch.length)
@@ -68,15 +70,34 @@ export class Inflow {
       this.#spill.push(Buffer.from(buffer.subarray(0, length)))
       return
     }
+    const leaves = this.#fit()
     const count = this.#ring.isAtTail(buffer) ? length : this.#ring.fill(buffer, length)
     if (count < length) this.#spill.push(Buffer.from(buffer.subarray(count, length)))
     if (count > 0 && this.#ring.publish(count)) this.#parts.ringHolder()
+    // Not before: these bytes may have come in the wide ring. The next are read elsewhere.
+    if (leaves) this.#parts.channel.leaveWide()
+  }
+
+  /**
+   * A holder that emptied a full ring before this thread was back waits for bytes, not for itself: a wide ring serves it
+   * better. Once reads are small the wide one is for others; true where the ring has moved out of it just now.
+   * Who keeps a replay window never empties its ring, and stays where it is.
+   */
+  #fit(): boolean {
+    const { isWide } = this.#ring
+    if (isWide ? this.#readsLarge : !this.#wasFull) return false
+    if (this.#ring.pending > 0) return false
+    this.#wasFull = false
+    if (!isWide && this.#parts.channel.claimWide()) this.#ring.move('wide')
+    if (isWide) this.#ring.move('own')
+    return isWide
   }
 
   /** Whether the socket is to pause, because the ring is full, until half of it is free. */
   pauseIfFull(): boolean {
     if (!this.hasSpill && this.#ring.freeUpTo(1) > 0) return false
     this.#isPaused = true
+    this.#wasFull = true
     this.#wishRoom()
     return true
   }
@@ -114,6 +135,7 @@ export class Inflow {
   /** The ring's counters were moved from outside. */
   reopen(): void {
     this.#ring = this.#parts.channel.inboundProducer()
+    this.#wasFull = false
   }
 
   #wishRoom(): void {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Channel, END, type EndName, IN, OUT } from '../../../src/channel/channel.ts'
-import { counterSpan } from '../../../src/channel/ring.ts'
+import { counterSpan } from '../../../src/channel/ring-end.ts'
 import { SlabAllocator, SlabNumbers } from '../../../src/channel/slab.ts'
 
 const SIZES = { inboundBytes: 16, outboundBytes: 12 }
@@ -123,7 +123,7 @@ test('Channel.rewind lets both rings begin at their first byte', () => {
   channel.rewind()
   expect(channel.words.load(IN.tail)).toBe(16)
   expect(channel.words.load(IN.head)).toBe(16)
-  expect(channel.inboundProducer().reserve()).toHaveLength(16)
+  expect(channel.inboundProducer().reserve(Number.POSITIVE_INFINITY)).toHaveLength(16)
   channel.rewind()
   expect(channel.words.load(IN.tail)).toBe(16)
 })

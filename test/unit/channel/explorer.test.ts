@@ -122,7 +122,7 @@ describe('the explorer finds', () => {
     class Hasty extends ConsumerThread {
       protected override waitForBytes(state: ConsumerState, memory: ThreadMemory): ConsumerState {
         const wanted = this.wanted(state)
-        if (ringConsumer(memory, state, 0).readable >= wanted) return { ...state, phase: 'read' }
+        if (ringConsumer(memory, state, this.script).readable >= wanted) return { ...state, phase: 'read' }
         memory.store(RING.want, wanted)
         waitFor('bell', RING.want, CONSUMER_BELL, memory)
         return state
@@ -136,7 +136,7 @@ describe('the explorer finds', () => {
   test('a producer that publishes before it copies', () => {
     class Early extends ProducerThread {
       protected override write(ring: RingProducer, chunk: Uint8Array, memory: ThreadMemory): number {
-        const piece = ring.reserve()
+        const piece = ring.reserve(Number.POSITIVE_INFINITY)
         const count = Math.min(piece.length, chunk.length)
         const rings = count > 0 && ring.publish(count)
         piece.set(chunk.subarray(0, count))
@@ -193,7 +193,7 @@ class Sparing extends ConsumerThread {
   }
 
   protected override waitForBytes(state: ConsumerState, memory: ThreadMemory): ConsumerState {
-    const ring = ringConsumer(memory, state, this.script.keep)
+    const ring = ringConsumer(memory, state, this.script)
     if (!ring.wish(this.wanted(state), this.script.how)) return { ...state, phase: 'read' }
     if (this.#hurries && ring.hurry()) memory.store(PRODUCER_BELL, 1)
     waitFor(this.script.how, RING.want, CONSUMER_BELL, memory)
@@ -214,7 +214,7 @@ class Sparing extends ConsumerThread {
 /** Waits for much room, but for none where its consumer is hungry and there is some. */
 class Heedful extends ProducerThread {
   protected override waitForRoom(state: ProducerState, memory: ThreadMemory): ProducerState | null {
-    const ring = ringProducer(memory, state.tail)
+    const ring = ringProducer(memory, state.tail, this.script)
     if (!ring.wishRoom(this.script.roomMax, this.script.how)) return { ...state, phase: 'write' }
     if (ring.isAwaited && ring.free > 0) return { ...state, phase: 'write' }
     waitFor(this.script.how, RING.room, PRODUCER_BELL, memory)
@@ -236,5 +236,58 @@ describe('RingConsumer.hurry', () => {
 
   test.each(['bell', 'block'] as const)('is missed where it is left out (%s)', how => {
     expect(() => explore(scene(how, false))).toThrow(/^deadlock: producer and consumer/)
+  })
+})
+
+/** Moves between the ring's own memory and the wide one whenever it finds the ring empty. */
+class Moving extends ProducerThread {
+  protected override write(ring: RingProducer, chunk: Uint8Array, memory: ThreadMemory): number {
+    if (this.mayMove(ring)) ring.move(ring.isWide ? 'own' : 'wide')
+    return super.write(ring, chunk, memory)
+  }
+
+  protected mayMove(ring: RingProducer): boolean {
+    return ring.pending === 0
+  }
+}
+
+/** Knows which memory the ring is in before it wishes, and so may wish for more than there will be room for. */
+class Knowing extends ConsumerThread {
+  protected override wish(ring: RingConsumer, state: ConsumerState): boolean {
+    return ring.readable < this.wanted(state) && super.wish(ring, state)
+  }
+}
+
+describe('RingProducer.move', () => {
+  const moving = (capacity: number, how: How, Kind: typeof Moving): Scene => {
+    const times = 2
+    const side = { capacity, times, how }
+    const writes = [capacity, 2 * capacity, 1]
+    const total = sum(writes)
+    const threads = [
+      new Kind({ ...side, writes, roomMax: 2 * capacity, finishes: false }),
+      // Wishes that fit the wide memory alone are made while the ring may be leaving it.
+      new Knowing({ ...side, wishes: [1, 2 * capacity, 1], keep: 0, total, least: total }),
+    ]
+    return sceneOf(capacity, threads, times)
+  }
+
+  test.each(
+    CAPACITIES.flatMap(capacity => [
+      { capacity, how: 'bell' as const },
+      { capacity, how: 'block' as const },
+    ]),
+  )(
+    'loses nothing and wakes whoever waits, from capacity $capacity to twice that and back ($how)',
+    ({ capacity, how }) => exploreAll([moving(capacity, how, Moving)]),
+  )
+
+  test('is seen to fail where a ring moves with bytes in it', () => {
+    class Rash extends Moving {
+      protected override mayMove(ring: RingProducer): boolean {
+        return ring.free > 0
+      }
+    }
+    expect(() => explore(moving(2, 'bell', Rash))).toThrow(/moved a ring with \d bytes in it/)
   })
 })

@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest'
+import { assert, expect, test } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
 import { type Channel, CONTROL_BYTES } from '../../../src/channel/channel.ts'
 import { allocateDoorbell, doorbellWords, RungSet } from '../../../src/channel/doorbell.ts'
 import { SlabAllocator, SlabNumbers } from '../../../src/channel/slab.ts'
+import { LINE_BYTES } from '../../../src/channel/words.ts'
 import { thrown } from '../../fixtures/thrown.ts'
 
 const TINY = { inboundBytes: 8, outboundBytes: 4 }
@@ -41,12 +42,16 @@ test('SlabAllocator numbers the channels of all workers apart', () => {
 })
 
 test('SlabAllocator cuts slabs into pieces that touch nobody elses', () => {
-  const slabs = new SlabAllocator(TINY, new SlabNumbers())
-  const pieces = takeMany(slabs, LIMITS.channelsPerSlab).flatMap(({ memory }) => [
+  const slabs = new SlabAllocator({ ...TINY, wideBytes: 64 }, new SlabNumbers())
+  const channels = takeMany(slabs, LIMITS.channelsPerSlab)
+  const pieces = channels.flatMap(({ memory }) => [
     [memory.control, CONTROL_BYTES],
     [memory.inbound, memory.inboundBytes],
     [memory.outbound, memory.outboundBytes],
   ]) as Array<[start: number, bytes: number]>
+  const wide = channels[0]?.memory.wide
+  assert(wide)
+  pieces.push([wide.claims, wide.count * LINE_BYTES], [wide.rings, wide.count * wide.ringBytes])
   pieces.sort(([a], [b]) => a - b)
   let end = 0
   for (const [start, bytes] of pieces) {
@@ -54,6 +59,27 @@ test('SlabAllocator cuts slabs into pieces that touch nobody elses', () => {
     end = start + bytes
   }
   expect(slabs.stats()).toEqual({ channels: 64, taken: 64, slabBytes: end })
+})
+
+test('SlabAllocator.giveBack frees the wide ring that a channel has claimed', () => {
+  const slabs = new SlabAllocator({ ...TINY, wideBytes: 16 }, new SlabNumbers())
+  const channels = takeMany(slabs, LIMITS.wideRingsPerSlab + 1)
+  expect(channels.map(channel => channel.claimWide())).toEqual([
+    ...Array(LIMITS.wideRingsPerSlab).fill(true),
+    false,
+  ])
+  const [first, last] = [channels[0] as Channel, channels.at(-1) as Channel]
+  const producer = first.inboundProducer()
+  producer.move('wide')
+  producer.publish(producer.fill(new Uint8Array(12)))
+  expect(first.inboundConsumer().readable).toBe(12)
+  slabs.giveBack(first)
+  expect(last.claimWide()).toBe(true)
+  // Who takes the channel next begins in the ring's own memory.
+  const again = slabs.take()
+  expect(again).toBe(first)
+  expect(again.inboundProducer().free).toBe(TINY.inboundBytes)
+  expect(again.claimWide()).toBe(false)
 })
 
 test('SlabAllocator grows slab by slab to the channels of a pool, and then is QUEUE_FULL', () => {
