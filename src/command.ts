@@ -54,7 +54,10 @@ function buildProgram(version: string, streams: Streams): Command {
     .command('healthcheck')
     .description('exit 0 when a service is ready, 1 when it is not')
     .option('--url <url>', "the service's address; default: the one this environment configures")
-    .action(({ url }) => healthcheck(url, streams))
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
+    .action(options => healthcheck(options, streams))
   program
     .command('demo')
     .description('play a scripted round against a service of its own')
@@ -115,6 +118,14 @@ function addExchange(program: Command, streams: Streams): void {
     .option('--read <spec>', 'line, until:SEP, exactly:N, eof, none, frame or frame:NAME', 'line')
     .option('--url <url>', 'use the service at this address; default: dial directly')
     .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
     .option('-c, --config <file>', 'the config file that names the target, when dialling directly')
     .action((target, options) => exchange(target, options, streams))
 }
+
+const caOption = () =>
+  new Option('--ca <file>', "whom to trust over https, a PEM file; default: the platform's authorities")
+const certOption = () => new Option('--cert <file>', 'the client certificate to show over https, a PEM file')
+const keyOption = () => new Option('--key <file>', 'the key of --cert, a PEM file')

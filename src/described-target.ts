@@ -32,6 +32,9 @@ export function describedTarget(
   described: AdHocTarget,
   rules: DescribedRules,
 ): { readonly target: Target; readonly reach: Reach } {
+  // Types are no defence against a caller without them.
+  if (typeof described !== 'object' || described === null)
+    throw invalid('target', 'must be a name or a mapping')
   return described.path === undefined ? hostTarget(described, rules) : unixTarget(described, rules)
 }
 

@@ -1,5 +1,9 @@
-/** One request to a running service, over TCP (`http://…`) or a unix socket (`unix:PATH`). */
-import { request } from 'node:http'
+/** One request to a running service, over TCP (`http://…`), TLS (`https://…`) or a unix socket (`unix:PATH`). */
+import { type IncomingMessage, request as requestPlain } from 'node:http'
+import { type RequestOptions, request as requestTls } from 'node:https'
+import { buffer } from 'node:stream/consumers'
+import { urlToHttpOptions } from 'node:url'
+import type { CallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 
 export type Call = {
@@ -10,6 +14,8 @@ export type Call = {
   /** Sent as JSON. */
   readonly json?: unknown
   readonly accept?: string
+  /** For `https://…` alone; default: the platform's authorities and no certificate. */
+  readonly tls?: CallTls
   /** Milliseconds for the whole call; default 60 000. */
   readonly timeoutMs?: number
 }
@@ -22,31 +28,47 @@ export type Answer = {
 
 const CALL_TIMEOUT_MS = 60_000
 
+/** What OpenSSL says of a certificate whose authority it does not know. */
+const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
 /**
- * Calls the service at `url`; any status is an answer.
+ * Calls the service at `url`; any status is an answer, and a redirect is not followed.
  *
  * Errors: CommandError with exit code 1 where none answers, 2 where `url` is no URL.
  */
-export async function call(
-  url: string,
-  { method, path, token, json, accept, timeoutMs }: Call,
-): Promise<Answer> {
-  const headers: Record<string, string> = {
-    accept: accept ?? '*/*',
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    ...(json !== undefined && { 'content-type': 'application/json' }),
-  }
+export async function call(url: string, request: Call): Promise<Answer> {
+  const { method, path, token, json, accept, tls, timeoutMs } = request
   const body = json === undefined ? undefined : JSON.stringify(json)
-  const signal = AbortSignal.timeout(timeoutMs ?? CALL_TIMEOUT_MS)
-  if (url.startsWith('unix:'))
-    return await reached(url, callUnix(url.slice(5), { method, path, headers, body, signal }))
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw new CommandError(
-      2,
-      `--url must be http://HOST:PORT, https://HOST:PORT or unix:PATH, not ${JSON.stringify(url)}`,
+  const options: RequestOptions = {
+    ...placeOf(url, path),
+    ...tls,
+    method,
+    headers: {
+      accept: accept ?? '*/*',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      }),
+    },
+    signal: AbortSignal.timeout(timeoutMs ?? CALL_TIMEOUT_MS),
+    agent: false,
+  }
+  try {
+    const incoming = await send(url.startsWith('https:'), options, body)
+    const headers = Object.entries(incoming.headersDistinct).flatMap(([name, values = []]) =>
+      values.map((value): [string, string] => [name, value]),
     )
-  const init = { method, headers, signal, redirect: 'error', ...(body !== undefined && { body }) } as const
-  return await reached(url, callTcp(new URL(path, url), init))
+    return { status: incoming.statusCode ?? 0, headers: new Headers(headers), body: await buffer(incoming) }
+  } catch (error) {
+    throw unreachable(url, error)
+  }
 }
 
 /** What a problem answer says, in one line. */
@@ -66,62 +88,35 @@ export function describeProblem({ status, body }: Answer): string {
   return `the service answered with status ${status}`
 }
 
-async function callTcp(url: URL, init: RequestInit): Promise<Answer> {
-  const response = await fetch(url, init)
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: Buffer.from(await response.arrayBuffer()),
-  }
+function placeOf(url: string, path: string): RequestOptions {
+  if (url.startsWith('unix:')) return { socketPath: url.slice(5), path }
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new CommandError(
+      2,
+      `--url must be http://HOST:PORT, https://HOST:PORT or unix:PATH, not ${JSON.stringify(url)}`,
+    )
+  return urlToHttpOptions(new URL(path, url))
 }
 
-// fetch has no way to name a unix socket.
-function callUnix(
-  socketPath: string,
-  call: {
-    readonly method: string
-    readonly path: string
-    readonly headers: Record<string, string>
-    readonly body: string | undefined
-    readonly signal: AbortSignal
-  },
-): Promise<Answer> {
-  const { method, path, headers, body, signal } = call
+function send(isTls: boolean, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({
-      socketPath,
-      method,
-      path,
-      headers: { host: 'localhost', ...headers },
-      signal,
-      agent: false,
-    })
+    const outgoing = isTls ? requestTls(options) : requestPlain(options)
     outgoing.once('error', reject)
-    outgoing.once('response', incoming => {
-      const chunks: Buffer[] = []
-      incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-      incoming.once('error', reject)
-      incoming.once('end', () => {
-        const received = new Headers()
-        for (const [name, values] of Object.entries(incoming.headersDistinct))
-          for (const value of values ?? []) received.append(name, value)
-        resolve({ status: incoming.statusCode ?? 0, headers: received, body: Buffer.concat(chunks) })
-      })
-    })
+    outgoing.once('response', resolve)
     outgoing.end(body)
   })
 }
 
-async function reached(url: string, answer: Promise<Answer>): Promise<Answer> {
-  try {
-    return await answer
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    const reason =
-      cause instanceof Error
-        ? cause.message || ('code' in cause ? String(cause.code) : cause.name)
-        : String(cause)
-    const message = `cannot reach ${url}: ${reason}\nIs "sockpool serve" running there? Name another address with --url.`
-    throw new CommandError(1, message, { cause: error })
-  }
+function unreachable(url: string, error: unknown): CommandError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const reason = cause instanceof Error ? cause.message || code || cause.name : String(cause)
+  return new CommandError(1, `cannot reach ${url}: ${reason}\n${nextStep(code)}`, { cause: error })
+}
+
+function nextStep(code: string): string {
+  if (UNKNOWN_AUTHORITY.has(code)) return 'Name the authority that signed its certificate with --ca FILE.'
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return 'Name the service in --url by a name that its certificate has.'
+  return 'Is "sockpool serve" running there? Name another address with --url.'
 }

@@ -4,12 +4,13 @@ import { parseHostPort } from '../config/address.ts'
 import { environmentToken } from '../config/environment.ts'
 import type { TargetInput } from '../config/target-input.ts'
 import { call, describeProblem } from './call.ts'
+import { readCallTls, type TlsFlags } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand } from './config-commands.ts'
 import { parseReadSpec, type ReadSpec, readSpecJson } from './read-spec.ts'
 import { print, type Streams } from './streams.ts'
 
-export type ExchangeOptions = {
+export type ExchangeOptions = TlsFlags & {
   readonly read: string
   readonly url?: string | undefined
   readonly token?: string | undefined
@@ -19,11 +20,13 @@ export type ExchangeOptions = {
 /**
  * Writes stdin to the target and prints the reply, byte for byte.
  *
- * Errors: CommandError with exit code 2 for a target or a `--read` that means nothing, 1 where the exchange fails.
+ * Errors: CommandError with exit code 2 for a target, a `--read` or flags of TLS that mean nothing, 1 where the
+ * exchange fails.
  */
 export async function exchange(target: string, options: ExchangeOptions, streams: Streams): Promise<void> {
   const { read, url, token = environmentToken() } = options
   const spec = parseReadSpec(read)
+  const tls = readCallTls(options, url)
   if (url === undefined) {
     const dialled = chooseTarget(target, options.config)
     await print(streams.stdout, await exchangeByDial(dialled, await buffer(streams.stdin), spec))
@@ -32,9 +35,12 @@ export async function exchange(target: string, options: ExchangeOptions, streams
   const write = { base64: (await buffer(streams.stdin)).toString('base64') }
   const json = { target: parseHostPort(target) ?? target, write, read: readSpecJson(spec) }
   const accept = 'application/octet-stream'
-  const answer = await call(url, { method: 'POST', path: '/v1/exchange', token, json, accept })
-  if (answer.status === 401)
-    throw new CommandError(1, `${describeProblem(answer)}\nGive a token with --token or SOCKPOOL_TOKEN.`)
+  const answer = await call(url, { method: 'POST', path: '/v1/exchange', token, json, accept, tls })
+  if (answer.status === 401) {
+    const isTls = url.startsWith('https:')
+    const next = `Give a token with --token or SOCKPOOL_TOKEN${isTls ? ', or a certificate with --cert and --key' : ''}.`
+    throw new CommandError(1, `${describeProblem(answer)}\n${next}`)
+  }
   if (answer.status !== 200) throw new CommandError(1, describeProblem(answer))
   await print(streams.stdout, answer.body)
 }

@@ -23,6 +23,8 @@ export type TokenLimits = {
   readonly burst?: number
   readonly leases?: number
   readonly waiters?: number
+  /** Connections open or being opened. */
+  readonly connections?: number
   /** Described targets in use. */
   readonly targets?: number
 }

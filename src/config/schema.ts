@@ -144,6 +144,13 @@ function tokenLimits(): SchemaNode {
         LIMITS.waitersMax,
       ),
     ),
+    connections: optional(
+      count(
+        'Connections open or being opened at once: those of its leases, and those dialled for described targets whose caller has left.',
+        1,
+        LIMITS.channelsMax,
+      ),
+    ),
     targets: optional(count('Targets described by its callers in use at once.', 1, LIMITS.targetPoolsMax)),
   })
 }

@@ -5,9 +5,9 @@
 import { SockpoolError } from '../base/errors.ts'
 import type { AdHocTarget, AdHocTls } from './parts.ts'
 
-/** A name as it is, or a description rebuilt field by field. */
+/** A name as it is, or a description rebuilt field by field; what has no fields is left for the pool to refuse. */
 export function rebuildTarget(target: string | AdHocTarget): string | AdHocTarget {
-  if (typeof target === 'string') return target
+  if (typeof target !== 'object' || target === null) return target
   const { host, port, tls } = target
   const rebuilt: AdHocTarget = Object.assign(Object.create(null), { host, port })
   if (typeof tls === 'object' && tls !== null) rebuilt.tls = rebuildTls(tls)

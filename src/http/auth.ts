@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../base/errors.ts'
+import { abandonedConnections } from './abandoned-connections.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
 import { isOpenRoute } from './open-routes.ts'
 import type { AppParts } from './parts.ts'
@@ -14,7 +15,7 @@ import { PRINCIPAL, Principal } from './principal.ts'
 /** The tenant of every caller where authentication is off. */
 const LOCAL_TENANT = 'local'
 
-type AuthParts = Pick<AppParts, 'auth' | 'tls' | 'now'>
+type AuthParts = Pick<AppParts, 'auth' | 'tls' | 'now' | 'pool'>
 
 /** All callers there are. */
 export class Callers {
@@ -22,13 +23,18 @@ export class Callers {
   readonly #known: readonly { readonly hash: Buffer; readonly principal: Principal }[]
   readonly #needsCertificate: boolean
 
-  constructor({ auth, tls, now = () => performance.now() }: AuthParts) {
+  constructor({ auth, tls, pool, now = () => performance.now() }: AuthParts) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
+    const common = (tenant: string) => ({
+      tenant,
+      countAbandoned: () => abandonedConnections(pool.targets(), tenant),
+      now,
+    })
     this.#local =
-      auth === null ? new Principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'], now }) : null
+      auth === null ? new Principal({ ...common(LOCAL_TENANT), isAdmin: true, targets: ['*'] }) : null
     this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, limits }) => ({
       hash: Buffer.from(sha256, 'hex'),
-      principal: new Principal({ tenant: name, isAdmin: admin, targets, ...(limits && { limits }), now }),
+      principal: new Principal({ ...common(name), isAdmin: admin, targets, ...(limits && { limits }) }),
     }))
   }
 

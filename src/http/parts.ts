@@ -135,6 +135,8 @@ export interface TargetRow {
   readonly name: string
   /** Whose it is; absent for the targets of the configuration, which tokens select by name. */
   readonly tenant?: string | null
+  readonly connections?: { readonly connecting: number; readonly idle: number }
+  readonly waiters?: number
 }
 
 export interface ConnectionRow {
@@ -175,6 +177,8 @@ export interface TokenLimits {
   readonly leases?: number
   /** Requests that wait for a lease at once; an exchange counts until it is answered. */
   readonly waiters?: number
+  /** Connections open or being opened at once; those that are closing count no more. */
+  readonly connections?: number
   /** Described targets in use at once. */
   readonly targets?: number
 }

@@ -16,6 +16,8 @@ export interface PrincipalParts {
   readonly targets: readonly string[]
   /** Default: none. */
   readonly limits?: TokenLimits
+  /** Connections dialled for callers of this tenant who have left. */
+  readonly countAbandoned: () => number
   /** Monotonic milliseconds. */
   readonly now: () => number
 }
@@ -27,10 +29,10 @@ export class Principal {
   readonly #rate: RequestRate | null
   readonly #targets: readonly string[]
 
-  constructor({ tenant, isAdmin, targets, limits = {}, now }: PrincipalParts) {
+  constructor({ tenant, isAdmin, targets, limits = {}, countAbandoned, now }: PrincipalParts) {
     this.tenant = tenant
     this.isAdmin = isAdmin
-    this.quota = new Quota(limits)
+    this.quota = new Quota(limits, countAbandoned)
     this.#targets = targets
     const { requestsPerSecond, burst = requestsPerSecond } = limits
     this.#rate =

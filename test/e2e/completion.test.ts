@@ -33,6 +33,9 @@ describe('sockpool completion', () => {
     expect(await words('serve', '--')).toEqual(
       expect.arrayContaining(['--config', '--listen', '--allow', '--token-file', '--no-auth', '--log-level']),
     )
+    const tls = ['--url', '--ca', '--cert', '--key']
+    expect(await words('exchange', '--')).toEqual(expect.arrayContaining([...tls, '--token', '--read']))
+    expect(await words('healthcheck', '--')).toEqual(expect.arrayContaining(tls))
     expect(await words('serve', '--log-level', '')).toEqual(expect.arrayContaining(['info', 'silent']))
   })
 

@@ -4,8 +4,6 @@ import { Agent, request } from 'node:https'
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { run } from '../../src/command.ts'
-import { captureStreams } from '../support/captured-streams.ts'
 import { type ClientCertificate, clientCertificate } from '../support/client-certificate.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { type TestCertificate, testCertificate } from '../support/tls-certs.ts'
@@ -179,14 +177,5 @@ describe('http.tls.clientCa', () => {
     for (let round = 0; round < 3; round++) expect((await ask(ops, { agent })).status).toBe(200)
     for (const socket of Object.values(agent.freeSockets).flatMap(list => list ?? [])) socket.destroy()
     expect((await ask(ops, { agent })).status).toBe(200)
-  })
-})
-
-describe('healthcheck', () => {
-  test('reaches a service over https by its address', async () => {
-    const streams = captureStreams('')
-    // The certificate is no platform's, so it is refused by name and not passed over.
-    expect(await run(['healthcheck', '--url', service.url], '1.2.3', streams)).toBe(1)
-    expect(streams.text('stderr')).toMatch(/certificate/i)
   })
 })

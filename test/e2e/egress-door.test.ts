@@ -21,7 +21,7 @@ type Cases = { readonly deny: readonly (string | Target)[]; readonly allow: read
 const cases: Cases = JSON.parse(
   readFileSync(new URL('../fixtures/egress-cases.json', import.meta.url), 'utf8'),
 )
-/** Names whose first answer is public would be dialled at the first ask; the judge's own tests ask them twice. */
+/** Names whose first answer is public are dialled at the first ask: egress-rebinding.test.ts has a network for them. */
 const denied = cases.deny.filter(each => typeof each !== 'string' || !/a-8-8-8-8.*then-/.test(each))
 /** Names that are refused because nobody has an address for them. */
 const UNRESOLVED = /^(delay-30s|search|nodata|servfail)\b.*\.dns\.test$/

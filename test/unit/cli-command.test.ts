@@ -66,6 +66,15 @@ describe('sockpool', () => {
     [['exchange', 'cache']],
     [['exchange', 'a:0']],
     [['healthcheck', '--url', '127.0.0.1:7070']],
+    [['healthcheck', '--ca', 'ca.pem']],
+    [['healthcheck', '--url', 'unix:/x', '--ca', 'ca.pem']],
+    [['healthcheck', '--url', 'https://127.0.0.1:1', '--cert', 'cert.pem']],
+    [['healthcheck', '--url', 'https://127.0.0.1:1', '--key', 'key.pem']],
+    [['healthcheck', '--url', 'https://127.0.0.1:1', '--ca']],
+    [['healthcheck', '--url', 'https://127.0.0.1:1', '--ca', '/nowhere/ca.pem']],
+    [['exchange', 'a:1', '--ca', 'ca.pem']],
+    [['exchange', 'a:1', '--url', 'http://127.0.0.1:1', '--cert', 'cert.pem', '--key', 'key.pem']],
+    [['exchange', 'a:1', '--url', 'https://127.0.0.1:1', '--cert', 'cert.pem']],
   ])('answers the usage error %j with exit code 2 and a hint on stderr', async args => {
     const { code, stdout, stderr } = await command(args)
     expect(code).toBe(2)

@@ -37,7 +37,7 @@ describe('auth.tokens[].limits', () => {
   })
 
   test('are kept as they are said', async () => {
-    const limits = { requestsPerSecond: 5, burst: 20, leases: 3, waiters: 2, targets: 1 }
+    const limits = { requestsPerSecond: 5, burst: 20, leases: 3, waiters: 2, connections: 4, targets: 1 }
     expect((await load(tokens(limits))).auth?.tokens[0]?.limits).toEqual(limits)
     expect((await load(tokens({ leases: 1 }))).auth?.tokens[0]?.limits).toEqual({ leases: 1 })
   })
@@ -47,6 +47,7 @@ describe('auth.tokens[].limits', () => {
     [{ requestsPerSecond: 1.5 }, 'requestsPerSecond: must be a whole number from 1 to 1000000, not 1.5'],
     [{ leases: '3' }, 'leases: must be a whole number from 1 to 65536, not "3"'],
     [{ waiters: 0 }, 'waiters: must be a whole number from 1 to 1000000, not 0'],
+    [{ connections: 65_537 }, 'connections: must be a whole number from 1 to 65536, not 65537'],
     [{ targets: null, leases: -1 }, 'leases: must be a whole number from 1 to 65536, not -1'],
     [{ burst: 5 }, 'requestsPerSecond: is required beside burst'],
     [{ lease: 5 }, 'lease: is not a known key; did you mean "leases"?'],

@@ -1,0 +1,74 @@
+/** What the flags --ca, --cert and --key say of TLS to a running service. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { CommandError } from './command-error.ts'
+
+/** Names of PEM files, as given. */
+export type TlsFlags = {
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
+/** PEM text; what is absent is the platform's. */
+export type CallTls = { readonly ca?: string; readonly cert?: string; readonly key?: string }
+
+/**
+ * The files, read and checked, for a call of the service at `url`; undefined where no service is called.
+ *
+ * Errors: CommandError with exit code 2 where the flags do not go together, or do not go with `url`, and for a file
+ * that cannot be read or holds something else.
+ */
+export function readCallTls({ ca, cert, key }: TlsFlags, url: string | undefined): CallTls {
+  const given = Object.entries({ ca, cert, key }).flatMap(([name, file]) =>
+    file === undefined ? [] : [`--${name}`],
+  )
+  if (given.length === 0) return {}
+  if (!url?.startsWith('https://')) {
+    const instead = url === undefined ? 'name one with --url' : `the address is ${url}`
+    throw new CommandError(2, `${given.join(', ')}: only for a service at https://HOST:PORT; ${instead}`)
+  }
+  if (cert !== undefined && key === undefined)
+    throw new CommandError(2, '--cert needs the key of the certificate beside it; name its file with --key')
+  if (key !== undefined && cert === undefined)
+    throw new CommandError(2, '--key needs its certificate beside it; name its file with --cert')
+  return {
+    ...(ca !== undefined && { ca: readFlagged('--ca', ca, checkCertificate) }),
+    ...(cert !== undefined && key !== undefined && readPair(cert, key)),
+  }
+}
+
+function readPair(certFile: string, keyFile: string): { cert: string; key: string } {
+  const cert = readFlagged('--cert', certFile, checkCertificate)
+  const key = readFlagged('--key', keyFile, text => void createPrivateKey(text))
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    throw new CommandError(2, `--key: ${keyFile} does not hold the key of the certificate in ${certFile}`)
+  return { cert, key }
+}
+
+// Of several certificates the first is looked at: it is the one that a key belongs to.
+function checkCertificate(text: string): void {
+  new X509Certificate(text)
+}
+
+function readFlagged(flag: string, file: string, check: (text: string) => void): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CommandError(2, `${flag}: cannot read the file: ${reasonOf(error)}`, { cause: error })
+  }
+  const what = flag === '--key' ? 'a private key' : 'a certificate'
+  try {
+    check(text)
+  } catch (error) {
+    throw new CommandError(2, `${flag}: ${file} does not hold ${what} as PEM text (${reasonOf(error)})`, {
+      cause: error,
+    })
+  }
+  return text
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
