@@ -117,6 +117,16 @@ export class AttachedConnection implements HeldConnection {
     this.#facts = (await this.#line.request('secure', { lease: this.#lease, as, timeoutMs })) as SocketFacts
   }
 
+  /** As `hush`, blocking. */
+  hushSync(): Uint8Array {
+    return this.#line.requestSync('hush', { lease: this.#lease }) as Uint8Array
+  }
+
+  /** As `secure`, blocking. */
+  secureSync(as: TlsSide, timeoutMs: number): void {
+    this.#facts = this.#line.requestSync('secure', { lease: this.#lease, as, timeoutMs }) as SocketFacts
+  }
+
   /** Ends the connection; whose it is then, the pool's thread decides when it hears of the end. */
   abort(): void {
     this.channel.requestShut('abort')

@@ -21,7 +21,7 @@ import type { ExchangeOptions, LeaseOptions } from './pool-parts.ts'
 import type { AdHocTarget } from './target-pools.ts'
 import type { ReleaseVerdict } from './verdict.ts'
 
-export type LeaseSyncOptions = Omit<LeaseOptions, 'signal' | 'onReset'> & BlockingLeaseOptions
+export type LeaseSyncOptions = Omit<LeaseOptions, 'signal'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeOptions, 'signal'>
 
 /** A lease of either kind, as the pool's word reaches it. */

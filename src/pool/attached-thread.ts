@@ -137,14 +137,14 @@ export class AttachedThread implements ThreadServer {
         )
       }
       case 'hush': {
-        const { connection } = this.#find(message.data.lease)
-        return await connection.hush()
+        const lease = this.#find(message.data.lease)
+        return await lease.operation('startTls', () => lease.connection.hush())
       }
       case 'secure': {
-        const { lease, as, timeoutMs } = message.data
-        const { connection } = this.#find(lease)
-        await connection.secure(as, timeoutMs)
-        return connection.facts
+        const { lease: number, as, timeoutMs } = message.data
+        const lease = this.#find(number)
+        await lease.operation('startTls', () => lease.connection.secure(as, timeoutMs))
+        return lease.connection.facts
       }
       case 'stats':
         return this.#host.stats()

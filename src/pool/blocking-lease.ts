@@ -6,16 +6,20 @@ import { type GoneReason, SockpoolError } from '../base/errors.ts'
 import { BlockingChannelSink, BlockingChannelSource } from '../streams/blocking-ends.ts'
 import { BlockingReader } from '../streams/blocking-reader.ts'
 import { BlockingWriter } from '../streams/blocking-writer.ts'
+import type { OnReset } from '../streams/read-options.ts'
 import type { AttachLine } from '../threads/attach-line.ts'
 import type { GrantData } from '../threads/attach-protocol.ts'
 import type { AttachedConnection } from './attached-connection.ts'
 import { type ConnectionFacts, connectionFacts, extraInfo } from './connection-facts.ts'
 import { goneError } from './gone.ts'
+import { upgradeToTlsSync } from './tls-upgrade-sync.ts'
 import { type ReleaseReason, type ReleaseVerdict, refusalOf } from './verdict.ts'
 
 export type BlockingLeaseOptions = {
   /** Bytes; default of the reader's `limit`. */
   readonly limit?: number | undefined
+  /** What a read does after the connection broke while bytes are still there; default: `drain-then-raise`. */
+  readonly onReset?: OnReset | undefined
   /** Milliseconds a call of reader or writer may block that does not say; default: no bound. */
   readonly operationTimeoutMs?: number | undefined
 }
@@ -38,7 +42,8 @@ export class BlockingLease implements Disposable {
   readonly #parts: BlockingLeaseParts
   readonly #source: BlockingChannelSource
   readonly #sink: BlockingChannelSink
-  #readAtLastWrite = 0
+  #seenAtLastWrite = 0
+  #isUpgraded = false
   #gone: GoneReason | null = null
   #verdict: ReleaseVerdict | null = null
 
@@ -52,15 +57,24 @@ export class BlockingLease implements Disposable {
     const lookAround = (): void => line.assertAlive()
     this.#source = new BlockingChannelSource(channel, ringer, grant.replayBytes, lookAround)
     this.#sink = new BlockingChannelSink(channel, ringer, lookAround)
-    const timeoutMs = options.operationTimeoutMs
-    this.reader = new BlockingReader(this.#source, { limit: options.limit, timeoutMs })
+    const { limit, onReset = 'drain-then-raise', operationTimeoutMs: timeoutMs } = options
+    this.reader = new BlockingReader(this.#source, { limit, onReset, timeoutMs })
     this.writer = new BlockingWriter(this.#sink, {
       timeoutMs,
       extraInfo: extraInfo(facts),
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),
       onWrite: () => {
-        this.#readAtLastWrite = this.#source.taken
+        this.#seenAtLastWrite = this.#source.seen
+      },
+      startTls: (tls, flush) => {
+        const source = this.#source
+        const onBegun = (): void => {
+          this.#isUpgraded = true
+        }
+        const onFailed = (error: Error): void => this.#revoke(error)
+        upgradeToTlsSync({ connection, source, onBegun, onFailed }, tls, flush)
+        return extraInfo(connection.facts)
       },
     })
   }
@@ -74,7 +88,7 @@ export class BlockingLease implements Disposable {
     return this.#gone
   }
 
-  /** Bytes that reads have taken: the stream offset of the next one. */
+  /** Bytes that reads have taken, less those put back: the stream offset of the next one. */
   get readOffset(): number {
     return this.#source.taken
   }
@@ -134,8 +148,8 @@ export class BlockingLease implements Disposable {
       closing: writer.isClosing(),
       unreadBytes: reader.buffered,
       unsentBytes: writer.buffered,
-      upgraded: false,
-      unanswered: writer.offset > 0 && this.#source.taken === this.#readAtLastWrite,
+      upgraded: this.#isUpgraded,
+      unanswered: writer.offset > 0 && this.#source.seen === this.#seenAtLastWrite,
       tooOld: false,
     })
   }
@@ -167,9 +181,13 @@ export class BlockingLease implements Disposable {
   /** The one place where the lease ends; from here on the channel is not touched. */
   #finish(reason: GoneReason): void {
     this.#gone = reason
-    const error = goneError(reason)
-    this.#source.revoke(error)
-    this.#sink.detach({ kind: 'failed', error })
+    this.#revoke(goneError(reason))
     this.#parts.onEnded()
+  }
+
+  /** Whoever still reads or writes gets the error. */
+  #revoke(error: Error): void {
+    this.#source.revoke({ kind: 'failed', error })
+    this.#sink.detach({ kind: 'failed', error })
   }
 }

@@ -15,7 +15,7 @@ export type LentSource = {
   readonly position: SourcePosition
 }
 
-/** Where the borrower left it, and how many bytes it took. */
+/** Where the borrower left it, and how many bytes it took and did not put back. */
 export type ReturnedSource = { readonly position: SourcePosition; readonly count: number }
 
 /** A borrowed reading end; it counts what is taken. */
@@ -34,6 +34,11 @@ export class BorrowedSource extends ChannelSource implements BlockingSource {
   override skip(count: number): void {
     this.#count += count
     super.skip(count)
+  }
+
+  override putBack(bytes: Uint8Array): void {
+    super.putBack(bytes)
+    this.#count -= bytes.length
   }
 
   giveBack(): ReturnedSource {

@@ -28,6 +28,8 @@ function inSlices(timeoutMs: number, wait: (sliceMs: number) => boolean, lookAro
 export class BlockingChannelSource extends ChannelSource implements BlockingSource {
   readonly #lookAround: LookAround
   #taken = 0
+  /** Of the available bytes the first so many were taken before, and put back. */
+  #returned = 0
   #interrupted = false
 
   constructor(channel: Channel, ringer: Ringer, replay: number, lookAround: LookAround) {
@@ -35,12 +37,17 @@ export class BlockingChannelSource extends ChannelSource implements BlockingSour
     this.#lookAround = lookAround
   }
 
-  /** Bytes taken since it began: the stream offset of the next one. */
+  /** Bytes taken since it began, less those put back: the stream offset of the next one. */
   get taken(): number {
     return this.#taken
   }
 
-  /** A wait ended before its bytes came, and none have been taken since. */
+  /** Bytes taken since it began, each counted once, also where it was put back. */
+  get seen(): number {
+    return this.#taken + this.#returned
+  }
+
+  /** A wait ended before its bytes came, and none that are new have been taken since. */
   get interrupted(): boolean {
     return this.#interrupted
   }
@@ -56,6 +63,12 @@ export class BlockingChannelSource extends ChannelSource implements BlockingSour
     this.#moved(count)
   }
 
+  override putBack(bytes: Uint8Array): void {
+    super.putBack(bytes)
+    this.#taken -= bytes.length
+    this.#returned += bytes.length
+  }
+
   override waitFor(count: number, timeoutMs: number): boolean {
     const before = this.#interrupted
     // Whatever ends the wait but its bytes, also an error from around, leaves an answer that may still come.
@@ -66,8 +79,10 @@ export class BlockingChannelSource extends ChannelSource implements BlockingSour
   }
 
   #moved(count: number): void {
+    const again = Math.min(count, this.#returned)
+    this.#returned -= again
     this.#taken += count
-    if (count > 0) this.#interrupted = false
+    if (count > again) this.#interrupted = false
   }
 }
 

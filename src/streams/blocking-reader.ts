@@ -1,37 +1,41 @@
 /**
- * The stream reader for plain blocking code: the calls, limits and errors of StreamReader, but each returns its
- * bytes and blocks the thread until they are there. It runs in parse workers, where a user's module reads a live
+ * The stream reader for plain blocking code: the calls, limits, options and errors of StreamReader, but each returns
+ * its bytes and blocks the thread until they are there. It runs in parse workers, where a user's module reads a live
  * connection with it, and in threads that opted into synchronous leases; never on a thread that has an event
  * loop to serve.
  *
- * The bytes stay in the source until a call can be served whole, so that one that times out loses nothing.
+ * The bytes stay in the source until a call can be served whole, so that one that times out loses nothing. What a
+ * call makes of the bytes that are there is StreamFront's, for both readers alike; only the waiting is its own.
  */
-import { IncompleteReadError, SockpoolError } from '../base/errors.ts'
+import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { BlockingSource } from './blocking-source.ts'
-import { isFinal, type StreamEnd } from './byte-source.ts'
-import { frontBytes } from './front-bytes.ts'
-import { naturalCount, positiveLimit, wholeCount } from './read-options.ts'
+import { endingSeparator } from './ending-separator.ts'
+import {
+  type MatchedRead,
+  naturalCount,
+  type OnReset,
+  positiveLimit,
+  type ReadOptions,
+  type Separator,
+  wholeCount,
+} from './read-options.ts'
 import { parseSeparators, SeparatorSearch } from './separator-search.ts'
+import { StreamFront } from './stream-front.ts'
 
 export type BlockingReaderOptions = {
   /** Bytes before a separator, for calls that do not say. Default: LIMITS.readerLimitBytes. */
   readonly limit?: number | undefined
+  /** Default `raise`. */
+  readonly onReset?: OnReset | undefined
   /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
   readonly timeoutMs?: number | undefined
   /** The instant, on the clock of `performance.now()`, beyond which no call blocks. Default: none. */
   readonly deadline?: number | undefined
 }
 
-export type BlockingReadOptions = {
-  /** Milliseconds this call may block. */
-  readonly timeoutMs?: number | undefined
-}
-
-export type BlockingReadUntilOptions = BlockingReadOptions & {
-  /** Bytes before the separator that this call may pass. */
-  readonly limit?: number | undefined
-}
+/** As StreamReader's, but that no signal reaches a thread that blocks. */
+export type BlockingReadOptions = Omit<ReadOptions, 'signal'>
 
 const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
 
@@ -39,12 +43,16 @@ const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
 export class BlockingReader {
   readonly limit: number
   readonly #source: BlockingSource
+  readonly #front: StreamFront
   readonly #timeoutMs: number
   readonly #deadline: number
 
+  /** Errors: INVALID_REQUEST for a limit that is not above 0. */
   constructor(source: BlockingSource, options: BlockingReaderOptions = {}) {
     this.#source = source
     this.limit = positiveLimit(options.limit ?? LIMITS.readerLimitBytes)
+    // Nobody else can take bytes while a call of this thread waits.
+    this.#front = new StreamFront(source, options.onReset ?? 'raise', () => {})
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
   }
@@ -54,86 +62,103 @@ export class BlockingReader {
     return this.#source.available
   }
 
-  /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
-  atEof(): boolean {
-    return isFinal(this.#source.end) && this.#source.available === 0
+  /** Bytes that reads have taken since this reader began, less those put back: the stream offset of the next one. */
+  get offset(): number {
+    return this.#front.taken
   }
 
-  /** The error that broke the stream and that every read throws, or null. */
+  /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
+  atEof(): boolean {
+    return this.#front.isAtEof
+  }
+
+  /** The error that broke the stream, or null. */
   exception(): Error | null {
-    const end = this.#source.end
-    return end?.kind === 'failed' ? end.error : null
+    return this.#front.error
   }
 
   /**
    * Reads 1..`n` bytes, as soon as there is one; without `n` (or below 0) everything up to the end.
    *
-   * An empty result is the end, or `n` = 0. Errors: READ_TIMEOUT (nothing removed), the stream's own.
+   * An empty result is the end, or `n` = 0. Errors: READ_TIMEOUT (nothing removed), LIMIT_OVERRUN (only with `limit`
+   *   and no `n`; nothing removed), TypeError, the stream's own.
    */
   read(n = -1, options: BlockingReadOptions = {}): Buffer {
-    const count = wholeCount(n, 'read')
-    this.#openEnd()
-    if (count === 0) return Buffer.alloc(0)
-    this.#await('read', count < 0 ? Number.MAX_SAFE_INTEGER : 1, this.#until(options))
-    const { available } = this.#source
-    return this.#source.take(count < 0 ? available : Math.min(count, available))
+    if (wholeCount(n, 'read') === 0) return this.#front.none(options)
+    if (n > 0) return this.#run('read', () => this.#front.upTo(n, options), options)
+    return this.#run('read', () => this.#toEnd(options), options)
   }
 
   /**
    * Reads exactly `n` bytes.
    *
    * Errors: INCOMPLETE_READ (all that was left is in `partial`), READ_TIMEOUT (nothing removed),
-   *   INVALID_REQUEST for `n` below 0, the stream's own.
+   *   INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
   readExactly(n: number, options: BlockingReadOptions = {}): Buffer {
-    const count = naturalCount(n, 'readexactly')
-    this.#openEnd()
-    if (count === 0) return Buffer.alloc(0)
-    this.#await('readexactly', n, this.#until(options))
-    const { available } = this.#source
-    if (available < n) throw new IncompleteReadError(this.#source.take(available), n)
-    return this.#source.take(n)
+    if (naturalCount(n, 'readexactly') === 0) return this.#front.none(options)
+    return this.#run('readexactly', () => this.#front.exactly(n, options), options)
   }
 
   /**
    * Reads up to and including the separator that ends first; `separator` is a string or bytes, or an Array of them.
+   * With `withMatch` also the index of the one that ended it; of several that end together the shortest.
    *
-   * Errors: LIMIT_OVERRUN (nothing removed; `consumed` may be skipped), INCOMPLETE_READ (all that was left is in
-   *   `partial`), READ_TIMEOUT (nothing removed), INVALID_SEPARATOR, TypeError, the stream's own.
+   * Errors: LIMIT_OVERRUN (nothing removed, and `consumed` may be skipped; with `discard-line` the line is),
+   *   INCOMPLETE_READ (all that was left is in `partial`), READ_TIMEOUT (nothing removed), INVALID_SEPARATOR,
+   *   INVALID_REQUEST, TypeError, the stream's own.
    */
   readUntil(
-    separator: string | Uint8Array | ReadonlyArray<string | Uint8Array> = '\n',
-    options: BlockingReadUntilOptions = {},
-  ): Buffer {
-    return this.#readUntil('readuntil', parseSeparators(separator), 'keep', options)
+    separator: Separator | readonly Separator[] | undefined,
+    options: BlockingReadOptions & { readonly withMatch: true },
+  ): MatchedRead
+  readUntil(
+    separator?: Separator | readonly Separator[],
+    options?: BlockingReadOptions & { readonly withMatch?: false | undefined },
+  ): Buffer
+  readUntil(
+    separator: Separator | readonly Separator[] = '\n',
+    options: BlockingReadOptions & { readonly withMatch?: boolean | undefined } = {},
+  ): Buffer | MatchedRead {
+    const separators = parseSeparators(separator)
+    const search = this.#searchFor(separators, options)
+    const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
+    const data = this.#run('readuntil', () => this.#front.until(search, overlong, options), options)
+    return options.withMatch ? { data, match: endingSeparator(data, separators) } : data
   }
 
   /**
    * Reads a line with its newline; at the end of the stream what is left, which may be nothing.
    *
-   * Errors: LIMIT_OVERRUN (a line too long is removed with its newline; without one, all that has come),
-   *   READ_TIMEOUT (nothing removed), the stream's own.
+   * Errors: LIMIT_OVERRUN (a line too long is removed with its newline; without one, all that has come, or with
+   *   `discard-line` what is still to come of it too), READ_TIMEOUT (nothing removed), the stream's own.
    */
-  readLine(options: BlockingReadUntilOptions = {}): Buffer {
-    try {
-      return this.#readUntil('readline', NEWLINE, 'drop', options)
-    } catch (error) {
-      if (error instanceof IncompleteReadError) return error.partial
-      throw error
-    }
+  readLine(options: BlockingReadOptions = {}): Buffer {
+    const search = this.#searchFor(NEWLINE, options)
+    const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
+    return this.#run('readline', () => this.#front.line(search, overlong, options), options)
   }
 
   /**
    * Looks at the next `n` bytes, or at what is left before the end, and leaves them readable.
    *
-   * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, the stream's own.
+   * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
   peek(n: number, options: BlockingReadOptions = {}): Buffer {
-    const count = naturalCount(n, 'peek')
-    this.#openEnd()
-    if (count === 0) return Buffer.alloc(0)
-    this.#await('peek', n, this.#until(options))
-    return frontBytes(this.#source.views(), n)
+    if (naturalCount(n, 'peek') === 0) return this.#front.none(options)
+    return this.#run('peek', () => this.#front.peek(n, options), options)
+  }
+
+  /**
+   * Puts bytes back (a copy) to be read next, and the offset back with them: those that a read took, or others in their
+   * place, never more than were read, and at most 1 MiB before they are read again.
+   *
+   * Errors: TypeError, INVALID_REQUEST (more than were read), QUEUE_FULL (above 1 MiB), and where no read would be
+   *   served the error that broke the stream. Then nothing was put back.
+   */
+  unread(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
+    this.#front.putBack(bytes)
   }
 
   /** The lines to the end of the stream, with their newlines; an unterminated last one too. */
@@ -141,55 +166,30 @@ export class BlockingReader {
     for (let line = this.readLine(); line.length > 0; line = this.readLine()) yield line
   }
 
-  #readUntil(
-    what: string,
-    separators: readonly Uint8Array[],
-    overlong: 'keep' | 'drop',
-    options: BlockingReadUntilOptions,
-  ): Buffer {
-    const search = new SeparatorSearch(separators, positiveLimit(options.limit ?? this.limit))
-    const until = this.#until(options)
-    for (;;) {
-      // The end is read first: what precedes it is available by then, so the search below misses nothing.
-      const end = this.#openEnd()
-      const { available } = this.#source
-      const match = search.find(this.#source.views(), available)
-      const overrun = search.overrunOf(match)
-      if (overrun) {
-        if (overlong === 'drop') this.#source.skip(match?.end ?? overrun.consumed)
-        throw overrun
-      }
-      if (match) return this.#source.take(match.end)
-      if (end) throw new IncompleteReadError(this.#source.take(available), null)
-      this.#await(what, available + 1, until)
-    }
+  /** To wake for every byte would be in vain: only the end, or one byte over the limit, decides. */
+  #toEnd(options: BlockingReadOptions): Buffer | number {
+    const outcome = this.#front.toEnd(options)
+    return typeof outcome === 'number' ? (options.limit ?? Number.MAX_SAFE_INTEGER - 1) + 1 : outcome
   }
 
-  /** Blocks until `count` bytes or the end are there. */
-  #await(what: string, count: number, until: Until): void {
-    if (this.#source.available < count && this.#source.end === null) {
-      const leftMs = Math.max(0, until.instant - performance.now())
-      if (!this.#source.waitFor(count, leftMs))
-        throw new SockpoolError('READ_TIMEOUT', `${what} took longer than ${until.allowedMs} ms`, {
-          bytesDelivered: 0,
-        })
-    }
-    this.#openEnd()
+  #searchFor(separators: readonly Uint8Array[], options: BlockingReadOptions): SeparatorSearch {
+    return new SeparatorSearch(separators, positiveLimit(options.limit ?? this.limit))
   }
 
-  /** How the stream ended, or null; a broken one throws, even with bytes left. */
-  #openEnd(): StreamEnd | null {
-    const { end } = this.#source
-    if (end?.kind === 'failed') throw end.error
-    return end
-  }
-
-  #until(options: BlockingReadOptions): Until {
+  /** Tries, and blocks for as many bytes as the attempt says it needs, until it is served. */
+  #run(what: string, attempt: () => Buffer | number, options: BlockingReadOptions): Buffer {
+    let outcome = attempt()
+    if (typeof outcome !== 'number') return outcome
     const now = performance.now()
     const instant = Math.min(now + (options.timeoutMs ?? this.#timeoutMs), this.#deadline)
-    return { instant, allowedMs: Math.max(0, Math.round(instant - now)) }
+    const allowedMs = Math.max(0, Math.round(instant - now))
+    while (typeof outcome === 'number') {
+      if (!this.#source.waitFor(outcome, Math.max(0, instant - performance.now())))
+        throw new SockpoolError('READ_TIMEOUT', `${what} took longer than ${allowedMs} ms`, {
+          bytesDelivered: 0,
+        })
+      outcome = attempt()
+    }
+    return outcome
   }
 }
-
-/** When a call must be done, and how long that was when it began. */
-type Until = { readonly instant: number; readonly allowedMs: number }

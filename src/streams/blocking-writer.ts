@@ -4,10 +4,12 @@
  * returned from is on its way, whatever the thread blocks on next.
  */
 import { SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
 import type { BlockingSink } from './blocking-sink.ts'
 import type { StreamEnd } from './byte-source.ts'
+import { toBytes } from './to-bytes.ts'
 import { WaterMarks } from './water-marks.ts'
-import type { ExtraInfo } from './writer-options.ts'
+import type { ExtraInfo, StartTlsOptions } from './writer-options.ts'
 
 export type BlockingWriterOptions = {
   /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
@@ -19,7 +21,21 @@ export type BlockingWriterOptions = {
   readonly readerException?: (() => Error | null) | undefined
   /** Called after each write of which something was accepted. */
   readonly onWrite?: (() => void) | undefined
+  /** Absent where the connection cannot start TLS. */
+  readonly startTls?: BlockingStartTls | undefined
 }
+
+/** As StreamWriter's, but that no signal reaches a thread that blocks. */
+export type BlockingStartTlsOptions = Omit<StartTlsOptions, 'signal'>
+
+/**
+ * Starts TLS on the connection of a writer, blocking; what is known of it from then on. `flush` blocks until all that
+ * was written has gone out in plain text. Milliseconds: `timeoutMs` bounds the whole of it.
+ */
+export type BlockingStartTls = (
+  options: BlockingStartTlsOptions & { readonly timeoutMs: number },
+  flush: () => void,
+) => ExtraInfo
 
 export type BlockingWriteOptions = {
   /** Milliseconds this call may block. */
@@ -33,6 +49,8 @@ export class BlockingWriter {
   readonly #marks = new WaterMarks()
   #state: 'open' | 'finished' | 'closing' = 'open'
   #hasFinished = false
+  #extraInfo: ExtraInfo | undefined
+  #canWriteEof: boolean
   #accepted = 0
   #dropped = 0
   #interrupted = false
@@ -40,6 +58,8 @@ export class BlockingWriter {
   constructor(sink: BlockingSink, options: BlockingWriterOptions = {}) {
     this.#sink = sink
     this.#options = options
+    this.#extraInfo = options.extraInfo
+    this.#canWriteEof = options.canWriteEof ?? true
   }
 
   /** Bytes accepted since this writer began: the stream offset of the next one. */
@@ -73,21 +93,15 @@ export class BlockingWriter {
    * `close` or a lost connection the bytes are dropped and counted; `drain` tells.
    */
   write(data: string | Uint8Array, options: BlockingWriteOptions = {}): void {
-    this.writeLines([data], options)
+    const bytes = toBytes(data)
+    this.#refuseAfterEof('write()')
+    this.#pushAll([bytes], options)
   }
 
   /** Writes a list of pieces, one after another, under one time-out. Errors: as `write`. */
   writeLines(list: Iterable<string | Uint8Array>, options: BlockingWriteOptions = {}): void {
-    if (this.#state === 'finished')
-      throw new SockpoolError('WRITE_CLOSED', 'Cannot call write() after write_eof()')
-    const pieces = Array.from(list, toBytes)
-    const until = this.#until(options)
-    const before = this.#accepted
-    try {
-      for (const piece of pieces) this.#push(piece, until, before)
-    } finally {
-      if (this.#accepted > before) this.#options.onWrite?.()
-    }
+    this.#refuseAfterEof('writelines()')
+    this.#pushAll(Array.from(list, toBytes), options)
   }
 
   /**
@@ -111,7 +125,7 @@ export class BlockingWriter {
 
   /** Whether the direction can end alone: TCP yes, TLS no. */
   canWriteEof(): boolean {
-    return this.#options.canWriteEof ?? true
+    return this.#canWriteEof
   }
 
   /** Sends FIN after all that was written; reading goes on. Nothing when repeated or closing. */
@@ -148,10 +162,48 @@ export class BlockingWriter {
     if (end?.kind === 'failed') throw end.error
   }
 
+  /**
+   * Starts TLS as the client, and blocks until it stands. What was written before goes out in plain text.
+   *
+   * Units: `timeoutMs` bounds the whole of it; default: the writer's, else 60,000.
+   * Errors: INVALID_REQUEST, WRITE_CLOSED: nothing has happened. TLS_FAILED (with `reason`), STARTTLS_INJECTION (bytes
+   *   came before), CONNECT_TIMEOUT, CONNECTION_RESET, WORKER_LOST: the connection is destroyed, reader and writer fail
+   *   too. Source: asyncio.StreamWriter.start_tls.
+   */
+  startTls(options: BlockingStartTlsOptions = {}): void {
+    const { startTls } = this.#options
+    if (startTls === undefined) throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
+    if (this.#state !== 'open' || this.#sink.end !== null)
+      throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? LIMITS.tlsHandshakeTimeoutMs
+    const until = this.#until({ timeoutMs })
+    this.#extraInfo = startTls({ ...options, timeoutMs }, () => {
+      if (!this.#blockFor(0, until))
+        throw new SockpoolError('CONNECT_TIMEOUT', `startTls() took longer than ${timeoutMs} ms`)
+      const { end } = this.#sink
+      if (end !== null) throw lost(end)
+    })
+    this.#canWriteEof = false
+  }
+
   /** What is known of the connection by that name (see ExtraInfo), else the fallback. */
   getExtraInfo(name: string, fallback: unknown = null): unknown {
-    const info = this.#options.extraInfo as Readonly<Record<string, unknown>> | undefined
-    return info?.[name] ?? fallback
+    const info = this.#extraInfo as Readonly<Record<string, unknown>> | undefined
+    return info !== undefined && Object.hasOwn(info, name) ? (info[name] ?? fallback) : fallback
+  }
+
+  #refuseAfterEof(call: string): void {
+    if (this.#hasFinished) throw new SockpoolError('WRITE_CLOSED', `Cannot call ${call} after write_eof()`)
+  }
+
+  #pushAll(pieces: readonly Uint8Array[], options: BlockingWriteOptions): void {
+    const until = this.#until(options)
+    const before = this.#accepted
+    try {
+      for (const piece of pieces) this.#push(piece, until, before)
+    } finally {
+      if (this.#accepted > before) this.#options.onWrite?.()
+    }
   }
 
   /** Pushes one piece into the sink. `before`: the offset at which the call began. */
@@ -199,10 +251,4 @@ type Until = { readonly allowedMs: number; readonly leftMs: () => number }
 
 function lost(end: StreamEnd): Error {
   return end.kind === 'failed' ? end.error : new SockpoolError('CONNECTION_RESET', 'Connection lost')
-}
-
-function toBytes(data: string | Uint8Array): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data, 'utf8')
-  if (data instanceof Uint8Array) return data
-  throw new TypeError(`data argument must be a string or a Uint8Array, not ${typeof data}`)
 }

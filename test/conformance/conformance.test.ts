@@ -1,51 +1,79 @@
 /**
- * One suite for all that reads and writes a stream: each case runs over every transport that has what it needs, and
- * a table at the end says what ran where.
+ * One suite for all that reads and writes a stream: each case runs over every transport that has what it needs. A
+ * table at the end says what ran where, and why not where it did not.
  */
-import { afterAll, beforeAll, describe, onTestFinished, test } from 'vitest'
-import { optionCases } from './cases/options.ts'
-import { readCases } from './cases/reads.ts'
-import { separatorCases } from './cases/separators.ts'
-import { waitCases } from './cases/waits.ts'
-import { writeCases } from './cases/writes.ts'
-import type { Case, Transport } from './transport.ts'
-import { blocking } from './transports/blocking.ts'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { watchLeaks } from '../support/leak-watch.ts'
+import { CASES } from './cases.ts'
+import { exemption, LACKS, type TransportName } from './exemptions.ts'
+import type { Surface } from './surface.ts'
+import { attached, attachedTls } from './transports/attached.ts'
+import { blocking, blockingTls } from './transports/blocking.ts'
+import { lent } from './transports/lent.ts'
 import { memory } from './transports/memory.ts'
 import { ring } from './transports/ring.ts'
-import { tcp, tls, warmUp } from './transports/sockets.ts'
+import { tcp, tls } from './transports/sockets.ts'
 
-const CASES: readonly Case[] = [...readCases, ...separatorCases, ...waitCases, ...optionCases, ...writeCases]
-const TRANSPORTS: readonly Transport[] = [memory, ring, tcp, tls, blocking]
+const SURFACES: readonly Surface[] = [
+  memory,
+  ring,
+  tcp,
+  tls,
+  attached,
+  attachedTls,
+  blocking,
+  blockingTls,
+  lent,
+]
 
-type Mark = 'ok' | 'FAIL' | '-'
-const marks = new Map<Case, Map<Transport, Mark>>(CASES.map(entry => [entry, new Map()]))
-
+const passed = new Set<string>()
 const TITLE_WIDTH = 90
+const CELL_WIDTH = 14
+
+/** Why a case does not run somewhere, as the table's notes have them. */
+const NOTES: readonly string[] = [...new Set(Object.values(LACKS).flatMap(lacks => Object.values(lacks)))]
+
+function cell(title: string, name: TransportName): string {
+  if (passed.has(`${name} ${title}`)) return 'ok'
+  const entry = CASES.find(one => one.title === title)
+  const reason = entry ? exemption(name, entry) : null
+  return reason === null ? 'FAIL' : `- ${NOTES.indexOf(reason) + 1}`
+}
 
 function table(): string {
-  const heads = TRANSPORTS.map(({ name }) => name.padEnd(9)).join('')
-  const rows = CASES.map(entry => {
-    const cells = TRANSPORTS.map(transport => (marks.get(entry)?.get(transport) ?? '-').padEnd(9))
-    return `${entry.title.slice(0, TITLE_WIDTH - 1).padEnd(TITLE_WIDTH)}${cells.join('')}`
+  const heads = SURFACES.map(({ name }) => name.padEnd(CELL_WIDTH)).join('')
+  const rows = CASES.map(({ title }) => {
+    const cells = SURFACES.map(({ name }) => cell(title, name).padEnd(CELL_WIDTH))
+    return `${title.slice(0, TITLE_WIDTH - 1).padEnd(TITLE_WIDTH)}${cells.join('')}`
   })
-  return [`${'case'.padEnd(TITLE_WIDTH)}${heads}`, ...rows].join('\n')
+  const notes = NOTES.map((note, index) => `- ${index + 1}: ${note}`)
+  return [`${'case'.padEnd(TITLE_WIDTH)}${heads}`, ...rows, ...notes].join('\n')
 }
 
 afterAll(() => {
   console.info(table())
 })
 
-describe.each(TRANSPORTS)('$name', transport => {
-  const cases = CASES.filter(({ needs }) => needs.every(trait => transport.traits.has(trait)))
+test('the suite has a surface for each transport, each case a title of its own, and each exemption a case', () => {
+  expect(SURFACES.map(({ name }) => name)).toEqual(Object.keys(LACKS))
+  const titles = CASES.map(({ title }) => title)
+  expect(titles).toEqual([...new Set(titles)])
+  const used = SURFACES.flatMap(({ name }) => CASES.map(entry => exemption(name, entry)))
+  expect(new Set(used.filter(reason => reason !== null))).toEqual(new Set(NOTES))
+  const idle = CASES.filter(entry => SURFACES.every(({ name }) => exemption(name, entry) !== null))
+  expect(idle).toEqual([])
+})
 
-  // The pool of openConnection is made with the first connection and stays: no case left it behind.
-  if (transport.traits.has('socket')) beforeAll(warmUp)
+describe.each(SURFACES)('$name', surface => {
+  const { name } = surface
+  beforeAll(async () => await surface.start?.())
+  afterAll(async () => await surface.stop?.())
 
-  test.each(cases)('$title', async entry => {
-    marks.get(entry)?.set(transport, 'FAIL')
+  test.each(CASES.filter(entry => exemption(name, entry) === null))('$title', async entry => {
+    watchLeaks()
     onTestFinished(({ task }) => {
-      if (task.result?.state !== 'fail') marks.get(entry)?.set(transport, 'ok')
+      if (task.result?.state !== 'fail') passed.add(`${name} ${entry.title}`)
     })
-    await entry.run(transport)
+    await surface.run(entry)
   })
 })

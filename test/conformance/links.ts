@@ -1,5 +1,6 @@
 /** How cases open what they need, and what they ask of it again and again. */
 import type { StreamReader } from '../../src/streams/stream-reader.ts'
+import type { StreamWriter } from '../../src/streams/stream-writer.ts'
 import type { Case, Link, OpenOptions, Trait, Transport, WriterLink } from './transport.ts'
 
 export function testCase(title: string, needs: readonly Trait[], run: Case['run']): Case {
@@ -13,8 +14,8 @@ export async function holding(transport: Transport, text: string, options?: Open
   return link
 }
 
-/** As `holding`, for cases with the trait `whole`. */
-export async function wholeLink(
+/** As `holding`, for cases with the trait `async`. */
+export async function asyncLink(
   transport: Transport,
   text = '',
   options?: OpenOptions,
@@ -25,6 +26,11 @@ export async function wholeLink(
 /** For cases with the trait `writer`. */
 export async function writerLink(transport: Transport, options?: OpenOptions): Promise<WriterLink> {
   return (await transport.open(options)) as WriterLink
+}
+
+/** For cases with the traits `async` and `writer`. */
+export async function asyncWriterLink(transport: Transport): Promise<WriterLink<StreamReader, StreamWriter>> {
+  return (await transport.open()) as WriterLink<StreamReader, StreamWriter>
 }
 
 export async function asText(reading: Promise<Buffer>): Promise<string> {
@@ -39,6 +45,11 @@ export function rejected(promise: Promise<unknown>): Promise<Error> {
     },
     (error: Error) => error,
   )
+}
+
+/** The error of a call, thrown here or in the thread that made it. */
+export function failed(call: () => unknown): Promise<Error> {
+  return rejected((async () => await call())())
 }
 
 /** Whether it is settled once this thread has done all it had to do. */

@@ -1,29 +1,52 @@
 /**
- * What a conformance case sees of the thing it runs over. A case is written once; each transport says by its traits
- * which cases make sense there. To add one (another thread, a client over HTTP) is to write its `open`.
+ * What a conformance case sees of the thing it runs over. A case is written once; what it needs says over which
+ * transports it runs, and exemptions.ts says why not over the others.
  */
-import type { ReadOptions, Separator } from '../../src/streams/stream-reader.ts'
-import type { StreamWriter } from '../../src/streams/stream-writer.ts'
+import type { MatchedRead, ReadOptions, Separator } from '../../src/streams/stream-reader.ts'
 
 /**
- * `memory`: fed by hand in this thread, with asyncio's feed calls. `whole`: the reader is StreamReader itself, with
- * options, iterators and several calls at once. `break`: the peer can reset. `writer`: there is a StreamWriter and a
- * peer that gets its bytes. `half-close`: one direction can end alone. `socket`: real sockets in an I/O worker.
+ * `fed`: fed by hand, with asyncio's feed calls. `async`: StreamReader and StreamWriter themselves, with several calls
+ * at once, signals and what they look like. `writer`: there is a writer, and a peer that gets its bytes. `half-close`:
+ * one direction can end alone. `socket`: a real connection in an I/O worker. `tls`: it is encrypted. `own`: it was
+ * opened by openConnection, for its caller alone.
  */
-export type Trait = 'memory' | 'whole' | 'break' | 'writer' | 'half-close' | 'socket'
+export type Trait = 'fed' | 'async' | 'writer' | 'half-close' | 'socket' | 'tls' | 'own'
 
+/** From another thread answers come later. */
 type Answer<T> = T | Promise<T>
-type CallOptions = Pick<ReadOptions, 'timeoutMs' | 'limit'>
+type CallOptions = Omit<ReadOptions, 'signal'>
 
-/** The reader as every transport has it. What a blocking reader answers comes from its thread, hence later. */
-export interface PlainReader {
+/** The reader as every transport has it. */
+export interface PlainReader extends AsyncIterable<Buffer> {
   read(n?: number, options?: CallOptions): Promise<Buffer>
   readExactly(n: number, options?: CallOptions): Promise<Buffer>
   readUntil(separator?: Separator | readonly Separator[], options?: CallOptions): Promise<Buffer>
+  readUntil(
+    separator: Separator | readonly Separator[],
+    options: CallOptions & { readonly withMatch: true },
+  ): Promise<MatchedRead>
   readLine(options?: CallOptions): Promise<Buffer>
   peek(n: number, options?: CallOptions): Promise<Buffer>
+  unread(bytes: Uint8Array): Answer<void>
+  readonly offset: Answer<number>
   atEof(): Answer<boolean>
   exception(): Answer<Error | null>
+}
+
+/** The writer as every transport that has one has it. */
+export interface PlainWriter {
+  readonly offset: Answer<number>
+  readonly dropped: Answer<number>
+  write(data: string | Uint8Array): Answer<void>
+  writeLines(list: Array<string | Uint8Array>): Answer<void>
+  drain(): Promise<void>
+  canWriteEof(): Answer<boolean>
+  writeEof(): Answer<void>
+  close(): Answer<void>
+  abort(): Answer<void>
+  isClosing(): Answer<boolean>
+  waitClosed(): Promise<void>
+  getExtraInfo(name: string, fallback?: unknown): Answer<unknown>
 }
 
 /** The other end of a connection. */
@@ -48,15 +71,18 @@ export type Link<R extends PlainReader = PlainReader> = {
   break(): Promise<void>
 }
 
-export type WriterLink = Link & { readonly writer: StreamWriter; readonly peer: Peer }
+export type WriterLink<R extends PlainReader = PlainReader, W extends PlainWriter = PlainWriter> = Link<R> & {
+  readonly writer: W
+  readonly peer: Peer
+}
 
 export type OpenOptions = { readonly limit?: number }
 
 export interface Transport {
-  readonly name: string
-  readonly traits: ReadonlySet<Trait>
-  /** A fresh stream, which closes with the test. */
+  /** A fresh stream, which closes with the case. */
   open(options?: OpenOptions): Promise<Link>
+  /** With the trait `socket`: connects to a port of this host. */
+  readonly dial?: (port: number) => Promise<unknown>
 }
 
 export type Case = {

@@ -1,29 +1,11 @@
-/** The named options that go beyond asyncio, flow control, and what errors and readers look like. */
-import { inspect } from 'node:util'
+/** The named options that go beyond asyncio, and flow control. */
 import { expect } from 'vitest'
-import {
-  IncompleteReadError,
-  LimitOverrunError,
-  reviveError,
-  type SockpoolError,
-} from '../../../src/base/errors.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
 import { StreamReader } from '../../../src/streams/stream-reader.ts'
-import { asText, holding, rejected, testCase, wholeLink } from '../links.ts'
+import { PatternCheck, pattern } from '../../support/pattern-check.ts'
+import { asText, asyncLink, failed, holding, rejected, testCase } from '../links.ts'
+import { recordingTransport } from '../recording-transport.ts'
 import type { Case } from '../transport.ts'
-
-/** A transport that tells what it was told. */
-function recordingTransport(): { calls: string[]; pauseReading: () => void; resumeReading: () => void } {
-  const calls: string[] = []
-  return {
-    calls,
-    pauseReading: () => calls.push('pause'),
-    resumeReading: () => calls.push('resume'),
-  }
-}
-
-const overTheWire = (error: SockpoolError): SockpoolError => reviveError(JSON.parse(JSON.stringify(error)))
-const overAThread = (error: SockpoolError): SockpoolError => reviveError(structuredClone(error.toJSON()))
 
 export const optionCases: readonly Case[] = [
   testCase("limit: a call has its own, above or below the reader's", [], async transport => {
@@ -42,11 +24,39 @@ export const optionCases: readonly Case[] = [
     expect(await asText(link.reader.peek(9))).toBe('abcde')
     expect(await asText(link.reader.read())).toBe('abcde')
   }),
+  testCase('withMatch: says which separator ended the read', [], async transport => {
+    const link = await holding(transport, 'one;two\r\nthree\n')
+    const read = (): Promise<{ data: Buffer; match: number }> =>
+      link.reader.readUntil([';', '\r\n', '\n'], { withMatch: true })
+    expect(await read()).toEqual({ data: Buffer.from('one;'), match: 0 })
+    // Both of the last end here: the shorter is the match, as it is for `consumed`.
+    expect(await read()).toEqual({ data: Buffer.from('two\r\n'), match: 2 })
+    expect(await read()).toEqual({ data: Buffer.from('three\n'), match: 2 })
+    await link.finish()
+    expect(await rejected(read())).toMatchObject({ code: 'INCOMPLETE_READ' })
+  }),
+  testCase('unread: what was taken is read again, and the offset is as before', [], async transport => {
+    const link = await holding(transport, 'abc\nde')
+    const { reader } = link
+    expect(await failed(() => reader.unread(Buffer.from('x')))).toMatchObject({ code: 'INVALID_REQUEST' })
+    const line = await reader.readLine()
+    await reader.unread(line.subarray(1))
+    expect(await reader.offset).toBe(1)
+    expect(await asText(reader.peek(4))).toBe('bc\nd')
+    expect(await asText(reader.readLine())).toBe('bc\n')
+    await reader.unread(Buffer.from('BC\n'))
+    const rest = reader.readExactly(6)
+    await link.arrive('f')
+    expect(await asText(rest)).toBe('BC\ndef')
+    expect(await reader.offset).toBe(7)
+    await link.break()
+    expect(await failed(() => reader.unread(Buffer.from('f')))).toBeInstanceOf(Error)
+  }),
   testCase(
     'lineBatches: the lines that are there; none is lost before an overlong one',
-    ['whole'],
+    ['async'],
     async transport => {
-      const link = await wholeLink(transport, 'a\nb\nc', { limit: 4 })
+      const link = await asyncLink(transport, 'a\nb\nc', { limit: 4 })
       const batches = link.reader.lineBatches()
       expect((await batches.next()).value?.map(String)).toEqual(['a\n', 'b\n'])
       await link.arrive('\nd\nmuch too long\ne\n')
@@ -58,39 +68,36 @@ export const optionCases: readonly Case[] = [
       expect(rest).toEqual([['e\n']])
     },
   ),
-  testCase(
-    'onOverrun discard-line: reported once, the rest of the line skipped',
-    ['whole'],
-    async transport => {
-      const link = await wholeLink(transport, 'much too', { limit: 4 })
-      const discard = { onOverrun: 'discard-line' } as const
-      expect(await rejected(link.reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
-      const next = link.reader.readLine(discard)
-      await link.arrive(' long, and longer')
-      await link.arrive(' still\nok\nagain too long\nfine\n')
-      expect(await asText(next)).toBe('ok\n')
-      expect(await rejected(link.reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
-      expect(await asText(link.reader.readLine(discard))).toBe('fine\n')
-    },
-  ),
-  testCase(
-    'onReset drain-then-raise: the bytes that came first, then the error',
-    ['whole'],
-    async transport => {
-      const link = await wholeLink(transport, 'one\ntwo')
-      await link.break()
-      const { reader } = link
-      const drain = { onReset: 'drain-then-raise' } as const
-      expect(await asText(reader.readLine(drain))).toBe('one\n')
-      await rejected(reader.readLine(drain))
-      await rejected(reader.read(1))
-      expect(await asText(reader.read(9, drain))).toBe('two')
-      await rejected(reader.read(9, drain))
-    },
-  ),
+  testCase('onOverrun discard-line: reported once, the rest of the line skipped', [], async transport => {
+    const link = await holding(transport, 'much too', { limit: 4 })
+    const discard = { onOverrun: 'discard-line' } as const
+    expect(await rejected(link.reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
+    const next = link.reader.readLine(discard)
+    await link.arrive(' long, and longer')
+    await link.arrive(' still\nok\nagain too long\nfine\n')
+    expect(await asText(next)).toBe('ok\n')
+    expect(await rejected(link.reader.readLine(discard))).toMatchObject({ code: 'LIMIT_OVERRUN' })
+    expect(await asText(link.reader.readLine(discard))).toBe('fine\n')
+  }),
+  testCase('onReset drain-then-raise: the bytes that came first, then the error', [], async transport => {
+    const link = await holding(transport, 'one\ntwo')
+    await link.break()
+    const { reader } = link
+    const drain = { onReset: 'drain-then-raise' } as const
+    expect(await asText(reader.readLine(drain))).toBe('one\n')
+    await rejected(reader.readLine(drain))
+    await rejected(reader.readExactly(4, drain))
+    await rejected(reader.peek(4, drain))
+    await rejected(reader.read(1))
+    expect(await reader.read(0, drain)).toHaveLength(0)
+    expect(await asText(reader.peek(3, drain))).toBe('two')
+    expect(await asText(reader.read(9, drain))).toBe('two')
+    await rejected(reader.read(9, drain))
+    expect(await reader.atEof()).toBe(false)
+  }),
   testCase(
     'flow control: pause at 2 x limit + 1, not at 2 x limit; resume at the limit',
-    ['memory'],
+    ['fed'],
     async () => {
       const transport = recordingTransport()
       const reader = new StreamReader({ limit: 8, transport })
@@ -105,7 +112,7 @@ export const optionCases: readonly Case[] = [
       expect(() => reader.setTransport(transport)).toThrow('Transport already set')
     },
   ),
-  testCase('flow control: a read that must wait resumes first', ['memory'], async () => {
+  testCase('flow control: a read that must wait resumes first', ['fed'], async () => {
     const transport = recordingTransport()
     const reader = new StreamReader({ limit: 8 })
     reader.setTransport(transport)
@@ -118,7 +125,7 @@ export const optionCases: readonly Case[] = [
     }
     expect(await reading).toHaveLength(80)
   }),
-  testCase('flow control: an overlong line that is dropped resumes', ['memory'], async () => {
+  testCase('flow control: an overlong line that is dropped resumes', ['fed'], async () => {
     const transport = recordingTransport()
     const reader = new StreamReader({ limit: 4, transport })
     reader.feedData(Buffer.from('much too long'))
@@ -133,67 +140,23 @@ export const optionCases: readonly Case[] = [
       expect(await reading).toHaveLength(count)
     }),
   ),
-  testCase(
-    'flow control: a peer that sends on is stopped, and loses nothing',
-    ['socket'],
-    async transport => {
-      const link = await wholeLink(transport)
-      const text = Buffer.alloc(4_194_304, 'abcdefg\n')
-      link.send(text)
-      let got = 0
-      while (got < text.length) {
-        expect(link.reader.buffered).toBeLessThanOrEqual(LIMITS.inboundRingBytes)
-        got += (await link.reader.read(50_000)).length
-      }
-    },
-  ),
-  testCase('test_IncompleteReadError_pickleable: over a thread and through JSON', ['memory'], async () => {
-    const error = new IncompleteReadError(Buffer.from('abc'), 10, { bytesDelivered: 0 })
-    for (const copy of [overAThread(error), overTheWire(error)]) {
-      expect(copy).toBeInstanceOf(IncompleteReadError)
-      const { message, partial } = error
-      expect(copy).toMatchObject({
-        code: 'INCOMPLETE_READ',
-        message,
-        partial,
-        expected: 10,
-        bytesDelivered: 0,
-      })
+  testCase('flow control: a peer that sends on loses nothing', [], async transport => {
+    const link = await transport.open()
+    const count = 1_500_000
+    const reading = link.reader.readExactly(1_000)
+    link.send(pattern(0, count))
+    const check = new PatternCheck()
+    check.take(await reading)
+    while (check.received < count) check.take(await link.reader.read(50_000))
+  }),
+  testCase('flow control: a peer that sends on is stopped', ['async', 'socket'], async transport => {
+    const link = await asyncLink(transport)
+    const most = Math.max(LIMITS.inboundRingBytes, LIMITS.wideRingBytes)
+    const count = 3 * most
+    link.send(Buffer.alloc(count, 'x'))
+    for (let got = 0; got < count; ) {
+      expect(link.reader.buffered).toBeLessThanOrEqual(most)
+      got += (await link.reader.read(500_000)).length
     }
-    expect(overTheWire(new IncompleteReadError(Buffer.alloc(0), null))).toMatchObject({ expected: null })
-  }),
-  testCase('test_LimitOverrunError_pickleable: over a thread and through JSON', ['memory'], async () => {
-    const error = new LimitOverrunError('message', 10)
-    for (const copy of [overAThread(error), overTheWire(error)]) {
-      expect(copy).toBeInstanceOf(LimitOverrunError)
-      expect(copy).toMatchObject({ code: 'LIMIT_OVERRUN', message: 'message', consumed: 10 })
-    }
-  }),
-  testCase('test_streamreader_constructor: the defaults', ['memory'], async () => {
-    const reader = new StreamReader()
-    expect([reader.limit, reader.buffered, reader.atEof(), reader.exception()]).toEqual([
-      65_536,
-      0,
-      false,
-      null,
-    ])
-  }),
-  testCase('test___repr__: and its kin', ['memory'], async () => {
-    const reader = new StreamReader()
-    expect(inspect(reader)).toBe('<StreamReader>')
-    expect(inspect(new StreamReader({ limit: 123 }))).toBe('<StreamReader limit=123>')
-    const transport = { ...recordingTransport(), [inspect.custom]: () => '<Transport>' }
-    expect(inspect(new StreamReader({ transport }))).toBe('<StreamReader transport=<Transport>>')
-    const reading = reader.readExactly(9)
-    expect(inspect(reader)).toBe('<StreamReader waiter=<readexactly() pending>>')
-    reader.feedData(Buffer.from('data'))
-    expect(inspect({ reader })).toContain('<StreamReader 4 bytes waiter=')
-    const failure = rejected(reading)
-    reader.feedEof()
-    await failure
-    expect(inspect(reader)).toBe('<StreamReader eof>')
-    const broken = new StreamReader()
-    broken.setException(new RangeError('broken'))
-    expect(inspect(broken)).toBe("<StreamReader exception=RangeError('broken')>")
   }),
 ]

@@ -1,25 +1,25 @@
 /** read, readline and EOF, after CPython's test_streams.py. */
 import { expect } from 'vitest'
-import { asText, holding, rejected, testCase, wholeLink } from '../links.ts'
+import { asText, asyncLink, failed, holding, rejected, testCase } from '../links.ts'
 import type { Case } from '../transport.ts'
 
 const DATA = 'line1\nline2\nline3\n'
 
 export const readCases: readonly Case[] = [
-  testCase('test_feed_empty_data: nothing is fed', ['memory'], async transport => {
-    const { reader } = await wholeLink(transport)
+  testCase('test_feed_empty_data: nothing is fed', ['fed'], async transport => {
+    const { reader } = await asyncLink(transport)
     reader.feedData(Buffer.alloc(0))
     expect(reader.buffered).toBe(0)
   }),
-  testCase('test_feed_nonempty_data: bytes are appended, as a copy', ['memory'], async transport => {
-    const { reader } = await wholeLink(transport)
+  testCase('test_feed_nonempty_data: bytes are appended, as a copy', ['fed'], async transport => {
+    const { reader } = await asyncLink(transport)
     const bytes = Buffer.from(DATA)
     reader.feedData(bytes)
     bytes.fill(0)
     expect(await asText(reader.read(DATA.length))).toBe(DATA)
   }),
-  testCase('feed_data after feed_eof is refused, empty or not', ['memory'], async transport => {
-    const { reader } = await wholeLink(transport)
+  testCase('feed_data after feed_eof is refused, empty or not', ['fed'], async transport => {
+    const { reader } = await asyncLink(transport)
     reader.feedEof()
     reader.feedEof()
     for (const text of ['a', ''])
@@ -62,16 +62,16 @@ export const readCases: readonly Case[] = [
     await link.finish()
     expect(await asText(link.reader.read(-7))).toBe(DATA)
   }),
-  testCase('test_read_exception: every read throws what broke the stream', ['break'], async transport => {
+  testCase('test_read_exception: every read throws what broke the stream', [], async transport => {
     const link = await holding(transport, 'line\n')
     expect(await asText(link.reader.read(2))).toBe('li')
     await link.break()
     await rejected(link.reader.read(2))
     await rejected(link.reader.read())
   }),
-  testCase('test_invalid_limit: refused unless above 0', ['whole'], async transport => {
+  testCase('test_invalid_limit: refused unless above 0', [], async transport => {
     for (const limit of [0, -1, Number.NaN])
-      expect(await rejected((async () => await transport.open({ limit }))())).toMatchObject({
+      expect(await failed(() => transport.open({ limit }))).toMatchObject({
         code: 'INVALID_REQUEST',
         message: 'Limit cannot be <= 0',
       })
@@ -143,7 +143,7 @@ export const readCases: readonly Case[] = [
     await reader.readLine()
     expect(await asText(reader.read(7))).toBe('line2\nl')
   }),
-  testCase('test_readline_exception: a line, then the error', ['break'], async transport => {
+  testCase('test_readline_exception: a line, then the error', [], async transport => {
     const link = await holding(transport, 'line\n')
     expect(await asText(link.reader.readLine())).toBe('line\n')
     await link.break()
@@ -159,15 +159,15 @@ export const readCases: readonly Case[] = [
     await link.reader.readLine()
     expect(await link.reader.atEof()).toBe(true)
   }),
-  testCase('test___anext__: lines to the end, an unterminated last one too', ['whole'], async transport => {
-    const link = await wholeLink(transport, 'a\nb\n\nc')
+  testCase('test___anext__: lines to the end, an unterminated last one too', [], async transport => {
+    const link = await holding(transport, 'a\nb\n\nc')
     await link.finish()
     const lines: string[] = []
     for await (const line of link.reader) lines.push(line.toString())
     expect(lines).toEqual(['a\n', 'b\n', '\n', 'c'])
   }),
-  testCase('the error of a long line ends the loop, and the next one goes on', ['whole'], async transport => {
-    const link = await wholeLink(transport, 'a\nlong line\nb\n', { limit: 4 })
+  testCase('the error of a long line ends the loop, and the next one goes on', [], async transport => {
+    const link = await holding(transport, 'a\nlong line\nb\n', { limit: 4 })
     await link.finish()
     const lines: string[] = []
     const loop = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 /** Errors from below, reads that are given up on, and two reads at once. */
 import { expect } from 'vitest'
 import type { ReadOptions, StreamReader } from '../../../src/streams/stream-reader.ts'
-import { asText, holding, isSettled, rejected, testCase, wholeLink } from '../links.ts'
+import { asText, asyncLink, holding, isSettled, rejected, testCase } from '../links.ts'
 import type { Case } from '../transport.ts'
 
 const BUSY = 'called while another coroutine is already waiting for incoming data'
@@ -27,13 +27,13 @@ const BUSY_CALLS: ReadonlyArray<readonly [name: string, call: Call]> = [
 ]
 
 export const waitCases: readonly Case[] = [
-  testCase('test_exception: none, then the one', ['break'], async transport => {
+  testCase('test_exception: none, then the one', [], async transport => {
     const link = await transport.open()
     expect(await link.reader.exception()).toBeNull()
     await link.break()
     expect(await link.reader.exception()).toBeInstanceOf(Error)
   }),
-  testCase('test_exception_waiter: the read that waits fails', ['break'], async transport => {
+  testCase('test_exception_waiter: the read that waits fails', [], async transport => {
     const link = await transport.open()
     const reading = rejected(link.reader.readLine())
     await link.break()
@@ -41,9 +41,9 @@ export const waitCases: readonly Case[] = [
   }),
   testCase(
     'test_exception_cancel: a read that was given up on is not failed again',
-    ['whole'],
+    ['async'],
     async transport => {
-      const link = await wholeLink(transport)
+      const link = await asyncLink(transport)
       const caller = new AbortController()
       const reading = rejected(link.reader.readLine({ signal: caller.signal }))
       caller.abort()
@@ -51,7 +51,7 @@ export const waitCases: readonly Case[] = [
       expect(await reading).toMatchObject({ code: 'ABORTED' })
     },
   ),
-  testCase('with bytes buffered every read throws, and at_eof stays false', ['break'], async transport => {
+  testCase('with bytes buffered every read throws, and at_eof stays false', [], async transport => {
     const link = await holding(transport, 'abc\n')
     await link.break()
     const { reader } = link
@@ -67,24 +67,20 @@ export const waitCases: readonly Case[] = [
     expect(await rejected(reader.readUntil(''))).toMatchObject({ code: 'INVALID_SEPARATOR' })
     expect(await reader.atEof()).toBe(false)
   }),
-  testCase(
-    'an error stays whatever is fed after it; a second one replaces it',
-    ['memory'],
-    async transport => {
-      const { reader } = await wholeLink(transport)
-      const [one, two] = [new Error('one'), new Error('two')]
-      reader.setException(one)
-      reader.feedData(Buffer.from('abc'))
-      expect(await rejected(reader.read(1))).toBe(one)
-      reader.feedEof()
-      expect(await rejected(reader.readLine())).toBe(one)
-      reader.setException(two)
-      expect(await rejected(reader.readLine())).toBe(two)
-      expect(reader.atEof()).toBe(false)
-    },
-  ),
-  testCase('at_eof tells the end although an error came after it', ['memory'], async transport => {
-    const { reader } = await wholeLink(transport)
+  testCase('an error stays whatever is fed after it; a second one replaces it', ['fed'], async transport => {
+    const { reader } = await asyncLink(transport)
+    const [one, two] = [new Error('one'), new Error('two')]
+    reader.setException(one)
+    reader.feedData(Buffer.from('abc'))
+    expect(await rejected(reader.read(1))).toBe(one)
+    reader.feedEof()
+    expect(await rejected(reader.readLine())).toBe(one)
+    reader.setException(two)
+    expect(await rejected(reader.readLine())).toBe(two)
+    expect(reader.atEof()).toBe(false)
+  }),
+  testCase('at_eof tells the end although an error came after it', ['fed'], async transport => {
+    const { reader } = await asyncLink(transport)
     reader.feedEof()
     reader.setException(new Error('late'))
     expect(reader.atEof()).toBe(true)
@@ -100,9 +96,9 @@ export const waitCases: readonly Case[] = [
   ...WAITING.map(([name, call]) =>
     testCase(
       `${name} that is cancelled or timed out leaves every byte readable`,
-      ['whole'],
+      ['async'],
       async transport => {
-        const link = await wholeLink(transport, 'abc')
+        const link = await asyncLink(transport, 'abc')
         const { reader } = link
         expect(await rejected(call(reader, { timeoutMs: 5 }))).toMatchObject({ code: 'READ_TIMEOUT' })
         expect(await rejected(call(reader, { signal: AbortSignal.abort('why') }))).toMatchObject({
@@ -134,8 +130,8 @@ export const waitCases: readonly Case[] = [
       expect(await asText(reader.read(9))).toBe('abc')
     },
   ),
-  testCase('a second waiting read is READ_BUSY by its own name', ['whole'], async transport => {
-    const link = await wholeLink(transport)
+  testCase('a second waiting read is READ_BUSY by its own name', ['async'], async transport => {
+    const link = await asyncLink(transport)
     const first = link.reader.read(1)
     for (const [name, call] of BUSY_CALLS)
       expect(await rejected(call(link.reader))).toMatchObject({
@@ -145,8 +141,8 @@ export const waitCases: readonly Case[] = [
     await link.arrive('a')
     expect(await asText(first)).toBe('a')
   }),
-  testCase('a second read is served from the buffer while the first waits', ['whole'], async transport => {
-    const link = await wholeLink(transport, 'abc')
+  testCase('a second read is served from the buffer while the first waits', ['async'], async transport => {
+    const link = await asyncLink(transport, 'abc')
     const first = link.reader.readExactly(5)
     expect(await asText(link.reader.read(2))).toBe('ab')
     await link.arrive('defg')
@@ -154,9 +150,9 @@ export const waitCases: readonly Case[] = [
   }),
   testCase(
     'a waiting read to the end has all that came: a second one is READ_BUSY',
-    ['whole'],
+    ['async'],
     async transport => {
-      const link = await wholeLink(transport, 'abc')
+      const link = await asyncLink(transport, 'abc')
       const first = link.reader.read()
       for (const [name, call] of BUSY_CALLS)
         expect(await rejected(call(link.reader))).toMatchObject({ message: `${name} ${BUSY}` })
@@ -165,15 +161,15 @@ export const waitCases: readonly Case[] = [
       expect(await asText(first)).toBe('abc')
     },
   ),
-  testCase('a search finds its separator although bytes before it were taken', ['whole'], async transport => {
-    const link = await wholeLink(transport, '0123')
+  testCase('a search finds its separator although bytes before it were taken', ['async'], async transport => {
+    const link = await asyncLink(transport, '0123')
     const first = link.reader.readUntil('3\n')
     expect(await asText(link.reader.read(3))).toBe('012')
     await link.arrive('\n')
     expect(await asText(first)).toBe('3\n')
   }),
-  testCase('no steal: bytes go to the call that waited for them', ['whole'], async transport => {
-    const link = await wholeLink(transport)
+  testCase('no steal: bytes go to the call that waited for them', ['async'], async transport => {
+    const link = await asyncLink(transport)
     const first = link.reader.readLine()
     // They are there, but this thread has not heard of it: nothing but this call was done since.
     await link.arrive('line\nmore')
@@ -181,8 +177,8 @@ export const waitCases: readonly Case[] = [
     expect(await asText(first)).toBe('line\n')
     expect(await asText(second)).toBe('more')
   }),
-  testCase('no steal: an overlong line is dropped before the next call', ['whole'], async transport => {
-    const link = await wholeLink(transport, '', { limit: 4 })
+  testCase('no steal: an overlong line is dropped before the next call', ['async'], async transport => {
+    const link = await asyncLink(transport, '', { limit: 4 })
     const first = rejected(link.reader.readLine())
     await link.arrive('too long\nok\n')
     const second = link.reader.read(100)

@@ -1,10 +1,9 @@
-/** `new StreamReader()`, fed by the test. */
+/** `new StreamReader()`, fed by the case. */
 import { StreamReader } from '../../../src/streams/stream-reader.ts'
-import type { Link, Transport } from '../transport.ts'
+import { type Surface, surfaceHere } from '../surface.ts'
+import type { Link } from '../transport.ts'
 
-export const memory: Transport = {
-  name: 'memory',
-  traits: new Set(['memory', 'whole', 'break']),
+export const memory: Surface = surfaceHere('memory', {
   open: async options => {
     const reader = new StreamReader(options)
     const send = (text: string | Uint8Array): void => reader.feedData(Buffer.from(text))
@@ -17,4 +16,4 @@ export const memory: Transport = {
     }
     return link
   },
-}
+})

@@ -2,8 +2,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { onTestFinished } from 'vitest'
-import { watchLeaks } from '../../support/leak-watch.ts'
 import { testCertificate } from '../../support/tls-certs.ts'
 import type { Peer } from '../transport.ts'
 
@@ -12,59 +10,87 @@ export type ServedConnection = {
   readonly stream: Socket
   /** The socket beneath: the one that can be reset. */
   readonly socket: Socket
+  readonly peer: Peer
 }
 
-export type PeerServer = {
+export class PeerServer {
   readonly port: number
+  /** The authority of its certificate; empty where it speaks plain text. */
   readonly ca: string
-  readonly next: () => Promise<ServedConnection>
-}
+  readonly #server: Server
+  readonly #sockets: ReadonlySet<Socket>
+  readonly #served: ReadonlyMap<number, ServedConnection>
 
-/** Starts a server that closes with its test, whatever the case has left open on its side. */
-export async function startPeerServer(tls: boolean): Promise<PeerServer> {
-  watchLeaks()
-  const certificate = tls ? await testCertificate() : null
-  const sockets = new Set<Socket>()
-  const served: ServedConnection[] = []
-  const server: Server = createServer(
-    { allowHalfOpen: true, noDelay: true, pauseOnConnect: !tls },
-    socket => {
+  private constructor(
+    server: Server,
+    ca: string,
+    sockets: ReadonlySet<Socket>,
+    served: ReadonlyMap<number, ServedConnection>,
+  ) {
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('the server has no port')
+    this.port = address.port
+    this.ca = ca
+    this.#server = server
+    this.#sockets = sockets
+    this.#served = served
+  }
+
+  static async start(isTls: boolean): Promise<PeerServer> {
+    const certificate = isTls ? await testCertificate() : null
+    const sockets = new Set<Socket>()
+    const served = new Map<number, ServedConnection>()
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: !isTls }, socket => {
+      const { remotePort = 0 } = socket
       sockets.add(socket)
       const stream = certificate ? new TLSSocket(socket, { isServer: true, ...certificate }) : socket
       // A reset connection is what the case sees of it at its own end.
       for (const half of new Set([socket, stream])) half.on('error', () => 'seen at the other end')
       const serve = (): void => {
-        served.push({ stream, socket })
+        served.set(remotePort, { stream, socket, peer: socketPeer(stream) })
         server.emit('served')
       }
+      socket.once('close', () => {
+        sockets.delete(socket)
+        served.delete(remotePort)
+      })
       // A client of TLS 1.3 is connected before its server is; a reset meanwhile would not be one of the stream.
       if (stream instanceof TLSSocket) stream.once('secure', serve)
       else serve()
-    },
-  )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy()
-    await new Promise(resolve => server.close(resolve))
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the server has no port')
-  return {
-    port: address.port,
-    ca: certificate?.cert ?? '',
-    next: async () => {
-      for (;;) {
-        const connection = served.shift()
-        if (connection) return connection
-        await once(server, 'served')
-      }
-    },
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new PeerServer(server, certificate?.cert ?? '', sockets, served)
+  }
+
+  /** The connection whose other end has that port. */
+  async connectionOf(port: number): Promise<ServedConnection> {
+    for (;;) {
+      const connection = this.#served.get(port)
+      if (connection) return connection
+      await once(this.#server, 'served')
+    }
+  }
+
+  /** Ends all connections, whatever a case has left open on this side. */
+  async clear(): Promise<void> {
+    await Promise.all(
+      [...this.#sockets].map(socket => {
+        const closed = socket.closed ? null : once(socket, 'close')
+        socket.destroy()
+        return closed
+      }),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.clear()
+    await new Promise(resolve => this.#server.close(resolve))
   }
 }
 
 /** Takes bytes only when it is asked for them. */
-export function socketPeer(stream: Socket): Peer {
+function socketPeer(stream: Socket): Peer {
   let got = ''
   let hasEnded = false
   const ended = new Promise<void>(resolve => {

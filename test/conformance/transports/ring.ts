@@ -3,21 +3,22 @@ import { StreamReader } from '../../../src/streams/stream-reader.ts'
 import { StreamWriter } from '../../../src/streams/stream-writer.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 import { until } from '../../support/until.ts'
-import type { Transport, WriterLink } from '../transport.ts'
+import { type Surface, surfaceHere } from '../surface.ts'
+import type { WriterLink } from '../transport.ts'
+import { fillRing } from './ring-filler.ts'
 
-export const ring: Transport = {
-  name: 'ring',
-  traits: new Set(['whole', 'break', 'writer', 'half-close']),
+export const ring: Surface = surfaceHere('ring', {
   open: async options => {
     const pair = new ChannelPair({ inboundBytes: 131_072, outboundBytes: 65_536 })
     const reader = new StreamReader(options, pair.source)
     const writer = new StreamWriter(pair.sink, { readerException: () => reader.exception() })
-    const send = (text: string | Uint8Array): void => pair.receiveAll(text)
+    const push = (text: string | Uint8Array): Promise<void> =>
+      fillRing(pair.channel, pair.inbound, text, () => pair.ringHolder())
     const link: WriterLink = {
       reader,
       writer,
-      send,
-      arrive: async text => send(text),
+      send: text => void push(text),
+      arrive: push,
       finish: async () => pair.endInbound('fin'),
       break: async () => pair.close('reset'),
       peer: {
@@ -37,4 +38,4 @@ export const ring: Transport = {
     }
     return link
   },
-}
+})

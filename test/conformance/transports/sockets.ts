@@ -1,65 +1,53 @@
 /** `openConnection` to a real server: bytes go through an I/O worker and its rings. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { inspect } from 'node:util'
-import { onTestFinished } from 'vitest'
 import { openConnection } from '../../../src/open-connection.ts'
-import { until } from '../../support/until.ts'
-import type { Link, OpenOptions, Trait, Transport, WriterLink } from '../transport.ts'
-import { socketPeer, startPeerServer } from './peer-server.ts'
+import type { TransportName } from '../exemptions.ts'
+import { onCaseFinished, runCase, type Surface } from '../surface.ts'
+import type { Transport } from '../transport.ts'
+import { PeerServer } from './peer-server.ts'
+import { socketLink } from './socket-link.ts'
 
-const COMMON: readonly Trait[] = ['whole', 'break', 'writer', 'socket']
+export const tcp: Surface = connectionSurface('tcp', false)
+export const tls: Surface = connectionSurface('tls', true)
 
-export const tcp: Transport = {
-  name: 'tcp',
-  traits: new Set<Trait>([...COMMON, 'half-close']),
-  open: options => openLink(false, options),
+function connectionSurface(name: TransportName, isTls: boolean): Surface {
+  let server: PeerServer | null = null
+  let transport: Transport | null = null
+  return {
+    name,
+    start: async () => {
+      server = await PeerServer.start(isTls)
+      transport = transportTo(server)
+      await warmUp()
+    },
+    run: async entry => {
+      if (transport === null) throw new Error('it was not started')
+      await runCase(entry, transport)
+    },
+    stop: async () => await server?.close(),
+  }
 }
 
-export const tls: Transport = {
-  name: 'tls',
-  traits: new Set(COMMON),
-  open: options => openLink(true, options),
-}
-
-async function openLink(isTls: boolean, options: OpenOptions = {}): Promise<Link> {
-  const server = await startPeerServer(isTls)
-  const security = isTls ? { tls: { ca: server.ca, servername: 'localhost' } } : {}
-  const [reader, writer] = await openConnection('127.0.0.1', server.port, { ...security, ...options })
-  onTestFinished(async () => {
-    writer.abort()
-    await writer.waitClosed().catch(error => error)
-  })
-  const { stream, socket } = await server.next()
-  let sent = 0
-  const send = (text: string | Uint8Array): void => {
-    const bytes = Buffer.from(text)
-    sent += bytes.length
-    stream.write(bytes)
+function transportTo(server: PeerServer): Transport {
+  const security = server.ca === '' ? {} : { tls: { ca: server.ca, servername: 'localhost' } }
+  return {
+    open: async options => {
+      const [reader, writer] = await openConnection('127.0.0.1', server.port, { ...security, ...options })
+      onCaseFinished(async () => {
+        writer.abort()
+        await writer.waitClosed().catch(error => error)
+        await server.clear()
+      })
+      const [, port] = writer.getExtraInfo('sockname') as [string, number]
+      return socketLink(reader, writer, await server.connectionOf(port))
+    },
+    dial: port => openConnection('127.0.0.1', port),
   }
-  const link: WriterLink = {
-    reader,
-    writer,
-    send,
-    arrive: async text => {
-      send(text)
-      await until('the bytes arrived', () => reader.offset + reader.buffered >= sent)
-    },
-    finish: async () => {
-      stream.end()
-      await until('the end arrived', () => inspect(reader).includes(' eof'))
-    },
-    break: async () => {
-      socket.resetAndDestroy()
-      await until('the reset arrived', () => reader.exception() !== null)
-    },
-    peer: socketPeer(stream),
-  }
-  return link
 }
 
 /** Makes the pool of openConnection, which is there for as long as the process: it is nobody's leak. */
-export async function warmUp(): Promise<void> {
+async function warmUp(): Promise<void> {
   const server = createServer(socket => socket.destroy()).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
