@@ -7,6 +7,22 @@ export function goneError(reason: GoneReason): SockpoolError {
   return new SockpoolError('LEASE_GONE', `the lease was ${reason}`, { reason })
 }
 
+/** The end of a lease's streams. Nearly all leases end with nobody left to hear why: the error waits to be asked for. */
+export class GoneEnd {
+  readonly kind = 'failed'
+  readonly #reason: GoneReason
+  #error: SockpoolError | null = null
+
+  constructor(reason: GoneReason) {
+    this.#reason = reason
+  }
+
+  get error(): SockpoolError {
+    this.#error ??= goneError(this.#reason)
+    return this.#error
+  }
+}
+
 /** How a connection ended, as its lease tells it. */
 export function goneReason(how: EndName): GoneReason {
   switch (how) {

@@ -3,6 +3,7 @@
  * connection is gone, and what was received stays readable, or when the lease is over, and nothing does.
  */
 import type { EndName } from '../channel/channel.ts'
+import type { FailedEnd } from '../streams/byte-source.ts'
 import { streamEnd } from '../streams/channel-end.ts'
 import { ChannelSink } from '../streams/channel-sink.ts'
 import { ChannelSource } from '../streams/channel-source.ts'
@@ -53,7 +54,7 @@ export class LeaseEnds {
         const onBegun = (): void => {
           this.#isUpgraded = true
         }
-        const onFailed = (error: Error): void => this.revoke(error)
+        const onFailed = (error: Error): void => this.revoke({ kind: 'failed', error })
         await upgradeToTls({ connection, source, reader, side, onBegun, onFailed }, options, flushed)
         return extraInfo(connection.facts)
       },
@@ -95,14 +96,14 @@ export class LeaseEnds {
   /** The connection is gone. Bytes of a corrupt channel are nobody's. */
   letGo(how: EndName): void {
     const end = streamEnd(how) ?? { kind: 'closed' }
-    if (how === 'corrupt' && end.kind === 'failed') this.source.drop(end.error)
+    if (how === 'corrupt' && end.kind === 'failed') this.source.drop(end)
     else this.source.detach(end)
     this.#sink.detach(end)
   }
 
-  /** The lease is over: whoever still reads or writes gets the error. */
-  revoke(error: Error): void {
-    this.source.revoke(error)
-    this.#sink.detach({ kind: 'failed', error })
+  /** The lease is over: whoever still reads or writes gets the end's error. */
+  revoke(end: FailedEnd): void {
+    this.source.revoke(end)
+    this.#sink.detach(end)
   }
 }

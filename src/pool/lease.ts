@@ -13,7 +13,7 @@ import type { SocketDuplex } from '../streams/socket-duplex.ts'
 import type { StreamReader } from '../streams/stream-reader.ts'
 import type { StreamWriter } from '../streams/stream-writer.ts'
 import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
-import { goneError, goneReason } from './gone.ts'
+import { GoneEnd, goneError, goneReason } from './gone.ts'
 import { Handover, type WebStreams } from './handover.ts'
 import { LeaseClock } from './lease-clock.ts'
 import { LeaseEnds } from './lease-ends.ts'
@@ -276,7 +276,7 @@ export class Lease implements AsyncDisposable {
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
     if (gone === 'released') this.#handover.letGo()
     // A connection that ended by itself leaves behind what it delivered and how it ended.
-    if (this.#lost === null && !this.#lending.isOut) this.#ends.revoke(goneError(gone))
+    if (this.#lost === null && !this.#lending.isOut) this.#ends.revoke(new GoneEnd(gone))
     this.#resolveEnded(gone)
     this.#parts.onEnded()
   }

@@ -1,5 +1,4 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
-import type { HeldLease } from './held-lease.ts'
 import type { PooledConnection, SlotStateName } from './pooled-connection.ts'
 import type { TargetPool } from './target-pool.ts'
 
@@ -54,13 +53,8 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
 }
 
 /** The row of a slot; none while it is still being dialled. */
-export function connectionStats(
-  pool: TargetPool,
-  slot: PooledConnection,
-  lease: HeldLease | null,
-  nowMs: number,
-): ConnectionStats[] {
-  const { connection } = slot
+export function connectionStats(pool: TargetPool, slot: PooledConnection, nowMs: number): ConnectionStats[] {
+  const { connection, lease } = slot
   if (connection === null) return []
   const { localAddress, localPort, remoteAddress, remotePort, tls } = connection.facts
   const row = {

@@ -4,6 +4,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { Queue } from '../base/queue.ts'
 import { aborted } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
 import { positiveLimit } from '../streams/read-options.ts'
@@ -20,7 +21,6 @@ import type { LeaseParts } from './lease-parts.ts'
 import type { ParseCall } from './parse-port.ts'
 import type { ExchangeOptions, Fleet, LeaseOptions, PoolParts } from './pool-parts.ts'
 import { type ConnectionStats, connectionStats, type TargetStats } from './pool-stats.ts'
-import type { PooledConnection } from './pooled-connection.ts'
 import type { ConnectionHandler, Server } from './server.ts'
 import { type ListenOptions, Servers } from './servers.ts'
 import { TargetPool } from './target-pool.ts'
@@ -30,7 +30,7 @@ export class Pool implements AsyncDisposable {
   readonly #parts: PoolParts
   readonly #now: () => number
   readonly #pools: TargetPools
-  readonly #leases = new Map<PooledConnection, HeldLease>()
+  readonly #leases = new Queue<HeldLease>()
   readonly #crowd: Crowd
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
@@ -118,12 +118,14 @@ export class Pool implements AsyncDisposable {
       giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
       keepAlive,
       onEnded: () => {
-        this.#leases.delete(slot)
+        this.#leases.remove(held)
+        if (slot.lease === lease) slot.lease = null
         keepAlive(false)
       },
       onLeak: () => this.#parts.onEvent?.({ kind: 'leak', lease }),
     })
-    this.#leases.set(slot, lease)
+    const held = this.#leases.add(lease)
+    slot.lease = lease
     // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
     const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
     if (late === null) return lease
@@ -185,9 +187,7 @@ export class Pool implements AsyncDisposable {
 
   connections(): ConnectionStats[] {
     return this.#pools.all.flatMap(pool =>
-      pool.connections.flatMap(slot =>
-        connectionStats(pool, slot, this.#leases.get(slot) ?? null, this.#now()),
-      ),
+      pool.connections.flatMap(slot => connectionStats(pool, slot, this.#now())),
     )
   }
 
@@ -227,7 +227,7 @@ export class Pool implements AsyncDisposable {
     this.#servers.close()
     const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
     await this.#drained(drainMs)
-    for (const lease of this.#leases.values()) lease.kill()
+    for (const { value: lease } of this.#leases) lease.kill()
     this.#servers.abortClients()
     await this.#awaited(Promise.all(closing))
     await this.#parts.fleet.stop()
@@ -250,7 +250,7 @@ export class Pool implements AsyncDisposable {
     if (drainMs <= 0 || this.#leases.size + this.#servers.clients === 0) return
     let timer: NodeJS.Timeout | undefined
     const time = new Promise(resolve => (timer = setTimeout(resolve, drainMs)))
-    const ended = [...this.#leases.values()].map(async lease => void (await lease.ended))
+    const ended = Array.from(this.#leases, async ({ value: lease }) => void (await lease.ended))
     await Promise.race([Promise.all([...ended, this.#servers.waitClosed()]), time])
     clearTimeout(timer)
   }
@@ -266,7 +266,7 @@ export class Pool implements AsyncDisposable {
       now: this.#now,
       random,
       onLost: (slot, how) => {
-        this.#leases.get(slot)?.connectionLost(how)
+        slot.lease?.connectionLost(how)
         this.#parts.onEvent?.({ kind: 'lost', target: name, how })
       },
     })

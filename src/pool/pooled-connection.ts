@@ -8,15 +8,20 @@
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
+import type { HeldLease } from './held-lease.ts'
+import type { ReleaseVerdict } from './verdict.ts'
 
 export const SLOT_STATES = ['connecting', 'idle', 'leased', 'quarantined', 'closing'] as const
 export type SlotStateName = (typeof SLOT_STATES)[number]
+
+/** Tells whoever released the connection what became of it. */
+export type Settle = (verdict: ReleaseVerdict) => void
 
 export type SlotState =
   | { readonly kind: 'connecting'; readonly controller: AbortController }
   | { readonly kind: 'idle'; readonly connection: IoConnection; readonly sinceMs: number }
   | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
-  | { readonly kind: 'quarantined'; readonly connection: IoConnection }
+  | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly settle: Settle }
   | { readonly kind: 'closing'; readonly connection: IoConnection | null; readonly reason: string }
 
 const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
@@ -33,6 +38,8 @@ export class PooledConnection {
   tenant: string | null = null
   /** Leases it has served or serves. */
   uses = 0
+  /** The lease on it, once that is made; one whose connection is gone may outlast the slot. */
+  lease: HeldLease | null = null
   /** Instants on the monotonic clock, in milliseconds: when the dial began, and when it is too old. */
   readonly createdMs: number
   readonly diesMs: number

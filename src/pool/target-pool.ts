@@ -22,7 +22,6 @@ export class TargetPool {
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #backoff: DialBackoff
-  readonly #verdicts = new Map<PooledConnection, (verdict: ReleaseVerdict) => void>()
   #isClosed = false
   #onEmpty: (() => void) | null = null
   #opened = 0
@@ -102,9 +101,8 @@ export class TargetPool {
       this.#close(slot, refusal, graceful)
       return { outcome: 'closed', reason: refusal }
     }
-    this.#slots.move(slot, { kind: 'quarantined', connection })
     const { promise, resolve } = Promise.withResolvers<ReleaseVerdict>()
-    this.#verdicts.set(slot, resolve)
+    this.#slots.move(slot, { kind: 'quarantined', connection, settle: resolve })
     connection.letGo()
     return await promise
   }
@@ -148,7 +146,7 @@ export class TargetPool {
     if (this.#isClosed) return
     for (const waiter of this.#waiters) {
       if (this.#slots.idle.length === 0) break
-      const slot = this.#takeIdle(waiter.tenant)
+      const slot = this.#takeIdle(waiter.value.tenant)
       if (slot === null) continue
       this.#waiters.serve(waiter, slot)
     }
@@ -218,7 +216,7 @@ export class TargetPool {
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
     // Not by way of `#takeIdle`: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
-    if (first !== null) this.#waiters.serve(first, this.#hand(slot, connection, first.tenant))
+    if (first !== null) this.#waiters.serve(first, this.#hand(slot, connection, first.value.tenant))
     this.#dispatch()
   }
 
@@ -233,12 +231,12 @@ export class TargetPool {
 
   #judged(slot: PooledConnection, verdict: VerdictName): void {
     if (slot.state.kind !== 'quarantined') return
-    const { connection } = slot.state
+    const { connection, settle } = slot.state
     if (this.#isClosed) return this.#close(slot, 'policy')
     const isTooOld = this.#parts.now() >= slot.diesMs
     if (verdict !== 'clean' || isTooOld) return this.#close(slot, verdict === 'clean' ? 'lifetime' : verdict)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
-    this.#settle(slot, { outcome: 'reused', reason: 'clean' })
+    settle({ outcome: 'reused', reason: 'clean' })
     this.#dispatch()
   }
 
@@ -252,7 +250,8 @@ export class TargetPool {
         connection: slot.connection,
         reason: how === 'poisoned' ? 'poisoned' : 'error',
       })
-    this.#settle(slot, { outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
+    if (state.kind === 'quarantined')
+      state.settle({ outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
     this.#free(slot)
     this.#dispatch()
   }
@@ -262,7 +261,7 @@ export class TargetPool {
     if (state.kind === 'closing') return
     this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason })
     if (state.kind === 'quarantined')
-      this.#settle(slot, {
+      state.settle({
         outcome: 'closed',
         reason: reason === 'killed' ? 'discarded' : (reason as ReleaseReason),
       })
@@ -274,12 +273,6 @@ export class TargetPool {
   #free(slot: PooledConnection): void {
     this.#slots.free(slot)
     if (this.#slots.size === 0) this.#onEmpty?.()
-  }
-
-  #settle(slot: PooledConnection, verdict: ReleaseVerdict): void {
-    const resolve = this.#verdicts.get(slot)
-    this.#verdicts.delete(slot)
-    resolve?.(verdict)
   }
 
   #describe(): string {

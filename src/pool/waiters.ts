@@ -3,6 +3,7 @@
  * A caller that has left holds nothing. Positions count from 1.
  */
 import type { SockpoolError } from '../base/errors.ts'
+import { Queue, type QueueEntry } from '../base/queue.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { Crowd } from './crowd.ts'
 import type { PooledConnection } from './pooled-connection.ts'
@@ -14,8 +15,7 @@ export type Waiter = {
 }
 
 export class Waiters {
-  /** Insertion order is the queue's order, and leaving from the middle costs nothing. */
-  readonly #queue = new Set<Waiter>()
+  readonly #queue = new Queue<Waiter>()
   readonly #crowd: Crowd
 
   constructor(crowd: Crowd) {
@@ -26,53 +26,47 @@ export class Waiters {
     return this.#queue.size
   }
 
-  get first(): Waiter | null {
-    for (const waiter of this.#queue) return waiter
-    return null
+  get first(): QueueEntry<Waiter> | null {
+    return this.#queue.first
   }
 
-  [Symbol.iterator](): Iterator<Waiter> {
-    return this.#queue.values()
+  [Symbol.iterator](): Iterator<QueueEntry<Waiter>> {
+    return this.#queue[Symbol.iterator]()
   }
 
   /** Errors of the wait: WAIT_TIMEOUT with the position, ABORTED. */
   add(tenant: string, nowMs: number, options: WaitOptions, counts: () => string): Promise<PooledConnection> {
     const wait = new Wait<PooledConnection>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
-      error.add({ position: this.#positionOf(waiter) })
+      error.add({ position: this.#positionOf(entry) })
       error.message += ` (${counts()})`
-      this.#leave(waiter)
+      this.#leave(entry)
     })
-    const waiter: Waiter = { tenant, sinceMs: nowMs, wait }
-    this.#queue.add(waiter)
+    const entry = this.#queue.add({ tenant, sinceMs: nowMs, wait })
     this.#crowd.joined()
     return wait.promise
   }
 
-  serve(waiter: Waiter, connection: PooledConnection): void {
-    this.#leave(waiter)
-    waiter.wait.resolve(connection)
+  serve(entry: QueueEntry<Waiter>, connection: PooledConnection): void {
+    this.#leave(entry)
+    entry.value.wait.resolve(connection)
   }
 
   /** Fails the first in the queue; false when there is none. */
   failFirst(error: SockpoolError): boolean {
-    for (const waiter of this.#queue) {
-      this.#leave(waiter)
-      waiter.wait.reject(error)
-      return true
-    }
-    return false
+    const { first } = this.#queue
+    if (first === null) return false
+    this.#leave(first)
+    first.value.wait.reject(error)
+    return true
   }
 
-  #leave(waiter: Waiter): void {
-    if (this.#queue.delete(waiter)) this.#crowd.left()
+  #leave(entry: QueueEntry<Waiter>): void {
+    if (this.#queue.remove(entry)) this.#crowd.left()
   }
 
-  #positionOf(wanted: Waiter): number {
-    let position = 0
-    for (const waiter of this.#queue) {
-      position++
-      if (waiter === wanted) break
-    }
+  #positionOf(wanted: QueueEntry<Waiter>): number {
+    let position = 1
+    for (let entry = wanted.before; entry !== null; entry = entry.before) position++
     return position
   }
 }
