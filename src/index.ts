@@ -29,10 +29,10 @@ export type { BlockingLease } from './pool/blocking-lease.ts'
 export type { ConnectionFacts } from './pool/connection-facts.ts'
 export type { ExchangeReply, ReadSpec } from './pool/exchange.ts'
 export type { WebStreams } from './pool/handover.ts'
-export type { Lease } from './pool/lease.ts'
+export type { LeaseHandle as Lease } from './pool/lease-handle.ts'
 export type { Pool } from './pool/pool.ts'
 export type { ExchangeOptions, LeaseOptions } from './pool/pool-parts.ts'
-export type { ConnectionHandler, Server, ServerAddress } from './pool/server.ts'
+export type { CloseOptions, ConnectionHandler, Server, ServerAddress } from './pool/server.ts'
 export type { AdHocTarget } from './pool/target-pools.ts'
 export type { ReleaseReason, ReleaseVerdict } from './pool/verdict.ts'
 export { type ServerOptions, startServer, type UnixServerOptions } from './start-server.ts'
@@ -40,11 +40,12 @@ export type { BlockingReader } from './streams/blocking-reader.ts'
 export type { BlockingWriter } from './streams/blocking-writer.ts'
 export type { SocketDuplex } from './streams/socket-duplex.ts'
 export {
+  type MatchedRead,
   type ReadOptions,
   type Separator,
   StreamReader,
   type StreamReaderOptions,
 } from './streams/stream-reader.ts'
 export { StreamWriter } from './streams/stream-writer.ts'
-export type { StartTlsOptions } from './streams/writer-options.ts'
+export type { SendOptions, SentUntil, StartTlsOptions } from './streams/writer-options.ts'
 export type { PoolHandle } from './threads/attach-protocol.ts'

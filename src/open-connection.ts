@@ -6,6 +6,7 @@ import type { AdHocTarget } from './pool/target-pools.ts'
 import { warnOfFutileWrites } from './streams/futile-writes.ts'
 import type { StreamReader } from './streams/stream-reader.ts'
 import type { StreamWriter } from './streams/stream-writer.ts'
+import { ownEnds } from './streams/unclosed-watch.ts'
 
 export type ConnectionOptions = Pick<WaitOptions, 'signal'> & {
   /** `true`, or how TLS is spoken; PEM as text. */
@@ -14,6 +15,11 @@ export type ConnectionOptions = Pick<WaitOptions, 'signal'> & {
   readonly limit?: number | undefined
   /** Milliseconds for name, TCP and TLS together; default 10,000. */
   readonly connectTimeoutMs?: number | undefined
+  /**
+   * Whether this side stays open when the peer has ended its direction; false closes it then, after what was written
+   * by that time. Default: true. With TLS, which knows no half-open connection, it is closed either way.
+   */
+  readonly allowHalfOpen?: boolean | undefined
 }
 
 export type HostConnectionOptions = ConnectionOptions & {
@@ -31,7 +37,8 @@ export type HostConnectionOptions = ConnectionOptions & {
  *
  * Errors: CONNECT_REFUSED, CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, ABORTED, INVALID_REQUEST. Where
  * several addresses failed differently the message has all of them and the cause is an AggregateError.
- * The connection ends with `writer.close()` or when its peer ends it; the process may exit when none is open.
+ * The connection ends with `writer.close()` or when its peer ends it; the process may exit when none is open. One that
+ * the program has lost without closing it is closed when its reader and writer are collected, with a ResourceWarning.
  * Source: asyncio.open_connection, open_unix_connection.
  */
 export function openConnection(
@@ -50,7 +57,7 @@ export async function openConnection(
 ): Promise<[reader: StreamReader, writer: StreamWriter]> {
   const isPath = typeof where === 'object'
   const options = isPath ? ((portOrOptions ?? {}) as ConnectionOptions) : hostOptions
-  const { tls, limit, connectTimeoutMs, signal } = options
+  const { tls, limit, connectTimeoutMs, signal, allowHalfOpen = true } = options
   const { localAddress, happyEyeballsDelayMs } = hostOptions
   const target: AdHocTarget = isPath
     ? { path: where.path, tls, connectTimeoutMs }
@@ -64,8 +71,10 @@ export async function openConnection(
       }
   const pool = await defaultPool()
   const lease = await pool.lease(target, { signal, limit, waitMs: 0, onReset: 'raise' })
-  warnOfFutileWrites(lease.writer)
+  const { reader, writer } = lease
+  warnOfFutileWrites(writer)
+  if (!allowHalfOpen) reader.onEnd(() => writer.close())
   const end = (): Promise<unknown> => lease.release()
-  void lease.writer.waitClosed().then(end, end)
-  return [lease.reader, lease.writer]
+  void writer.waitClosed().then(end, end)
+  return ownEnds(lease)
 }

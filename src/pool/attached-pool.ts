@@ -15,6 +15,7 @@ import { type ExchangeReply, exchangeBy, remaining, useLease } from './exchange.
 import { exchangeSyncOn } from './exchange-sync.ts'
 import { keepAliveSwitch } from './keep-alive-switch.ts'
 import { Lease } from './lease.ts'
+import { LeaseHandle } from './lease-handle.ts'
 import type { ParseCall } from './parse-port.ts'
 import type { Pool } from './pool.ts'
 import type { ExchangeOptions, LeaseOptions } from './pool-parts.ts'
@@ -55,7 +56,11 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   }
 
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
-  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
+  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<LeaseHandle> {
+    return new LeaseHandle(await this.#lease(target, options))
+  }
+
+  async #lease(target: string | AdHocTarget, options: LeaseOptions): Promise<Lease> {
     const { waitMs, timeoutMs, ttlMs, tenant, signal, limit } = options
     // Before there is a connection that nobody would have.
     if (limit !== undefined) positiveLimit(limit)
@@ -70,7 +75,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   /** As Pool.use. */
   async use<T>(
     target: string | AdHocTarget,
-    run: (lease: Lease) => Promise<T> | T,
+    run: (lease: LeaseHandle) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
     return await useLease(await this.lease(target, options), run)
@@ -78,7 +83,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeOptions): Promise<ExchangeReply> {
-    return await exchangeBy(wait => this.lease(target, wait), options, now)
+    return await exchangeBy(wait => this.#lease(target, wait), options, now)
   }
 
   /**

@@ -1,6 +1,7 @@
 /** One round trip on a blocking lease: write, drain, read one reply. */
 import { copyError, LimitOverrunError, SockpoolError } from '../base/errors.ts'
 import type { BlockingReader } from '../streams/blocking-reader.ts'
+import type { OnReset } from '../streams/read-options.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 import { type ExchangeReply, type ReadSpec, remaining } from './exchange.ts'
 
@@ -38,7 +39,8 @@ function readReply(
   if ('line' in read) return reader.readLine(wait)
   if ('until' in read) return reader.readUntil(read.until, wait)
   if ('exactly' in read) return reader.readExactly(read.exactly, wait)
-  if ('eof' in read) return readToEnd(reader, limit, wait)
+  // What came before a reset is not the whole of a reply that ends with the stream.
+  if ('eof' in read) return readToEnd(reader, limit, { ...wait, onReset: 'raise' })
   if ('none' in read) return Buffer.alloc(0)
   throw new SockpoolError('INVALID_REQUEST', 'read says how the reply ends')
 }
@@ -47,7 +49,7 @@ function readReply(
 function readToEnd(
   reader: BlockingReader,
   limit: number | undefined,
-  wait: { readonly timeoutMs?: number },
+  wait: { readonly timeoutMs?: number; readonly onReset: OnReset },
 ): Buffer {
   if (limit === undefined) return reader.read(-1, wait)
   if (reader.peek(limit + 1, wait).length > limit)

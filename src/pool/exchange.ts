@@ -3,6 +3,7 @@ import { copyError, SockpoolError } from '../base/errors.ts'
 import type { WaitOptions } from '../base/wait.ts'
 import type { Separator, StreamReader } from '../streams/stream-reader.ts'
 import type { Lease } from './lease.ts'
+import type { LeaseHandle } from './lease-handle.ts'
 
 /** How one reply ends. `until`: the separator that ends first; `none`: no reply is read. */
 export type ReadSpec =
@@ -30,7 +31,10 @@ export type ExchangeRequest = WaitOptions & {
 }
 
 /** Runs, and releases; a `run` that throws discards the connection. */
-export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T> | T): Promise<T> {
+export async function useLease<T>(
+  lease: LeaseHandle,
+  run: (lease: LeaseHandle) => Promise<T> | T,
+): Promise<T> {
   try {
     const result = await run(lease)
     await lease.release()
@@ -100,7 +104,8 @@ function readReply(
   if ('line' in read) return reader.readLine(wait)
   if ('until' in read) return reader.readUntil(read.until, wait)
   if ('exactly' in read) return reader.readExactly(read.exactly, wait)
-  if ('eof' in read) return reader.read(-1, { ...wait, limit })
+  // What came before a reset is not the whole of a reply that ends with the stream.
+  if ('eof' in read) return reader.read(-1, { ...wait, limit, onReset: 'raise' })
   if ('none' in read) return Promise.resolve(Buffer.alloc(0))
   return Promise.reject(new SockpoolError('INVALID_REQUEST', 'read says how the reply ends'))
 }

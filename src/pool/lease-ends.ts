@@ -34,7 +34,7 @@ export class LeaseEnds {
   readonly writer: StreamWriter
   readonly source: ChannelSource
   readonly #sink: ChannelSink
-  #readAtLastWrite = 0
+  #seenAtLastWrite = 0
   #isUpgraded = false
 
   constructor({ connection, replayBytes, limit, onReset, side = 'client' }: LeaseEndsParts) {
@@ -46,7 +46,7 @@ export class LeaseEnds {
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),
       onWrite: () => {
-        this.#readAtLastWrite = this.reader.offset
+        this.#seenAtLastWrite = this.reader.seen
       },
       extraInfo: extraInfo(facts),
       startTls: async (options, flushed) => {
@@ -89,7 +89,7 @@ export class LeaseEnds {
       unreadBytes: reader.buffered,
       unsentBytes: writer.buffered,
       upgraded: this.#isUpgraded,
-      unanswered: writer.offset > 0 && reader.offset === this.#readAtLastWrite,
+      unanswered: writer.offset > 0 && reader.seen === this.#seenAtLastWrite,
     }
   }
 

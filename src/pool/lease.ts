@@ -288,7 +288,8 @@ export class Lease implements AsyncDisposable {
 
   #endIfDrained(): void {
     if (this.#lost === null || this.#gone !== null || this.#clock.isBusy) return
-    const isBroken = this.#lost !== 'fin' && this.#lost !== 'closed'
+    const isOrderly = this.#lost === 'fin' || this.#lost === 'closed'
+    const isBroken = !isOrderly || this.reader.exception() !== null
     if (isBroken && this.reader.buffered === 0) this.#finish(goneReason(this.#lost))
   }
 

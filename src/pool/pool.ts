@@ -17,6 +17,7 @@ import { type ExchangeReply, exchangeBy, useLease } from './exchange.ts'
 import type { HeldLease } from './held-lease.ts'
 import { keepAliveSwitch } from './keep-alive-switch.ts'
 import { Lease } from './lease.ts'
+import { LeaseHandle } from './lease-handle.ts'
 import type { LeaseParts } from './lease-parts.ts'
 import type { ParseCall } from './parse-port.ts'
 import type { ExchangeOptions, Fleet, LeaseOptions, PoolParts } from './pool-parts.ts'
@@ -57,8 +58,12 @@ export class Pool implements AsyncDisposable {
    * WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    return await this.#leaseAs(target, options, parts => new Lease(parts))
+  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<LeaseHandle> {
+    return new LeaseHandle(await this.#lease(target, options))
+  }
+
+  #lease(target: string | AdHocTarget, options: LeaseOptions): Promise<Lease> {
+    return this.#leaseAs(target, options, parts => new Lease(parts))
   }
 
   /** What another thread of this process needs for `attachPool`: plain data that may be cloned. */
@@ -153,7 +158,7 @@ export class Pool implements AsyncDisposable {
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
   async use<T>(
     target: string | AdHocTarget,
-    run: (lease: Lease) => Promise<T> | T,
+    run: (lease: LeaseHandle) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
     return await useLease(await this.lease(target, options), run)
@@ -164,7 +169,7 @@ export class Pool implements AsyncDisposable {
    * the verdict on the connection.
    */
   async exchange(target: string | AdHocTarget, options: ExchangeOptions): Promise<ExchangeReply> {
-    return await exchangeBy(wait => this.lease(target, wait), options, this.#now)
+    return await exchangeBy(wait => this.#lease(target, wait), options, this.#now)
   }
 
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */

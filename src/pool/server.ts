@@ -5,18 +5,28 @@
  *   bound ──► serving ──► closed        (close: from either; clients are left alone)
  */
 import { SockpoolError } from '../base/errors.ts'
-import { aborted } from '../base/wait.ts'
+import { aborted, Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamReader } from '../streams/stream-reader.ts'
 import type { StreamWriter } from '../streams/stream-writer.ts'
+import { ownEnds } from '../streams/unclosed-watch.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { BoundAddress } from '../threads/protocol.ts'
 import type { Incoming, OnIncoming } from '../threads/thread-listeners.ts'
+import { DrainTimer } from './drain-timer.ts'
 import type { Lease } from './lease.ts'
 
-/** Called once for each accepted connection. It closes the writer when it is done; nobody else does. */
+/**
+ * Called once for each accepted connection. It closes the writer when it is done; nobody else does, but for one that
+ * was lost: it is closed when it is collected, with a ResourceWarning.
+ */
 export type ConnectionHandler = (reader: StreamReader, writer: StreamWriter) => void | Promise<void>
 
 export type ServerAddress = BoundAddress
+
+export type CloseOptions = {
+  /** Milliseconds that clients may stay; default: as long as they like. */
+  readonly drainMs?: number | undefined
+}
 
 /** A bound listener, as a server needs it. */
 export interface Listening {
@@ -42,7 +52,9 @@ export type ServerParts = {
 export class Server implements AsyncDisposable {
   readonly #parts: ServerParts
   readonly #clients = new Set<Lease>()
-  readonly #gone = Promise.withResolvers<void>()
+  readonly #drain = new DrainTimer(() => this.abortClients())
+  readonly #closes = new Set<Wait<void>>()
+  #isGone = false
   #listening: Listening | null = null
   #address: ServerAddress = { address: '', port: 0, family: 'IPv4' }
   #state: 'bound' | 'serving' | 'closed' = 'bound'
@@ -117,8 +129,13 @@ export class Server implements AsyncDisposable {
     throw aborted('serveForever()', signal)
   }
 
-  /** Stops listening. Clients are left alone; those that no handler has yet are disconnected. Idempotent. */
-  close(): void {
+  /**
+   * Stops listening; those that no handler has yet are disconnected. Idempotent. Clients are left alone, or with
+   * `drainMs` (milliseconds) for that long: those that are there then are closed at once. Of several calls that say so
+   * the soonest counts. `waitClosed` tells when it is over. Errors: INVALID_REQUEST for a `drainMs` that is none.
+   */
+  close({ drainMs }: CloseOptions = {}): void {
+    if (drainMs !== undefined) this.#drain.within(drainMs)
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#forever?.resolve()
@@ -140,9 +157,15 @@ export class Server implements AsyncDisposable {
     for (const { writer } of [...this.#clients]) writer.abort()
   }
 
-  /** Resolves when the server is closed and no client is left, whichever comes last. */
-  waitClosed(): Promise<void> {
-    return this.#gone.promise
+  /**
+   * Resolves when the server is closed and no client is left, whichever comes last. Errors: DRAIN_TIMEOUT, ABORTED: the
+   * server goes on to close.
+   */
+  async waitClosed(options: WaitOptions = {}): Promise<void> {
+    if (this.#isGone) return
+    const wait = new Wait<void>('waitClosed()', 'DRAIN_TIMEOUT', options, () => this.#closes.delete(wait))
+    this.#closes.add(wait)
+    await wait.promise
   }
 
   /** Closes, and waits for the clients. */
@@ -199,14 +222,19 @@ export class Server implements AsyncDisposable {
   }
 
   /** A handler that fails ends its own connection, and nothing else. */
-  async #run({ reader, writer }: Lease): Promise<void> {
+  async #run(lease: Lease): Promise<void> {
     try {
-      await this.#parts.handler(reader, writer)
+      await this.#handle(lease)
     } catch (error) {
-      writer.close()
+      lease.writer.close()
       const isCancelled = error instanceof Error && error.name === 'AbortError'
       if (!isCancelled) this.#report(error instanceof Error ? error : new Error(String(error)))
     }
+  }
+
+  /** A function of its own: while the handler runs, only the handler has the ends that it was given. */
+  #handle(lease: Lease): void | Promise<void> {
+    return this.#parts.handler(...ownEnds(lease))
   }
 
   #failed(error: Error): void {
@@ -223,8 +251,11 @@ export class Server implements AsyncDisposable {
     const isGone = this.#state === 'closed' && !this.#isListening && this.#count === 0
     const isHeld = this.#state === 'serving' || this.#count > 0 || (this.#state === 'closed' && !isGone)
     this.#parts.keepAlive(isHeld)
-    if (!isGone) return
-    this.#gone.resolve()
+    if (!isGone || this.#isGone) return
+    this.#isGone = true
+    this.#drain.stop()
+    for (const wait of this.#closes) wait.resolve()
+    this.#closes.clear()
     this.#parts.onGone()
   }
 }

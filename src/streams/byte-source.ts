@@ -21,12 +21,18 @@ export interface ByteSource {
   /** Removes the first `count` (≤ available) bytes. */
   skip(count: number): void
 
+  /** Makes a copy of the bytes the first of the available ones. Errors: that of a source that is its holder's no more. */
+  putBack(bytes: Uint8Array): void
+
   /**
    * Asks for one call of `wake` as soon as `count` bytes are available or the end has come, however large
    * `count` is: a source of bounded memory sets the excess aside. Never calls back synchronously; returns
    * false, and forgets the wish, where it is fulfilled already. A new wish replaces the old; `null` withdraws.
    */
   request(count: number, wake: (() => void) | null): boolean
+
+  /** Asks for one call of `wake` when the end has come, read or unread, which may be now; null withdraws. */
+  onEnd(wake: (() => void) | null): void
 }
 
 /**
@@ -38,6 +44,8 @@ export type StreamEnd =
   | { readonly kind: 'fin' }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: Error; readonly afterFin?: boolean }
+
+export type FailedEnd = Extract<StreamEnd, { readonly kind: 'failed' }>
 
 /** Whether the bytes that are available are the last: the end was orderly, whatever broke after it. */
 export function isFinal(end: StreamEnd | null): boolean {

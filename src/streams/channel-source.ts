@@ -13,7 +13,7 @@
 import type { Channel } from '../channel/channel.ts'
 import type { Ringer } from '../channel/doorbell.ts'
 import type { RingConsumer } from '../channel/ring.ts'
-import type { ByteSource, StreamEnd } from './byte-source.ts'
+import type { ByteSource, FailedEnd, StreamEnd } from './byte-source.ts'
 import { streamEnd } from './channel-end.ts'
 import { ChunkList } from './chunk-list.ts'
 
@@ -35,7 +35,10 @@ export class ChannelSource implements ByteSource {
   #ring: RingConsumer | null
   #end: StreamEnd | null = null
   #wish: Wish | null = null
+  #onEnd: (() => void) | null = null
   #detached = false
+  /** What was received is nobody's. */
+  #isDropped = false
 
   /** `kept` and `front` are those of the source that held the channel before, on another thread. */
   constructor(channel: Channel, ringer: Ringer, replay = 0, kept = 0, front?: Uint8Array) {
@@ -75,6 +78,16 @@ export class ChannelSource implements ByteSource {
     if (fromFront < count) this.#consume(count - fromFront)
   }
 
+  putBack(bytes: Uint8Array): void {
+    if (this.#isDropped && this.#end?.kind === 'failed') throw this.#end.error
+    this.#front.unshift(Buffer.from(bytes))
+  }
+
+  onEnd(wake: (() => void) | null): void {
+    this.#onEnd = wake
+    this.#tellEnd()
+  }
+
   request(count: number, wake: (() => void) | null): boolean {
     this.#wish = null
     if (wake === null) {
@@ -103,8 +116,8 @@ export class ChannelSource implements ByteSource {
   /** The holder's doorbell rang for this channel. */
   rung(): void {
     const wish = this.#wish
-    if (wish === null || this.#arm(wish.count, 'bell')) return
-    this.#wake()
+    if (wish !== null && !this.#arm(wish.count, 'bell')) this.#wake()
+    this.#tellEnd()
   }
 
   /** Lets go of the ring for another thread; `resume` takes it up where that thread left it. */
@@ -118,6 +131,7 @@ export class ChannelSource implements ByteSource {
   resume({ kept, front }: SourcePosition): void {
     if (!this.#detached) this.#ring = this.#channel.inboundConsumer(this.#replay, kept)
     this.#pushFront(front)
+    this.#tellEnd()
   }
 
   /** Lets go of the channel, whose connection is gone. What was received stays readable and precedes the end. */
@@ -129,17 +143,18 @@ export class ChannelSource implements ByteSource {
   }
 
   /** Lets go of the channel, which is this holder's no more; what was received is not either. */
-  revoke(error: Error): void {
+  revoke(end: FailedEnd): void {
     if (this.#detached) return
     if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
-    this.drop(error)
+    this.drop(end)
   }
 
   /** Lets go of a channel whose words make no sense, without another look at them. */
-  drop(error: Error): void {
+  drop(end: FailedEnd): void {
     if (this.#detached) return
-    this.#end = { kind: 'failed', error }
+    this.#end = end
     this.#front.drop(this.#front.length)
+    this.#isDropped = true
     this.#letGo()
   }
 
@@ -148,6 +163,14 @@ export class ChannelSource implements ByteSource {
     this.#ring = null
     this.#detached = true
     this.#wake()
+    this.#tellEnd()
+  }
+
+  #tellEnd(): void {
+    const wake = this.#onEnd
+    if (wake === null || this.end === null) return
+    this.#onEnd = null
+    wake()
   }
 
   #wake(): void {
@@ -167,7 +190,8 @@ export class ChannelSource implements ByteSource {
       if (missing <= 0) return false
       // Half a ring at a time: the peer fills one half while this thread empties the other.
       if (!ring.wish(fits ? missing : Math.min(missing, Math.max(1, ring.room >> 1)), how)) {
-        if (fits) return false
+        // A ring that has moved to a smaller memory meanwhile is full with less than fitted before.
+        if (this.available >= count) return false
         continue
       }
       if (this.#channel.inEnd === 'open') {

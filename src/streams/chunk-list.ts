@@ -16,6 +16,16 @@ export class ChunkList {
     this.#length += chunk.length
   }
 
+  /** As `push`, but before all others. */
+  unshift(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    const first = this.first()
+    if (first !== undefined) this.#chunks[0] = first
+    this.#skipped = 0
+    this.#chunks.unshift(chunk)
+    this.#length += chunk.length
+  }
+
   /** The first chunk, or what is left of it; undefined when there are no bytes. */
   first(): Buffer | undefined {
     const chunk = this.#chunks[0]

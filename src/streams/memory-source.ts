@@ -12,6 +12,7 @@ export class MemorySource implements ByteSource {
   readonly #chunks = new ChunkList()
   #end: StreamEnd | null = null
   #wish: { readonly count: number; readonly wake: () => void } | null = null
+  #onEnd: (() => void) | null = null
   #flow: { readonly transport: ReadTransport; readonly limit: number } | null = null
   #isPaused = false
 
@@ -57,6 +58,7 @@ export class MemorySource implements ByteSource {
     else if (this.#end?.kind === 'failed') this.#end = { ...this.#end, afterFin: true }
     else this.#end = end
     this.#fulfil()
+    this.#ended()
   }
 
   views(): readonly Uint8Array[] {
@@ -73,6 +75,16 @@ export class MemorySource implements ByteSource {
   skip(count: number): void {
     this.#chunks.drop(count)
     this.#resumeAtLimit()
+  }
+
+  putBack(bytes: Uint8Array): void {
+    this.#chunks.unshift(Buffer.from(bytes))
+    this.#pauseAboveMark()
+  }
+
+  onEnd(wake: (() => void) | null): void {
+    this.#onEnd = wake
+    if (this.#end !== null) this.#ended()
   }
 
   request(count: number, wake: (() => void) | null): boolean {
@@ -97,6 +109,12 @@ export class MemorySource implements ByteSource {
   #resume(): void {
     this.#isPaused = false
     this.#flow?.transport.resumeReading()
+  }
+
+  #ended(): void {
+    const wake = this.#onEnd
+    this.#onEnd = null
+    wake?.()
   }
 
   #fulfil(): void {

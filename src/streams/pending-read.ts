@@ -56,9 +56,12 @@ export class PendingRead {
     return this.#interrupted
   }
 
-  /** Bytes were taken from the front: the answer that an interrupted read left behind may be among them. */
-  bytesTaken(): void {
-    this.#interrupted = false
+  /**
+   * Bytes were taken from the front: the answer that an interrupted read left behind may be among them, unless all of
+   * them had been taken before and put back.
+   */
+  bytesTaken(areNew: boolean): void {
+    if (areNew) this.#interrupted = false
     if (this.#waiting === null) return
     this.#waiting.traits.restart?.()
     // The count it asked for was counted from the old front; by that one it could sleep through its separator.
@@ -81,9 +84,14 @@ export class PendingRead {
     }
   }
 
+  /** Errors: READ_BUSY while a read waits, or one is kept out. */
+  assertIdle(name: string): void {
+    if (this.isWaiting) throw busy(name)
+  }
+
   /** Keeps every read out while `run` has the source to itself; one that fails leaves the stream interrupted. */
   async exclude<T>(name: string, run: () => Promise<T>): Promise<T> {
-    if (this.isWaiting) throw busy(name)
+    this.assertIdle(name)
     this.#excluded = true
     try {
       const result = await run()

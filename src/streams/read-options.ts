@@ -1,6 +1,7 @@
 /** What a caller may say about one read, and the checks that the asynchronous and the blocking reader share. */
 import { SockpoolError } from '../base/errors.ts'
 import type { WaitOptions } from '../base/wait.ts'
+import type { ReadTransport } from './read-transport.ts'
 
 export type Separator = string | Uint8Array
 
@@ -14,6 +15,15 @@ export type OnReset = 'raise' | 'drain-then-raise'
  */
 export type OnOverrun = 'raise' | 'discard-line'
 
+export type StreamReaderOptions = {
+  /** Bytes; default 65,536. */
+  readonly limit?: number | undefined
+  /** Default `raise`. */
+  readonly onReset?: OnReset | undefined
+  /** What feeds a reader over memory, as `setTransport`. */
+  readonly transport?: ReadTransport | undefined
+}
+
 export type ReadOptions = WaitOptions & {
   /**
    * `readUntil`, `readLine`: bytes before the separator, above 0; default: the reader's. `read` to the end: the
@@ -25,6 +35,9 @@ export type ReadOptions = WaitOptions & {
   /** What a read does after the connection broke while bytes are still there; default: the reader's. */
   readonly onReset?: OnReset | undefined
 }
+
+/** A read, and which separator ended it: its index among those that were given. */
+export type MatchedRead = { readonly data: Buffer; readonly match: number }
 
 /** A limit as it is. Errors: INVALID_REQUEST where it is not above 0. */
 export function positiveLimit(limit: number): number {

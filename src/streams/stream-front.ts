@@ -5,7 +5,8 @@
  *
  * The end is always read before `available`: the bytes that precede an end are published before it.
  */
-import { IncompleteReadError, LimitOverrunError } from '../base/errors.ts'
+import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
 import { type ByteSource, isFinal, type StreamEnd } from './byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
@@ -19,13 +20,15 @@ const EMPTY: Buffer = Buffer.alloc(0)
 export class StreamFront {
   readonly #source: ByteSource
   readonly #onReset: OnReset
-  readonly #onTaken: () => void
+  readonly #onTaken: (areNew: boolean) => void
   #taken = 0
+  /** Of the available bytes the first so many were taken before, and put back. */
+  #returned = 0
   /** The front lies in an overlong line that was reported; this finds its end. */
   #rest: SeparatorSearch | null = null
 
-  /** `onTaken` is called after bytes were removed. */
-  constructor(source: ByteSource, onReset: OnReset, onTaken: () => void) {
+  /** `onTaken` is called after bytes were removed; `areNew`: not all of them had been put back before. */
+  constructor(source: ByteSource, onReset: OnReset, onTaken: (areNew: boolean) => void) {
     this.#source = source
     this.#onReset = onReset
     this.#onTaken = onTaken
@@ -33,6 +36,11 @@ export class StreamFront {
 
   get taken(): number {
     return this.#taken
+  }
+
+  /** Bytes that reads have taken for the first time: what was put back and is read again counts once. */
+  get seen(): number {
+    return this.#taken + this.#returned
   }
 
   get isAtEof(): boolean {
@@ -47,6 +55,23 @@ export class StreamFront {
   /** Another reader took so many bytes from the source. */
   count(bytes: number): void {
     this.#taken += bytes
+    this.#returned = Math.max(0, this.#returned - bytes)
+    this.#rest = null
+  }
+
+  /** Bytes become the first again. What is left of an overlong line that was reported is then bytes like others. */
+  putBack(bytes: Uint8Array): void {
+    const { error } = this
+    if (error) this.#throwUnless(true, error, {})
+    const { length } = bytes
+    if (length > this.#taken)
+      throw new SockpoolError('INVALID_REQUEST', `unread(): ${length} bytes, but ${this.#taken} were read`)
+    const most = LIMITS.unreadBytesMax
+    if (this.#returned + length > most)
+      throw new SockpoolError('QUEUE_FULL', `unread(): more than ${most} bytes would be put back`)
+    this.#source.putBack(bytes)
+    this.#taken -= length
+    this.#returned += length
     this.#rest = null
   }
 
@@ -168,7 +193,9 @@ export class StreamFront {
   }
 
   #moved(count: number): void {
+    const again = Math.min(count, this.#returned)
+    this.#returned -= again
     this.#taken += count
-    this.#onTaken()
+    this.#onTaken(count > again)
   }
 }

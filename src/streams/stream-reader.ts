@@ -1,41 +1,28 @@
-/**
- * The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source.
- */
+/** The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source. */
 import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../base/limits.ts'
-import { type ByteSource, isFinal } from './byte-source.ts'
+import type { ByteSource } from './byte-source.ts'
+import { endingSeparator } from './ending-separator.ts'
+import type { LendResult } from './lend-result.ts'
+import { lineBatches } from './line-batches.ts'
 import { MemorySource } from './memory-source.ts'
 import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
 import {
+  type MatchedRead,
   naturalCount,
-  type OnReset,
   positiveLimit,
   type ReadOptions,
   type Separator,
+  type StreamReaderOptions,
   wholeCount,
 } from './read-options.ts'
 import type { ReadTransport } from './read-transport.ts'
+import { readerText } from './reader-text.ts'
 import { parseSeparators, SeparatorSearch } from './separator-search.ts'
 import { StreamFront } from './stream-front.ts'
 
-export type { OnOverrun, OnReset, ReadOptions, Separator } from './read-options.ts'
-
-export type StreamReaderOptions = {
-  /** Bytes; default 65,536. */
-  readonly limit?: number | undefined
-  /** Default `raise`. */
-  readonly onReset?: OnReset | undefined
-  /** What feeds a reader over memory, as `setTransport`. */
-  readonly transport?: ReadTransport | undefined
-}
-
-/** What became of a lent source. */
-export type LendResult = {
-  readonly count: number
-  readonly outcome:
-    | { readonly ok: true; readonly value: unknown }
-    | { readonly ok: false; readonly error: Error }
-}
+export type { LendResult } from './lend-result.ts'
+export type * from './read-options.ts'
 
 const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
 const GREEDY: WaitingTraits = { isGreedy: true }
@@ -44,7 +31,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   static {
     // A method by that name is more than isolated declarations can say.
     const value = function (this: StreamReader, _depth: number, options: InspectOptions): string {
-      return this.#describe(options)
+      return readerText(this.#source, this.limit, this.#pending.waiter, this.#memory, options)
     }
     Object.defineProperty(StreamReader.prototype, inspect.custom, { value })
   }
@@ -54,13 +41,29 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #memory: MemorySource | null
   readonly #pending: PendingRead
   readonly #front: StreamFront
+  /** Of those who hold the stream: it is reachable for as long as one of them is. */
+  protected readonly grip: object | null
 
   /**
-   * A reader over memory, fed by `feedData`, or over the given source.
+   * A reader over memory, fed by `feedData`, or over the given source; or a second one of the same stream, which
+   * shares everything with the first and keeps `grip` reachable.
    *
    * Errors: INVALID_REQUEST for a limit that is not above 0. Source: asyncio.StreamReader.
    */
-  constructor(options: StreamReaderOptions = {}, source?: ByteSource) {
+  constructor(
+    options: StreamReaderOptions = {},
+    source?: ByteSource | StreamReader,
+    grip: object | null = null,
+  ) {
+    this.grip = grip
+    if (source instanceof StreamReader) {
+      this.limit = source.limit
+      this.#memory = source.#memory
+      this.#source = source.#source
+      this.#pending = source.#pending
+      this.#front = source.#front
+      return
+    }
     const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = options
     this.limit = positiveLimit(limit)
     const memory = source ? null : new MemorySource()
@@ -68,7 +71,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#source = source ?? (memory as ByteSource)
     const pending = new PendingRead(this.#source)
     this.#pending = pending
-    this.#front = new StreamFront(this.#source, onReset, () => pending.bytesTaken())
+    this.#front = new StreamFront(this.#source, onReset, areNew => pending.bytesTaken(areNew))
     if (transport) this.setTransport(transport)
   }
 
@@ -77,9 +80,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#source.available
   }
 
-  /** Bytes that reads have taken since this reader began: the stream offset of the next one. */
+  /** Bytes that reads have taken since the stream began, less those put back: the stream offset of the next one. */
   get offset(): number {
     return this.#front.taken
+  }
+
+  /** As `offset`, but what was put back counts still. */
+  get seen(): number {
+    return this.#front.seen
   }
 
   /** Whether a read was cancelled or timed out and none has completed since: an answer may still be under way. */
@@ -133,18 +141,33 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Reads up to and including the separator that ends first.
    *
    * Shape: a fresh copy; the separator is its tail. Separators: 1..16 of 1..64 bytes, one or an Array.
-   * Units: `limit` in bytes bounds the part before the separator.
+   * Units: `limit` in bytes bounds the part before the separator. With `withMatch` also the index of the separator
+   * that ended it, among those that were given; of several that end together the shortest.
    * Errors: LIMIT_OVERRUN (nothing removed, and `consumed` may be skipped; with `discard-line` the line is),
    * INCOMPLETE_READ (buffer emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED (nothing removed),
    * INVALID_SEPARATOR, INVALID_REQUEST, TypeError.
    * Source: asyncio.StreamReader.readuntil, 3.13.
    */
-  readUntil(separator: Separator | readonly Separator[] = '\n', options: ReadOptions = {}): Promise<Buffer> {
-    return this.#checked(() => {
-      const search = this.#searchFor(separator === '\n' ? NEWLINE : parseSeparators(separator), options)
+  readUntil(
+    separator: Separator | readonly Separator[] | undefined,
+    options: ReadOptions & { readonly withMatch: true },
+  ): Promise<MatchedRead>
+  readUntil(
+    separator?: Separator | readonly Separator[],
+    options?: ReadOptions & { readonly withMatch?: false | undefined },
+  ): Promise<Buffer>
+  readUntil(
+    separator: Separator | readonly Separator[] = '\n',
+    options: ReadOptions & { readonly withMatch?: boolean | undefined } = {},
+  ): Promise<Buffer | MatchedRead> {
+    return this.#checked<Buffer | MatchedRead>(() => {
+      const separators = separator === '\n' ? NEWLINE : parseSeparators(separator)
+      const search = this.#searchFor(separators, options)
       const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
       const attempt = (): Buffer | number => this.#front.until(search, overlong, options)
-      return this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+      const reading = this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+      if (!options.withMatch) return reading
+      return reading.then(data => ({ data, match: endingSeparator(data, separators) }))
     })
   }
 
@@ -171,6 +194,24 @@ export class StreamReader implements AsyncIterable<Buffer> {
     })
   }
 
+  /**
+   * Puts bytes back (a copy) to be read next, and the offset back with them: those that a read took, or others in their
+   * place, never more than were read, and at most 1 MiB before they are read again.
+   *
+   * Errors: TypeError, INVALID_REQUEST (more than were read), QUEUE_FULL (above 1 MiB), READ_BUSY while a read waits, and
+   * where no read would be served the error that broke the stream. Then nothing was put back.
+   */
+  unread(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
+    this.#pending.assertIdle('unread()')
+    this.#front.putBack(bytes)
+  }
+
+  /** Calls `ended` once when the stream has ended or broken, whether its bytes are read or not; null withdraws. */
+  onEnd(ended: (() => void) | null): void {
+    this.#source.onEnd(ended)
+  }
+
   /** Iterates over lines until EOF; an unterminated last line is one. Source: asyncio.StreamReader.__anext__. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     for (;;) {
@@ -190,14 +231,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
-  async *lineBatches(options: ReadOptions = {}): AsyncGenerator<Buffer[], void, undefined> {
-    for (;;) {
-      const batch = [await this.readLine(options)]
-      if (batch[0]?.length === 0) return
-      const failure = await this.#fillBatch(batch, options)
-      yield batch
-      if (failure) throw failure
-    }
+  lineBatches(options: ReadOptions = {}): AsyncGenerator<Buffer[], void, undefined> {
+    return lineBatches(this, () => this.#front.hasLine, options)
   }
 
   /**
@@ -239,41 +274,13 @@ export class StreamReader implements AsyncIterable<Buffer> {
     })
   }
 
-  /** Adds the lines that are there; the error that ended it, which must not take the lines before it along. */
-  async #fillBatch(batch: Buffer[], options: ReadOptions): Promise<Error | null> {
-    try {
-      while (batch.length < LIMITS.lineBatchMax && this.#front.hasLine)
-        batch.push(await this.readLine(options))
-      return null
-    } catch (error) {
-      return error as Error
-    }
-  }
-
-  /** As asyncio's repr: what is buffered, how it ended, who waits. */
-  #describe(options: InspectOptions): string {
-    const { end } = this.#source
-    const { waiter } = this.#pending
-    const transport = this.#memory?.transport
-    const facts = [
-      this.buffered > 0 && `${this.buffered} bytes`,
-      isFinal(end) && 'eof',
-      this.limit !== LIMITS.readerLimitBytes && `limit=${this.limit}`,
-      waiter !== null && `waiter=<${waiter} pending>`,
-      end?.kind === 'failed' && `exception=${end.error.name}(${inspect(end.error.message)})`,
-      transport && `transport=${inspect(transport, { ...options, depth: -1 })}`,
-      this.#memory?.isPaused && 'paused',
-    ]
-    return `<${['StreamReader', ...facts.filter(Boolean)].join(' ')}>`
-  }
-
   #searchFor(separators: readonly Uint8Array[], options: ReadOptions): SeparatorSearch {
     const limit = options.limit === undefined ? this.limit : positiveLimit(options.limit)
     return new SeparatorSearch(separators, limit)
   }
 
   /** What is wrong with a call rejects it, as it does in a coroutine. */
-  #checked(call: () => Promise<Buffer>): Promise<Buffer> {
+  #checked<T = Buffer>(call: () => Promise<T>): Promise<T> {
     try {
       return call()
     } catch (error) {

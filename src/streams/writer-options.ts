@@ -24,6 +24,14 @@ export type StreamWriterOptions = {
   readonly startTls?: StartTls | undefined
 }
 
+/** How far bytes are: in the writer's hands, in buffers that are small enough, with the kernel. */
+export type SentUntil = 'accepted' | 'drained' | 'flushed'
+
+export type SendOptions = WaitOptions & {
+  /** What `send` waits for; default `drained`. */
+  readonly until?: SentUntil | undefined
+}
+
 /**
  * How TLS is started. `ca`, `cert`, `key`: PEM as text or bytes. Milliseconds: `timeoutMs` bounds the whole of it,
  * default 60,000.

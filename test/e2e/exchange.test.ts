@@ -24,6 +24,12 @@ async function answering(asked: string, reply: string | Uint8Array, thenEnd = fa
   else await peer.send(reply)
 }
 
+/** Bytes that the I/O workers have received so far. */
+async function bytesIn(): Promise<number> {
+  const { workers } = jsonOf<{ workers: Array<{ bytesIn: number }> }>(await scripted.api.get('/v1/workers'))
+  return workers.reduce((total, worker) => total + worker.bytesIn, 0)
+}
+
 const ask = (read: unknown, more: object = {}) => ({
   json: { target: 'script', write: { text: 'ask' }, read, ...more },
 })
@@ -112,6 +118,19 @@ describe('POST /v1/exchange', () => {
       partial: Buffer.from('half').toString('base64'),
       expected: 10,
     })
+  })
+
+  test('fails where the connection breaks before the reply to EOF is whole', async () => {
+    const resetting = async (): Promise<void> => {
+      const peer = await scripted.upstream.next()
+      await peer.received('ask'.length)
+      const before = await bytesIn()
+      await peer.send('half')
+      await expect.poll(bytesIn).toBe(before + 'half'.length)
+      peer.reset()
+    }
+    const [answer] = await Promise.all([scripted.api.post('/v1/exchange', ask('eof')), resetting()])
+    expect(problemOf(answer)).toMatchObject({ status: 502, code: 'connection_reset', bytesAccepted: 3 })
   })
 
   test('bounds a reply to EOF by limits.bodyBytes', async () => {

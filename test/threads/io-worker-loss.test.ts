@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { WorkerEvent } from '../../src/create-pool.ts'
-import type { Lease } from '../../src/pool/lease.ts'
+import type { LeaseHandle as Lease } from '../../src/pool/lease-handle.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { PoolEvent } from '../../src/pool/pool-parts.ts'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'

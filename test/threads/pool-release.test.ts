@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Lease } from '../../src/pool/lease.ts'
+import type { LeaseHandle as Lease } from '../../src/pool/lease-handle.ts'
 import type { ReleaseVerdict } from '../../src/pool/verdict.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { allocateDoorbell } from '../../../src/channel/doorbell.ts'
+import { borrowSource } from '../../../src/streams/blocking-channel-source.ts'
 import { BlockingChannelSink, BlockingChannelSource } from '../../../src/streams/blocking-ends.ts'
+import { BlockingReader } from '../../../src/streams/blocking-reader.ts'
 import { BlockingWriter, type BlockingWriterOptions } from '../../../src/streams/blocking-writer.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
@@ -138,5 +141,30 @@ describe('the blocking ends of a channel', () => {
     expect([source.interrupted, source.taken]).toEqual([false, 1])
     expect(source.take(1).toString()).toBe('b')
     expect(source.taken).toBe(2)
+  })
+
+  test('count bytes that were put back once, and know that they are old', () => {
+    const { pair } = writerOf()
+    const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {})
+    pair.receive('abcd')
+    source.putBack(source.take(3))
+    expect([source.taken, source.seen, source.available]).toEqual([0, 3, 4])
+    expect(source.waitFor(5, 2)).toBe(false)
+    expect(source.take(3).toString()).toBe('abc')
+    expect([source.taken, source.seen, source.interrupted]).toEqual([3, 3, true])
+    source.skip(1)
+    expect([source.taken, source.seen, source.interrupted]).toEqual([4, 4, false])
+  })
+
+  test('give a lent reader back with what was put back in it', () => {
+    const { pair } = writerOf()
+    pair.receive('abcde')
+    const doorbell = allocateDoorbell()
+    const position = { replay: 0, kept: 0, front: new Uint8Array() }
+    const source = borrowSource({ memory: pair.channel.memory, doorbell, position })
+    const reader = new BlockingReader(source)
+    reader.unread(reader.read(4).subarray(2))
+    const { count, position: left } = source.giveBack()
+    expect([count, Buffer.from(left.front).toString()]).toEqual([2, 'cd'])
   })
 })
