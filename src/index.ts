@@ -36,8 +36,12 @@ export type { CloseOptions, ConnectionHandler, Server, ServerAddress } from './p
 export type { AdHocTarget } from './pool/target-pools.ts'
 export type { ReleaseReason, ReleaseVerdict } from './pool/verdict.ts'
 export { type ServerOptions, startServer, type UnixServerOptions } from './start-server.ts'
-export type { BlockingReader } from './streams/blocking-reader.ts'
-export type { BlockingWriter } from './streams/blocking-writer.ts'
+export type { BlockingReader, BlockingReadOptions } from './streams/blocking-reader.ts'
+export type {
+  BlockingStartTlsOptions,
+  BlockingWriteOptions,
+  BlockingWriter,
+} from './streams/blocking-writer.ts'
 export type { SocketDuplex } from './streams/socket-duplex.ts'
 export {
   type MatchedRead,

@@ -99,8 +99,18 @@ async function closeAll(
 ): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: config.limits.drainTimeoutMs })
-  await app?.close()
+  if (app !== null) await closeServer(app)
   await demo?.close()
+}
+
+/** With the pool closed nothing waits any more but clients, and one that never completes its request waits for ever. */
+async function closeServer(app: App): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), LIMITS.httpCloseMs)
+  try {
+    await app.close()
+  } finally {
+    clearTimeout(cut)
+  }
 }
 
 async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'): Promise<string> {

@@ -111,6 +111,8 @@ export const LIMITS = {
   httpConnectionsMax: 20_000,
   /** Milliseconds a client has to read an answer after which its connection is cut. */
   httpRefusalLingerMs: 1_000,
+  /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
+  httpCloseMs: 2_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
   /** Parse tasks that may wait for a thread. */

@@ -4,6 +4,7 @@ import { normaliseClientTls } from '../config/tls-options.ts'
 import type { BlockingStartTlsOptions } from '../streams/blocking-writer.ts'
 import type { ChannelSource } from '../streams/channel-source.ts'
 import type { AttachedConnection } from './attached-connection.ts'
+import { refuseEarly } from './tls-upgrade.ts'
 
 export type TlsUpgradeSyncParts = {
   readonly connection: AttachedConnection
@@ -40,12 +41,6 @@ export function upgradeToTlsSync(
     connection.abort()
     throw failure
   }
-}
-
-/** A server that was asked for TLS waits for the client's first word; bytes before that are somebody else's. */
-function refuseEarly(count: number): void {
-  if (count === 0) return
-  throw new SockpoolError('STARTTLS_INJECTION', `${count} bytes of plain text came before the TLS handshake`)
 }
 
 /** The I/O worker keeps the clock of the handshake; what ends by it is this call's time-out. */

@@ -80,8 +80,8 @@ async function steps(
   await connection.secure({ ...as, early }, timeoutMs)
 }
 
-/** A server that was asked for TLS waits for the client's first word; bytes before that are somebody else's. */
-function refuseEarly(count: number): void {
+/** A server that was asked for TLS waits for the client's first word; bytes before that are somebody else's. Errors: STARTTLS_INJECTION. */
+export function refuseEarly(count: number): void {
   if (count === 0) return
   throw new SockpoolError('STARTTLS_INJECTION', `${count} bytes of plain text came before the TLS handshake`)
 }

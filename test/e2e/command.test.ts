@@ -1,5 +1,6 @@
 /** What stands in front of a new user: `npm start`, its three lines, the demo, and how the service ends. */
 import { readFile, stat } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { jsonOf, type LeaseView, problemOf } from '../support/api.ts'
@@ -133,6 +134,21 @@ describe('serve', () => {
     service.signal('SIGTERM')
     await peer.ended()
     expect(await service.exited).toBe(0)
+  })
+
+  test.each([
+    ['headers', 'GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow: '],
+    ['body', 'POST /v1/exchange HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{'],
+  ])('exits 0 though a client never completes its %s', async (_what, text) => {
+    const service = await start({})
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    socket.on('error', () => {})
+    await new Promise(resolve => socket.write(text, resolve))
+    // Answered on another connection, so the first one has been accepted.
+    expect((await service.api.get('/livez')).status).toBe(200)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+    socket.destroy()
   })
 
   test('exits 1 and says what to do where its address is taken', async () => {
