@@ -18,6 +18,7 @@ import {
   positiveLimit,
   type ReadOptions,
   type Separator,
+  targetOf,
   wholeCount,
 } from './read-options.ts'
 import { parseSeparators, SeparatorSearch } from './separator-search.ts'
@@ -87,6 +88,13 @@ export class BlockingReader {
     if (wholeCount(n, 'read') === 0) return this.#front.none(options)
     if (n > 0) return this.#run('read', () => this.#front.upTo(n, options), options)
     return this.#run('read', () => this.#toEnd(options), options)
+  }
+
+  /** As `read(n)`, into the caller's memory: the count, 0 only at the end or for an empty target. Errors: as `read`. */
+  readInto(target: Uint8Array, options: BlockingReadOptions = {}): number {
+    const into = targetOf(target)
+    if (into.length === 0) return this.#front.none(options).length
+    return this.#run('readinto', () => this.#front.into(into, options), options).length
   }
 
   /**

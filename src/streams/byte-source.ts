@@ -18,6 +18,9 @@ export interface ByteSource {
   /** Removes the first `count` (≤ available) bytes and returns them as a copy of their own. */
   take(count: number): Buffer
 
+  /** As `take`, into the target, for whose length there are bytes. */
+  takeInto(target: Buffer): void
+
   /** Removes the first `count` (≤ available) bytes. */
   skip(count: number): void
 

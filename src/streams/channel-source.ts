@@ -66,10 +66,14 @@ export class ChannelSource implements ByteSource {
 
   take(count: number): Buffer {
     const bytes = Buffer.allocUnsafe(count)
-    const fromFront = Math.min(count, this.#front.length)
-    if (fromFront > 0) this.#front.takeInto(bytes.subarray(0, fromFront))
-    if (fromFront < count) this.#takeFromRing(fromFront === 0 ? bytes : bytes.subarray(fromFront))
+    this.takeInto(bytes)
     return bytes
+  }
+
+  takeInto(target: Buffer): void {
+    const fromFront = Math.min(target.length, this.#front.length)
+    if (fromFront > 0) this.#front.takeInto(target.subarray(0, fromFront))
+    if (fromFront < target.length) this.#takeFromRing(fromFront === 0 ? target : target.subarray(fromFront))
   }
 
   skip(count: number): void {

@@ -67,9 +67,13 @@ export class MemorySource implements ByteSource {
 
   take(count: number): Buffer {
     const bytes = Buffer.allocUnsafe(count)
-    this.#chunks.takeInto(bytes)
-    this.#resumeAtLimit()
+    this.takeInto(bytes)
     return bytes
+  }
+
+  takeInto(target: Buffer): void {
+    this.#chunks.takeInto(target)
+    this.#resumeAtLimit()
   }
 
   skip(count: number): void {

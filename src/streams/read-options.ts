@@ -56,3 +56,9 @@ export function naturalCount(n: number, call: string): number {
   if (wholeCount(n, call) >= 0) return n
   throw new SockpoolError('INVALID_REQUEST', `${call} size can not be less than zero`)
 }
+
+/** The bytes that `readInto` may write. Errors: TypeError where it is no Uint8Array. */
+export function targetOf(target: Uint8Array): Buffer {
+  if (!(target instanceof Uint8Array)) throw new TypeError('readInto() takes a Uint8Array')
+  return Buffer.from(target.buffer, target.byteOffset, target.length)
+}

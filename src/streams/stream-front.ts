@@ -89,6 +89,20 @@ export class StreamFront {
     return end === null ? 1 : EMPTY
   }
 
+  /** As `upTo`, into the target: the part of it that was filled. */
+  into(target: Buffer, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    if (target.length === 0) throw new TypeError('readInto(): the target was detached')
+    if (available === 0) return end === null ? 1 : EMPTY
+    const filled = available < target.length ? target.subarray(0, available) : target
+    this.#source.takeInto(filled)
+    this.#rest = null
+    this.#moved(filled.length)
+    return filled
+  }
+
   exactly(n: number, options: ReadOptions): Buffer | number {
     const end = this.#source.end
     const available = this.#source.available

@@ -1,11 +1,15 @@
 /**
  * Row `bulk`: so many bytes in at one connection, as fast as they come. Whoever receives them counts them and reads
  * the first byte of each chunk on the main thread.
+ *
+ *   sockpool        reads into a buffer of its own     net-onread   does so too
+ *   sockpool-read   gets a fresh Buffer for each read  net, relay   do so too
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { createPool } from '../../src/create-pool.ts'
+import type { LeaseHandle as Lease } from '../../src/pool/lease-handle.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { RelayData, ToRelay } from './bulk-relay.ts'
 import { beginStretch } from './busy.ts'
@@ -32,7 +36,13 @@ async function setUp(): Promise<Field> {
   })
   await once(relay, 'message')
   return {
-    contenders: [await pooledBulk(pool), await plainBulk(port), relayedBulk(relay)],
+    contenders: [
+      await pooledBulk('sockpool', pool, readInto),
+      await pooledBulk('sockpool-read', pool, ({ reader }) => reader.read(READ_BYTES)),
+      await plainBulk(port),
+      await onreadBulk(port),
+      relayedBulk(relay),
+    ],
     close: async () => {
       await relay.terminate()
       await pool.close()
@@ -41,14 +51,23 @@ async function setUp(): Promise<Field> {
   }
 }
 
-async function pooledBulk(pool: Pool): Promise<Contender> {
-  const { reader, writer } = await pool.lease('bulk')
+async function pooledBulk(
+  name: string,
+  pool: Pool,
+  receive: (lease: Lease, target: Buffer) => Promise<Uint8Array>,
+): Promise<Contender> {
+  const lease = await pool.lease('bulk')
+  const target = Buffer.alloc(READ_BYTES)
   const run = (): Promise<Measure> =>
     measure(async tally => {
-      writer.write(order())
-      while (!tally.isComplete) tally.add(await reader.read(READ_BYTES))
+      lease.writer.write(order())
+      while (!tally.isComplete) tally.add(await receive(lease, target))
     })
-  return { name: 'sockpool', run }
+  return { name, run }
+}
+
+async function readInto({ reader }: Lease, target: Buffer): Promise<Uint8Array> {
+  return target.subarray(0, await reader.readInto(target))
 }
 
 async function plainBulk(port: number): Promise<Contender> {
@@ -69,6 +88,30 @@ async function plainBulk(port: number): Promise<Contender> {
         }),
     )
   return { name: 'net', run }
+}
+
+async function onreadBulk(port: number): Promise<Contender> {
+  let onChunk = (_chunk: Uint8Array): void => {}
+  const callback = (count: number, buffer: Uint8Array): boolean => {
+    onChunk(buffer.subarray(0, count))
+    return true
+  }
+  const onread = { buffer: Buffer.alloc(READ_BYTES), callback }
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread })
+  await once(socket, 'connect')
+  socket.unref()
+  const run = (): Promise<Measure> =>
+    measure(
+      tally =>
+        new Promise(resolve => {
+          onChunk = chunk => {
+            tally.add(chunk)
+            if (tally.isComplete) resolve()
+          }
+          socket.write(order())
+        }),
+    )
+  return { name: 'net-onread', run }
 }
 
 function relayedBulk(relay: Worker): Contender {

@@ -1,10 +1,36 @@
-/** The lines that are already there, as arrays: one wait for many lines. */
+/** The ways to go through a stream to its end. */
 import { LIMITS } from '../base/limits.ts'
 import type { ReadOptions } from './read-options.ts'
 
 export type LineReader = { readLine(options: ReadOptions): Promise<Buffer> }
+export type ChunkReader = { read(n: number, options: ReadOptions): Promise<Buffer> }
 
-/** `hasLine` says whether a whole line is there. A batch has at least one line. */
+/** Line after line; an unterminated last one is one. */
+export async function* lines(reader: LineReader): AsyncGenerator<Buffer, void, undefined> {
+  for (;;) {
+    const line = await reader.readLine({})
+    if (line.length === 0) return
+    yield line
+  }
+}
+
+/** The bytes as they come, at most `max` of them at a time. */
+export async function* chunks(
+  reader: ChunkReader,
+  max: number,
+  options: ReadOptions,
+): AsyncGenerator<Buffer, void, undefined> {
+  for (;;) {
+    const chunk = await reader.read(max, options)
+    if (chunk.length === 0) return
+    yield chunk
+  }
+}
+
+/**
+ * The lines that are already there, as arrays: one wait for many lines. `hasLine` says whether a whole line is there. A
+ * batch has at least one line.
+ */
 export async function* lineBatches(
   reader: LineReader,
   hasLine: () => boolean,
