@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace'
 import { destination, type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 import type { ConfigFlags } from '../config/load.ts'
+import { unservedKeys } from '../config/unserved.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand } from './config-commands.ts'
 import { curlLines } from './curl-lines.ts'
@@ -32,6 +33,7 @@ export async function serve({ config: file, demo, flags }: ServeOptions, { stdou
   })
   const log = pino({ name: 'sockpool', level: config.logLevel }, destination({ dest: 2, sync: true }))
   installSignals(() => service.close(), config, log)
+  for (const { path, message } of unservedKeys(config)) log.warn({ path }, message)
   const lines = [`listening on ${service.url}`]
   if (service.token !== null) lines.push(`token: ${service.token}`)
   if (demo) lines.push(...demoLines(service.url, service.token, config))

@@ -70,28 +70,39 @@ async function readInto({ reader }: Lease, target: Buffer): Promise<Uint8Array> 
   return target.subarray(0, await reader.readInto(target))
 }
 
-async function plainBulk(port: number): Promise<Contender> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-  await once(socket, 'connect')
-  socket.unref()
-  let onChunk = (_chunk: Buffer): void => {}
-  socket.on('data', chunk => onChunk(chunk))
+type OnChunk = (chunk: Uint8Array) => void
+
+/** A contender that is called with each chunk. `listen` says who hears of chunks from now on. */
+function calledBulk(name: string, ask: () => void, listen: (onChunk: OnChunk) => void): Contender {
   const run = (): Promise<Measure> =>
     measure(
       tally =>
         new Promise(resolve => {
-          onChunk = chunk => {
+          listen(chunk => {
             tally.add(chunk)
             if (tally.isComplete) resolve()
-          }
-          socket.write(order())
+          })
+          ask()
         }),
     )
-  return { name: 'net', run }
+  return { name, run }
+}
+
+async function plainBulk(port: number): Promise<Contender> {
+  let onChunk: OnChunk = () => {}
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  await once(socket, 'connect')
+  socket.unref()
+  socket.on('data', chunk => onChunk(chunk))
+  return calledBulk(
+    'net',
+    () => socket.write(order()),
+    next => (onChunk = next),
+  )
 }
 
 async function onreadBulk(port: number): Promise<Contender> {
-  let onChunk = (_chunk: Uint8Array): void => {}
+  let onChunk: OnChunk = () => {}
   const callback = (count: number, buffer: Uint8Array): boolean => {
     onChunk(buffer.subarray(0, count))
     return true
@@ -100,22 +111,15 @@ async function onreadBulk(port: number): Promise<Contender> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread })
   await once(socket, 'connect')
   socket.unref()
-  const run = (): Promise<Measure> =>
-    measure(
-      tally =>
-        new Promise(resolve => {
-          onChunk = chunk => {
-            tally.add(chunk)
-            if (tally.isComplete) resolve()
-          }
-          socket.write(order())
-        }),
-    )
-  return { name: 'net-onread', run }
+  return calledBulk(
+    'net-onread',
+    () => socket.write(order()),
+    next => (onChunk = next),
+  )
 }
 
 function relayedBulk(relay: Worker): Contender {
-  let onChunk = (_chunk: Uint8Array): void => {}
+  let onChunk: OnChunk = () => {}
   let uncredited = 0
   relay.on('message', (chunk: Uint8Array) => {
     uncredited += chunk.length
@@ -125,18 +129,8 @@ function relayedBulk(relay: Worker): Contender {
     }
     onChunk(chunk)
   })
-  const run = (): Promise<Measure> =>
-    measure(
-      tally =>
-        new Promise(resolve => {
-          onChunk = chunk => {
-            tally.add(chunk)
-            if (tally.isComplete) resolve()
-          }
-          relay.postMessage({ kind: 'write', bytes: order() } satisfies ToRelay)
-        }),
-    )
-  return { name: 'relay', run }
+  const ask = (): void => relay.postMessage({ kind: 'write', bytes: order() } satisfies ToRelay)
+  return calledBulk('relay', ask, next => (onChunk = next))
 }
 
 /** What a receiver has seen of one run. */

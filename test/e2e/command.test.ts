@@ -151,6 +151,13 @@ describe('serve', () => {
     socket.destroy()
   })
 
+  test('warns of a key that it accepts and does not act on', async () => {
+    const script = { host: '127.0.0.1', port: 1, probe: [{ send: 'PING' }] }
+    const service = await start({ config: { targets: { script } } })
+    const message = 'targets.script.probe is accepted, but nothing acts on it yet'
+    await expect.poll(() => service.stderr()).toContain(message)
+  })
+
   test('exits 1 and says what to do where its address is taken', async () => {
     const upstream = await startUpstream()
     onTestFinished(() => upstream.close())

@@ -1,38 +1,20 @@
 /** The write that is waited for in one call. */
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import type { StreamWriterOptions } from '../../../src/streams/stream-writer.ts'
 import { StreamWriter } from '../../../src/streams/stream-writer.ts'
-import { ChannelPair } from '../../support/channel-pair.ts'
-
-/** A writer over a ring of 64 bytes with marks of 32 and 8. */
-function open(options: StreamWriterOptions = {}): { pair: ChannelPair; writer: StreamWriter } {
-  const pair = new ChannelPair({ inboundBytes: 64, outboundBytes: 64 })
-  const writer = new StreamWriter(pair.sink, options)
-  writer.setWriteBufferLimits(32, 8)
-  return { pair, writer }
-}
-
-async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  const marker = Symbol('pending')
-  const turn = new Promise(resolve => setImmediate(resolve, marker))
-  return (await Promise.race([promise, turn])) !== marker
-}
-
-const text = (length: number): string =>
-  Array.from({ length }, (_, index) => String.fromCharCode(97 + (index % 26))).join('')
+import { isSettled, letters, smallWriter } from '../../support/small-writer.ts'
 
 describe('StreamWriter.send', () => {
   test('until accepted waits for nothing', async () => {
-    const { pair, writer } = open()
-    await writer.send(text(200), { until: 'accepted' })
+    const { pair, writer } = smallWriter()
+    await writer.send(letters(200), { until: 'accepted' })
     expect(writer.buffered).toBe(200)
-    expect(pair.send(64)).toBe(text(64))
+    expect(pair.send(64)).toBe(letters(64))
   })
 
   test('waits as drain does where nothing else is said', async () => {
-    const { pair, writer } = open()
-    await writer.send(text(32))
+    const { pair, writer } = smallWriter()
+    await writer.send(letters(32))
     const sending = writer.send('x')
     pair.send(24)
     expect(await isSettled(sending)).toBe(false)
@@ -42,7 +24,7 @@ describe('StreamWriter.send', () => {
   })
 
   test('until flushed waits for the last byte of its own, and for no later one', async () => {
-    const { pair, writer } = open()
+    const { pair, writer } = smallWriter()
     const flushing = writer.send('abc', { until: 'flushed' })
     writer.write('later')
     pair.send(2)
@@ -53,9 +35,9 @@ describe('StreamWriter.send', () => {
   })
 
   test('until flushed hears of its bytes although the queue behind them stands still', async () => {
-    const { pair, writer } = open()
-    const first = writer.send(text(10), { until: 'flushed' })
-    const second = writer.send(text(300), { until: 'flushed' })
+    const { pair, writer } = smallWriter()
+    const first = writer.send(letters(10), { until: 'flushed' })
+    const second = writer.send(letters(300), { until: 'flushed' })
     pair.send(10)
     await first
     expect(await isSettled(second)).toBe(false)
@@ -65,8 +47,8 @@ describe('StreamWriter.send', () => {
   })
 
   test('until flushed and drain wait beside each other, each for its own', async () => {
-    const { pair, writer } = open()
-    const flushing = writer.send(text(60), { until: 'flushed' })
+    const { pair, writer } = smallWriter()
+    const flushing = writer.send(letters(60), { until: 'flushed' })
     const draining = writer.drain()
     pair.send(52)
     await draining
@@ -76,7 +58,7 @@ describe('StreamWriter.send', () => {
   })
 
   test('of nothing, until flushed, waits for what was written before', async () => {
-    const { pair, writer } = open()
+    const { pair, writer } = smallWriter()
     writer.write('abc')
     const flushing = writer.send('', { until: 'flushed' })
     expect(await isSettled(flushing)).toBe(false)
@@ -89,21 +71,21 @@ describe('StreamWriter.send', () => {
     ['by time', () => ({ timeoutMs: 5 }), 'DRAIN_TIMEOUT'],
     ['by signal', () => ({ signal: AbortSignal.timeout(5) }), 'ABORTED'],
   ])('that ends %s says what is on its way and what is out, and the bytes still go', async (_, end, code) => {
-    const { pair, writer } = open()
-    writer.write(text(10))
-    const sending = writer.send(text(100), { until: 'flushed', ...end() })
+    const { pair, writer } = smallWriter()
+    writer.write(letters(10))
+    const sending = writer.send(letters(100), { until: 'flushed', ...end() })
     pair.send(30)
     await expect(sending).rejects.toMatchObject({ code, bytesAccepted: 100, bytesDelivered: 20 })
     expect([writer.interrupted, writer.isWaiting]).toEqual([true, false])
     let rest = ''
     for (let part = pair.send(64); part !== ''; part = pair.send(64)) rest += part
-    expect(rest).toBe(text(100).slice(20))
+    expect(rest).toBe(letters(100).slice(20))
   })
 
   test('until drained that ends by time counts its own bytes alone', async () => {
-    const { writer } = open()
-    writer.write(text(30))
-    await expect(writer.send(text(20), { timeoutMs: 5 })).rejects.toMatchObject({
+    const { writer } = smallWriter()
+    writer.write(letters(30))
+    await expect(writer.send(letters(20), { timeoutMs: 5 })).rejects.toMatchObject({
       code: 'DRAIN_TIMEOUT',
       bytesAccepted: 20,
       bytesDelivered: 0,
@@ -111,7 +93,7 @@ describe('StreamWriter.send', () => {
   })
 
   test('with a signal that is aborted already sends nothing', async () => {
-    const { writer } = open()
+    const { writer } = smallWriter()
     await expect(writer.send('abc', { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',
       code: 'ABORTED',
@@ -125,7 +107,7 @@ describe('StreamWriter.send', () => {
     ['writeEof', (writer: StreamWriter) => writer.writeEof(), 'WRITE_CLOSED'],
     ['close', (writer: StreamWriter) => writer.close(), 'WRITE_CLOSED'],
   ])('after %s is refused, and nothing is dropped in silence', async (_name, end, code) => {
-    const { writer } = open()
+    const { writer } = smallWriter()
     end(writer)
     for (const until of ['accepted', 'drained', 'flushed'] as const)
       await expect(writer.send('abc', { until })).rejects.toMatchObject({ code, bytesAccepted: 0 })
@@ -133,31 +115,34 @@ describe('StreamWriter.send', () => {
   })
 
   test('on a lost connection is the error that it was lost by', async () => {
-    const { pair, writer } = open()
+    const { pair, writer } = smallWriter()
     pair.close('reset')
     await expect(writer.send('abc')).rejects.toMatchObject({ code: 'CONNECTION_RESET', bytesAccepted: 0 })
-    const closed = open()
+    const closed = smallWriter()
     closed.pair.close('closed')
     await expect(closed.writer.send('abc', { until: 'accepted' })).rejects.toMatchObject({
       code: 'CONNECTION_RESET',
       message: 'Connection lost',
     })
     const broken = new SockpoolError('TLS_FAILED', 'broken')
-    const failing = open({ readerException: () => broken }).writer.send('abc')
+    const failing = smallWriter({ readerException: () => broken }).writer.send('abc')
     await expect(failing).rejects.toMatchObject({ code: 'TLS_FAILED', cause: broken, bytesAccepted: 0 })
     expect(broken.bytesAccepted).toBeUndefined()
   })
 
   test('beyond the bound of the buffers accepts nothing', async () => {
-    const { writer } = open({ maxBufferedBytes: 100 })
-    await writer.send(text(65), { until: 'accepted' })
-    await expect(writer.send(text(100))).rejects.toMatchObject({ code: 'WRITE_OVERFLOW', bytesAccepted: 0 })
+    const { writer } = smallWriter({ maxBufferedBytes: 100 })
+    await writer.send(letters(65), { until: 'accepted' })
+    await expect(writer.send(letters(100))).rejects.toMatchObject({
+      code: 'WRITE_OVERFLOW',
+      bytesAccepted: 0,
+    })
     expect(writer.offset).toBe(65)
   })
 
   test('until flushed whose connection breaks meanwhile says how far its bytes came', async () => {
-    const { pair, writer } = open()
-    const sending = writer.send(text(50), { until: 'flushed' })
+    const { pair, writer } = smallWriter()
+    const sending = writer.send(letters(50), { until: 'flushed' })
     pair.send(20)
     pair.close('reset')
     await expect(sending).rejects.toMatchObject({
@@ -168,8 +153,8 @@ describe('StreamWriter.send', () => {
   })
 
   test('until flushed is not fulfilled by a channel that is let go of', async () => {
-    const { pair, writer } = open()
-    const sending = writer.send(text(50), { until: 'flushed' })
+    const { pair, writer } = smallWriter()
+    const sending = writer.send(letters(50), { until: 'flushed' })
     pair.send(20)
     pair.sink.detach({ kind: 'failed', error: new SockpoolError('WORKER_LOST', 'gone') })
     const error: unknown = await sending.catch(reason => reason)
@@ -178,13 +163,13 @@ describe('StreamWriter.send', () => {
   })
 
   test('until flushed ends well where the connection closed after its last byte, and else not', async () => {
-    const whole = open()
+    const whole = smallWriter()
     const sent = whole.writer.send('abc', { until: 'flushed' })
     whole.writer.close()
     whole.pair.send(3)
     whole.pair.close('closed')
     await sent
-    const cut = open()
+    const cut = smallWriter()
     const lost = cut.writer.send('abc', { until: 'flushed' })
     cut.pair.send(1)
     cut.pair.close('closed')
@@ -196,8 +181,8 @@ describe('StreamWriter.send', () => {
   })
 
   test('until flushed is WRITE_CLOSED when the writer is aborted', async () => {
-    const { pair, writer } = open()
-    const sending = writer.send(text(100), { until: 'flushed' })
+    const { pair, writer } = smallWriter()
+    const sending = writer.send(letters(100), { until: 'flushed' })
     pair.send(30)
     writer.abort()
     await expect(sending).rejects.toMatchObject({
@@ -208,7 +193,7 @@ describe('StreamWriter.send', () => {
   })
 
   test('refuses what is no stage and what is no bytes', async () => {
-    const { writer } = open()
+    const { writer } = smallWriter()
     const odd = { until: 'delivered' } as unknown as { until: 'flushed' }
     await expect(writer.send('a', odd)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
     await expect(writer.send(5 as unknown as string)).rejects.toThrow(TypeError)
@@ -217,7 +202,7 @@ describe('StreamWriter.send', () => {
 })
 
 test('two writers of one stream are one in all but identity', async () => {
-  const { pair, writer } = open()
+  const { pair, writer } = smallWriter()
   const twin = new StreamWriter(writer)
   const flushing = twin.send('abc', { until: 'flushed' })
   writer.write('def')

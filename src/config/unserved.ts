@@ -1,0 +1,26 @@
+/**
+ * What a configuration may say and this version does not act on yet. It is accepted, so that one file serves all
+ * versions; but whoever relies on it must hear that it does nothing.
+ */
+import type { Config } from './config.ts'
+
+export type Unserved = { readonly path: string; readonly message: string }
+
+const NOTHING = 'is accepted, but nothing acts on it yet'
+
+/** The keys that were set to more than their defaults. */
+export function unservedKeys({ parse, http, ingress, forwards, targets }: Config): Unserved[] {
+  const found: Unserved[] = []
+  const tell = (isSet: boolean, path: string, message = NOTHING): void => {
+    if (isSet) found.push({ path, message: `${path} ${message}` })
+  }
+  tell(parse.isolation !== 'auto', 'parse.isolation')
+  tell(http.threads !== 1, 'http.threads')
+  tell(ingress.listen.length > 0, 'ingress.listen')
+  for (const [name, { probe, frame }] of Object.entries(targets)) {
+    tell(probe !== undefined, `targets.${name}.probe`)
+    tell(frame !== undefined, `targets.${name}.frame`, 'decides the default of reuse, and nothing else yet')
+  }
+  tell(forwards.length > 0, 'forwards')
+  return found
+}
