@@ -1,4 +1,9 @@
+import { join } from 'node:path'
 import type { ViteUserConfig } from 'vitest/config'
+
+// Every thread and process of a test starts from TypeScript; with its compiled form kept they start in half the time.
+const { NODE_COMPILE_CACHE = join(import.meta.dirname, 'node_modules/.cache/compile') } = process.env
+Object.assign(process.env, { NODE_COMPILE_CACHE })
 
 // Threads and servers under test belong to a process of their own, so that a leak shows in its own file.
 const project = (name: string, include: string[], testTimeout: number): object => ({
