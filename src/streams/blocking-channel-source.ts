@@ -26,9 +26,10 @@ export class BorrowedSource extends ChannelSource implements BlockingSource {
     super(new Channel(memory), Ringer.of(doorbell), position.replay, position.kept, position.front)
   }
 
-  override take(count: number): Buffer {
-    this.#count += count
-    return super.take(count)
+  // `take` takes by this too.
+  override takeInto(target: Buffer): void {
+    this.#count += target.length
+    super.takeInto(target)
   }
 
   override skip(count: number): void {

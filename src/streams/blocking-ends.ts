@@ -52,10 +52,10 @@ export class BlockingChannelSource extends ChannelSource implements BlockingSour
     return this.#interrupted
   }
 
-  override take(count: number): Buffer {
-    const bytes = super.take(count)
-    this.#moved(count)
-    return bytes
+  // `take` takes by this too.
+  override takeInto(target: Buffer): void {
+    super.takeInto(target)
+    this.#moved(target.length)
   }
 
   override skip(count: number): void {

@@ -18,7 +18,7 @@ export interface ByteSource {
   /** Removes the first `count` (≤ available) bytes and returns them as a copy of their own. */
   take(count: number): Buffer
 
-  /** As `take`, into the target, for whose length there are bytes. */
+  /** As `take`, into the target, for whose length there are bytes. It is how `take` takes. */
   takeInto(target: Buffer): void
 
   /** Removes the first `count` (≤ available) bytes. */

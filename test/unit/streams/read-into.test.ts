@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { allocateDoorbell } from '../../../src/channel/doorbell.ts'
+import { borrowSource } from '../../../src/streams/blocking-channel-source.ts'
 import { BlockingChannelSource } from '../../../src/streams/blocking-ends.ts'
 import { BlockingReader } from '../../../src/streams/blocking-reader.ts'
 import { StreamReader, type StreamReaderOptions } from '../../../src/streams/stream-reader.ts'
@@ -126,12 +128,26 @@ describe.each(places)('StreamReader.readInto over %s', (_name, open) => {
 
 test('BlockingReader.readInto fills the target as StreamReader.readInto does', () => {
   const pair = new ChannelPair(SIZES)
-  const reader = new BlockingReader(new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {}))
+  const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {})
+  const reader = new BlockingReader(source)
   pair.receiveAll('abcdef')
   const target = Buffer.alloc(4)
-  expect([reader.readInto(target), `${target}`, reader.offset]).toEqual([4, 'abcd', 4])
+  expect([reader.readInto(target), `${target}`, reader.offset, source.seen]).toEqual([4, 'abcd', 4, 4])
   expect([reader.readInto(target), `${target}`]).toEqual([2, 'efcd'])
   expect(() => reader.readInto(target, { timeoutMs: 1 })).toThrow(/readinto took longer than 1 ms/)
   pair.endInbound('fin')
   expect([reader.readInto(target), reader.readInto(new Uint8Array()), reader.atEof()]).toEqual([0, 0, true])
+})
+
+test('BlockingReader.readInto on a borrowed source counts what it has taken', () => {
+  const pair = new ChannelPair(SIZES)
+  pair.receiveAll('abcdef')
+  const doorbell = allocateDoorbell()
+  const source = borrowSource({ memory: pair.channel.memory, doorbell, position: pair.source.suspend() })
+  const reader = new BlockingReader(source)
+  expect([reader.readInto(Buffer.alloc(4)), `${reader.readExactly(1)}`]).toEqual([4, 'e'])
+  const { position, count } = source.giveBack()
+  expect(count).toBe(5)
+  pair.source.resume(position)
+  expect(`${pair.source.take(1)}`).toBe('f')
 })
