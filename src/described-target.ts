@@ -47,7 +47,7 @@ function hostTarget(
   if (localAddress !== undefined && !isOwnAuthority)
     throw invalid('localAddress', 'is for callers that no egress rules bind')
   return {
-    target: normaliseTarget({ host, port, tls, pool: { max, connectTimeoutMs }, reuse: 'never' }),
+    target: normaliseTarget({ host, port, tls, pool: poolOf(max, connectTimeoutMs), reuse: 'never' }),
     reach: {
       ...(localAddress === undefined ? {} : { localAddress: checkedAddress(localAddress) }),
       ...(happyEyeballsDelayMs === undefined
@@ -62,11 +62,15 @@ function unixTarget(described: UnixTarget, rules: DescribedRules): { target: Tar
   const { tls, connectTimeoutMs } = described
   const path = checkedPath(described.path)
   if (!rules.isOwnAuthority) throw new SockpoolError('TARGET_DENIED', 'The target may not be dialled')
-  const pool = { max: rules.max, connectTimeoutMs }
+  const pool = poolOf(rules.max, connectTimeoutMs)
   const target = normaliseTarget({ ...NOWHERE, tls, pool, reuse: 'never' })
   if (target.tls !== false && target.tls.servername === undefined)
     throw invalid('tls.servername', 'is required where there is no host to take it from')
   return { target: { ...target, hosts: [] }, reach: { path } }
+}
+
+function poolOf(max: number, connectTimeoutMs: unknown): object {
+  return { max, connectTimeoutMs, idleTimeoutMs: LIMITS.describedIdleMs }
 }
 
 /** The path of a unix socket. Errors: INVALID_REQUEST. */

@@ -74,6 +74,11 @@ export const LIMITS = {
   /** Milliseconds between failed dials that nobody waits for (the warm minimum), doubling, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
+  /**
+   * Milliseconds until a described target's idle connection is closed: it is never reused, so it was dialled for a caller
+   * who has left, and counts against whoever asked for it. As long without use, the target itself is forgotten.
+   */
+  describedIdleMs: 10_000,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */
   tombstoneMs: 600_000,
   /** Tombstones kept at the most; the oldest goes first. */
