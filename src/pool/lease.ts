@@ -196,11 +196,12 @@ export class Lease implements AsyncDisposable {
   }
 
   #makeLending(): Lending {
-    const { connection, parse: port, now } = this.#parts
+    const { connection, onReset, parse: port, now } = this.#parts
     return new Lending({
       connection,
       source: this.#ends.source,
       reader: this.reader,
+      onReset,
       port,
       tenant: this.tenant,
       now,

@@ -6,6 +6,7 @@ import { SockpoolError } from '../base/errors.ts'
 import type { WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
 import type { ChannelSource } from '../streams/channel-source.ts'
+import type { OnReset } from '../streams/read-options.ts'
 import type { StreamReader } from '../streams/stream-reader.ts'
 import type { HeldConnection } from '../threads/held-connection.ts'
 import { Loan } from './loan.ts'
@@ -15,6 +16,7 @@ export type LendingParts = {
   readonly connection: HeldConnection
   readonly source: ChannelSource
   readonly reader: StreamReader
+  readonly onReset: OnReset
   readonly port: ParsePort
   readonly tenant: string
   readonly now: () => number
@@ -85,8 +87,8 @@ export class Lending {
       if (reader.buffered === 0) await reader.peek(1, { signal, timeoutMs })
       const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (now() - startedMs)
       return await reader.lend(async () => {
-        const { connection, source, lost, onReturned } = this.#parts
-        const loan = new Loan(connection, source, lost())
+        const { connection, source, onReset, lost, onReturned } = this.#parts
+        const loan = new Loan(connection, source, onReset, lost())
         this.#loan = loan
         try {
           return await loan.run(task, leftMs === undefined ? {} : { timeoutMs: leftMs })

@@ -6,6 +6,7 @@ import type { Channel, EndName } from '../channel/channel.ts'
 import { endedChannel } from '../channel/slab.ts'
 import type { LentSource } from '../streams/blocking-channel-source.ts'
 import type { ChannelSource } from '../streams/channel-source.ts'
+import type { OnReset } from '../streams/read-options.ts'
 import type { LendResult } from '../streams/stream-reader.ts'
 import type { HeldConnection } from '../threads/held-connection.ts'
 import type { LoanResult, ParseCall } from './parse-port.ts'
@@ -14,10 +15,12 @@ export class Loan {
   readonly #connection: HeldConnection
   readonly #channel: Channel
   readonly #source: ChannelSource
+  readonly #onReset: OnReset
   #isLost = false
 
   /** `lost`: how the connection ended already; its channel serves another by now, so an ended one stands in. */
-  constructor(connection: HeldConnection, source: ChannelSource, lost: EndName | null) {
+  constructor(connection: HeldConnection, source: ChannelSource, onReset: OnReset, lost: EndName | null) {
+    this.#onReset = onReset
     this.#connection = connection
     this.#channel = lost === null ? connection.channel : endedChannel(lost)
     this.#source = source
@@ -36,7 +39,8 @@ export class Loan {
   ): Promise<LendResult> {
     const { doorbell } = this.#connection
     const position = this.#source.suspend()
-    const { outcome, reader } = await task({ memory: this.#channel.memory, doorbell, position }, call)
+    const lent = { memory: this.#channel.memory, doorbell, position, onReset: this.#onReset }
+    const { outcome, reader } = await task(lent, call)
     let count = 0
     if (reader.kind === 'returned') {
       this.#source.resume(reader.returned.position)

@@ -6,6 +6,7 @@ import { Channel, type ChannelMemory } from '../channel/channel.ts'
 import { type DoorbellMemory, Ringer } from '../channel/doorbell.ts'
 import type { BlockingSource } from './blocking-source.ts'
 import { ChannelSource, type SourcePosition } from './channel-source.ts'
+import type { OnReset } from './read-options.ts'
 
 /** A reading end as plain data. */
 export type LentSource = {
@@ -13,6 +14,8 @@ export type LentSource = {
   /** The doorbell of the I/O worker, which waits for room in the ring. */
   readonly doorbell: DoorbellMemory
   readonly position: SourcePosition
+  /** What a read there does after the connection broke while bytes are still there. */
+  readonly onReset: OnReset
 }
 
 /** Where the borrower left it, and how many bytes it took and did not put back. */

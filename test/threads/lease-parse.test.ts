@@ -93,6 +93,22 @@ test('a message of a connection that has ended is still parsed', async () => {
   await expect(lease.parse('json')).rejects.toMatchObject({ code: 'INCOMPLETE_READ' })
 })
 
+test.each([
+  { onReset: 'drain-then-raise', seen: 'the last line\n' },
+  { onReset: 'raise', seen: 'CONNECTION_RESET' },
+] as const)('Lease.run reads after a reset as its lease does: $onReset', async ({ onReset, seen }) => {
+  const server = await startTestServer(socket => socket.write('first\nthe last line\n'))
+  const pool = await openPool({ targets: { it: targetOf(server) } })
+  const lease = await pool.lease('it', { onReset })
+  const peer = await server.connection()
+  await until('bytes came', () => lease.reader.buffered > 0)
+  const running = lease.run(READER, 'after-reset').catch(error => error.code)
+  await until('a parse worker had the reader', () => lease.reader.buffered === 0)
+  peer.resetAndDestroy()
+  expect(await running).toBe(seen)
+  await lease.release()
+})
+
 test('Lease.run runs blocking code on the live connection', async () => {
   const server = await startTestServer(socket => {
     let number = 0

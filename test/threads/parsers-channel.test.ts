@@ -48,7 +48,8 @@ class Peer {
   }
 
   lend(): LentSource {
-    return { memory: this.channel.memory, doorbell: this.#doorbell, position: this.source.suspend() }
+    const position = this.source.suspend()
+    return { memory: this.channel.memory, doorbell: this.#doorbell, position, onReset: 'raise' }
   }
 
   /** Takes the reader back; returns how many bytes the task took. */

@@ -33,7 +33,11 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
       return { outcome: await attempt(() => call(task.module, task.argument)), returned: null }
     case 'runOn':
       return onLoan(task.loan, borrow, (source, deadline) =>
-        call(task.module, new BlockingReader(source, { deadline }), task.argument),
+        call(
+          task.module,
+          new BlockingReader(source, { deadline, onReset: task.loan.lent.onReset }),
+          task.argument,
+        ),
       )
     default:
       return task satisfies never

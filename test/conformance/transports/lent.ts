@@ -37,6 +37,7 @@ function transportOf(reading: TwinThread): Transport {
           memory: channel.memory,
           doorbell: allocateDoorbell(),
           position: { replay: 0, kept: 0, front: new Uint8Array() },
+          onReset: 'raise',
         },
         options,
       })) as TwinsData

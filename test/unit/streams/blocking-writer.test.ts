@@ -161,7 +161,7 @@ describe('the blocking ends of a channel', () => {
     pair.receive('abcde')
     const doorbell = allocateDoorbell()
     const position = { replay: 0, kept: 0, front: new Uint8Array() }
-    const source = borrowSource({ memory: pair.channel.memory, doorbell, position })
+    const source = borrowSource({ memory: pair.channel.memory, doorbell, position, onReset: 'raise' })
     const reader = new BlockingReader(source)
     reader.unread(reader.read(4).subarray(2))
     const { count, position: left } = source.giveBack()
