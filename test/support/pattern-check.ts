@@ -29,10 +29,12 @@ export function pattern(from: number, count: number, seed = 0): Buffer {
 /** Takes the pieces of one stream and fails at the first byte that is not in its place. */
 export class PatternCheck {
   readonly #seed: number
-  #received = 0
+  #received: number
 
-  constructor(seed = 0) {
+  /** `received`: bytes of the stream that came before. */
+  constructor(seed = 0, received = 0) {
     this.#seed = seed
+    this.#received = received
   }
 
   get received(): number {

@@ -1,30 +1,12 @@
-import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { PatternCheck, pattern } from '../support/pattern-check.ts'
+import { flood } from '../support/flood.ts'
+import { PatternCheck } from '../support/pattern-check.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until, untilSteady } from '../support/until.ts'
 
 const MIB = 1_048_576
 const RINGS = { inboundBytes: 65_536 }
-
-/** Sends `total` bytes of the pattern as fast as the peer takes them, then FIN. */
-function flood(socket: Socket, total: number): void {
-  const step = 65_536
-  let sent = 0
-  const more = (): void => {
-    while (sent < total) {
-      const count = Math.min(step, total - sent)
-      const goesOn = socket.write(pattern(sent, count))
-      sent += count
-      if (!goesOn) return
-    }
-    socket.off('drain', more)
-    socket.end()
-  }
-  socket.on('drain', more)
-  more()
-}
 
 test.each([false, true])(
   'an I/O worker holds back a flood that nobody reads, and loses no byte of it (tls %s)',
