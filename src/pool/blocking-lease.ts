@@ -65,7 +65,7 @@ export class BlockingLease implements Disposable {
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),
       onWrite: () => {
-        this.#seenAtLastWrite = this.#source.seen
+        this.#seenAtLastWrite = this.reader.seen
       },
       startTls: (tls, flush) => {
         const source = this.#source
@@ -90,7 +90,7 @@ export class BlockingLease implements Disposable {
 
   /** Bytes that reads have taken, less those put back: the stream offset of the next one. */
   get readOffset(): number {
-    return this.#source.taken
+    return this.reader.offset
   }
 
   /** Renews the ttl, or sets a new one. Does not block. Errors: LEASE_GONE. */
@@ -143,13 +143,13 @@ export class BlockingLease implements Disposable {
     return refusalOf({
       reuse: this.#parts.grant.reuse,
       ended: end === null ? 'open' : end.kind === 'failed' ? 'failed' : 'fin',
-      interrupted: this.#source.interrupted || writer.interrupted,
+      interrupted: reader.interrupted || writer.interrupted,
       eofWritten: writer.eofWritten,
       closing: writer.isClosing(),
       unreadBytes: reader.buffered,
       unsentBytes: writer.buffered,
       upgraded: this.#isUpgraded,
-      unanswered: writer.offset > 0 && this.#source.seen === this.#seenAtLastWrite,
+      unanswered: writer.offset > 0 && reader.seen === this.#seenAtLastWrite,
       tooOld: false,
     })
   }

@@ -47,13 +47,15 @@ export class BlockingReader {
   readonly #front: StreamFront
   readonly #timeoutMs: number
   readonly #deadline: number
+  #interrupted = false
 
   /** Errors: INVALID_REQUEST for a limit that is not above 0. */
   constructor(source: BlockingSource, options: BlockingReaderOptions = {}) {
     this.#source = source
     this.limit = positiveLimit(options.limit ?? LIMITS.readerLimitBytes)
-    // Nobody else can take bytes while a call of this thread waits.
-    this.#front = new StreamFront(source, options.onReset ?? 'raise', () => {})
+    this.#front = new StreamFront(source, options.onReset ?? 'raise', areNew => {
+      if (areNew) this.#interrupted = false
+    })
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
   }
@@ -66,6 +68,16 @@ export class BlockingReader {
   /** Bytes that reads have taken since this reader began, less those put back: the stream offset of the next one. */
   get offset(): number {
     return this.#front.taken
+  }
+
+  /** As `offset`, but what was put back counts still. */
+  get seen(): number {
+    return this.#front.seen
+  }
+
+  /** A wait ended before its bytes came, and none that are new have been taken since. */
+  get interrupted(): boolean {
+    return this.#interrupted
   }
 
   /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
@@ -192,12 +204,21 @@ export class BlockingReader {
     const instant = Math.min(now + (options.timeoutMs ?? this.#timeoutMs), this.#deadline)
     const allowedMs = Math.max(0, Math.round(instant - now))
     while (typeof outcome === 'number') {
-      if (!this.#source.waitFor(outcome, Math.max(0, instant - performance.now())))
+      if (!this.#waitFor(outcome, Math.max(0, instant - performance.now())))
         throw new SockpoolError('READ_TIMEOUT', `${what} took longer than ${allowedMs} ms`, {
           bytesDelivered: 0,
         })
       outcome = attempt()
     }
     return outcome
+  }
+
+  #waitFor(count: number, timeoutMs: number): boolean {
+    const before = this.#interrupted
+    // Whatever ends the wait but its bytes, also an error from around, leaves an answer that may still come.
+    this.#interrupted = true
+    if (!this.#source.waitFor(count, timeoutMs)) return false
+    this.#interrupted = before
+    return true
   }
 }

@@ -116,7 +116,7 @@ describe('BlockingWriter', () => {
   })
 })
 
-describe('the blocking ends of a channel', () => {
+describe('a blocking reader and writer over a channel', () => {
   test('look around while they block, and a look that throws ends the wait', () => {
     const lost = (): never => {
       throw new Error('nobody is there')
@@ -124,36 +124,36 @@ describe('the blocking ends of a channel', () => {
     const { pair, writer } = writerOf({}, lost)
     expect(() => writer.write(Buffer.alloc(RING_BYTES + 1))).toThrow('nobody is there')
     expect(writer.interrupted).toBe(true)
-    const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, lost)
-    expect(() => source.waitFor(1, Number.POSITIVE_INFINITY)).toThrow('nobody is there')
-    expect(source.interrupted).toBe(true)
+    const reader = new BlockingReader(new BlockingChannelSource(pair.channel, pair.ringer, 0, lost))
+    expect(() => reader.read(1)).toThrow('nobody is there')
+    expect(reader.interrupted).toBe(true)
   })
 
   test('remember that a wait was in vain until bytes are taken', () => {
     const { pair } = writerOf()
-    const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {})
-    expect(source.waitFor(1, 2)).toBe(false)
-    expect(source.interrupted).toBe(true)
+    const reader = new BlockingReader(new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {}))
+    expect(() => reader.read(1, { timeoutMs: 2 })).toThrow('took longer')
+    expect(reader.interrupted).toBe(true)
     pair.receive('ab')
-    expect(source.waitFor(1, 2)).toBe(true)
-    expect(source.interrupted).toBe(true)
-    source.skip(1)
-    expect([source.interrupted, source.taken]).toEqual([false, 1])
-    expect(source.take(1).toString()).toBe('b')
-    expect(source.taken).toBe(2)
+    expect(reader.peek(1).toString()).toBe('a')
+    expect(reader.interrupted).toBe(true)
+    reader.read(1)
+    expect([reader.interrupted, reader.offset]).toEqual([false, 1])
+    expect(reader.read(1).toString()).toBe('b')
+    expect(reader.offset).toBe(2)
   })
 
   test('count bytes that were put back once, and know that they are old', () => {
     const { pair } = writerOf()
-    const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {})
+    const reader = new BlockingReader(new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {}))
     pair.receive('abcd')
-    source.putBack(source.take(3))
-    expect([source.taken, source.seen, source.available]).toEqual([0, 3, 4])
-    expect(source.waitFor(5, 2)).toBe(false)
-    expect(source.take(3).toString()).toBe('abc')
-    expect([source.taken, source.seen, source.interrupted]).toEqual([3, 3, true])
-    source.skip(1)
-    expect([source.taken, source.seen, source.interrupted]).toEqual([4, 4, false])
+    reader.unread(reader.read(3))
+    expect([reader.offset, reader.seen, reader.buffered]).toEqual([0, 3, 4])
+    expect(() => reader.readExactly(5, { timeoutMs: 2 })).toThrow('took longer')
+    expect(reader.read(3).toString()).toBe('abc')
+    expect([reader.offset, reader.seen, reader.interrupted]).toEqual([3, 3, true])
+    reader.read(1)
+    expect([reader.offset, reader.seen, reader.interrupted]).toEqual([4, 4, false])
   })
 
   test('give a lent reader back with what was put back in it', () => {

@@ -128,11 +128,10 @@ describe.each(places)('StreamReader.readInto over %s', (_name, open) => {
 
 test('BlockingReader.readInto fills the target as StreamReader.readInto does', () => {
   const pair = new ChannelPair(SIZES)
-  const source = new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {})
-  const reader = new BlockingReader(source)
+  const reader = new BlockingReader(new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {}))
   pair.receiveAll('abcdef')
   const target = Buffer.alloc(4)
-  expect([reader.readInto(target), `${target}`, reader.offset, source.seen]).toEqual([4, 'abcd', 4, 4])
+  expect([reader.readInto(target), `${target}`, reader.offset, reader.seen]).toEqual([4, 'abcd', 4, 4])
   expect([reader.readInto(target), `${target}`]).toEqual([2, 'efcd'])
   expect(() => reader.readInto(target, { timeoutMs: 1 })).toThrow(/readinto took longer than 1 ms/)
   pair.endInbound('fin')
