@@ -148,6 +148,8 @@ export const LIMITS = {
   dnsWaitersMax: 1_000,
   /** Lookups by the operating system at once: each holds one of the four libuv threads that all workers share. */
   osLookupsMax: 2,
+  /** Milliseconds. The longest that a timer of Node can wait; a longer time is as good as this one. */
+  timerMsMax: 2_147_483_647,
   /** Milliseconds. 24 days: beyond 24.8 a timer of Node would fire at once. */
   durationMsMax: 2_073_600_000,
   /** Bytes a size in the config may name: bodies of this bound are held in memory whole. */

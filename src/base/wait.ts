@@ -3,6 +3,7 @@
  * names the wait it ended and no timer or listener outlives it.
  */
 import { type ErrorCode, SockpoolError } from './errors.ts'
+import { LIMITS } from './limits.ts'
 
 export type WaitOptions = {
   /** Ends the wait with ABORTED; the signal's reason becomes the cause. */
@@ -10,9 +11,6 @@ export type WaitOptions = {
   /** Milliseconds until the wait ends with its own time-out code; default: no bound. */
   readonly timeoutMs?: number | undefined
 }
-
-/** The longest that a timer of Node can wait; a longer bound is as good as this one. */
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** The error of a wait that its caller's signal ended. Its name is AbortError, as callers of fetch expect. */
 export function aborted(what: string, signal: AbortSignal): SockpoolError {
@@ -49,7 +47,7 @@ export class Wait<T> {
       undo(error)
       this.reject(error)
     }
-    if (timeoutMs !== undefined && timeoutMs <= TIMER_MS_MAX) {
+    if (timeoutMs !== undefined && timeoutMs <= LIMITS.timerMsMax) {
       const onTimeout = (): void =>
         end(new SockpoolError(timeoutCode, `${what} took longer than ${timeoutMs} ms`))
       this.#timer = setTimeout(onTimeout, Math.max(0, timeoutMs))

@@ -1,8 +1,6 @@
 /** The time that is left to those who may stay for a while. It can be cut short, never prolonged. */
 import { SockpoolError } from '../base/errors.ts'
-
-/** The longest that a timer of Node can wait; a longer time is as good as this one. */
-const TIMER_MS_MAX = 2 ** 31 - 1
+import { LIMITS } from '../base/limits.ts'
 
 export class DrainTimer {
   readonly #onOver: () => void
@@ -27,7 +25,7 @@ export class DrainTimer {
     if (this.#timer) clearTimeout(this.#timer)
     this.#overAtMs = overAtMs
     // Whoever stays keeps the process alive.
-    this.#timer = setTimeout(this.#onOver, Math.min(drainMs, TIMER_MS_MAX)).unref()
+    this.#timer = setTimeout(this.#onOver, Math.min(drainMs, LIMITS.timerMsMax)).unref()
   }
 
   /** Nobody stays any more. */

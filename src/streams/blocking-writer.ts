@@ -9,18 +9,11 @@ import type { BlockingSink } from './blocking-sink.ts'
 import type { StreamEnd } from './byte-source.ts'
 import { toBytes } from './to-bytes.ts'
 import { WaterMarks } from './water-marks.ts'
-import type { ExtraInfo, StartTlsOptions } from './writer-options.ts'
+import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
 
-export type BlockingWriterOptions = {
+export type BlockingWriterOptions = Omit<StreamWriterOptions, 'maxBufferedBytes' | 'startTls'> & {
   /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
   readonly timeoutMs?: number | undefined
-  readonly extraInfo?: ExtraInfo | undefined
-  /** TLS has no half-close. */
-  readonly canWriteEof?: boolean | undefined
-  /** The error of the reading half, which `drain` throws first. */
-  readonly readerException?: (() => Error | null) | undefined
-  /** Called after each write of which something was accepted. */
-  readonly onWrite?: (() => void) | undefined
   /** Absent where the connection cannot start TLS. */
   readonly startTls?: BlockingStartTls | undefined
 }

@@ -39,7 +39,6 @@ type Settle = (error?: Error | null) => void
 
 /** Bytes of one read at the most. */
 const CHUNK_BYTES = 65_536
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
  * Events as a socket's: 'connect' and 'ready' after `connect()`, 'timeout', 'end' once, 'close' with hadError. Errors
@@ -122,7 +121,7 @@ export class SocketDuplex extends Duplex {
     this.timeout = ms
     if (this.#idle) clearTimeout(this.#idle)
     const timer = ms > 0 && !this.destroyed
-    this.#idle = timer ? setTimeout(() => this.#idled(), Math.min(ms, TIMER_MS_MAX)).unref() : null
+    this.#idle = timer ? setTimeout(() => this.#idled(), Math.min(ms, LIMITS.timerMsMax)).unref() : null
     if (listener && ms === 0) this.removeListener('timeout', listener)
     else if (listener) this.once('timeout', listener)
     return this

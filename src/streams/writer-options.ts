@@ -18,7 +18,7 @@ export type StreamWriterOptions = {
   readonly canWriteEof?: boolean | undefined
   /** The error of the reading half, which `drain` throws first, as asyncio does. */
   readonly readerException?: (() => Error | null) | undefined
-  /** Called after each `write` or `writeLines` that was accepted. */
+  /** Called after each write of which something was accepted. */
   readonly onWrite?: (() => void) | undefined
   /** Absent where the connection cannot start TLS. */
   readonly startTls?: StartTls | undefined
