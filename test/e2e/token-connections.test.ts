@@ -152,6 +152,8 @@ describe('limits.connections of a token', () => {
     await lease.begun('readline')
     peer.reset()
     expect(problemOf(await reading).code).toBe('connection_reset')
+    // The read hears of the reset; that the socket is gone, and the lease with it, comes after.
+    await expect.poll(async () => problemOf(await lease.call('readline')).code).toBe('lease_gone')
     await one.lease('demo')
   })
 
