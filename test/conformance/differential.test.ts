@@ -2,31 +2,20 @@
  * StreamReader against CPython's own: the same random scripts are played on both, and every result, error, count,
  * leftover and pause must be the same. `SOCKPOOL_TEST_SEED` repeats a run. Several separators need Python 3.13.
  */
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { findPython } from '../support/python.ts'
 import { type Played, play, randomFrom, randomScript, type Script } from './stream-script.ts'
 
 const SCRIPTS = 12_000
 const PLAYER = fileURLToPath(new URL('differential.py', import.meta.url))
-const { SOCKPOOL_TEST_PYTHON: PYTHON = 'python3', SOCKPOOL_TEST_SEED, SOCKPOOL_TEST_SERVICES } = process.env
-
-/** Major and minor version, or null where there is no such program. */
-async function findPython(): Promise<readonly [number, number] | null> {
-  try {
-    const { stdout } = await promisify(execFile)(PYTHON, ['--version'])
-    const [, major, minor] = /Python (\d+)\.(\d+)/.exec(stdout) ?? []
-    return [Number(major), Number(minor)]
-  } catch {
-    return null
-  }
-}
+const { SOCKPOOL_TEST_SEED } = process.env
 
 /** What asyncio makes of the scripts, all in one process. */
-async function playByPython(scripts: readonly Script[]): Promise<Played[]> {
-  const python = spawn(PYTHON, ['-I', PLAYER], { stdio: ['pipe', 'pipe', 'inherit'] })
+async function playByPython(program: string, scripts: readonly Script[]): Promise<Played[]> {
+  const python = spawn(program, ['-I', PLAYER], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = new Promise(resolve => python.once('close', resolve))
   // One that failed says why on stderr.
   python.stdin.on('error', () => 'told by its exit')
@@ -53,8 +42,8 @@ function inOrder(record: Played['records'][number]): Played['records'][number] {
 }
 
 /** The indices of the scripts that differ, with what differs. */
-async function differing(scripts: readonly Script[]): Promise<Map<number, string>> {
-  const theirs = await playByPython(scripts)
+async function differing(program: string, scripts: readonly Script[]): Promise<Map<number, string>> {
+  const theirs = await playByPython(program, scripts)
   const found = new Map<number, string>()
   for (const [index, script] of scripts.entries()) {
     const expected = theirs[index]
@@ -65,31 +54,24 @@ async function differing(scripts: readonly Script[]): Promise<Map<number, string
 }
 
 /** Leaves out one step after another for as long as the script still differs. */
-async function shrink(script: Script): Promise<Script> {
+async function shrink(program: string, script: Script): Promise<Script> {
   const shorter = script.steps.map((_, index) => ({ ...script, steps: script.steps.toSpliced(index, 1) }))
   if (shorter.length < 2) return script
-  const [first] = (await differing(shorter)).keys()
+  const [first] = (await differing(program, shorter)).keys()
   const next = first === undefined ? undefined : shorter[first]
-  return next === undefined ? script : await shrink(next)
+  return next === undefined ? script : await shrink(program, next)
 }
 
 test(`StreamReader is asyncio's in ${SCRIPTS} random scripts`, async ({ skip }) => {
-  const version = await findPython()
-  if (version === null) {
-    const note = `no ${PYTHON} to compare with; install one, or name it in SOCKPOOL_TEST_PYTHON`
-    if (SOCKPOOL_TEST_SERVICES === 'required') throw new Error(note)
-    console.warn(`SKIPPED: ${note}`)
-    return skip(note)
-  }
-  const [major, minor] = version
+  const { program, minor } = await findPython(0, skip)
   const seed = Number(SOCKPOOL_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
-  const several = major > 3 || minor >= 13
-  console.info(`seed ${seed}, Python ${major}.${minor}, ${several ? 'several separators' : 'one separator'}`)
+  const several = minor >= 13
+  console.info(`seed ${seed}, Python 3.${minor}, ${several ? 'several separators' : 'one separator'}`)
   const random = randomFrom(seed)
   const scripts = Array.from({ length: SCRIPTS }, () => randomScript(random, several))
-  const [first] = await differing(scripts)
+  const [first] = await differing(program, scripts)
   if (first === undefined) return
-  const script = await shrink(scripts[first[0]] as Script)
-  const what = (await differing([script])).get(0)
+  const script = await shrink(program, scripts[first[0]] as Script)
+  const what = (await differing(program, [script])).get(0)
   expect.fail(`seed ${seed}: ${JSON.stringify(script)}\n${what}`)
 })

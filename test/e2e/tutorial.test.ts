@@ -113,7 +113,7 @@ describe("the README's section on asyncio", () => {
   })
 
   test('has calls that give the same in Python', async ({ skip }) => {
-    const python = await findPython(PYTHON_MINOR, skip)
+    const { program: python } = await findPython(PYTHON_MINOR, skip)
     const running = startPython(python, programOf(calls, 'python'), await startEcho())
     expect((await running.printed()).trimEnd().split('\n')).toEqual(stated)
   })
@@ -124,7 +124,7 @@ describe("the README's section on asyncio", () => {
   })
 
   test.for(clients)('has a program that does the same in Python: $topic', async (program, { skip }) => {
-    const python = await findPython(PYTHON_MINOR, skip)
+    const { program: python } = await findPython(PYTHON_MINOR, skip)
     const running = startPython(python, program.python, await startEcho())
     expect(await running.printed()).toBe(PRINTED[program.topic])
   })
@@ -135,7 +135,7 @@ describe("the README's section on asyncio", () => {
   })
 
   test.for(servers)('has a program that serves the same in Python: $topic', async (program, { skip }) => {
-    const python = await findPython(PYTHON_MINOR, skip)
+    const { program: python } = await findPython(PYTHON_MINOR, skip)
     const server = startPython(python, program.python, NAMES)
     expect(await callServer(server)).toEqual(GOT_OF_SERVER)
   })

@@ -7,10 +7,13 @@ import { promisify } from 'node:util'
 
 const { SOCKPOOL_TEST_PYTHON: PYTHON = 'python3', SOCKPOOL_TEST_SERVICES } = process.env
 
-/** The program, which is at least that version 3 of Python; `skip` ends the test where there is none. */
-export async function findPython(minor: number, skip: (note: string) => never): Promise<string> {
+/** A program of Python 3, and its minor version. */
+export type Python = { readonly program: string; readonly minor: number }
+
+/** One of at least that minor version; `skip` ends the test where there is none. */
+export async function findPython(minor: number, skip: (note: string) => never): Promise<Python> {
   const found = await version()
-  if (found !== null && found >= minor) return PYTHON
+  if (found !== null && found >= minor) return { program: PYTHON, minor: found }
   const what = found === null ? `no ${PYTHON}` : `${PYTHON} is 3.${found}`
   const note = `${what} and Python 3.${minor} is needed; install it, or name it in SOCKPOOL_TEST_PYTHON`
   if (SOCKPOOL_TEST_SERVICES === 'required') throw new Error(note)

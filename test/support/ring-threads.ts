@@ -176,8 +176,13 @@ export class ConsumerThread implements Thread<ConsumerState> {
     return Math.min(wish, (total ?? Number.POSITIVE_INFINITY) - state.received)
   }
 
+  /** Bytes that one read takes. */
+  protected most(ring: RingConsumer, _state: ConsumerState): number {
+    return ring.readable
+  }
+
   protected read(ring: RingConsumer, state: ConsumerState, memory: ThreadMemory): number {
-    const target = Buffer.alloc(ring.readable)
+    const target = Buffer.alloc(this.most(ring, state))
     memory.pause()
     ring.copy(target)
     checkOrder(target, state.received)

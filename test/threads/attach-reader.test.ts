@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { attach } from '../support/attached.ts'
+import type { Pool } from '../../src/pool/pool.ts'
+import { type AttachedPlayer, attach } from '../support/attached.ts'
 import { startLineServer } from '../support/line-server.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
@@ -12,10 +13,8 @@ function startTalker(text: string): Promise<TestServer> {
 
 const RESET = expect.objectContaining({ code: 'CONNECTION_RESET' })
 
-test.each([
-  ['the default of a lease', {}, {}],
-  ['onReset drain-then-raise of the call', { onReset: 'raise' }, { onReset: 'drain-then-raise' }],
-])('BlockingReader with %s reads what came before a reset, then its error', async (_what, lease, read) => {
+/** A thread whose lease has two lines, one of them cut short, unread when its peer resets the connection. */
+async function breakOff(lease: object, read: object): Promise<{ pool: Pool; thread: AttachedPlayer }> {
   const server = await startTalker('one\ntwo')
   const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
   const thread = attach(pool, 'broken', { lease, read })
@@ -24,6 +23,14 @@ test.each([
   peer.resetAndDestroy()
   expect(await thread.next()).toEqual(RESET)
   expect(await thread.next()).toEqual({ exception: RESET, buffered: 7, atEof: false })
+  return { pool, thread }
+}
+
+test.each([
+  ['the default of a lease', {}, {}],
+  ['onReset drain-then-raise of the call', { onReset: 'raise' }, { onReset: 'drain-then-raise' }],
+])('BlockingReader with %s reads what came before a reset, then its error', async (_what, lease, read) => {
+  const { pool, thread } = await breakOff(lease, read)
   expect(await thread.next()).toEqual({ returned: 'one\n' })
   // Neither nine bytes nor a separator will ever come; what is there stays.
   expect(await thread.next()).toEqual(RESET)
@@ -39,14 +46,7 @@ test.each([
   ['onReset raise of its lease', { onReset: 'raise' }, {}],
   ['onReset raise of the call', {}, { onReset: 'raise' }],
 ])('BlockingReader with %s raises at once, as asyncio does', async (_what, lease, read) => {
-  const server = await startTalker('one\ntwo')
-  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
-  const thread = attach(pool, 'broken', { lease, read })
-  expect(await thread.next()).toBe('one\ntwo')
-  const peer = await server.connection()
-  peer.resetAndDestroy()
-  expect(await thread.next()).toEqual(RESET)
-  expect(await thread.next()).toEqual({ exception: RESET, buffered: 7, atEof: false })
+  const { thread } = await breakOff(lease, read)
   for (let call = 0; call < 6; call++) expect(await thread.next()).toEqual(RESET)
   expect(await thread.next()).toEqual({ offset: 0, verdict: { outcome: 'closed', reason: 'error' } })
 })

@@ -1,29 +1,17 @@
-import { createServer, type TLSSocket } from 'node:tls'
+import { createServer } from 'node:tls'
 import { expect, test } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
 import { attach } from '../support/attached.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
+import { startDeafPeer, startTlsPeer } from '../support/start-tls-peer.ts'
 import { echo, startTestServer, type TestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
 
 const certificate = await testCertificate()
 const TRUSTED = { ca: certificate.cert, servername: 'localhost' }
-
-/** A peer that speaks plain text until it is asked for TLS, and echoes once that is up, `afterMs` later. */
-function startTlsPeer(afterMs = 0): Promise<TestServer> {
-  const tlsServer = createServer(certificate, (socket: TLSSocket) => void socket.pipe(socket))
-  tlsServer.on('tlsClientError', (_error, socket) => socket.destroy())
-  return startTestServer(socket => {
-    socket.once('data', () => {
-      socket.write('ready\n')
-      socket.pause()
-      setTimeout(() => tlsServer.emit('connection', socket), afterMs)
-    })
-  })
-}
 
 function poolOf(server: TestServer): Promise<Pool> {
   return openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 1 } }) } })
@@ -50,7 +38,7 @@ test('BlockingWriter.startTls without a servername wants the certificate of the 
 })
 
 test('a lease does not expire while its holder blocks on a handshake', async () => {
-  const thread = attach(await poolOf(await startTlsPeer(300)), 'blockingTls', TRUSTED)
+  const thread = attach(await poolOf(await startTlsPeer({ afterMs: 300 })), 'blockingTls', TRUSTED)
   await thread.next()
   expect(await thread.next()).toMatchObject({ line: 'secret\n' })
 })
@@ -70,22 +58,13 @@ test.each([
 })
 
 test('a peer that does not speak TLS is TLS_FAILED, and gets no plain text afterwards', async () => {
-  let received = ''
-  const server = await startTestServer(socket => {
-    socket.once('data', () => {
-      socket.write('ready\n')
-      socket.on('data', bytes => {
-        received += bytes.toString('latin1')
-        socket.write('what is this?\n')
-      })
-    })
-  })
+  const { server, received } = await startDeafPeer()
   const thread = attach(await poolOf(server), 'failingTls', { tls: TRUSTED })
   await thread.next()
   for (let call = 0; call < 3; call++) expect(await thread.next()).toMatchObject({ code: 'TLS_FAILED' })
   await until('the peer saw the end', () => server.sockets.size === 0)
-  expect(received).not.toBe('')
-  expect(received).not.toContain('PASSWORD')
+  expect(received()).not.toBe('')
+  expect(received()).not.toContain('PASSWORD')
 })
 
 test('a peer that hangs up in the handshake is TLS_FAILED', async () => {

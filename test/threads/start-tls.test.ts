@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { connect as connectTls, createServer, type TLSSocket } from 'node:tls'
+import { connect as connectTls, createServer } from 'node:tls'
 import { expect, test } from 'vitest'
 import type { LeaseHandle as Lease } from '../../src/pool/lease-handle.ts'
 import { startServer } from '../../src/start-server.ts'
@@ -8,23 +8,12 @@ import { clientCertificate } from '../support/client-certificate.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { allOf, closed, dial, serve } from '../support/server-fixture.ts'
+import { startDeafPeer, startTlsPeer } from '../support/start-tls-peer.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
 
 const certificate = await testCertificate()
-
-/** A peer that speaks plain text until it is asked for TLS, and `after` it is up. */
-function startTlsPeer(after: (socket: TLSSocket) => void, before = 'ready\n'): Promise<TestServer> {
-  const tlsServer = createServer({ ...certificate, allowHalfOpen: false }, after)
-  tlsServer.on('tlsClientError', (_error, socket) => socket.destroy())
-  return startTestServer(socket => {
-    socket.once('data', () => {
-      socket.write(before)
-      tlsServer.emit('connection', socket)
-    })
-  })
-}
 
 async function leaseOf(server: TestServer): Promise<Lease> {
   const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 1 } }) } })
@@ -63,7 +52,7 @@ async function leaseHere(pool: Awaited<ReturnType<typeof openPool>>, port: numbe
 }
 
 test('a lease whose connection was upgraded is never reused', async () => {
-  const server = await startTlsPeer(socket => socket.on('data', bytes => socket.write(bytes)))
+  const server = await startTlsPeer()
   const lease = await leaseOf(server)
   await askForTls(lease)
   await lease.writer.startTls({ ca: certificate.cert, servername: 'localhost' })
@@ -73,7 +62,7 @@ test('a lease whose connection was upgraded is never reused', async () => {
 })
 
 test('without a servername the certificate must be that of the host that was dialled', async () => {
-  const server = await startTlsPeer(socket => socket.on('data', bytes => socket.write(bytes)))
+  const server = await startTlsPeer()
   const lease = await leaseOf(server)
   await askForTls(lease)
   await lease.writer.startTls({ ca: certificate.cert })
@@ -86,7 +75,7 @@ test.each([
 ])(
   'a certificate of %s is TLS_FAILED for the caller, the reader and the writer',
   async (_name, tls, reason) => {
-    const server = await startTlsPeer(() => {})
+    const server = await startTlsPeer({ secured: () => {} })
     const lease = await leaseOf(server)
     await askForTls(lease)
     const { reader, writer } = lease
@@ -103,16 +92,7 @@ test.each([
 )
 
 test('a peer that does not speak TLS gets no plain text afterwards', async () => {
-  let received = ''
-  const server = await startTestServer(socket => {
-    socket.once('data', () => {
-      socket.write('ready\n')
-      socket.on('data', bytes => {
-        received += bytes.toString('latin1')
-        socket.write('what is this?\n')
-      })
-    })
-  })
+  const { server, received } = await startDeafPeer()
   const lease = await leaseOf(server)
   await askForTls(lease)
   const starting = lease.writer.startTls({ servername: 'localhost' })
@@ -120,7 +100,7 @@ test('a peer that does not speak TLS gets no plain text afterwards', async () =>
   await expect(starting).rejects.toMatchObject({ code: 'TLS_FAILED' })
   lease.writer.write('PASSWORD')
   await until('the peer saw the end', () => server.sockets.size === 0)
-  expect(received).not.toContain('PASSWORD')
+  expect(received()).not.toContain('PASSWORD')
 })
 
 test('bytes that came before the handshake are STARTTLS_INJECTION on the client’s side', async () => {
@@ -149,7 +129,7 @@ test('test_start_tls_buffered_data: on the server’s side early bytes are the b
   })
   // The first line and the ClientHello in one segment.
   const plain = await dial(server)
-  plain.cork()
+  await plain.cork()
   plain.write('PROXY\n')
   const client = connectTls({ socket: plain, ca: certificate.cert, servername: 'localhost' })
   plain.uncork()
@@ -230,7 +210,7 @@ test('a full write queue goes out in plain text before the handshake, later writ
 
 test('8 MiB each way go through an upgraded connection', async () => {
   const total = 8 * 1_048_576
-  const server = await startTlsPeer(socket => void socket.pipe(socket))
+  const server = await startTlsPeer()
   const lease = await leaseOf(server)
   await askForTls(lease)
   const { reader, writer } = lease
