@@ -4,7 +4,7 @@ import type { Options } from 'tsup'
 // sibling of its own file. Piscina resolves a worker file of its own and stays external.
 const options: Options = {
   entry: {
-    index: 'src/index.ts',
+    index: 'src/library/index.ts',
     cli: 'src/cli.ts',
     'io-worker': 'workers/io-worker.ts',
     'parse-worker': 'workers/parse-worker.ts',
@@ -12,7 +12,7 @@ const options: Options = {
   },
   format: ['esm'],
   target: 'node22',
-  dts: { entry: { index: 'src/index.ts' } },
+  dts: { entry: { index: 'src/library/index.ts' } },
   splitting: true,
   sourcemap: true,
   clean: true,

@@ -5,14 +5,14 @@
  * imports keep to syntax that Node 20 can parse.
  */
 import { readFileSync } from 'node:fs'
-import { supportsNode } from './node-version.ts'
+import { supportsNode } from './command/node-version.ts'
 
 type Package = { readonly version: string; readonly engines: { readonly node: string } }
 
 // The same relative place from src/ and from dist/.
 const manifest: Package = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 if (supportsNode(process.versions.node, manifest.engines.node)) {
-  const { run } = await import('./command.ts')
+  const { run } = await import('./command/command.ts')
   process.exitCode = await run(process.argv.slice(2), manifest.version)
 } else {
   process.stderr.write(

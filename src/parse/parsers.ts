@@ -9,7 +9,7 @@
 import { type ErrorFields, invariant, reviveError, SockpoolError } from '../base/errors.ts'
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
 import { Claim } from '../channel/claim.ts'
-import type { LentSource, ReturnedSource } from '../streams/blocking-channel-source.ts'
+import type { LentSource, ReturnedSource } from '../streams/channel-ends/blocking-channel-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
 import { type Loan, type ParseReply, type ParseTask, sharedNow } from './formats/parse-task.ts'
 import { findFormat } from './formats/registry.ts'

@@ -1,29 +1,12 @@
 /** What a pool is made of, and what its calls may be told. The composition root fills these in. */
-import type { WaitOptions } from '../base/wait.ts'
 import type { EndName } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { Target } from '../config/target.ts'
-import type { OnReset } from '../streams/read-options.ts'
-import type { ExchangeRequest } from './exchange.ts'
-import type { HeldLease } from './held-lease.ts'
-import type { ParsePort } from './parse-port.ts'
-import type { ListenerFleet } from './servers.ts'
-import type { Connector } from './target-pool-parts.ts'
-import type { AdHocRules } from './target-pools.ts'
-
-export type LeaseOptions = WaitOptions & {
-  /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
-  readonly waitMs?: number | undefined
-  /** Milliseconds the lease lives without an operation; default: for ever, or the target's with `ttl: 'target'`. */
-  readonly ttlMs?: number | undefined
-  /** Whose it is; connections never move between tenants. */
-  readonly tenant?: string | undefined
-  /** Bytes; default of the reader's `limit`. */
-  readonly limit?: number | undefined
-  readonly onReset?: OnReset | undefined
-}
-
-export type ExchangeOptions = ExchangeRequest
+import type { ParsePort } from './lease/parse-port.ts'
+import type { ListenerFleet } from './server/servers.ts'
+import type { HeldLease } from './target/held-lease.ts'
+import type { Connector } from './target/target-pool-parts.ts'
+import type { AdHocRules } from './target/target-pools.ts'
 
 /** What happened in the pool that its owner may want to log. */
 export type PoolEvent =

@@ -7,25 +7,31 @@ import { LIMITS } from '../base/limits.ts'
 import { Queue } from '../base/queue.ts'
 import { aborted } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
-import { positiveLimit } from '../streams/read-options.ts'
+import { positiveLimit } from '../streams/reading/read-options.ts'
 import { AttachDesk } from '../threads/attach-desk.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
-import { AttachedThread } from './attached-thread.ts'
-import { Crowd } from './crowd.ts'
-import { type ExchangeReply, exchangeBy, useLease } from './exchange.ts'
-import type { HeldLease } from './held-lease.ts'
-import { keepAliveSwitch } from './keep-alive-switch.ts'
-import { Lease } from './lease.ts'
-import { LeaseHandle } from './lease-handle.ts'
-import type { LeaseParts } from './lease-parts.ts'
-import type { ParseCall } from './parse-port.ts'
-import type { ExchangeOptions, Fleet, LeaseOptions, PoolParts } from './pool-parts.ts'
-import { type ConnectionStats, connectionStats, type TargetStats } from './pool-stats.ts'
-import type { ConnectionHandler, Server } from './server.ts'
-import { type ListenOptions, Servers } from './servers.ts'
-import { TargetPool } from './target-pool.ts'
-import { type AdHocTarget, TargetPools } from './target-pools.ts'
+import { AttachedThread } from './attached/attached-thread.ts'
+import { type ExchangeReply, type ExchangeRequest, exchangeBy, useLease } from './lease/exchange.ts'
+import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
+import { Lease } from './lease/lease.ts'
+import { LeaseHandle } from './lease/lease-handle.ts'
+import type { LeaseOptions } from './lease/lease-options.ts'
+import type { LeaseParts } from './lease/lease-parts.ts'
+import type { ParseCall } from './lease/parse-port.ts'
+import type { Fleet, PoolParts } from './pool-parts.ts'
+import type { ConnectionHandler, Server } from './server/server.ts'
+import { type ListenOptions, Servers } from './server/servers.ts'
+import { Crowd } from './target/crowd.ts'
+import type { HeldLease } from './target/held-lease.ts'
+import {
+  type ConnectionStats,
+  connectionStats,
+  type PoolStats,
+  type TargetStats,
+} from './target/pool-stats.ts'
+import { TargetPool } from './target/target-pool.ts'
+import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 
 export class Pool implements AsyncDisposable {
   readonly #parts: PoolParts
@@ -168,7 +174,7 @@ export class Pool implements AsyncDisposable {
    * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for
    * the verdict on the connection.
    */
-  async exchange(target: string | AdHocTarget, options: ExchangeOptions): Promise<ExchangeReply> {
+  async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
     return await exchangeBy(wait => this.#lease(target, wait), options, this.#now)
   }
 
@@ -200,12 +206,7 @@ export class Pool implements AsyncDisposable {
     return Promise.resolve(this.#parts.fleet.stats())
   }
 
-  stats(): {
-    readonly leases: number
-    readonly waiters: number
-    readonly connections: number
-    readonly targets: number
-  } {
+  stats(): PoolStats {
     const pools = this.#pools.all
     const sum = (of: (pool: TargetPool) => number): number =>
       pools.reduce((total, pool) => total + of(pool), 0)

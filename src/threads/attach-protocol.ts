@@ -33,7 +33,7 @@ import type { ErrorFields, GoneReason } from '../base/errors.ts'
 import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
-import type { LentSource, ReturnedSource } from '../streams/blocking-channel-source.ts'
+import type { LentSource, ReturnedSource } from '../streams/channel-ends/blocking-channel-source.ts'
 import type { SocketFacts, TlsSide } from './protocol.ts'
 
 /** What a thread needs to attach itself to a pool: plain data that may be cloned to any thread of the process. */

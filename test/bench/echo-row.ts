@@ -1,8 +1,8 @@
 /** Rows `echo-256` and `echo-1`: 64 bytes there and back, over and over, on each of so many connections. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { createPool } from '../../src/create-pool.ts'
-import type { LeaseHandle as Lease } from '../../src/pool/lease-handle.ts'
+import { createPool } from '../../src/library/create-pool.ts'
+import type { LeaseHandle as Lease } from '../../src/pool/lease/lease-handle.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { beginStretch } from './busy.ts'
 import { startPeer } from './child.ts'

@@ -3,9 +3,9 @@
  * thread. Both stand behind the same app, so the row measures what the pool costs a request.
  */
 import type { FastifyInstance } from 'fastify'
-import { createPool } from '../../src/create-pool.ts'
 import { buildApp } from '../../src/http/app.ts'
 import type { Pool } from '../../src/http/parts.ts'
+import { createPool } from '../../src/library/create-pool.ts'
 import { beginStretch } from './busy.ts'
 import { Child, startPeer } from './child.ts'
 import type { LoadOrder, LoadResult } from './exchange-load.ts'

@@ -1,6 +1,6 @@
 /** How cases open what they need, and what they ask of it again and again. */
-import type { StreamReader } from '../../src/streams/stream-reader.ts'
-import type { StreamWriter } from '../../src/streams/stream-writer.ts'
+import type { StreamReader } from '../../src/streams/reading/stream-reader.ts'
+import type { StreamWriter } from '../../src/streams/writing/stream-writer.ts'
 import type { Case, Link, OpenOptions, Trait, Transport, WriterLink } from './transport.ts'
 
 export function testCase(title: string, needs: readonly Trait[], run: Case['run']): Case {

@@ -3,7 +3,7 @@
  * Latin-1 text.
  */
 import { IncompleteReadError, LimitOverrunError } from '../../src/base/errors.ts'
-import { type ReadOptions, StreamReader } from '../../src/streams/stream-reader.ts'
+import { type ReadOptions, StreamReader } from '../../src/streams/reading/stream-reader.ts'
 
 export type Step =
   | readonly [kind: 'feed', text: string]

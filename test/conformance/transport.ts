@@ -2,7 +2,7 @@
  * What a conformance case sees of the thing it runs over. A case is written once; what it needs says over which
  * transports it runs, and exemptions.ts says why not over the others.
  */
-import type { MatchedRead, ReadOptions, Separator } from '../../src/streams/stream-reader.ts'
+import type { MatchedRead, ReadOptions, Separator } from '../../src/streams/reading/stream-reader.ts'
 
 /**
  * `fed`: fed by hand, with asyncio's feed calls. `async`: StreamReader and StreamWriter themselves, with several calls

@@ -5,9 +5,9 @@
  */
 import { expect, test } from 'vitest'
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../src/base/errors.ts'
-import { BlockingReader } from '../../src/streams/blocking-reader.ts'
+import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
 import type { StreamEnd } from '../../src/streams/byte-source.ts'
-import { type ReadOptions, StreamReader } from '../../src/streams/stream-reader.ts'
+import { type ReadOptions, StreamReader } from '../../src/streams/reading/stream-reader.ts'
 import { ScriptedSource } from '../fixtures/streams/scripted-source.ts'
 import { randomFrom } from './stream-script.ts'
 

@@ -3,7 +3,7 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { supportsNode } from '../../src/node-version.ts'
+import { supportsNode } from '../../src/command/node-version.ts'
 import { ROOT, runCommand, startServiceProcess } from '../support/service-process.ts'
 import { startUpstream } from '../support/upstream.ts'
 

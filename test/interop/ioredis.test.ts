@@ -1,7 +1,7 @@
 /** `ioredis`, unchanged, over leased connections to a real Redis: a `Connector` of its own brings them. */
 import { AbstractConnector, Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { SocketDuplex } from '../../src/streams/socket-duplex.ts'
+import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
 import { LARGE_BYTES, type LeasedSockets, leaseSockets, ROUNDS } from '../support/leased-sockets.ts'
 import { nextEvent } from '../support/next-event.ts'
 import { findService, type Place } from '../support/services.ts'

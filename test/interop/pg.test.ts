@@ -1,7 +1,7 @@
 /** `pg`, unchanged, over leased connections to a real PostgreSQL: its `stream` option takes them. */
 import { Client } from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { SocketDuplex } from '../../src/streams/socket-duplex.ts'
+import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
 import { LARGE_BYTES, type LeasedSockets, leaseSockets, ROUNDS } from '../support/leased-sockets.ts'
 import { findService, type Place } from '../support/services.ts'
 

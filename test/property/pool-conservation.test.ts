@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { EndName } from '../../src/channel/channel.ts'
-import { SLOT_STATES } from '../../src/pool/pooled-connection.ts'
+import { SLOT_STATES } from '../../src/pool/target/pooled-connection.ts'
 import { settle } from '../support/fake-connector.ts'
 import { type Asked, TargetPoolBench } from '../support/target-pool-bench.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keyOf } from '../../src/pool/dial-of.ts'
+import { keyOf } from '../../src/pool/target/dial-of.ts'
 import type { Dial } from '../../src/threads/protocol.ts'
 
 const text = fc.string({ minLength: 1, maxLength: 8 })

@@ -1,7 +1,7 @@
 import { array, assert, integer, property, uint8Array } from 'fast-check'
 import { test } from 'vitest'
 import { LimitOverrunError } from '../../src/base/errors.ts'
-import { SeparatorSearch } from '../../src/streams/separator-search.ts'
+import { SeparatorSearch } from '../../src/streams/reading/separator-search.ts'
 
 type Outcome = { start: number; end: number } | { message: string; consumed: number } | null
 

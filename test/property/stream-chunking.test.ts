@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, integer, oneof, record, tuple } from 'fast-check'
 import { test } from 'vitest'
 import { IncompleteReadError, LimitOverrunError } from '../../src/base/errors.ts'
-import { StreamReader } from '../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../src/streams/reading/stream-reader.ts'
 import { ChannelPair } from '../support/channel-pair.ts'
 
 type Read = readonly [name: 'readExactly' | 'readUntil' | 'readLine' | 'peek', count: number]

@@ -3,8 +3,8 @@ import type { Channel, EndName } from '../../src/channel/channel.ts'
 import { allocateDoorbell, doorbellWords, Ringer, RungSet } from '../../src/channel/doorbell.ts'
 import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import { type RingSizes, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
-import { ChannelSink } from '../../src/streams/channel-sink.ts'
-import { ChannelSource } from '../../src/streams/channel-source.ts'
+import { ChannelSink } from '../../src/streams/channel-ends/channel-sink.ts'
+import { ChannelSource } from '../../src/streams/channel-ends/channel-source.ts'
 
 export class ChannelPair {
   readonly channel: Channel

@@ -7,7 +7,7 @@ import { aborted } from '../../src/base/wait.ts'
 import type { EndName, VerdictName } from '../../src/channel/channel.ts'
 import { allocateDoorbell, Ringer } from '../../src/channel/doorbell.ts'
 import { SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
-import type { Connector } from '../../src/pool/target-pool-parts.ts'
+import type { Connector } from '../../src/pool/target/target-pool-parts.ts'
 import { IoConnection } from '../../src/threads/io-connection.ts'
 
 type Request = Parameters<Connector['open']>[0]

@@ -8,16 +8,15 @@ import ts from 'typescript'
 /** Files by their path from the root, as text. */
 export type Files = Readonly<Record<string, string>>
 
-/** From the top down. A unit is a folder of src/, or a file of src/ without its ending. */
-export const ROWS: readonly (readonly string[])[] = [
+/** Rows from the top down. */
+type Rows = readonly (readonly string[])[]
+
+/** A unit is a folder of src/, or a file of src/ without its ending. */
+export const ROWS: Rows = [
   ['cli'],
-  ['command', 'node-version'],
-  ['service', 'index'],
-  ['connect'],
-  ['open-connection', 'start-server'],
-  ['default-pool'],
-  ['create-pool', 'attach-pool'],
-  ['described-target'],
+  ['command'],
+  ['service'],
+  ['library'],
   ['http', 'client'],
   ['pool', 'parse'],
   ['egress'],
@@ -27,6 +26,13 @@ export const ROWS: readonly (readonly string[])[] = [
   ['config'],
   ['base'],
 ]
+
+/** The rooms of a folder, in rows of their own. A unit is a room, or `.`: the files that lie in the folder itself. */
+export const ROOMS: Readonly<Record<string, Rows>> = {
+  http: [['app'], ['routes'], ['leases', 'door'], ['bytes'], ['.']],
+  pool: [['.'], ['attached', 'server'], ['lease'], ['target']],
+  streams: [['channel-ends', 'adapters'], ['blocking'], ['reading', 'writing'], ['.']],
+}
 
 /** What stands beside the column: whose files they are, and what besides themselves they may import. */
 export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly may: RegExp }>> = {
@@ -84,9 +90,15 @@ function faultOfImport(from: string, to: string, files: Files): string | null {
   if (worker) return worker.own.test(to) || worker.may.test(to) ? null : 'this worker may not know it'
   if (!to.startsWith('src/')) return 'nothing imports workers'
   const [fromUnit, toUnit] = [unitOf(from), unitOf(to)]
-  if (fromUnit === toUnit) return null
-  const [fromRow, toRow] = [rowOf(fromUnit), rowOf(toUnit)]
-  if (fromRow === -1 || toRow === -1) return `${fromRow === -1 ? fromUnit : toUnit} stands on no row`
+  if (fromUnit !== toUnit) return faultBetween(fromUnit, toUnit, ROWS)
+  const rooms = ROOMS[fromUnit]
+  return rooms ? faultBetween(roomOf(from, rooms), roomOf(to, rooms), rooms) : null
+}
+
+function faultBetween(from: string, to: string, rows: Rows): string | null {
+  if (from === to) return null
+  const [fromRow, toRow] = [rowOf(from, rows), rowOf(to, rows)]
+  if (fromRow === -1 || toRow === -1) return `${fromRow === -1 ? from : to} stands on no row`
   if (fromRow === toRow) return 'they are neighbours on one row'
   return fromRow > toRow ? 'it lies above' : null
 }
@@ -101,8 +113,16 @@ function unitOf(file: string): string {
   return unit.replace(/\.ts$/, '')
 }
 
-function rowOf(unit: string): number {
-  return ROWS.findIndex(row => row.includes(unit))
+/** The room of a file; a file of the folder itself that has a row of its own is its own room. */
+function roomOf(file: string, rooms: Rows): string {
+  const [, , room = '', inside] = file.split('/')
+  if (inside !== undefined) return room
+  const name = room.replace(/\.ts$/, '')
+  return rowOf(name, rooms) === -1 ? '.' : name
+}
+
+function rowOf(unit: string, rows: Rows): number {
+  return rows.findIndex(row => row.includes(unit))
 }
 
 /** Imports of every form, and the globals of the table, wherever they stand but in comments and strings. */

@@ -1,7 +1,7 @@
 /** One target behind a pool, and its leases in the clothes that clients written for `net.Socket` take. */
-import type { PoolOptions } from '../../src/create-pool.ts'
+import type { PoolOptions } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
-import type { SocketDuplex } from '../../src/streams/socket-duplex.ts'
+import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
 import { openPool } from './pool-fixture.ts'
 import { until } from './until.ts'
 

@@ -1,6 +1,6 @@
 /** A pool that closes with its test and fails it where connections, slots, threads or timers are left. */
 import { expect, onTestFinished } from 'vitest'
-import { createPool, joinPool, type PoolOptions, type ServiceTraits } from '../../src/create-pool.ts'
+import { createPool, joinPool, type PoolOptions, type ServiceTraits } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { watchLeaks } from './leak-watch.ts'
 import type { TestServer } from './test-server.ts'

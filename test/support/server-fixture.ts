@@ -2,12 +2,12 @@
 import { once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import type { PoolOptions } from '../../src/create-pool.ts'
+import type { PoolOptions } from '../../src/library/create-pool.ts'
+import { type ServerOptions, startServer } from '../../src/library/start-server.ts'
 import type { Pool } from '../../src/pool/pool.ts'
-import type { ConnectionHandler, Server } from '../../src/pool/server.ts'
-import { type ServerOptions, startServer } from '../../src/start-server.ts'
-import type { StreamReader } from '../../src/streams/stream-reader.ts'
-import type { StreamWriter } from '../../src/streams/stream-writer.ts'
+import type { ConnectionHandler, Server } from '../../src/pool/server/server.ts'
+import type { StreamReader } from '../../src/streams/reading/stream-reader.ts'
+import type { StreamWriter } from '../../src/streams/writing/stream-writer.ts'
 import { openPool } from './pool-fixture.ts'
 
 export type Served = { readonly pool: Pool; readonly server: Server }

@@ -1,5 +1,5 @@
 /** A writer whose buffers are so small that every bound of it is met, and what tells how its calls stand. */
-import { StreamWriter, type StreamWriterOptions } from '../../src/streams/stream-writer.ts'
+import { StreamWriter, type StreamWriterOptions } from '../../src/streams/writing/stream-writer.ts'
 import { ChannelPair } from './channel-pair.ts'
 
 export const SMALL_RINGS = { inboundBytes: 64, outboundBytes: 64 }

@@ -1,10 +1,10 @@
 /** A TargetPool on a fake connector and a clock that stands still until the test moves it. */
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
-import { Crowd } from '../../src/pool/crowd.ts'
-import { dialOf } from '../../src/pool/dial-of.ts'
-import type { PooledConnection } from '../../src/pool/pooled-connection.ts'
-import { TargetPool } from '../../src/pool/target-pool.ts'
+import { Crowd } from '../../src/pool/target/crowd.ts'
+import { dialOf } from '../../src/pool/target/dial-of.ts'
+import type { PooledConnection } from '../../src/pool/target/pooled-connection.ts'
+import { TargetPool } from '../../src/pool/target/target-pool.ts'
 import { FakeConnector, settle } from './fake-connector.ts'
 
 export class TargetPoolBench {

@@ -10,7 +10,7 @@ import { ROOT } from './service-process.ts'
 import { makeFolder } from './temporary-folder.ts'
 
 const PLAYER = fileURLToPath(new URL('../fixtures/tutorial/play.py', import.meta.url))
-const INDEX = new URL('../../src/index.ts', import.meta.url).href
+const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 const TIMEOUT_MS = 20_000
 
 /** What the README says is there. */

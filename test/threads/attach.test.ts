@@ -1,6 +1,6 @@
 import { createServer } from 'node:tls'
 import { expect, test } from 'vitest'
-import { attachPool } from '../../src/attach-pool.ts'
+import { attachPool } from '../../src/library/attach-pool.ts'
 import { attach } from '../support/attached.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'

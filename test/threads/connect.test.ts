@@ -2,7 +2,7 @@
 import type { Socket as TcpSocket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { connect, type SocketAddress, SocketError, type SocketOptions } from '../../src/connect.ts'
+import { connect, type SocketAddress, SocketError, type SocketOptions } from '../../src/library/connect.ts'
 import { echo, refusingPort, startTestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 

@@ -1,7 +1,7 @@
 /** Leases that a program has lost without releasing them. */
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { LeaseHandle } from '../../src/pool/lease-handle.ts'
+import type { LeaseHandle } from '../../src/pool/lease/lease-handle.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { collected, collectUntil, warningsNamed } from '../support/collect-garbage.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'

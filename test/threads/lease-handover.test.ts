@@ -18,7 +18,7 @@ async function allOf(readable: AsyncIterable<unknown>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-const INDEX = new URL('../../src/index.ts', import.meta.url).href
+const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 
 /** Runs `body` with a `duplex` over a lease of a process of its own; how that exited, null when it had to be killed. */
 async function exitOf(port: number, body: string): Promise<number | null> {

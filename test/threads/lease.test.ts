@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { WorkerEvent } from '../../src/create-pool.ts'
+import type { WorkerEvent } from '../../src/library/create-pool.ts'
 import type { PoolEvent } from '../../src/pool/pool-parts.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'

@@ -6,7 +6,7 @@ import { startLineServer } from '../support/line-server.ts'
 import { echo, refusingPort, startTestServer, type TestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 
-const INDEX = new URL('../../src/index.ts', import.meta.url).href
+const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 
 /** Runs a program that uses the library in a process of its own; what it printed, and how it exited by itself. */
 async function run(

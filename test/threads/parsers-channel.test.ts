@@ -4,8 +4,8 @@ import { allocateDoorbell, Ringer } from '../../src/channel/doorbell.ts'
 import type { RingProducer } from '../../src/channel/ring.ts'
 import { DEFAULT_RING_SIZES, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
 import { type LoanResult, Parsers } from '../../src/parse/parsers.ts'
-import type { LentSource } from '../../src/streams/blocking-channel-source.ts'
-import { ChannelSource } from '../../src/streams/channel-source.ts'
+import type { LentSource } from '../../src/streams/channel-ends/blocking-channel-source.ts'
+import { ChannelSource } from '../../src/streams/channel-ends/channel-source.ts'
 
 const READER = new URL('../fixtures/parse/reader-module.ts', import.meta.url)
 

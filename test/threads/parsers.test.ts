@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
-import type { LentSource } from '../../src/streams/blocking-channel-source.ts'
+import type { LentSource } from '../../src/streams/channel-ends/blocking-channel-source.ts'
 import type { Deed } from '../fixtures/parse/user-module.ts'
 import type { ScriptStep } from '../fixtures/streams/scripted-source.ts'
 

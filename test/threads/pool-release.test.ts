@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { LeaseHandle as Lease } from '../../src/pool/lease-handle.ts'
-import type { ReleaseVerdict } from '../../src/pool/verdict.ts'
+import type { LeaseHandle as Lease } from '../../src/pool/lease/lease-handle.ts'
+import type { ReleaseVerdict } from '../../src/pool/target/verdict.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'

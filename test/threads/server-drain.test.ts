@@ -1,7 +1,7 @@
 /** A server that closes while clients are there, within a time. */
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import type { Server } from '../../src/pool/server.ts'
+import type { Server } from '../../src/pool/server/server.ts'
 import { closed, dial, echoLines, serve } from '../support/server-fixture.ts'
 import { until } from '../support/until.ts'
 

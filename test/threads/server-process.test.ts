@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 
-const INDEX = new URL('../../src/index.ts', import.meta.url).href
+const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 
 /** A program that uses the library, in a process of its own that ends with the test. */
 function program(body: string): { child: ChildProcess; exited: Promise<unknown[]> } {

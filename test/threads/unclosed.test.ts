@@ -1,8 +1,8 @@
 /** Streams that a program has lost without closing them. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { openConnection } from '../../src/open-connection.ts'
-import type { StreamReader } from '../../src/streams/stream-reader.ts'
-import type { StreamWriter } from '../../src/streams/stream-writer.ts'
+import { openConnection } from '../../src/library/open-connection.ts'
+import type { StreamReader } from '../../src/streams/reading/stream-reader.ts'
+import type { StreamWriter } from '../../src/streams/writing/stream-writer.ts'
 import { collected, collectUntil, warningsNamed } from '../support/collect-garbage.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { dial, serve } from '../support/server-fixture.ts'

@@ -9,9 +9,9 @@ import { decodeAll } from '../../src/parse/formats/decode-all.ts'
 import { type Loan, type ParseReply, type ParseTask, sharedNow } from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
 import { findFormat } from '../../src/parse/formats/registry.ts'
-import type { LentSource, ReturnedSource } from '../../src/streams/blocking-channel-source.ts'
-import { BlockingReader } from '../../src/streams/blocking-reader.ts'
-import type { BlockingSource } from '../../src/streams/blocking-source.ts'
+import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
+import type { BlockingSource } from '../../src/streams/blocking/blocking-source.ts'
+import type { LentSource, ReturnedSource } from '../../src/streams/channel-ends/blocking-channel-source.ts'
 
 /** Attaches a lent reader to this thread. */
 export type Borrow = (lent: LentSource) => BlockingSource & { giveBack(): ReturnedSource }

@@ -8,7 +8,7 @@
  *   runOn    Parsers ► worker   a user's module on a lent reader and an argument
  */
 import type { ErrorFields } from '../../base/errors.ts'
-import type { LentSource, ReturnedSource } from '../../streams/blocking-channel-source.ts'
+import type { LentSource, ReturnedSource } from '../../streams/channel-ends/blocking-channel-source.ts'
 
 /** A reader that is lent for the time of one task. */
 export type Loan = {

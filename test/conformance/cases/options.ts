@@ -1,7 +1,7 @@
 /** The named options that go beyond asyncio, and flow control. */
 import { expect } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { PatternCheck, pattern } from '../../support/pattern-check.ts'
 import { asText, asyncLink, failed, holding, rejected, testCase } from '../links.ts'
 import { recordingTransport } from '../recording-transport.ts'

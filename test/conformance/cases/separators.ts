@@ -1,7 +1,7 @@
 /** readuntil and readexactly, after CPython's test_streams.py and anyio's test_buffered.py. */
 import { expect } from 'vitest'
 import { IncompleteReadError, LimitOverrunError } from '../../../src/base/errors.ts'
-import type { Separator } from '../../../src/streams/stream-reader.ts'
+import type { Separator } from '../../../src/streams/reading/stream-reader.ts'
 import { asText, asyncLink, holding, rejected, testCase } from '../links.ts'
 import type { Case } from '../transport.ts'
 

@@ -7,7 +7,7 @@ import {
   reviveError,
   type SockpoolError,
 } from '../../../src/base/errors.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { rejected, testCase } from '../links.ts'
 import { recordingTransport } from '../recording-transport.ts'
 import type { Case } from '../transport.ts'

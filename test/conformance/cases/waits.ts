@@ -1,6 +1,6 @@
 /** Errors from below, reads that are given up on, and two reads at once. */
 import { expect } from 'vitest'
-import type { ReadOptions, StreamReader } from '../../../src/streams/stream-reader.ts'
+import type { ReadOptions, StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { asText, asyncLink, holding, isSettled, rejected, testCase } from '../links.ts'
 import type { Case } from '../transport.ts'
 

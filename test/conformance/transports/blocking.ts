@@ -3,7 +3,7 @@
  * where the pool and the peer are, or nobody could make come what that thread waits for.
  */
 import type { Pool } from '../../../src/pool/pool.ts'
-import type { ReleaseVerdict } from '../../../src/pool/verdict.ts'
+import type { ReleaseVerdict } from '../../../src/pool/target/verdict.ts'
 import type { TransportName } from '../exemptions.ts'
 import { onCaseFinished, runCase, type Surface } from '../surface.ts'
 import type { OpenOptions, PlainReader, PlainWriter, Transport, WriterLink } from '../transport.ts'

@@ -1,5 +1,5 @@
 /** `new StreamReader()`, fed by the case. */
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { type Surface, surfaceHere } from '../surface.ts'
 import type { Link } from '../transport.ts'
 

@@ -1,6 +1,6 @@
 /** The pool that attached threads share: one target, `it`, whose connections serve again. */
-import type { PoolOptions } from '../../../src/create-pool.ts'
-import { createPool } from '../../../src/create-pool.ts'
+import type { PoolOptions } from '../../../src/library/create-pool.ts'
+import { createPool } from '../../../src/library/create-pool.ts'
 import type { Pool } from '../../../src/pool/pool.ts'
 import { until } from '../../support/until.ts'
 

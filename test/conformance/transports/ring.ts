@@ -1,6 +1,6 @@
 /** StreamReader and StreamWriter on a channel whose other end, an I/O worker's, is in the hands of the test. */
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
-import { StreamWriter } from '../../../src/streams/stream-writer.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
+import { StreamWriter } from '../../../src/streams/writing/stream-writer.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 import { until } from '../../support/until.ts'
 import { type Surface, surfaceHere } from '../surface.ts'

@@ -1,7 +1,7 @@
 /** A stream reader and writer of this thread, and the served connection at their other end. */
 import { inspect } from 'node:util'
-import type { StreamReader } from '../../../src/streams/stream-reader.ts'
-import type { StreamWriter } from '../../../src/streams/stream-writer.ts'
+import type { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
+import type { StreamWriter } from '../../../src/streams/writing/stream-writer.ts'
 import { until } from '../../support/until.ts'
 import type { WriterLink } from '../transport.ts'
 import type { ServedConnection } from './peer-server.ts'

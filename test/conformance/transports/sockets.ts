@@ -1,7 +1,7 @@
 /** `openConnection` to a real server: bytes go through an I/O worker and its rings. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { openConnection } from '../../../src/open-connection.ts'
+import { openConnection } from '../../../src/library/open-connection.ts'
 import type { TransportName } from '../exemptions.ts'
 import { onCaseFinished, runCase, type Surface } from '../surface.ts'
 import type { Transport } from '../transport.ts'

@@ -1,11 +1,11 @@
 /** Makes plain blocking calls on readers and writers of its own, one after the other, as it is told. */
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { attachPool } from '../../../src/attach-pool.ts'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { borrowSource } from '../../../src/streams/blocking-channel-source.ts'
-import { BlockingReader } from '../../../src/streams/blocking-reader.ts'
-import type { BlockingWriter } from '../../../src/streams/blocking-writer.ts'
+import { attachPool } from '../../../src/library/attach-pool.ts'
+import { BlockingReader } from '../../../src/streams/blocking/blocking-reader.ts'
+import type { BlockingWriter } from '../../../src/streams/blocking/blocking-writer.ts'
+import { borrowSource } from '../../../src/streams/channel-ends/blocking-channel-source.ts'
 import type {
   PeerProgress,
   TwinAnswer,

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { type ErrorFields, reviveError } from '../../../src/base/errors.ts'
-import type { MatchedRead } from '../../../src/streams/stream-reader.ts'
+import type { MatchedRead } from '../../../src/streams/reading/stream-reader.ts'
 import type { PlainReader, PlainWriter } from '../transport.ts'
 import type { PeerProgress, TwinAnswer, TwinAsk, TwinQuestion, TwinSetUp } from './twin-protocol.ts'
 

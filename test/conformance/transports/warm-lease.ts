@@ -1,5 +1,5 @@
 /** A lease on a connection that served another one before, as pooled connections do. */
-import type { ReleaseVerdict } from '../../../src/pool/verdict.ts'
+import type { ReleaseVerdict } from '../../../src/pool/target/verdict.ts'
 import type { PlainReader, PlainWriter } from '../transport.ts'
 import type { PeerServer, ServedConnection } from './peer-server.ts'
 

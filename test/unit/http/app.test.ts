@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES, SockpoolError } from '../../../src/base/errors.ts'
-import { leaseHash } from '../../../src/http/request-log.ts'
+import { leaseHash } from '../../../src/http/door/request-log.ts'
 import { DEV_TOKEN, FakePool, harness, OPS_TOKEN } from './fakes.ts'
 
 const asDev = { authorization: `Bearer ${DEV_TOKEN}` }

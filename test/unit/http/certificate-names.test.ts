@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { certificateNames } from '../../../src/http/certificate-names.ts'
+import { certificateNames } from '../../../src/http/door/certificate-names.ts'
 
 const peer = (subject: object, subjectaltname?: unknown, authorized = true) => ({
   authorized,

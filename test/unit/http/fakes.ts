@@ -19,7 +19,7 @@ import type {
   TargetRow,
   WaitOptions,
 } from '../../../src/http/parts.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 
 export class FakeWriter implements LeaseWriter {
   readonly chunks: Buffer[] = []

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type HostFacts, type HostParts, HostPolicy, originForm } from '../../../src/http/hosts.ts'
+import { type HostFacts, type HostParts, HostPolicy, originForm } from '../../../src/http/door/hosts.ts'
 
 const tcp = (host: string, port = 7070): HostParts => ({
   listen: { kind: 'tcp', host, port },

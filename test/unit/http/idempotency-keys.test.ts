@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { IdempotencyKeys } from '../../../src/http/idempotency-keys.ts'
-import { HeldLease } from '../../../src/http/lease-table.ts'
+import { IdempotencyKeys } from '../../../src/http/leases/idempotency-keys.ts'
+import { HeldLease } from '../../../src/http/leases/lease-table.ts'
 import { FakeLease } from './fakes.ts'
 
 const held = () => new HeldLease(new FakeLease('cache', {}), 'a')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LeaseTable } from '../../../src/http/lease-table.ts'
+import { LeaseTable } from '../../../src/http/leases/lease-table.ts'
 import { FakeLease } from './fakes.ts'
 
 const lease = () => new FakeLease('cache', {})

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { Quota } from '../../../src/http/door/quota.ts'
 import type { TokenLimits } from '../../../src/http/parts.ts'
-import { Quota } from '../../../src/http/quota.ts'
 
 const full = expect.objectContaining({ code: 'QUEUE_FULL' })
 const place = (port: number) => ({ host: 'a.example', port })

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { RequestBody } from '../../../src/http/request-body.ts'
+import { RequestBody } from '../../../src/http/bytes/request-body.ts'
 
 const forever = new AbortController().signal
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { RequestRate } from '../../../src/http/request-rate.ts'
+import { RequestRate } from '../../../src/http/door/request-rate.ts'
 
 function bucket(requestsPerSecond: number, burst: number) {
   let nowMs = 0

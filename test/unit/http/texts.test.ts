@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { pickType } from '../../../src/http/accept.ts'
-import { bytesOf, textOf } from '../../../src/http/byte-text.ts'
-import { matchesGlob } from '../../../src/http/glob.ts'
+import { pickType } from '../../../src/http/bytes/accept.ts'
+import { bytesOf, textOf } from '../../../src/http/bytes/byte-text.ts'
+import { matchesGlob } from '../../../src/http/door/glob.ts'
 
 describe('matchesGlob', () => {
   test.each([

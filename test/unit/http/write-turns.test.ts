@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { WriteTurns } from '../../../src/http/write-turns.ts'
+import { WriteTurns } from '../../../src/http/leases/write-turns.ts'
 
 describe('WriteTurns', () => {
   test('runs writes one after the other, in the order they came', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { LeaseClock } from '../../../src/pool/lease-clock.ts'
+import { LeaseClock } from '../../../src/pool/lease/lease-clock.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type LeaseTrace, refusalOf } from '../../../src/pool/verdict.ts'
+import { type LeaseTrace, refusalOf } from '../../../src/pool/target/verdict.ts'
 
 const CLEAN: LeaseTrace = {
   reuse: 'clean',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { BlockingReader } from '../../../src/streams/blocking-reader.ts'
+import { BlockingReader } from '../../../src/streams/blocking/blocking-reader.ts'
 import type { StreamEnd } from '../../../src/streams/byte-source.ts'
 import { ScriptedSource } from '../../fixtures/streams/scripted-source.ts'
 import { thrown } from '../../fixtures/thrown.ts'

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { allocateDoorbell } from '../../../src/channel/doorbell.ts'
-import { borrowSource } from '../../../src/streams/blocking-channel-source.ts'
-import { BlockingChannelSink, BlockingChannelSource } from '../../../src/streams/blocking-ends.ts'
-import { BlockingReader } from '../../../src/streams/blocking-reader.ts'
-import { BlockingWriter, type BlockingWriterOptions } from '../../../src/streams/blocking-writer.ts'
+import { BlockingReader } from '../../../src/streams/blocking/blocking-reader.ts'
+import { BlockingWriter, type BlockingWriterOptions } from '../../../src/streams/blocking/blocking-writer.ts'
+import { borrowSource } from '../../../src/streams/channel-ends/blocking-channel-source.ts'
+import {
+  BlockingChannelSink,
+  BlockingChannelSource,
+} from '../../../src/streams/channel-ends/blocking-ends.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 const RING_BYTES = 4_096

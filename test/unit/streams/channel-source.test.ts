@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { ChannelSource } from '../../../src/streams/channel-source.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { ChannelSource } from '../../../src/streams/channel-ends/channel-source.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 const SIZES = { inboundBytes: 16, outboundBytes: 16 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { endingSeparator } from '../../../src/streams/ending-separator.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { endingSeparator } from '../../../src/streams/reading/ending-separator.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 
 const bytes = (...texts: string[]): Buffer[] => texts.map(text => Buffer.from(text))
 

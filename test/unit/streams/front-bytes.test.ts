@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { frontBytes } from '../../../src/streams/front-bytes.ts'
+import { frontBytes } from '../../../src/streams/reading/front-bytes.ts'
 
 const views = ['ab', '', 'cde'].map(text => new Uint8Array(Buffer.from(text)))
 

@@ -1,7 +1,7 @@
 /** The one read that waits, where its bytes have come and nobody has told this thread yet. */
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 /** Bytes that an I/O worker has published and whose doorbell nobody has heard. */

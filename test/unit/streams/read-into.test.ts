@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { allocateDoorbell } from '../../../src/channel/doorbell.ts'
-import { borrowSource } from '../../../src/streams/blocking-channel-source.ts'
-import { BlockingChannelSource } from '../../../src/streams/blocking-ends.ts'
-import { BlockingReader } from '../../../src/streams/blocking-reader.ts'
-import { StreamReader, type StreamReaderOptions } from '../../../src/streams/stream-reader.ts'
+import { BlockingReader } from '../../../src/streams/blocking/blocking-reader.ts'
+import { borrowSource } from '../../../src/streams/channel-ends/blocking-channel-source.ts'
+import { BlockingChannelSource } from '../../../src/streams/channel-ends/blocking-ends.ts'
+import { StreamReader, type StreamReaderOptions } from '../../../src/streams/reading/stream-reader.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 type Place = {

@@ -1,7 +1,7 @@
 /** The write that is waited for in one call. */
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { StreamWriter } from '../../../src/streams/stream-writer.ts'
+import { StreamWriter } from '../../../src/streams/writing/stream-writer.ts'
 import { isSettled, letters, smallWriter } from '../../support/small-writer.ts'
 
 describe('StreamWriter.send', () => {

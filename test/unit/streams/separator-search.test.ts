@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LimitOverrunError, SockpoolError } from '../../../src/base/errors.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
-import { parseSeparators, SeparatorSearch } from '../../../src/streams/separator-search.ts'
+import { parseSeparators, SeparatorSearch } from '../../../src/streams/reading/separator-search.ts'
 import { thrown } from '../../fixtures/thrown.ts'
 
 const search = (separators: unknown, limit = 100): SeparatorSearch =>

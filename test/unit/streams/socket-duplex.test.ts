@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { SocketDuplex, type SocketTraits } from '../../../src/streams/socket-duplex.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
-import { StreamWriter } from '../../../src/streams/stream-writer.ts'
+import { SocketDuplex, type SocketTraits } from '../../../src/streams/adapters/socket-duplex.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
+import { StreamWriter } from '../../../src/streams/writing/stream-writer.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 const TRAITS: SocketTraits = {

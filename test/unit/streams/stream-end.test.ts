@@ -1,6 +1,6 @@
 /** Who asks a stream to be told of its end. */
 import { expect, test, vi } from 'vitest'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 test('StreamReader.onEnd over memory is called once, read or unread, and at once where it is late', () => {

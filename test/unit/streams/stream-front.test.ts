@@ -1,7 +1,7 @@
 /** Bytes of another thread may come between any two looks at a source. No read may take them for looked at. */
 import { describe, expect, it } from 'vitest'
-import { MemorySource } from '../../../src/streams/memory-source.ts'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
+import { MemorySource } from '../../../src/streams/reading/memory-source.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 
 const TIMEOUT_MS = 1_000
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { IncompleteReadError, LimitOverrunError } from '../../../src/base/errors.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
-import { StreamReader, type StreamReaderOptions } from '../../../src/streams/stream-reader.ts'
+import { StreamReader, type StreamReaderOptions } from '../../../src/streams/reading/stream-reader.ts'
 import { thrown } from '../../fixtures/thrown.ts'
 
 function open(data = '', options: StreamReaderOptions = {}): StreamReader {

@@ -1,7 +1,7 @@
 /** Bytes that are put back, over memory and over a channel. */
 import { describe, expect, test, vi } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
-import { StreamReader, type StreamReaderOptions } from '../../../src/streams/stream-reader.ts'
+import { StreamReader, type StreamReaderOptions } from '../../../src/streams/reading/stream-reader.ts'
 import { thrown } from '../../fixtures/thrown.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { StreamReader } from '../../../src/streams/stream-reader.ts'
-import { StreamWriter } from '../../../src/streams/stream-writer.ts'
-import { WebPair } from '../../../src/streams/web-pair.ts'
+import { WebPair } from '../../../src/streams/adapters/web-pair.ts'
+import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
+import { StreamWriter } from '../../../src/streams/writing/stream-writer.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
 type Bench = {

@@ -1,0 +1,131 @@
+/**
+ * The command's tree: which commands and flags there are, and which exit code a run ends with. 0: done; 1: failed at
+ * run time; 2: called wrongly. What each command does stands in command/.
+ */
+import tab from '@bomb.sh/tab/commander'
+import { Command, CommanderError, Option } from '@commander-js/extra-typings'
+import type { Command as UntypedCommand } from 'commander'
+import { LOG_LEVELS } from '../config/config.ts'
+import { CommandError } from './command-error.ts'
+import { printEffectiveConfig, validateConfig } from './config-commands.ts'
+import { demo } from './demo.ts'
+import { exchange } from './exchange.ts'
+import { healthcheck } from './healthcheck.ts'
+import { serve } from './serve.ts'
+import { print, type Streams } from './streams.ts'
+
+const PROCESS_STREAMS: Streams = process
+
+/**
+ * Runs the command with the arguments behind its name and returns its exit code. `serve` returns once it accepts;
+ * the process then lives on until a signal.
+ */
+export async function run(
+  args: readonly string[],
+  version: string,
+  streams: Streams = PROCESS_STREAMS,
+): Promise<number> {
+  try {
+    await buildProgram(version, streams).parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    // Commander has printed its own message; it ends help and version by an error too.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const message = error instanceof Error ? error.message : String(error)
+    await print(streams.stderr, `${message}\n`)
+    return error instanceof CommandError ? error.exitCode : 1
+  }
+}
+
+function buildProgram(version: string, streams: Streams): Command {
+  const program = new Command('sockpool')
+    .description('A connection pooler for any TCP or TLS protocol, driven over HTTP.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => streams.stdout.write(text),
+      writeErr: text => streams.stderr.write(text),
+    })
+    .showHelpAfterError('Run "sockpool help" to see the commands, "sockpool help COMMAND" for one.')
+  addServe(program, streams)
+  addConfig(program, streams)
+  addExchange(program, streams)
+  program
+    .command('healthcheck')
+    .description('exit 0 when a service is ready, 1 when it is not')
+    .option('--url <url>', "the service's address; default: the one this environment configures")
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
+    .action(options => healthcheck(options, streams))
+  program
+    .command('demo')
+    .description('play a scripted round against a service of its own')
+    .action(() => demo(streams))
+  // Adds `completion <shell>`, and the hidden `complete` that the shells' scripts call. It prints to the process's own
+  // stdout, whatever the streams are.
+  tab(program as unknown as UntypedCommand, { completionCommandName: 'completion' })
+  program.commands
+    .find(command => command.name() === 'completion')
+    ?.description("print a shell's completion script, to be sourced")
+  return program
+}
+
+function addServe(program: Command, streams: Streams): void {
+  program
+    .command('serve')
+    .description('run the service until SIGTERM or SIGINT, then drain it')
+    .option('-c, --config <file>', 'the config file, YAML or JSON')
+    .option('--listen <address>', 'HOST:PORT or unix:PATH; port 0 takes any (default: 127.0.0.1:7070)')
+    .option('--io-workers <n>', 'threads that own the connections')
+    .option('--parse-workers <n>', 'threads that parse')
+    .option(
+      '--allow <rule>',
+      "what may be dialled, HOST[:PORTS]; repeatable, replaces the file's egress.allow",
+      (rule: string, before: string[] | undefined) => [...(before ?? []), rule],
+    )
+    .option('--token-file <file>', 'bearer tokens, one NAME TOKEN per line, mode 0600')
+    .option('--no-auth', 'ask for no token; on loopback and unix-socket listeners only')
+    .addOption(new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS))
+    .option('--demo', 'add the targets demo and demo-tls, an embedded upstream that echoes')
+    .action(async ({ config, demo: withDemo, auth, ...given }, command) => {
+      if (!auth && given.tokenFile !== undefined)
+        command.error('error: --no-auth and --token-file exclude each other; give one of them')
+      const flags = { ...given, noAuth: !auth }
+      await serve({ config, demo: withDemo ?? false, flags }, streams)
+    })
+}
+
+function addConfig(program: Command, streams: Streams): void {
+  const config = program.command('config').description('look at a configuration without running it')
+  config
+    .command('validate')
+    .description('exit 0, or exit 2 with every error of the file')
+    .argument('<file>', 'the config file')
+    .action(file => validateConfig(file, streams))
+  config
+    .command('print')
+    .description('show the effective configuration as YAML, secrets masked')
+    .argument('[file]', 'the config file; default: none, only the environment and the defaults')
+    .action(file => printEffectiveConfig(file, streams))
+}
+
+function addExchange(program: Command, streams: Streams): void {
+  program
+    .command('exchange')
+    .description('write stdin to a target and print its reply')
+    .argument('<target>', 'HOST:PORT, or the name of a target with --config or --url')
+    .option('--read <spec>', 'line, until:SEP, exactly:N, eof, none, frame or frame:NAME', 'line')
+    .option('--url <url>', 'use the service at this address; default: dial directly')
+    .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
+    .option('-c, --config <file>', 'the config file that names the target, when dialling directly')
+    .action((target, options) => exchange(target, options, streams))
+}
+
+const caOption = () =>
+  new Option('--ca <file>', "whom to trust over https, a PEM file; default: the platform's authorities")
+const certOption = () => new Option('--cert <file>', 'the client certificate to show over https, a PEM file')
+const keyOption = () => new Option('--key <file>', 'the key of --cert, a PEM file')

@@ -1,0 +1,46 @@
+/** Bytes as text in JSON and in query strings, both ways, without ever losing one. */
+import { isUtf8 } from 'node:buffer'
+import { type TUnsafe, Type } from 'typebox'
+import { invalidField } from '../problems.ts'
+
+export type ByteEncoding = 'utf8' | 'base64' | 'hex'
+
+export const ByteEncodingSchema: TUnsafe<ByteEncoding> = Type.Unsafe<ByteEncoding>({
+  type: 'string',
+  enum: ['utf8', 'base64', 'hex'],
+})
+
+/**
+ * The bytes that a text stands for. base64 is taken in both alphabets, padded or not.
+ *
+ * Errors: INVALID_REQUEST naming `path` for text that is not of the encoding, and for a lone surrogate, which has
+ * no bytes in UTF-8.
+ */
+export function bytesOf(text: string, encoding: ByteEncoding, path: string): Buffer {
+  if (encoding === 'utf8') {
+    if (!text.isWellFormed()) throw invalidField(path, 'holds a lone surrogate, which UTF-8 cannot carry')
+    return Buffer.from(text, 'utf8')
+  }
+  const digits = encoding === 'hex' ? text : text.replace(/={1,2}$/, '')
+  const bytes = Buffer.from(digits, encoding)
+  const expected = encoding === 'hex' ? digits.length / 2 : Math.floor((digits.length * 3) / 4)
+  // Node stops at the first bad digit or skips it: the count shows either.
+  const isWhole = bytes.length === expected && (encoding === 'hex' || digits.length % 4 !== 1)
+  if (!isWhole) throw invalidField(path, `is not ${encoding}`)
+  return bytes
+}
+
+/**
+ * Bytes as text, with the encoding that was used.
+ *
+ * Default: utf8 where the bytes are valid UTF-8, else base64. Asking for utf8 does not change that: the bytes
+ * have left the stream, and replacement characters would lose them.
+ */
+export function textOf(
+  bytes: Buffer,
+  wish: ByteEncoding | undefined,
+): { data: string; encoding: ByteEncoding } {
+  const encoding = wish ?? 'utf8'
+  const used = encoding === 'utf8' && !isUtf8(bytes) ? 'base64' : encoding
+  return { data: bytes.toString(used), encoding: used }
+}

@@ -1,0 +1,91 @@
+/**
+ * How one reply ends, in its three spellings: `until:SEP` in a query string, the same as a JSON string, and
+ * `{"until": ["SEP"]}`. All errors name the field `read`.
+ */
+import { type TSchema, Type } from 'typebox'
+import { parseSeparators } from '../../streams/reading/separator-search.ts'
+import type { ReadSpec } from '../parts.ts'
+import { invalidField } from '../problems.ts'
+import { type ByteEncoding, bytesOf } from './byte-text.ts'
+
+const EXPECTED = 'must be line, until:SEP, exactly:N, eof or none'
+
+/** The JSON spellings, open enough that `parseReadSpec` has the last word on what is wrong. */
+export const ReadSpecSchema: TSchema = Type.Union(
+  [
+    Type.String({ minLength: 1, description: 'line · until:SEP · exactly:N · eof · none' }),
+    Type.Object(
+      {
+        line: Type.Optional(Type.Literal(true)),
+        until: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+        exactly: Type.Optional(Type.Integer({ minimum: 0 })),
+        eof: Type.Optional(Type.Literal(true)),
+        none: Type.Optional(Type.Literal(true)),
+        frame: Type.Optional(Type.Unknown({ description: 'Not supported by this build.' })),
+      },
+      { additionalProperties: false, minProperties: 1, maxProperties: 1 },
+    ),
+  ],
+  { description: 'How the reply ends.' },
+)
+
+export interface ReadSpecOptions {
+  /** Of the separators; default utf8. */
+  readonly separatorEncoding: ByteEncoding
+  /** Bytes of `exactly` at the most. */
+  readonly bytesMax: number
+}
+
+/**
+ * What one of the spellings means.
+ *
+ * Errors: INVALID_REQUEST at `read` for an unknown spelling, for a count that is none or too large and for
+ * frames; INVALID_SEPARATOR for separators that are empty, too long or too many.
+ */
+export function parseReadSpec(spec: unknown, options: ReadSpecOptions): ReadSpec {
+  return typeof spec === 'string' ? fromText(spec, options) : fromObject(spec as ReadSpecObject, options)
+}
+
+interface ReadSpecObject {
+  readonly line?: true
+  readonly until?: string | readonly string[]
+  readonly exactly?: number
+  readonly eof?: true
+  readonly none?: true
+  readonly frame?: unknown
+}
+
+function fromText(spec: string, options: ReadSpecOptions): ReadSpec {
+  if (spec === 'line') return { line: true }
+  if (spec === 'eof') return { eof: true }
+  if (spec === 'none') return { none: true }
+  if (spec === 'frame' || spec.startsWith('frame:')) throw noFrames()
+  if (spec.startsWith('until:')) return until([spec.slice('until:'.length)], options)
+  const count = /^exactly:(\d{1,15})$/.exec(spec)?.[1]
+  if (count !== undefined) return exactly(Number(count), options)
+  throw invalidField('read', EXPECTED)
+}
+
+function fromObject(spec: ReadSpecObject, options: ReadSpecOptions): ReadSpec {
+  if (spec.line) return { line: true }
+  if (spec.eof) return { eof: true }
+  if (spec.none) return { none: true }
+  if (spec.until !== undefined)
+    return until(typeof spec.until === 'string' ? [spec.until] : spec.until, options)
+  if (spec.exactly !== undefined) return exactly(spec.exactly, options)
+  if ('frame' in spec) throw noFrames()
+  throw invalidField('read', EXPECTED)
+}
+
+function until(separators: readonly string[], { separatorEncoding }: ReadSpecOptions): ReadSpec {
+  return { until: parseSeparators(separators.map(text => bytesOf(text, separatorEncoding, 'read'))) }
+}
+
+function exactly(count: number, { bytesMax }: ReadSpecOptions): ReadSpec {
+  if (count > bytesMax) throw invalidField('read', `exactly: must be <= ${bytesMax}`)
+  return { exactly: count }
+}
+
+function noFrames(): Error {
+  return invalidField('read', 'frames are not supported by this build')
+}

@@ -1,0 +1,92 @@
+/**
+ * One JSON line for each request, to stderr. A line names the route, never the URL: paths hold lease ids, which
+ * are credentials, and query strings hold separators and offsets of other people's protocols. A short hash of the
+ * id serves to follow a lease.
+ */
+import { createHash } from 'node:crypto'
+import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import { SockpoolError } from '../../base/errors.ts'
+import type { AppParts } from '../parts.ts'
+import { isOpenRoute } from './open-routes.ts'
+import { principalOf } from './principal.ts'
+
+/** Characters of a lease's hash: enough to tell 10,000 leases apart, too few to be of use to anyone else. */
+const HASH_CHARS = 12
+
+/** Fastify's own request lines name URLs, so they are off; these options cover what it logs besides. */
+export function loggerOptions(log: AppParts['log']): {
+  logger: {
+    level: string
+    stream: { write(line: string): void }
+    base: null
+    serializers: {
+      req(request: FastifyRequest): Record<string, unknown>
+      res(reply: { statusCode?: number }): { statusCode?: number | string }
+      err(error: unknown): { type: string; message: string; stack: string }
+    }
+  }
+  logController: LogController
+} {
+  return {
+    logger: {
+      level: log.level,
+      stream: log.stream ?? process.stderr,
+      base: null,
+      serializers: {
+        req: describeRequest,
+        res: ({ statusCode }) => (statusCode === undefined ? {} : { statusCode }),
+        err: describeError,
+      },
+    },
+    logController: new LogController({ disableRequestLogging: true }),
+  }
+}
+
+/** Logs each request once, when it is done. */
+export function registerRequestLog(app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const line = { ...describeRequest(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
+    request.log.info(line, 'request')
+    done()
+  })
+}
+
+/** The name under which a lease may appear in logs. */
+export function leaseHash(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, HASH_CHARS)
+}
+
+function describeRequest(request: FastifyRequest): Record<string, unknown> {
+  const route = request.routeOptions.url
+  const { id } = (request.params ?? {}) as { id?: unknown }
+  const isAuthenticated = !isOpenRoute(request) && principalOf(request) !== null
+  return {
+    method: request.method,
+    route: route ?? 'none',
+    ...(isAuthenticated && { tenant: principalOf(request).tenant }),
+    ...(typeof id === 'string' && { lease: leaseHash(id) }),
+  }
+}
+
+/**
+ * A fault by its name and frames. Messages of foreign errors quote the values they dislike, which may be payload:
+ * only those written here are kept.
+ */
+function describeError(error: unknown): { type: string; message: string; stack: string } {
+  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' }
+  const { code, name, stack = '', cause } = error as Error & { code?: unknown }
+  const frames = stack.split('\n').filter(line => /^\s+at /.test(line))
+  if (cause !== undefined) frames.push(`caused by ${describeError(cause).type}`)
+  return {
+    type: typeof code === 'string' ? `${name} ${code}` : name,
+    message: isOurMessage(error) ? error.message : '',
+    stack: frames.join('\n'),
+  }
+}
+
+/** A SockpoolError that adopted a foreign error speaks with that one's words. */
+function isOurMessage(error: Error): boolean {
+  return error instanceof SockpoolError
+    ? error.cause === undefined
+    : error.message.startsWith('invariant broken')
+}

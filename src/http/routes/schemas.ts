@@ -1,0 +1,165 @@
+/**
+ * The schemas that several routes share. Objects are closed: a field that nobody knows is an error, not a wish
+ * that silently came to nothing. Maxima come from the app's own limits, so OpenAPI shows the real ones.
+ */
+import {
+  type TInteger,
+  type TObject,
+  type TOptional,
+  type TSchema,
+  type TString,
+  type TUnsafe,
+  Type,
+} from 'typebox'
+import { LIMITS } from '../../base/limits.ts'
+import type { AdHocTarget, AdHocTls, AppLimits } from '../parts.ts'
+
+const CLOSED = { additionalProperties: false }
+
+/** `/v1/leases/{id}` */
+export const LeaseParams: TObject<{ id: TString }> = Type.Object({
+  id: Type.String({ description: 'The lease id.' }),
+})
+
+/** `timeoutMs` of a query or a body. */
+export function timeoutMs(limits: AppLimits): TOptional<TInteger> {
+  const maximum = limits.operationTimeoutMs
+  const description = `Milliseconds that the operation may wait; default ${maximum}.`
+  return Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
+}
+
+/** `ttlMs` of a lease. */
+export function ttlMs(): TInteger {
+  const description = 'Milliseconds without an operation after which the lease expires.'
+  return Type.Integer({ minimum: 1, maximum: LIMITS.leaseTtlMsMax, description })
+}
+
+/** How TLS is spoken to a target that a caller describes. */
+export const TlsSchema: TUnsafe<AdHocTls> = Type.Unsafe<AdHocTls>(
+  Type.Object(
+    {
+      servername: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+      ca: Type.Optional(Type.String({ minLength: 1, description: 'PEM text.' })),
+      alpn: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 16 })),
+      minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'])),
+    },
+    CLOSED,
+  ),
+)
+
+/** A configured target's name, or where to connect and how. */
+export const TargetSchema: TUnsafe<string | AdHocTarget> = Type.Unsafe<string | AdHocTarget>(
+  Type.Union([
+    Type.String({ minLength: 1, description: 'The name of a configured target.' }),
+    Type.Object(
+      {
+        host: Type.String({ minLength: 1, maxLength: 253 }),
+        port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        tls: Type.Optional(Type.Union([Type.Boolean(), TlsSchema])),
+      },
+      CLOSED,
+    ),
+  ]),
+)
+
+const nullable = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()])
+
+/** What TLS came to; null on a plain connection. */
+export const TlsFactsSchema: TSchema = nullable(
+  Type.Object({
+    protocol: Type.String(),
+    cipher: Type.String(),
+    alpnProtocol: nullable(Type.String()),
+    authorized: Type.Boolean(),
+    servername: nullable(Type.String()),
+  }),
+)
+
+const ConnectionSchema = Type.Object({
+  id: Type.String(),
+  localAddress: Type.String(),
+  localPort: Type.Integer(),
+  remoteAddress: Type.String(),
+  remotePort: Type.Integer(),
+  tls: TlsFactsSchema,
+})
+
+const LEASE_FIELDS = {
+  id: Type.String({ description: '256 random bits, base64url.' }),
+  target: Type.String(),
+  state: Type.Literal('leased'),
+  reused: Type.Boolean({ description: 'Whether the connection was open before this lease.' }),
+  expiresAt: nullable(Type.String({ format: 'date-time' })),
+  connection: ConnectionSchema,
+}
+
+/** What acquiring a lease answers. */
+export const LeaseSchema: TSchema = Type.Object(LEASE_FIELDS)
+
+/** What looking at a lease answers. */
+export const LeaseStateSchema: TSchema = Type.Object({
+  ...LEASE_FIELDS,
+  readOffset: Type.Integer({ description: 'Bytes read so far.' }),
+  writeOffset: Type.Integer({ description: 'Bytes accepted for sending so far.' }),
+  ageMs: Type.Integer(),
+  idleMs: Type.Integer(),
+  lastOperation: nullable(Type.String()),
+})
+
+/** The JSON form of bytes that were read; the binary form carries the same in its headers. */
+export function bytesAnswer(extra: Record<string, TSchema> = {}): TSchema {
+  const fields = {
+    data: Type.String(),
+    encoding: Type.Enum(['utf8', 'base64', 'hex']),
+    offset: Type.Integer({ description: 'Stream offset of the first byte.' }),
+    eof: Type.Boolean({ description: 'Whether the stream has ended and all of it was read.' }),
+    ...extra,
+  }
+  return answer('The bytes.', {
+    'application/octet-stream': Type.Unsafe<unknown>({}),
+    'application/json': Type.Object(fields),
+  })
+}
+
+/** A response with several forms, by media type. */
+export function answer(description: string, types: Record<string, TSchema>): TSchema {
+  const content = Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]))
+  return { description, content } as TSchema
+}
+
+/** A body that is bytes, whatever its content type. */
+export const BytesBody: TSchema = answer('The bytes.', {
+  'application/octet-stream': Type.Unsafe<unknown>({}),
+})
+
+/** A response without a body. */
+export const NoContent: TSchema = Type.Null({ description: 'Done.' })
+
+/** `{accepted, offset}` of a write. */
+export const WriteAnswer: TSchema = Type.Object({
+  accepted: Type.Integer({ description: 'Bytes of this body that were accepted, now or before.' }),
+  offset: Type.Integer({ description: 'Stream offset after the write.' }),
+})
+
+/** The `default` response of every route. */
+export const ProblemAnswer: TSchema = answer('A problem (RFC 9457).', {
+  'application/problem+json': Type.Object(
+    {
+      type: Type.String(),
+      title: Type.String(),
+      status: Type.Integer(),
+      detail: Type.String(),
+      code: Type.String({ description: 'One of the codes that the description of this API lists.' }),
+      retryable: Type.Boolean(),
+      errors: Type.Optional(
+        Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
+          description: 'The bad fields of an invalid_request.',
+        }),
+      ),
+      bytesDelivered: Type.Optional(Type.Integer()),
+      bytesAccepted: Type.Optional(Type.Integer()),
+      requestId: Type.Optional(Type.String()),
+    },
+    { additionalProperties: true },
+  ),
+})

@@ -1,0 +1,70 @@
+/** The parse workers of the pool, asked for by an attached thread. */
+import { reviveError, SockpoolError } from '../../base/errors.ts'
+import type { LentSource } from '../../streams/channel-ends/blocking-channel-source.ts'
+import type { AttachLine } from '../../threads/attach-line.ts'
+import type { LoanData } from '../../threads/attach-protocol.ts'
+import type { LoanResult, ParseCall, ParsePort } from '../lease/parse-port.ts'
+
+export class AttachedParsePort implements ParsePort {
+  readonly #line: AttachLine
+  readonly #lease: number
+
+  /** `lease`: the one whose reader is lent. */
+  constructor(line: AttachLine, lease: number) {
+    this.#line = line
+    this.#lease = lease
+  }
+
+  async parse(
+    format: string,
+    bytes: Uint8Array,
+    options?: object,
+    { signal, timeoutMs }: ParseCall = {},
+  ): Promise<unknown[]> {
+    return (await this.#line.request('parse', { format, bytes, options, timeoutMs }, signal)) as unknown[]
+  }
+
+  async run(
+    module: URL | string,
+    argument?: unknown,
+    { signal, timeoutMs }: ParseCall = {},
+  ): Promise<unknown> {
+    return await this.#line.request('run', { module: String(module), argument, timeoutMs }, signal)
+  }
+
+  parseMessage(
+    lent: LentSource,
+    format: string,
+    options?: object,
+    { signal, timeoutMs }: ParseCall = {},
+  ): Promise<LoanResult> {
+    const lease = this.#lease
+    return this.#lend(() =>
+      this.#line.request('parseMessage', { lease, lent, format, options, timeoutMs }, signal),
+    )
+  }
+
+  runOn(
+    lent: LentSource,
+    module: URL | string,
+    argument?: unknown,
+    { signal, timeoutMs }: ParseCall = {},
+  ): Promise<LoanResult> {
+    const lease = this.#lease
+    return this.#lend(() =>
+      this.#line.request('runOn', { lease, lent, module: String(module), argument, timeoutMs }, signal),
+    )
+  }
+
+  /** Never rejects. A line that broke while the reader was lent says nothing of where it is. */
+  async #lend(ask: () => Promise<unknown>): Promise<LoanResult> {
+    try {
+      const { outcome, reader } = (await ask()) as LoanData
+      return { reader, outcome: outcome.ok ? outcome : { ok: false, error: reviveError(outcome.error) } }
+    } catch (error) {
+      const failure = SockpoolError.from(error)
+      const isUntouched = failure.code === 'INVALID_REQUEST' || failure.code === 'ABORTED'
+      return { reader: { kind: isUntouched ? 'untouched' : 'lost' }, outcome: { ok: false, error: failure } }
+    }
+  }
+}

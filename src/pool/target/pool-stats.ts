@@ -1,0 +1,85 @@
+/** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
+import type { PooledConnection, SlotStateName } from './pooled-connection.ts'
+import type { TargetPool } from './target-pool.ts'
+
+/** How much is going on in a whole pool. */
+export type PoolStats = {
+  readonly leases: number
+  readonly waiters: number
+  readonly connections: number
+  readonly targets: number
+}
+
+export type TargetStats = {
+  readonly name: string
+  /** Whose described target it is; null for a configured one. */
+  readonly tenant: string | null
+  readonly connections: Readonly<Record<SlotStateName, number>> & {
+    readonly max: number
+    readonly min: number
+  }
+  readonly waiters: number
+  readonly breaker: 'closed'
+  readonly reuse: 'clean' | 'never'
+  readonly opened: number
+  /** Connections closed so far, by reason. */
+  readonly closed: Readonly<Record<string, number>>
+}
+
+export type ConnectionStats = {
+  readonly id: string
+  readonly target: string
+  readonly tenant: string | null
+  readonly state: SlotStateName
+  readonly worker: number
+  readonly localAddress: string
+  readonly localPort: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly tls: boolean
+  readonly ageMs: number
+  /** Leases it has served, the present one included. */
+  readonly uses: number
+  /** Of the present lease. */
+  readonly leaseAgeMs: number | null
+  readonly lastOperation: string | null
+}
+
+export function targetStats(pool: TargetPool, tenant: string | null): TargetStats {
+  const { opened, closed } = pool.history
+  const { max, min } = pool.target.pool
+  return {
+    name: pool.name,
+    tenant,
+    connections: { ...pool.counts, max, min },
+    waiters: pool.waiters,
+    breaker: 'closed',
+    reuse: pool.target.reuse,
+    opened,
+    closed,
+  }
+}
+
+/** The row of a slot; none while it is still being dialled. */
+export function connectionStats(pool: TargetPool, slot: PooledConnection, nowMs: number): ConnectionStats[] {
+  const { connection, lease } = slot
+  if (connection === null) return []
+  const { localAddress, localPort, remoteAddress, remotePort, tls } = connection.facts
+  const row = {
+    id: connection.id,
+    target: pool.name,
+    tenant: slot.tenant,
+    state: slot.state.kind,
+    worker: connection.worker,
+    localAddress,
+    localPort,
+    remoteAddress,
+    remotePort,
+    tls: tls !== null,
+    ageMs: Math.round(nowMs - slot.createdMs),
+    uses: slot.uses,
+    leaseAgeMs: lease ? Math.round(lease.ageMs) : null,
+    lastOperation: lease?.lastOperation ?? null,
+  }
+  return [row]
+}

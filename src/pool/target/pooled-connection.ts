@@ -1,0 +1,76 @@
+/**
+ * One slot of a target's pool and the connection in it. The state is changed in `move` alone, along the arrows:
+ *
+ *   connecting ──► idle ◄──► leased ──► quarantined ──► idle
+ *        └───────────┴─────────┴────────────┴────► closing ──► (gone)
+ *
+ * The slot is taken before the dial and held until the socket is gone.
+ */
+import { invariant, SockpoolError } from '../../base/errors.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import type { HeldLease } from './held-lease.ts'
+import type { ReleaseVerdict } from './verdict.ts'
+
+export const SLOT_STATES = ['connecting', 'idle', 'leased', 'quarantined', 'closing'] as const
+export type SlotStateName = (typeof SLOT_STATES)[number]
+
+/** Tells whoever released the connection what became of it. */
+export type Settle = (verdict: ReleaseVerdict) => void
+
+export type SlotState =
+  | { readonly kind: 'connecting'; readonly controller: AbortController }
+  | { readonly kind: 'idle'; readonly connection: IoConnection; readonly sinceMs: number }
+  | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
+  | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly settle: Settle }
+  | { readonly kind: 'closing'; readonly connection: IoConnection | null; readonly reason: string }
+
+const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
+  connecting: ['idle', 'closing'],
+  idle: ['leased', 'closing'],
+  leased: ['quarantined', 'closing'],
+  quarantined: ['idle', 'closing'],
+  closing: [],
+}
+
+export class PooledConnection {
+  #state: SlotState
+  /** Whose it is from its first lease on; null before. */
+  tenant: string | null = null
+  /** Leases it has served or serves. */
+  uses = 0
+  /** The lease on it, once that is made; one whose connection is gone may outlast the slot. */
+  lease: HeldLease | null = null
+  /** Instants on the monotonic clock, in milliseconds: when the dial began, and when it is too old. */
+  readonly createdMs: number
+  readonly diesMs: number
+
+  constructor(controller: AbortController, createdMs: number, diesMs: number) {
+    this.#state = { kind: 'connecting', controller }
+    this.createdMs = createdMs
+    this.diesMs = diesMs
+  }
+
+  get state(): SlotState {
+    return this.#state
+  }
+
+  /** Null while it is being dialled. */
+  get connection(): IoConnection | null {
+    return this.#state.kind === 'connecting' ? null : this.#state.connection
+  }
+
+  /** The one place where a state changes. An arrow that is not drawn above is a fault of ours. */
+  move(next: SlotState): void {
+    invariant(
+      NEXT[this.#state.kind].includes(next.kind),
+      () => `a ${this.#state.kind} slot turned ${next.kind}`,
+    )
+    this.#state = next
+  }
+
+  /** The connection of a slot that is leased. Errors: LEASE_GONE. */
+  get leased(): IoConnection {
+    if (this.#state.kind !== 'leased') throw new SockpoolError('LEASE_GONE', 'the lease has ended')
+    return this.#state.connection
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The slots of one target and what is in them.
+ *
+ * The conservation law: connecting + idle + leased + quarantined + closing = slots in use ≤ max. It is checked at
+ * every step; a step that breaks it is a fault of ours.
+ */
+import { invariant } from '../../base/errors.ts'
+import {
+  type PooledConnection,
+  SLOT_STATES,
+  type SlotState,
+  type SlotStateName,
+} from './pooled-connection.ts'
+
+export type SlotCounts = Readonly<Record<SlotStateName, number>>
+
+export class Slots {
+  readonly max: number
+  readonly #all = new Set<PooledConnection>()
+  readonly #counts: Record<SlotStateName, number> = {
+    connecting: 0,
+    idle: 0,
+    leased: 0,
+    quarantined: 0,
+    closing: 0,
+  }
+  /** Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
+  readonly #idle: PooledConnection[] = []
+  readonly #closedFor = new Map<string, number>()
+
+  constructor(max: number) {
+    this.max = max
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get isFull(): boolean {
+    return this.#all.size >= this.max
+  }
+
+  /** Slots that serve, or will: all but the closing ones. */
+  get open(): number {
+    return this.#all.size - this.#counts.closing
+  }
+
+  get counts(): SlotCounts {
+    return { ...this.#counts }
+  }
+
+  get connecting(): number {
+    return this.#counts.connecting
+  }
+
+  get closing(): number {
+    return this.#counts.closing
+  }
+
+  get all(): readonly PooledConnection[] {
+    return [...this.#all]
+  }
+
+  /** The idle ones, the longest idle first. */
+  get idle(): readonly PooledConnection[] {
+    return this.#idle
+  }
+
+  /** How many were closed so far, by reason. */
+  get closedFor(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#closedFor)
+  }
+
+  /** Takes a slot for a connection that is about to be dialled. */
+  add(slot: PooledConnection): void {
+    this.#all.add(slot)
+    this.#counts.connecting++
+    this.#check()
+  }
+
+  move(slot: PooledConnection, next: SlotState): void {
+    const before = slot.state.kind
+    slot.move(next)
+    this.#counts[before]--
+    this.#counts[next.kind]++
+    if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
+    if (next.kind === 'idle') this.#idle.push(slot)
+    this.#check()
+  }
+
+  /** Gives a closing slot back. */
+  free(slot: PooledConnection): void {
+    if (!this.#all.delete(slot)) return
+    const { state } = slot
+    invariant(state.kind === 'closing', () => `a ${state.kind} slot was freed`)
+    this.#counts.closing--
+    this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
+    this.#check()
+  }
+
+  describe(): string {
+    const counts = SLOT_STATES.map(state => `${this.#counts[state]} ${state}`)
+    return `${counts.join(', ')} of ${this.max}`
+  }
+
+  #check(): void {
+    const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
+    invariant(sum === this.size && sum <= this.max, () => `${this.size} slots in use: ${this.describe()}`)
+  }
+}

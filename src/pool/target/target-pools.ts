@@ -1,0 +1,119 @@
+/**
+ * The targets of one pool: those of the configuration by name, and those that callers describe by key. The key is
+ * everything that shapes a connection, and the tenant.
+ */
+import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import type { Target } from '../../config/target.ts'
+import type { TargetInput } from '../../config/target-input.ts'
+import type { Dial } from '../../threads/protocol.ts'
+import { dialOf, keyOf } from './dial-of.ts'
+import { type TargetStats, targetStats } from './pool-stats.ts'
+import type { TargetPool } from './target-pool.ts'
+
+type Described = {
+  /** As the config's. */
+  readonly tls?: TargetInput['tls'] | undefined
+  /** Milliseconds for name, connection and TLS together; default 10,000. */
+  readonly connectTimeoutMs?: number | undefined
+}
+
+/** A target that a caller describes, already checked and rebuilt. */
+export type HostTarget = Described & {
+  readonly host: string
+  readonly port: number
+  readonly path?: never
+  /** The address to dial from. */
+  readonly localAddress?: string | undefined
+  /** Milliseconds until the next address is tried beside the one under way; default: one after another. */
+  readonly happyEyeballsDelayMs?: number | undefined
+}
+
+/** A unix socket: for programs that use the library, never for whoever asks a service. */
+export type UnixTarget = Described & { readonly path: string; readonly host?: never; readonly port?: never }
+
+export type AdHocTarget = HostTarget | UnixTarget
+
+/** What shapes a connection beside what a target of the config can say. */
+export type Reach = Pick<Dial, 'path' | 'localAddress' | 'happyEyeballsDelayMs'>
+
+/** What decides over described targets. */
+export type AdHocRules = {
+  /** The pool settings of a described target. Errors: INVALID_REQUEST, TARGET_DENIED. */
+  readonly adHoc: (target: AdHocTarget) => { readonly target: Target; readonly reach: Reach }
+  /** Whether such targets are judged by egress rules, or the caller is its own authority. */
+  readonly adHocAuthority: Dial['authority']
+  /** An early verdict on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
+  readonly admit: (place: { readonly host: string; readonly port: number }, tenant: string) => void
+}
+
+type OpenPool = (name: string, target: Target, dial: Dial) => TargetPool
+
+export class TargetPools {
+  readonly #rules: AdHocRules
+  readonly #open: OpenPool
+  readonly #named: ReadonlyMap<string, TargetPool>
+  /** In the order of use: the one unused for longest goes first. */
+  readonly #adHoc = new Map<string, TargetPool>()
+
+  constructor(targets: Readonly<Record<string, Target>>, rules: AdHocRules, open: OpenPool) {
+    this.#rules = rules
+    this.#open = open
+    this.#named = new Map(
+      Object.entries(targets).map(([name, target]) => [
+        name,
+        open(name, target, dialOf(target, 'operator', '')),
+      ]),
+    )
+  }
+
+  get all(): readonly TargetPool[] {
+    return [...this.#named.values(), ...this.#adHoc.values()]
+  }
+
+  /** Named targets first. */
+  stats(): TargetStats[] {
+    const named = [...this.#named.values()].map(pool => targetStats(pool, null))
+    return [...named, ...[...this.#adHoc.values()].map(pool => targetStats(pool, pool.tenant))]
+  }
+
+  /** Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, QUEUE_FULL. */
+  find(target: string | AdHocTarget, tenant: string): TargetPool {
+    if (typeof target !== 'string') return this.#findDescribed(target, tenant)
+    const named = this.#named.get(target)
+    if (named) return named
+    throw new SockpoolError('TARGET_NOT_FOUND', 'no target of this name is configured')
+  }
+
+  /** To be called now and then: pools tend their connections, described targets that nobody uses are forgotten. */
+  sweep(nowMs: number): void {
+    for (const pool of this.all) pool.sweep()
+    for (const [key, pool] of this.#adHoc)
+      if (isUnused(pool) && nowMs - pool.lastUsedMs > pool.target.pool.idleTimeoutMs) this.#adHoc.delete(key)
+  }
+
+  #findDescribed(target: AdHocTarget, tenant: string): TargetPool {
+    const { adHoc, adHocAuthority, admit } = this.#rules
+    const { target: described, reach } = adHoc(target)
+    for (const place of described.hosts) admit(place, tenant)
+    const dial = { ...dialOf(described, adHocAuthority, tenant), ...reach }
+    const key = `${keyOf(dial)} ${described.pool.connectTimeoutMs}`
+    const known = this.#adHoc.get(key)
+    if (!known) this.#makeRoom()
+    const name = target.path === undefined ? `${target.host}:${target.port}` : `unix:${target.path}`
+    const pool = known ?? this.#open(name, described, dial)
+    this.#adHoc.delete(key)
+    this.#adHoc.set(key, pool)
+    return pool
+  }
+
+  #makeRoom(): void {
+    if (this.#adHoc.size < LIMITS.targetPoolsMax) return
+    for (const [key, pool] of this.#adHoc) if (isUnused(pool)) return void this.#adHoc.delete(key)
+    throw new SockpoolError('QUEUE_FULL', `${LIMITS.targetPoolsMax} targets are in use already`)
+  }
+}
+
+function isUnused(pool: TargetPool): boolean {
+  return pool.size === 0 && pool.waiters === 0
+}

@@ -1,0 +1,224 @@
+/**
+ * The stream reader for plain blocking code: the calls, limits, options and errors of StreamReader, but each returns
+ * its bytes and blocks the thread until they are there. It runs in parse workers, where a user's module reads a live
+ * connection with it, and in threads that opted into synchronous leases; never on a thread that has an event
+ * loop to serve.
+ *
+ * The bytes stay in the source until a call can be served whole, so that one that times out loses nothing. What a
+ * call makes of the bytes that are there is StreamFront's, for both readers alike; only the waiting is its own.
+ */
+import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import { endingSeparator } from '../reading/ending-separator.ts'
+import {
+  type MatchedRead,
+  naturalCount,
+  type OnReset,
+  positiveLimit,
+  type ReadOptions,
+  type Separator,
+  targetOf,
+  wholeCount,
+} from '../reading/read-options.ts'
+import { parseSeparators, SeparatorSearch } from '../reading/separator-search.ts'
+import { StreamFront } from '../reading/stream-front.ts'
+import type { BlockingSource } from './blocking-source.ts'
+
+export type BlockingReaderOptions = {
+  /** Bytes before a separator, for calls that do not say. Default: LIMITS.readerLimitBytes. */
+  readonly limit?: number | undefined
+  /** Default `raise`. */
+  readonly onReset?: OnReset | undefined
+  /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
+  readonly timeoutMs?: number | undefined
+  /** The instant, on the clock of `performance.now()`, beyond which no call blocks. Default: none. */
+  readonly deadline?: number | undefined
+}
+
+/** As StreamReader's, but that no signal reaches a thread that blocks. */
+export type BlockingReadOptions = Omit<ReadOptions, 'signal'>
+
+const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
+
+/** Source: asyncio.StreamReader, 3.13. */
+export class BlockingReader {
+  readonly limit: number
+  readonly #source: BlockingSource
+  readonly #front: StreamFront
+  readonly #timeoutMs: number
+  readonly #deadline: number
+  #interrupted = false
+
+  /** Errors: INVALID_REQUEST for a limit that is not above 0. */
+  constructor(source: BlockingSource, options: BlockingReaderOptions = {}) {
+    this.#source = source
+    this.limit = positiveLimit(options.limit ?? LIMITS.readerLimitBytes)
+    this.#front = new StreamFront(source, options.onReset ?? 'raise', areNew => {
+      if (areNew) this.#interrupted = false
+    })
+    this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
+    this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Bytes that a call can have without blocking. */
+  get buffered(): number {
+    return this.#source.available
+  }
+
+  /** Bytes that reads have taken since this reader began, less those put back: the stream offset of the next one. */
+  get offset(): number {
+    return this.#front.taken
+  }
+
+  /** As `offset`, but what was put back counts still. */
+  get seen(): number {
+    return this.#front.seen
+  }
+
+  /** A wait ended before its bytes came, and none that are new have been taken since. */
+  get interrupted(): boolean {
+    return this.#interrupted
+  }
+
+  /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
+  atEof(): boolean {
+    return this.#front.isAtEof
+  }
+
+  /** The error that broke the stream, or null. */
+  exception(): Error | null {
+    return this.#front.error
+  }
+
+  /**
+   * Reads 1..`n` bytes, as soon as there is one; without `n` (or below 0) everything up to the end.
+   *
+   * An empty result is the end, or `n` = 0. Errors: READ_TIMEOUT (nothing removed), LIMIT_OVERRUN (only with `limit`
+   *   and no `n`; nothing removed), TypeError, the stream's own.
+   */
+  read(n = -1, options: BlockingReadOptions = {}): Buffer {
+    if (wholeCount(n, 'read') === 0) return this.#front.none(options)
+    if (n > 0) return this.#run('read', () => this.#front.upTo(n, options), options)
+    return this.#run('read', () => this.#toEnd(options), options)
+  }
+
+  /** As `read(n)`, into the caller's memory: the count, 0 only at the end or for an empty target. Errors: as `read`. */
+  readInto(target: Uint8Array, options: BlockingReadOptions = {}): number {
+    const into = targetOf(target)
+    if (into.length === 0) return this.#front.none(options).length
+    return this.#run('readinto', () => this.#front.into(into, options), options).length
+  }
+
+  /**
+   * Reads exactly `n` bytes.
+   *
+   * Errors: INCOMPLETE_READ (all that was left is in `partial`), READ_TIMEOUT (nothing removed),
+   *   INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
+   */
+  readExactly(n: number, options: BlockingReadOptions = {}): Buffer {
+    if (naturalCount(n, 'readexactly') === 0) return this.#front.none(options)
+    return this.#run('readexactly', () => this.#front.exactly(n, options), options)
+  }
+
+  /**
+   * Reads up to and including the separator that ends first; `separator` is a string or bytes, or an Array of them.
+   * With `withMatch` also the index of the one that ended it; of several that end together the shortest.
+   *
+   * Errors: LIMIT_OVERRUN (nothing removed, and `consumed` may be skipped; with `discard-line` the line is),
+   *   INCOMPLETE_READ (all that was left is in `partial`), READ_TIMEOUT (nothing removed), INVALID_SEPARATOR,
+   *   INVALID_REQUEST, TypeError, the stream's own.
+   */
+  readUntil(
+    separator: Separator | readonly Separator[] | undefined,
+    options: BlockingReadOptions & { readonly withMatch: true },
+  ): MatchedRead
+  readUntil(
+    separator?: Separator | readonly Separator[],
+    options?: BlockingReadOptions & { readonly withMatch?: false | undefined },
+  ): Buffer
+  readUntil(
+    separator: Separator | readonly Separator[] = '\n',
+    options: BlockingReadOptions & { readonly withMatch?: boolean | undefined } = {},
+  ): Buffer | MatchedRead {
+    const separators = parseSeparators(separator)
+    const search = this.#searchFor(separators, options)
+    const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
+    const data = this.#run('readuntil', () => this.#front.until(search, overlong, options), options)
+    return options.withMatch ? { data, match: endingSeparator(data, separators) } : data
+  }
+
+  /**
+   * Reads a line with its newline; at the end of the stream what is left, which may be nothing.
+   *
+   * Errors: LIMIT_OVERRUN (a line too long is removed with its newline; without one, all that has come, or with
+   *   `discard-line` what is still to come of it too), READ_TIMEOUT (nothing removed), the stream's own.
+   */
+  readLine(options: BlockingReadOptions = {}): Buffer {
+    const search = this.#searchFor(NEWLINE, options)
+    const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
+    return this.#run('readline', () => this.#front.line(search, overlong, options), options)
+  }
+
+  /**
+   * Looks at the next `n` bytes, or at what is left before the end, and leaves them readable.
+   *
+   * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
+   */
+  peek(n: number, options: BlockingReadOptions = {}): Buffer {
+    if (naturalCount(n, 'peek') === 0) return this.#front.none(options)
+    return this.#run('peek', () => this.#front.peek(n, options), options)
+  }
+
+  /**
+   * Puts bytes back (a copy) to be read next, and the offset back with them: those that a read took, or others in their
+   * place, never more than were read, and at most 1 MiB before they are read again.
+   *
+   * Errors: TypeError, INVALID_REQUEST (more than were read), QUEUE_FULL (above 1 MiB), and where no read would be
+   *   served the error that broke the stream. Then nothing was put back.
+   */
+  unread(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
+    this.#front.putBack(bytes)
+  }
+
+  /** The lines to the end of the stream, with their newlines; an unterminated last one too. */
+  *[Symbol.iterator](): Generator<Buffer, void, void> {
+    for (let line = this.readLine(); line.length > 0; line = this.readLine()) yield line
+  }
+
+  /** To wake for every byte would be in vain: only the end, or one byte over the limit, decides. */
+  #toEnd(options: BlockingReadOptions): Buffer | number {
+    const outcome = this.#front.toEnd(options)
+    return typeof outcome === 'number' ? (options.limit ?? Number.MAX_SAFE_INTEGER - 1) + 1 : outcome
+  }
+
+  #searchFor(separators: readonly Uint8Array[], options: BlockingReadOptions): SeparatorSearch {
+    return new SeparatorSearch(separators, positiveLimit(options.limit ?? this.limit))
+  }
+
+  /** Tries, and blocks for as many bytes as the attempt says it needs, until it is served. */
+  #run(what: string, attempt: () => Buffer | number, options: BlockingReadOptions): Buffer {
+    let outcome = attempt()
+    if (typeof outcome !== 'number') return outcome
+    const now = performance.now()
+    const instant = Math.min(now + (options.timeoutMs ?? this.#timeoutMs), this.#deadline)
+    const allowedMs = Math.max(0, Math.round(instant - now))
+    while (typeof outcome === 'number') {
+      if (!this.#waitFor(outcome, Math.max(0, instant - performance.now())))
+        throw new SockpoolError('READ_TIMEOUT', `${what} took longer than ${allowedMs} ms`, {
+          bytesDelivered: 0,
+        })
+      outcome = attempt()
+    }
+    return outcome
+  }
+
+  #waitFor(count: number, timeoutMs: number): boolean {
+    const before = this.#interrupted
+    // Whatever ends the wait but its bytes, also an error from around, leaves an answer that may still come.
+    this.#interrupted = true
+    if (!this.#source.waitFor(count, timeoutMs)) return false
+    this.#interrupted = before
+    return true
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The one read that may wait on a stream.
+ *
+ * A read is an attempt that either takes bytes from the source or says how many must be there before it is worth
+ * trying again. The waiting one is tried again in the very call that brought the bytes: what arrived for it
+ * cannot be taken from under it. A read that ends by time or signal takes nothing; every byte stays readable.
+ * The guard covers waiting alone: a second read that the buffer can serve at once is served, after the waiting one
+ * had what has come for it (the bytes of another thread may be there before its doorbell is heard). A greedy read,
+ * one that wants all there is, leaves nothing to serve a second one from.
+ */
+import { SockpoolError } from '../../base/errors.ts'
+import { aborted, Wait, type WaitOptions } from '../../base/wait.ts'
+import type { ByteSource } from '../byte-source.ts'
+
+/** Either the bytes of the read or the count that must be available before it is worth trying again. */
+export type Attempt = () => Buffer | number
+
+/** How a read waits. */
+export type WaitingTraits = {
+  /** Positions have moved: forget what was scanned. */
+  readonly restart?: () => void
+  /** All bytes that come are for this read. */
+  readonly isGreedy?: boolean
+}
+
+type Waiting = {
+  readonly name: string
+  readonly attempt: Attempt
+  readonly wait: Wait<Buffer>
+  readonly traits: WaitingTraits
+}
+
+const PLAIN: WaitingTraits = {}
+
+export class PendingRead {
+  readonly #source: ByteSource
+  #waiting: Waiting | null = null
+  #excluded = false
+  #interrupted = false
+
+  constructor(source: ByteSource) {
+    this.#source = source
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting !== null || this.#excluded
+  }
+
+  /** The call that waits, as errors name it; null when none does. */
+  get waiter(): string | null {
+    return this.#waiting?.name ?? null
+  }
+
+  /** Whether a read ended by time or signal and none has completed since. */
+  get interrupted(): boolean {
+    return this.#interrupted
+  }
+
+  /**
+   * Bytes were taken from the front: the answer that an interrupted read left behind may be among them, unless all of
+   * them had been taken before and put back.
+   */
+  bytesTaken(areNew: boolean): void {
+    if (areNew) this.#interrupted = false
+    if (this.#waiting === null) return
+    this.#waiting.traits.restart?.()
+    // The count it asked for was counted from the old front; by that one it could sleep through its separator.
+    this.#woken()
+  }
+
+  /** Tries, waits where it must, and settles. Errors: READ_BUSY, READ_TIMEOUT, ABORTED, and the attempt's own. */
+  run(name: string, attempt: Attempt, options: WaitOptions, traits: WaitingTraits = PLAIN): Promise<Buffer> {
+    try {
+      if (this.#excluded) throw busy(name)
+      if (this.#waiting) this.#serveFirst()
+      if (this.#waiting?.traits.isGreedy) throw busy(name)
+      const outcome = attempt()
+      if (typeof outcome !== 'number') return Promise.resolve(outcome)
+      if (this.#waiting) throw busy(name)
+      if (options.signal?.aborted) throw aborted(name, options.signal)
+      return this.#waitFor(outcome, name, attempt, options, traits)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Errors: READ_BUSY while a read waits, or one is kept out. */
+  assertIdle(name: string): void {
+    if (this.isWaiting) throw busy(name)
+  }
+
+  /** Keeps every read out while `run` has the source to itself; one that fails leaves the stream interrupted. */
+  async exclude<T>(name: string, run: () => Promise<T>): Promise<T> {
+    this.assertIdle(name)
+    this.#excluded = true
+    try {
+      const result = await run()
+      this.#interrupted = false
+      return result
+    } catch (error) {
+      this.#interrupted = true
+      throw error
+    } finally {
+      this.#excluded = false
+    }
+  }
+
+  #waitFor(
+    count: number,
+    name: string,
+    attempt: Attempt,
+    options: WaitOptions,
+    traits: WaitingTraits,
+  ): Promise<Buffer> {
+    const wait = new Wait<Buffer>(name, 'READ_TIMEOUT', options, () => {
+      this.#waiting = null
+      this.#source.request(0, null)
+      this.#interrupted = true
+    })
+    this.#waiting = { name, attempt, wait, traits }
+    this.#arm(count)
+    return wait.promise
+  }
+
+  /** Asks the source for `count` bytes and tries again for as long as it has them already. */
+  #arm(count: number): void {
+    let needed: number | null = count
+    while (needed !== null && !this.#source.request(needed, this.#woken)) needed = this.#retry()
+  }
+
+  /** The waiting read has what came for it, heard or unheard. */
+  #serveFirst(): void {
+    if (this.#retry() === null) this.#source.request(0, null)
+  }
+
+  #woken = (): void => {
+    const needed = this.#retry()
+    if (needed !== null) this.#arm(needed)
+  }
+
+  /** Tries the waiting read again: settles it and returns null, or returns what it still needs. */
+  #retry(): number | null {
+    const waiting = this.#waiting
+    if (waiting === null) return null
+    // While it is tried it must not restart itself by its own taking.
+    this.#waiting = null
+    try {
+      const outcome = waiting.attempt()
+      if (typeof outcome === 'number') {
+        this.#waiting = waiting
+        return outcome
+      }
+      waiting.wait.resolve(outcome)
+    } catch (error) {
+      waiting.wait.reject(error as Error)
+    }
+    return null
+  }
+}
+
+function busy(name: string): SockpoolError {
+  return new SockpoolError(
+    'READ_BUSY',
+    `${name} called while another coroutine is already waiting for incoming data`,
+  )
+}

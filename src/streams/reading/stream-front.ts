@@ -1,0 +1,215 @@
+/**
+ * The front of a stream: what each kind of read makes of the bytes that are there. A call is an attempt; it either
+ * takes its bytes, throws, or returns how many must be there before it is worth trying again, and then it has
+ * taken nothing. All of it happens within the call, so that no other read can come between a look and a taking.
+ *
+ * The end is always read before `available`: the bytes that precede an end are published before it.
+ */
+import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import { type ByteSource, isFinal, type StreamEnd } from '../byte-source.ts'
+import { frontBytes } from './front-bytes.ts'
+import type { OnReset, ReadOptions } from './read-options.ts'
+import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
+
+/** What becomes of an overlong line: `keep` leaves it, `drop` takes what is there of it, `discard` all of it. */
+export type Overlong = 'keep' | 'drop' | 'discard'
+
+const EMPTY: Buffer = Buffer.alloc(0)
+
+export class StreamFront {
+  readonly #source: ByteSource
+  readonly #onReset: OnReset
+  readonly #onTaken: (areNew: boolean) => void
+  #taken = 0
+  /** Of the available bytes the first so many were taken before, and put back. */
+  #returned = 0
+  /** The front lies in an overlong line that was reported; this finds its end. */
+  #rest: SeparatorSearch | null = null
+
+  /** `onTaken` is called after bytes were removed; `areNew`: not all of them had been put back before. */
+  constructor(source: ByteSource, onReset: OnReset, onTaken: (areNew: boolean) => void) {
+    this.#source = source
+    this.#onReset = onReset
+    this.#onTaken = onTaken
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** Bytes that reads have taken for the first time: what was put back and is read again counts once. */
+  get seen(): number {
+    return this.#taken + this.#returned
+  }
+
+  get isAtEof(): boolean {
+    return isFinal(this.#source.end) && this.#source.available === 0
+  }
+
+  get error(): Error | null {
+    const end = this.#source.end
+    return end?.kind === 'failed' ? end.error : null
+  }
+
+  /** Another reader took so many bytes from the source. */
+  count(bytes: number): void {
+    this.#taken += bytes
+    this.#returned = Math.max(0, this.#returned - bytes)
+    this.#rest = null
+  }
+
+  /** Bytes become the first again. What is left of an overlong line that was reported is then bytes like others. */
+  putBack(bytes: Uint8Array): void {
+    const { error } = this
+    if (error) this.#throwUnless(true, error, {})
+    const { length } = bytes
+    if (length > this.#taken)
+      throw new SockpoolError('INVALID_REQUEST', `unread(): ${length} bytes, but ${this.#taken} were read`)
+    const most = LIMITS.unreadBytesMax
+    if (this.#returned + length > most)
+      throw new SockpoolError('QUEUE_FULL', `unread(): more than ${most} bytes would be put back`)
+    this.#source.putBack(bytes)
+    this.#taken -= length
+    this.#returned += length
+    this.#rest = null
+  }
+
+  none(options: ReadOptions): Buffer {
+    const { error } = this
+    if (error) this.#throwUnless(true, error, options)
+    return EMPTY
+  }
+
+  upTo(n: number, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    if (available > 0) return this.#take(Math.min(n, available))
+    return end === null ? 1 : EMPTY
+  }
+
+  /** As `upTo`, into the target: the part of it that was filled. */
+  into(target: Buffer, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    if (target.length === 0) throw new TypeError('readInto(): the target was detached')
+    if (available === 0) return end === null ? 1 : EMPTY
+    const filled = available < target.length ? target.subarray(0, available) : target
+    this.#source.takeInto(filled)
+    this.#rest = null
+    this.#moved(filled.length)
+    return filled
+  }
+
+  exactly(n: number, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available >= n, end.error, options)
+    if (available >= n) return this.#take(n)
+    if (end === null) return n
+    throw new IncompleteReadError(this.#take(available), n)
+  }
+
+  toEnd(options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    const { limit } = options
+    if (limit !== undefined && available > limit)
+      throw new LimitOverrunError(`more than ${limit} bytes came before EOF`, limit)
+    return end === null ? available + 1 : this.#take(available)
+  }
+
+  peek(n: number, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available >= n, end.error, options)
+    if (available < n && end === null) return n
+    return n === 0 ? EMPTY : frontBytes(this.#source.views(), Math.min(n, available))
+  }
+
+  /** `search` must be the one of this read alone; it is restarted by whoever takes bytes meanwhile. */
+  until(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    if (end?.kind === 'failed') this.#throwUnless(this.#source.available > 0, end.error, options)
+    const unended = this.#rest === null ? null : this.#dropRest(this.#rest)
+    if (unended !== null) return this.#needMore(end, unended)
+    const available = this.#source.available
+    const match = available === 0 ? null : search.find(this.#source.views(), available)
+    const overrun = search.overrunOf(match)
+    if (overrun) {
+      if (overlong !== 'keep') this.#drop(match?.end ?? overrun.consumed)
+      if (overlong === 'discard' && match === null) this.#rest = search.unbounded()
+      throw overrun
+    }
+    return match ? this.#take(match.end) : this.#needMore(end, available)
+  }
+
+  /** As `until`, but at EOF what is left. */
+  line(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
+    try {
+      return this.until(search, overlong, options)
+    } catch (error) {
+      if (error instanceof IncompleteReadError) return error.partial
+      throw error
+    }
+  }
+
+  /** Whether there is a whole line. */
+  get hasLine(): boolean {
+    return this.#source.views().some(view => Buffer.prototype.includes.call(view, 0x0a))
+  }
+
+  /**
+   * The first `looked` bytes do not end the read: how many may, or the end that came instead. It must be what the
+   * search has seen: bytes that come from another thread meanwhile would be asked for twice, and slept on.
+   */
+  #needMore(end: StreamEnd | null, looked: number): number {
+    if (end === null) return looked + 1
+    if (end.kind === 'failed') throw end.error
+    if (this.#rest === null) throw new IncompleteReadError(this.#take(looked), null)
+    // What is left belongs to the line that was reported.
+    this.#drop(looked)
+    this.#rest = null
+    throw new IncompleteReadError(EMPTY, null)
+  }
+
+  /** Drops what is there of the overlong line; how many bytes that leaves looked at, or null once it has ended. */
+  #dropRest(rest: SeparatorSearch): number | null {
+    const available = this.#source.available
+    rest.restart()
+    const match: SeparatorMatch | null = available === 0 ? null : rest.find(this.#source.views(), available)
+    const count = match?.end ?? rest.cleared
+    this.#drop(count)
+    if (match === null) return available - count
+    this.#rest = null
+    return null
+  }
+
+  #throwUnless(isServed: boolean, error: Error, options: ReadOptions): void {
+    if (!isServed || (options.onReset ?? this.#onReset) === 'raise') throw error
+  }
+
+  #take(count: number): Buffer {
+    if (count === 0) return EMPTY
+    const bytes = this.#source.take(count)
+    this.#rest = null
+    this.#moved(count)
+    return bytes
+  }
+
+  #drop(count: number): void {
+    if (count === 0) return
+    this.#source.skip(count)
+    this.#moved(count)
+  }
+
+  #moved(count: number): void {
+    const again = Math.min(count, this.#returned)
+    this.#returned -= again
+    this.#taken += count
+    this.#onTaken(count > again)
+  }
+}

@@ -1,0 +1,300 @@
+/** The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source. */
+import { type InspectOptions, inspect } from 'node:util'
+import { LIMITS } from '../../base/limits.ts'
+import type { ByteSource } from '../byte-source.ts'
+import { endingSeparator } from './ending-separator.ts'
+import type { LendResult } from './lend-result.ts'
+import { MemorySource } from './memory-source.ts'
+import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
+import {
+  type MatchedRead,
+  naturalCount,
+  positiveLimit,
+  type ReadOptions,
+  type Separator,
+  type StreamReaderOptions,
+  targetOf,
+  wholeCount,
+} from './read-options.ts'
+import type { ReadTransport } from './read-transport.ts'
+import { readerText } from './reader-text.ts'
+import { parseSeparators, SeparatorSearch } from './separator-search.ts'
+import { StreamFront } from './stream-front.ts'
+import { chunks, lineBatches, lines } from './stream-iterators.ts'
+
+export type { LendResult } from './lend-result.ts'
+export type * from './read-options.ts'
+
+const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
+const GREEDY: WaitingTraits = { isGreedy: true }
+
+export class StreamReader implements AsyncIterable<Buffer> {
+  static {
+    // A method by that name is more than isolated declarations can say.
+    const value = function (this: StreamReader, _depth: number, options: InspectOptions): string {
+      return readerText(this.#source, this.limit, this.#pending.waiter, this.#memory, options)
+    }
+    Object.defineProperty(StreamReader.prototype, inspect.custom, { value })
+  }
+
+  readonly limit: number
+  readonly #source: ByteSource
+  readonly #memory: MemorySource | null
+  readonly #pending: PendingRead
+  readonly #front: StreamFront
+  /** Of those who hold the stream: it is reachable for as long as one of them is. */
+  protected readonly grip: object | null
+
+  /**
+   * A reader over memory, fed by `feedData`, or over the given source; or a second one of the same stream, which
+   * shares everything with the first and keeps `grip` reachable.
+   *
+   * Errors: INVALID_REQUEST for a limit that is not above 0. Source: asyncio.StreamReader.
+   */
+  constructor(
+    options: StreamReaderOptions = {},
+    source?: ByteSource | StreamReader,
+    grip: object | null = null,
+  ) {
+    this.grip = grip
+    if (source instanceof StreamReader) {
+      this.limit = source.limit
+      this.#memory = source.#memory
+      this.#source = source.#source
+      this.#pending = source.#pending
+      this.#front = source.#front
+      return
+    }
+    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = options
+    this.limit = positiveLimit(limit)
+    const memory = source ? null : new MemorySource()
+    this.#memory = memory
+    this.#source = source ?? (memory as ByteSource)
+    const pending = new PendingRead(this.#source)
+    this.#pending = pending
+    this.#front = new StreamFront(this.#source, onReset, areNew => pending.bytesTaken(areNew))
+    if (transport) this.setTransport(transport)
+  }
+
+  /** Bytes received and not yet read. */
+  get buffered(): number {
+    return this.#source.available
+  }
+
+  /** Bytes that reads have taken since the stream began, less those put back: the stream offset of the next one. */
+  get offset(): number {
+    return this.#front.taken
+  }
+
+  /** As `offset`, but what was put back counts still. */
+  get seen(): number {
+    return this.#front.seen
+  }
+
+  /** Whether a read was cancelled or timed out and none has completed since: an answer may still be under way. */
+  get interrupted(): boolean {
+    return this.#pending.interrupted
+  }
+
+  get isWaiting(): boolean {
+    return this.#pending.isWaiting
+  }
+
+  /** True when the stream has ended and all its bytes were read. */
+  atEof(): boolean {
+    return this.#front.isAtEof
+  }
+
+  /** The error that broke the stream, or null. */
+  exception(): Error | null {
+    return this.#front.error
+  }
+
+  /**
+   * Reads up to `n` bytes as soon as one is there; without `n`, or with a negative one, everything until EOF.
+   *
+   * Shape: a fresh copy; empty only at EOF, or for n = 0. Errors: READ_BUSY, READ_TIMEOUT, ABORTED (nothing
+   * removed), LIMIT_OVERRUN (only with `limit` and no `n`), TypeError, and the error that broke the stream.
+   * Source: asyncio.StreamReader.read.
+   */
+  read(n = -1, options: ReadOptions = {}): Promise<Buffer> {
+    return this.#checked(() => {
+      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#front.upTo(n, options), options)
+      if (n < 0) return this.#run('read()', () => this.#front.toEnd(options), options, GREEDY)
+      return Promise.resolve(this.#front.none(options))
+    })
+  }
+
+  /**
+   * As `read(n)`, into the caller's memory: resolves with the count, 0 only at EOF or for an empty target. It makes no
+   * garbage, and so is the fastest way to receive much. The target is written when bytes are there, never after the
+   * call has ended. Errors: as `read`; TypeError where the target was detached meanwhile (nothing removed).
+   */
+  async readInto(target: Uint8Array, options: ReadOptions = {}): Promise<number> {
+    const into = targetOf(target)
+    if (into.length === 0) return this.#front.none(options).length
+    return (await this.#run('readinto()', () => this.#front.into(into, options), options)).length
+  }
+
+  /**
+   * Reads exactly `n` bytes, however many that are.
+   *
+   * Errors: INCOMPLETE_READ (EOF first: the buffer is emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED
+   * (nothing removed), INVALID_REQUEST, TypeError. Source: asyncio.StreamReader.readexactly.
+   */
+  readExactly(n: number, options: ReadOptions = {}): Promise<Buffer> {
+    return this.#checked(() => {
+      if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#front.none(options))
+      return this.#run('readexactly()', () => this.#front.exactly(n, options), options)
+    })
+  }
+
+  /**
+   * Reads up to and including the separator that ends first.
+   *
+   * Shape: a fresh copy; the separator is its tail. Separators: 1..16 of 1..64 bytes, one or an Array.
+   * Units: `limit` in bytes bounds the part before the separator. With `withMatch` also the index of the separator
+   * that ended it, among those that were given; of several that end together the shortest.
+   * Errors: LIMIT_OVERRUN (nothing removed, and `consumed` may be skipped; with `discard-line` the line is),
+   * INCOMPLETE_READ (buffer emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED (nothing removed),
+   * INVALID_SEPARATOR, INVALID_REQUEST, TypeError.
+   * Source: asyncio.StreamReader.readuntil, 3.13.
+   */
+  readUntil(
+    separator: Separator | readonly Separator[] | undefined,
+    options: ReadOptions & { readonly withMatch: true },
+  ): Promise<MatchedRead>
+  readUntil(
+    separator?: Separator | readonly Separator[],
+    options?: ReadOptions & { readonly withMatch?: false | undefined },
+  ): Promise<Buffer>
+  readUntil(
+    separator: Separator | readonly Separator[] = '\n',
+    options: ReadOptions & { readonly withMatch?: boolean | undefined } = {},
+  ): Promise<Buffer | MatchedRead> {
+    return this.#checked<Buffer | MatchedRead>(() => {
+      const separators = separator === '\n' ? NEWLINE : parseSeparators(separator)
+      const search = this.#searchFor(separators, options)
+      const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
+      const attempt = (): Buffer | number => this.#front.until(search, overlong, options)
+      const reading = this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+      if (!options.withMatch) return reading
+      return reading.then(data => ({ data, match: endingSeparator(data, separators) }))
+    })
+  }
+
+  /**
+   * Reads one line with its newline; at EOF what is left, so empty when nothing is.
+   *
+   * Errors: LIMIT_OVERRUN after the overlong line, or all there is of it, was dropped; else as `readUntil`.
+   * Source: asyncio.StreamReader.readline.
+   */
+  readLine(options: ReadOptions = {}): Promise<Buffer> {
+    return this.#checked(() => {
+      const search = this.#searchFor(NEWLINE, options)
+      const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
+      const attempt = (): Buffer | number => this.#front.line(search, overlong, options)
+      return this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+    })
+  }
+
+  /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
+  peek(n: number, options: ReadOptions = {}): Promise<Buffer> {
+    return this.#checked(() => {
+      if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#front.none(options))
+      return this.#run('peek()', () => this.#front.peek(n, options), options)
+    })
+  }
+
+  /**
+   * Puts bytes back (a copy) to be read next, and the offset back with them: those that a read took, or others in their
+   * place, never more than were read, and at most 1 MiB before they are read again.
+   *
+   * Errors: TypeError, INVALID_REQUEST (more than were read), QUEUE_FULL (above 1 MiB), READ_BUSY while a read waits, and
+   * where no read would be served the error that broke the stream. Then nothing was put back.
+   */
+  unread(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
+    this.#pending.assertIdle('unread()')
+    this.#front.putBack(bytes)
+  }
+
+  /** Calls `ended` once when the stream has ended or broken, whether its bytes are read or not; null withdraws. */
+  onEnd(ended: (() => void) | null): void {
+    this.#source.onEnd(ended)
+  }
+
+  /** Iterates over lines until EOF; an unterminated last line is one. Source: asyncio.StreamReader.__anext__. */
+  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    return lines(this)
+  }
+
+  /** Iterates over the bytes as they come, at most `limit` of them at a time. */
+  chunks(options: ReadOptions = {}): AsyncGenerator<Buffer, void, undefined> {
+    return chunks(this, this.limit, options)
+  }
+
+  /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
+  lineBatches(options: ReadOptions = {}): AsyncGenerator<Buffer[], void, undefined> {
+    return lineBatches(this, () => this.#front.hasLine, options)
+  }
+
+  /**
+   * Says what feeds this reader over memory: it is paused when more than 2 × limit bytes are buffered, and resumed
+   * at the limit or when a read must wait. Errors: an Error when it is set already. Source: asyncio's set_transport.
+   */
+  setTransport(transport: ReadTransport): void {
+    const memory = this.#ownMemory('setTransport')
+    if (memory.transport) throw new Error('Transport already set')
+    memory.control(transport, this.limit)
+  }
+
+  /** Appends bytes (a copy). Errors: an Error after `feedEof`, or on a reader that is not over memory. */
+  feedData(bytes: Uint8Array): void {
+    const memory = this.#ownMemory('feedData')
+    if (memory.isFinished) throw new Error('feed_data after feed_eof')
+    if (bytes.length > 0) memory.feed(bytes)
+  }
+
+  feedEof(): void {
+    this.#ownMemory('feedEof').finish({ kind: 'fin' })
+  }
+
+  /** Every later read throws the error, also while bytes are buffered. */
+  setException(error: Error): void {
+    this.#ownMemory('setException').finish({ kind: 'failed', error })
+  }
+
+  /** Hands the source over: until `run` settles every read is READ_BUSY. Its result says how many bytes were taken. */
+  async lend(run: () => Promise<LendResult>, name = 'parse()'): Promise<unknown> {
+    return await this.#pending.exclude(name, async () => {
+      const { count, outcome } = await run()
+      this.#front.count(count)
+      if (!outcome.ok) throw outcome.error
+      return outcome.value
+    })
+  }
+
+  #searchFor(separators: readonly Uint8Array[], options: ReadOptions): SeparatorSearch {
+    const limit = options.limit === undefined ? this.limit : positiveLimit(options.limit)
+    return new SeparatorSearch(separators, limit)
+  }
+
+  /** What is wrong with a call rejects it, as it does in a coroutine. */
+  #checked<T = Buffer>(call: () => Promise<T>): Promise<T> {
+    try {
+      return call()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #run(name: string, attempt: Attempt, options: ReadOptions, traits?: WaitingTraits): Promise<Buffer> {
+    return this.#pending.run(name, attempt, options, traits)
+  }
+
+  #ownMemory(name: string): MemorySource {
+    if (this.#memory === null) throw new Error(`${name} is for a reader over memory`)
+    return this.#memory
+  }
+}

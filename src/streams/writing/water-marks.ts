@@ -1,0 +1,44 @@
+/**
+ * When a writer counts as full: above the high mark, until it falls to the low one. Bytes.
+ */
+import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+
+export class WaterMarks {
+  #high: number = LIMITS.writeHighWaterBytes
+  #low: number = LIMITS.writeLowWaterBytes
+  #isFull = false
+
+  get low(): number {
+    return this.#low
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  /**
+   * Low alone: high = 4 × low; high alone: low = high / 4. A higher mark does not let go of who waits already, the
+   * low mark does. Errors: INVALID_REQUEST unless high >= low >= 0. Source: asyncio's set_write_buffer_limits.
+   */
+  set(high?: number, low?: number): void {
+    const top = high ?? (low === undefined ? LIMITS.writeHighWaterBytes : 4 * low)
+    const bottom = low ?? Math.floor(top / 4)
+    if (!(top >= bottom && bottom >= 0))
+      throw new SockpoolError('INVALID_REQUEST', `high (${top}) must be >= low (${bottom}) must be >= 0`)
+    this.#high = top
+    this.#low = bottom
+  }
+
+  /** So much is buffered after bytes were added. */
+  rose(bytes: number): void {
+    if (bytes > this.#high) this.#isFull = true
+  }
+
+  /** So much is buffered after bytes went away; true where that ends the fullness. */
+  fell(bytes: number): boolean {
+    if (!this.#isFull || bytes > this.#low) return false
+    this.#isFull = false
+    return true
+  }
+}
