@@ -71,13 +71,12 @@ export const LIMITS = {
   /** Milliseconds between the deaths and rebirths of I/O workers, doubling from the first to the last. */
   restartBackoffFirstMs: 10,
   restartBackoffLastMs: 1_000,
+  /** Milliseconds that a worker must have lived for its death not to count as one in a row. */
+  restartForgetMs: 60_000,
   /** Milliseconds between failed dials that nobody waits for (the warm minimum), doubling, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
-  /**
-   * Milliseconds until a described target's idle connection is closed: it is never reused, so it was dialled for a caller
-   * who has left, and counts against whoever asked for it. As long without use, the target itself is forgotten.
-   */
+  /** Milliseconds without use after which a target that a caller described is forgotten. */
   describedIdleMs: 10_000,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */
   tombstoneMs: 600_000,

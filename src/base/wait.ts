@@ -81,3 +81,24 @@ export class Wait<T> {
     return true
   }
 }
+
+/** Milliseconds left of a time-out that began to run at `startedMs`; undefined without one. */
+export function remainingMs(
+  timeoutMs: number | undefined,
+  startedMs: number,
+  nowMs: number,
+): number | undefined {
+  return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (nowMs - startedMs))
+}
+
+/** Resolves when the work is done, or after `timeoutMs`, whichever is first. Errors: the work's. */
+export async function settledWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, timeoutMs)
+  work.then(() => resolve(), reject)
+  try {
+    await promise
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,6 +1,6 @@
 /**
- * The words that a pool's thread shares with the threads that are attached to it, beside the channels. All are
- * written by the pool's thread alone, so a plain load and store is enough to count.
+ * The words that a pool's thread shares with the threads that are attached to it, beside the channels. The pool's
+ * thread alone writes them, so a load and a store are enough to count.
  *
  *   pulse (one per pool)              0 beats      counts on while the pool's event loop turns
  *                                     1 closed     1 once the pool takes no more requests
@@ -58,7 +58,7 @@ export class Pulse {
   }
 }
 
-/** On what an attached thread blocks until the pool's thread has posted it something. */
+/** What an attached thread blocks on until the pool's thread has posted something to it. */
 export class ReplyBell {
   readonly memory: ReplyBellMemory
   readonly #words: SharedWords

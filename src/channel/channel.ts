@@ -6,26 +6,41 @@
  *   1     inTail       I/O worker            inbound ring: bytes received
  *   2     inWant       holder (±)            wakes the holder at so many readable bytes
  *   3     inRoom       I/O worker            wakes the I/O worker at so many free bytes
- *   4     inEnd        I/O worker            0 open, else how the inbound direction ended (END)
+ *   4     inEnd        I/O worker, pool      settled once: 0 open, else how the inbound direction ended (END)
  *   5     outHead      I/O worker            outbound ring: bytes that the kernel has taken
  *   6     outTail      holder                outbound ring: bytes accepted for sending
  *   7     outWant      I/O worker            wakes the I/O worker when there is something to send
  *   8     outRoom      holder (±)            wakes the holder at so many free bytes
- *   9     outEnd       holder                0 open, else what follows the last byte (SHUT)
- *   10    closed       I/O worker, pool      0 alive, else how the connection ended (END)
- *   11    epoch        pool thread           odd while leased, even between leases; 0 = never leased
- *   12    verdict      I/O worker            what it found at release (0 = still looking)
+ *   9     outEnd       holder, pool          flags (SHUT): what follows the last byte; the strongest counts
+ *   10    closed       I/O worker            settled once: 0, else the socket is gone, and how it ended (END)
+ *   11    epoch        pool thread           counts on, for ever: odd while leased, even between leases
+ *   12    checked      I/O worker            what it found at the release that ended an epoch (CHECK)
  *   13    generation   pool thread           counts the connections that this channel has served
  *   14    holder       pool thread           whose doorbell hears of bytes: 0 = the pool's, n = attached thread n
  *   15    inWide       I/O worker            inbound ring: 0, or 1 + the number of the wide ring that it may move to
  *
  * The holder is the thread that has the lease; between leases it is the pool thread. A parse worker to which the
- * reading end is lent is the holder of the `in` words meanwhile. A blocked holder waits on `inWant` itself.
+ * reading end is lent is the holder of the `in` words meanwhile. A blocked holder waits on `inWant` itself. For an
+ * I/O worker that has died the pool writes `closed`.
  */
+import { raise, settle } from './monotone.ts'
 import { RingConsumer, RingProducer } from './ring.ts'
-import { counterSpan, type RingWords, tailCounter } from './ring-end.ts'
+import { counterSpan, type RingWords, tailCounter, withdrawBlocked } from './ring-end.ts'
+import { type Tenure, WordTenure } from './tenure.ts'
+import {
+  CHECK,
+  CHECK_BITS,
+  CHECK_NAMES,
+  type CheckName,
+  END,
+  END_NAMES,
+  type EndName,
+  SHUT,
+  SHUT_BY_STRENGTH,
+  type ShutName,
+} from './values.ts'
 import { WideClaim, type WidePlace } from './wide-rings.ts'
-import { LINE_SLOTS, SharedWords } from './words.ts'
+import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
 
 export const IN: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
 export const OUT: RingWords = { head: 5, tail: 6, want: 7, room: 8 }
@@ -33,49 +48,13 @@ const IN_END = 4
 const OUT_END = 9
 const CLOSED = 10
 const EPOCH = 11
-const VERDICT = 12
+const CHECKED = 12
 const GENERATION = 13
 const HOLDER = 14
 const IN_WIDE = 15
 const WORDS = 16
 
 export const CONTROL_BYTES: number = WORDS * LINE_SLOTS * Int32Array.BYTES_PER_ELEMENT
-
-/** How a direction or a connection ended. */
-export const END = {
-  open: 0,
-  fin: 1,
-  closed: 2,
-  reset: 3,
-  timedOut: 4,
-  tls: 5,
-  workerLost: 6,
-  killed: 7,
-  poisoned: 8,
-  corrupt: 9,
-  expired: 10,
-} as const
-export type EndName = Exclude<keyof typeof END, 'open'>
-const END_NAMES = Object.keys(END) as Array<keyof typeof END>
-
-/** What the holder asks of the outbound direction once its last byte is sent. Only ever rises. */
-export const SHUT = { open: 0, finish: 1, close: 2, abort: 3 } as const
-export type ShutName = Exclude<keyof typeof SHUT, 'open'>
-const SHUT_NAMES = Object.keys(SHUT) as Array<keyof typeof SHUT>
-
-/** What the I/O worker found when a lease came back. */
-export const VERDICT_CODES = {
-  none: 0,
-  clean: 1,
-  unsent: 2,
-  unread: 3,
-  half_closed: 4,
-  error: 5,
-  dialog_failed: 6,
-  poisoned: 7,
-} as const
-export type VerdictName = Exclude<keyof typeof VERDICT_CODES, 'none'>
-const VERDICT_NAMES = Object.keys(VERDICT_CODES) as Array<keyof typeof VERDICT_CODES>
 
 /** Where a channel lies. Plain data: it crosses threads by structured clone, the buffer itself is shared. */
 export type ChannelMemory = {
@@ -92,20 +71,22 @@ export type ChannelMemory = {
   readonly number: number
 }
 
+function controlWords({ slab, control }: ChannelMemory): SharedWords {
+  const slots = new Int32Array(slab, control, CONTROL_BYTES / Int32Array.BYTES_PER_ELEMENT)
+  return new SharedWords(slots, 0, LINE_SLOTS)
+}
+
 export class Channel {
   readonly number: number
-  readonly words: SharedWords
+  readonly words: Words
   readonly #memory: ChannelMemory
   readonly #wide: WideClaim | null
 
-  constructor(memory: ChannelMemory) {
+  /** `words`: how the control words are reached; default: by Atomics, where they lie in the slab. */
+  constructor(memory: ChannelMemory, words: Words = controlWords(memory)) {
     this.#memory = memory
     this.number = memory.number
-    this.words = new SharedWords(
-      new Int32Array(memory.slab, memory.control, CONTROL_BYTES / Int32Array.BYTES_PER_ELEMENT),
-      0,
-      LINE_SLOTS,
-    )
+    this.words = words
     this.#wide = memory.wide && new WideClaim(this.words, IN_WIDE, memory.slab, memory.wide)
   }
 
@@ -113,13 +94,23 @@ export class Channel {
     return this.#memory
   }
 
-  inboundProducer(): RingProducer {
-    return new RingProducer(this.words, IN, this.#inbound(), this.#wide)
+  /** The time of the lease that the epoch counts now; for its holder's ends. */
+  leaseTenure(epoch: number): Tenure {
+    return new WordTenure(this.words, EPOCH, epoch)
+  }
+
+  /** The time of the connection that the channel serves now; for its I/O worker's ends. */
+  connectionTenure(generation: number): Tenure {
+    return new WordTenure(this.words, GENERATION, generation)
+  }
+
+  inboundProducer(tenure: Tenure): RingProducer {
+    return new RingProducer(this.words, IN, this.#inbound(), this.#wide, tenure)
   }
 
   /** `replay`: bytes behind the position that stay readable again; `kept`: how many there are already. */
-  inboundConsumer(replay = 0, kept = 0): RingConsumer {
-    return new RingConsumer(this.words, IN, this.#inbound(), replay, kept, this.#wide)
+  inboundConsumer(tenure: Tenure, replay = 0, kept = 0): RingConsumer {
+    return new RingConsumer(this.words, IN, this.#inbound(), replay, kept, this.#wide, tenure)
   }
 
   /** I/O worker only: makes sure of a wide ring to move to; false where none is free, or the slab has none. */
@@ -138,23 +129,18 @@ export class Channel {
     if (wish < 0) this.words.wait(IN.want, wish, timeoutMs)
   }
 
-  /** Stores an outbound wish that no room fulfils: whoever blocks on it wakes when the channel ends. */
-  wishEnd(): void {
-    this.words.store(OUT.room, -(this.#memory.outboundBytes + 1))
-  }
-
   /** Blocks this thread until the outbound wish it has stored to block on is fulfilled, or time is up. */
   waitOutbound(timeoutMs: number): void {
     const wish = this.words.load(OUT.room)
     if (wish < 0) this.words.wait(OUT.room, wish, timeoutMs)
   }
 
-  outboundProducer(): RingProducer {
-    return new RingProducer(this.words, OUT, this.#outbound())
+  outboundProducer(tenure: Tenure): RingProducer {
+    return new RingProducer(this.words, OUT, this.#outbound(), null, tenure)
   }
 
-  outboundConsumer(): RingConsumer {
-    return new RingConsumer(this.words, OUT, this.#outbound())
+  outboundConsumer(tenure: Tenure): RingConsumer {
+    return new RingConsumer(this.words, OUT, this.#outbound(), 0, 0, null, tenure)
   }
 
   get inEnd(): keyof typeof END {
@@ -163,25 +149,27 @@ export class Channel {
 
   /** The first end stays: what came later is a consequence of it. */
   endInbound(how: EndName): void {
-    if (this.words.load(IN_END) === END.open) this.words.store(IN_END, END[how])
-    this.#notifyBlocked()
+    settle(this.words, IN_END, END[how])
+    this.wakeBlocked()
   }
 
   get closed(): keyof typeof END {
     return END_NAMES[this.words.load(CLOSED)] ?? 'reset'
   }
 
+  /** The socket is gone: for the I/O worker to say, or for the pool once that worker is dead. */
   close(how: EndName): void {
-    if (this.words.load(CLOSED) === END.open) this.words.store(CLOSED, END[how])
-    this.#notifyBlocked()
+    settle(this.words, CLOSED, END[how])
+    this.wakeBlocked()
   }
 
   get shut(): keyof typeof SHUT {
-    return SHUT_NAMES[this.words.load(OUT_END)] ?? 'abort'
+    const flags = this.words.load(OUT_END)
+    return flags === 0 ? 'open' : (SHUT_BY_STRENGTH.find(how => (flags & SHUT[how]) !== 0) ?? 'abort')
   }
 
   requestShut(how: ShutName): void {
-    if (SHUT[how] > this.words.load(OUT_END)) this.words.store(OUT_END, SHUT[how])
+    raise(this.words, OUT_END, SHUT[how])
   }
 
   get epoch(): number {
@@ -192,7 +180,7 @@ export class Channel {
     return (this.epoch & 1) === 1
   }
 
-  /** Pool thread only: begins a lease (odd) or ends it (even), and so fences whoever held the other parity. */
+  /** Pool thread only: begins a lease (odd) or ends it (even), and with it the tenure of all its ends. */
   advanceEpoch(): number {
     const next = (this.epoch + 1) | 0
     this.words.store(EPOCH, next)
@@ -210,24 +198,29 @@ export class Channel {
   }
 
   /**
-   * What a holder on another thread does, as far as its words tell: whether it waits for bytes or for room, and a
-   * number that changes with every byte it moves.
+   * What a holder on another thread does, as far as its words tell: whether it waits for bytes, or blocks for room, and a
+   * number that changes with every byte it moves, or has had sent. A wish for the doorbell about room may be its queue's,
+   * which nobody waits for, so that such a wish says nothing.
    */
   get activity(): { readonly waits: boolean; readonly bytes: number } {
     const { words } = this
     return {
-      waits: words.load(IN.want) !== 0 || words.load(OUT.room) !== 0,
+      waits: words.load(IN.want) !== 0 || words.load(OUT.room) < 0,
       // Weighed apart, or a wrap of one counter could outweigh what the other moved.
-      bytes: words.load(IN.head) + words.load(OUT.tail) * 2 ** 22,
+      bytes: words.load(IN.head) + (words.load(OUT.tail) + words.load(OUT.head)) * 2 ** 21,
     }
   }
 
-  get verdict(): keyof typeof VERDICT_CODES {
-    return VERDICT_NAMES[this.words.load(VERDICT)] ?? 'error'
+  /** What the I/O worker found at the release that began this even epoch; `none` until it has looked. */
+  checkedAt(epoch: number): keyof typeof CHECK {
+    const word = this.words.load(CHECKED)
+    if (word >> CHECK_BITS !== (epoch << CHECK_BITS) >> CHECK_BITS) return 'none'
+    return CHECK_NAMES[word & ((1 << CHECK_BITS) - 1)] ?? 'error'
   }
 
-  setVerdict(verdict: keyof typeof VERDICT_CODES): void {
-    this.words.store(VERDICT, VERDICT_CODES[verdict])
+  /** I/O worker only. */
+  setChecked(epoch: number, found: CheckName): void {
+    this.words.store(CHECKED, (epoch << CHECK_BITS) | CHECK[found])
   }
 
   /**
@@ -254,36 +247,23 @@ export class Channel {
     return this.words.load(GENERATION)
   }
 
-  /** Slab owner only: makes the channel as new for the next connection. */
+  /** Slab owner only: makes the channel as new for the next connection. The epoch counts on: no end outlives it. */
   reset(): void {
     this.words.store(GENERATION, (this.generation + 1) | 0)
+    // Ends that were made between two leases are over too.
+    this.words.store(EPOCH, ((this.epoch | 1) + 1) | 0)
     this.words.store(IN.tail, tailCounter(this.words.load(IN.tail)))
     this.rewind()
-    for (const word of [
-      IN.want,
-      IN.room,
-      IN_END,
-      OUT.want,
-      OUT.room,
-      OUT_END,
-      CLOSED,
-      EPOCH,
-      VERDICT,
-      HOLDER,
-    ])
+    for (const word of [IN.want, IN.room, IN_END, OUT.want, OUT.room, OUT_END, CLOSED, HOLDER])
       this.words.store(word, 0)
   }
 
   /**
-   * A holder that blocks on a wish would sleep through an end, which publishes no bytes. Its wish is taken away
-   * first: one who is about to block then finds the word changed and does not.
+   * Wakes whoever blocks on a wish, to look again. It would sleep through an end, which publishes no bytes, or through
+   * a recall. What it is to see is said before this.
    */
-  #notifyBlocked(): void {
-    for (const word of [IN.want, OUT.room]) {
-      if (this.words.load(word) >= 0) continue
-      this.words.exchange(word, 0)
-      this.words.notify(word)
-    }
+  wakeBlocked(): void {
+    for (const word of [IN.want, OUT.room]) withdrawBlocked(this.words, word)
   }
 
   #inbound(): Uint8Array {

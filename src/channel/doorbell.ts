@@ -2,12 +2,12 @@
  * One thread's doorbell: a set of channel numbers that want attention, and a flag that says whether the thread
  * sleeps. Any number of threads may ring it.
  *
- *   line 0   sleeping        1 while the owner waits, taken back by the first who rings
+ *   line 0   sleeping        1 while the owner waits; whoever rings first makes it 0
  *   line 1   rung × 2048     one bit per channel
  *
  * A ring sets the channel's bit and notifies only if the owner sleeps, so a burst of rings costs one wake. The
  * owner sets the flag and then looks at the bits again before it waits. While it is awake it looks once per turn
- * of its event loop, which collects what has come meanwhile into one sweep.
+ * of its event loop, and one sweep collects all that has come since the last.
  */
 import { LIMITS } from '../base/limits.ts'
 import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
@@ -46,8 +46,8 @@ export class Ringer {
 }
 
 /**
- * The side that rings, on a thread whose event loop serves many channels in one turn: the bits are set at once, the
- * owner is woken once for all of them by `flush`, which the thread promises to call at the end of the turn.
+ * The side that rings, on a thread whose event loop serves many channels in one turn. It sets the bits at once, and wakes
+ * the owner once for all of them when `flush` is called, which the thread promises to do at the end of the turn.
  */
 export class TurnRinger extends Ringer {
   readonly #words: Words
@@ -79,7 +79,7 @@ export class RungSet {
   readonly #words: Words
   #bitWords: number
 
-  /** `channels`: the highest number in use; it may grow. */
+  /** `channels`: the numbers below it are looked at; it may grow. */
   constructor(words: Words, channels: number) {
     this.#words = words
     this.#bitWords = Math.ceil(channels / BITS)
@@ -122,16 +122,12 @@ export class RungSet {
   wake(): void {
     this.#words.store(SLEEPING, 0)
   }
-
-  get sleeps(): boolean {
-    return this.#words.load(SLEEPING) === 1
-  }
 }
 
 export type DoorbellOptions = {
   /** Turns of the event loop that an empty sweep is repeated before the thread sleeps. Each costs a poll. */
   readonly lingerTurns: number
-  /** Called in each turn before and after the sweep: what is to be said to other threads once per turn. */
+  /** Called in each turn before and after the sweep, to tell other threads what they are told once per turn. */
   readonly onTurn?: (() => void) | undefined
 }
 
@@ -139,11 +135,14 @@ export type DoorbellOptions = {
 export class Doorbell {
   readonly #words: SharedWords
   readonly #set: RungSet
+  /** Visits one that was rung, unless a visit before it in the same sweep has stopped the doorbell. */
   readonly #visit: (channel: number) => void
   readonly #lingerTurns: number
   readonly #onTurn: () => void
   #emptyTurns = 0
   #turn: NodeJS.Immediate | null = null
+  /** What looked missed is looked at again then. */
+  #confirming: NodeJS.Timeout | null = null
   /** A wait stays queued in the engine until it is notified, so there is never a second one. */
   #waits = false
   #stopped = false
@@ -154,7 +153,9 @@ export class Doorbell {
   constructor(memory: DoorbellMemory, visit: (channel: number) => void, options: DoorbellOptions) {
     this.#words = doorbellWords(memory)
     this.#set = new RungSet(this.#words, 0)
-    this.#visit = visit
+    this.#visit = channel => {
+      if (!this.#stopped) visit(channel)
+    }
     this.#lingerTurns = options.lingerTurns
     this.#onTurn = options.onTurn ?? (() => {})
     this.#sleep()
@@ -165,7 +166,7 @@ export class Doorbell {
     this.#set.cover(channels)
   }
 
-  /** Says that this thread is awake anyway: it will look by itself, nobody needs to notify it. */
+  /** Says that this thread is awake anyway: it will look by itself, and nobody needs to notify it. */
   stir(): void {
     if (this.#turn !== null || this.#stopped) return
     this.#set.wake()
@@ -174,31 +175,40 @@ export class Doorbell {
   }
 
   /**
-   * Finds rings that nobody announced; to be called by a slow timer. Who rings sets the bit first and lowers the
-   * flag next, and may be interrupted between: only what stands so a while later was missed.
+   * Finds rings that nobody announced; a slow timer is to call it. Whoever rings sets the bit first and lowers the flag
+   * next, and may be interrupted in between: so only a bit that still stands a while later was missed.
    */
   findMissed(onMissed: () => void): void {
-    if (!this.#looksMissed) return
+    if (!this.#looksMissed || this.#confirming !== null) return
     const { sweeps } = this
     const confirm = (): void => {
+      this.#confirming = null
       if (!this.#looksMissed || this.sweeps !== sweeps) return
       this.missed++
       onMissed()
       this.stir()
     }
     // An announcement may be due in this very turn of a loop that was busy: it is heard before the immediates run.
-    setTimeout(() => setImmediate(confirm).unref(), LIMITS.missedConfirmMs).unref()
+    this.#confirming = setTimeout(() => setImmediate(confirm).unref(), LIMITS.missedConfirmMs).unref()
   }
 
-  /** The flag says nothing here: a thread that is ended between lowering it and notifying leaves it down. */
+  /** The flag says nothing here: a thread that ends after it has lowered it and before it notifies leaves it down. */
   get #looksMissed(): boolean {
     return this.#turn === null && !this.#stopped && !this.#set.isEmpty
   }
 
+  /**
+   * Hears nothing any more, and lets go of all that it holds. Its own wait is ended for that: the engine keeps one that
+   * nobody notifies for as long as the thread lives, with its promise and whatever hangs on that.
+   */
   stop(): void {
     this.#stopped = true
     if (this.#turn !== null) clearImmediate(this.#turn)
+    if (this.#confirming !== null) clearTimeout(this.#confirming)
     this.#turn = null
+    this.#confirming = null
+    this.#set.wake()
+    this.#words.notify(SLEEPING)
   }
 
   #look = (): void => {
@@ -207,6 +217,7 @@ export class Doorbell {
     this.sweeps++
     this.#onTurn()
     this.#emptyTurns = this.#set.sweep(this.#visit) > 0 ? 0 : this.#emptyTurns + 1
+    if (this.#stopped) return
     this.#onTurn()
     if (this.#stopped) return
     if (this.#emptyTurns > this.#lingerTurns) this.#sleep()

@@ -8,6 +8,7 @@
  * is empty: no byte is ever in both.
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
+import type { Tenure } from './tenure.ts'
 import type { Words } from './words.ts'
 
 /** Which words of a channel make up one ring. */
@@ -21,8 +22,8 @@ export type RingWords = {
 /** The memory that a ring may move to. Its capacity is a multiple of the ring's own. */
 export type WideMemory = {
   readonly capacity: number
-  /** Where it lies; asked only while the ring is in it. */
-  bytes(): Uint8Array
+  /** Where it lies; asked only while the ring is in it. Null where there is none just now. */
+  bytes(): Uint8Array | null
 }
 
 const SPAN_MAX = 2 ** 31
@@ -37,6 +38,15 @@ export function tailCounter(word: number): number {
   return word < 0 ? ~word : word
 }
 
+/**
+ * Takes away the wish of one who blocks on it, and wakes it; one who is about to block finds the word changed and does
+ * not. No other wish than the one seen is taken: whoever wishes later looks later, too.
+ */
+export function withdrawBlocked(words: Words, word: number): void {
+  const wish = words.load(word)
+  if (wish < 0 && words.compareExchange(word, wish, 0) === wish) words.notify(word)
+}
+
 export abstract class RingEnd {
   protected readonly words: Words
   protected readonly at: RingWords
@@ -45,10 +55,12 @@ export abstract class RingEnd {
   protected bytes: Buffer
   readonly #own: Buffer
   readonly #wide: WideMemory | null
+  readonly #tenure: Tenure
   #isWide = false
   #capacity: number
 
-  constructor(words: Words, at: RingWords, bytes: Uint8Array, wide: WideMemory | null) {
+  constructor(words: Words, at: RingWords, bytes: Uint8Array, wide: WideMemory | null, tenure: Tenure) {
+    this.#tenure = tenure
     this.words = words
     this.at = at
     this.#own = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -68,14 +80,23 @@ export abstract class RingEnd {
     return this.#isWide
   }
 
+  /** To be asked before any word or byte is written. Errors: LEASE_GONE, and then nothing is. */
+  protected assertTenure(): void {
+    if (!this.#tenure.holds) throw new SockpoolError('LEASE_GONE', 'the channel serves somebody else by now')
+  }
+
+  /** What to throw where words make no sense: they may be those of another's time, and no fault of the memory. */
+  protected corruption(message: string): SockpoolError {
+    this.assertTenure()
+    return new SockpoolError('CHANNEL_CORRUPT', message)
+  }
+
   /** Works in the memory that a tail word names from now on. */
   protected moveTo(tail: number): void {
     if (tail < 0 === this.#isWide) return
-    if (tail >= 0) this.bytes = this.#own
-    else if (this.#wide) {
-      const wide = this.#wide.bytes()
-      this.bytes = Buffer.from(wide.buffer, wide.byteOffset, wide.length)
-    } else throw new SockpoolError('CHANNEL_CORRUPT', `a ring without a wide memory has its tail at ${tail}`)
+    const bytes = tail < 0 ? this.#wide?.bytes() : this.#own
+    if (!bytes) throw this.corruption(`the tail is ${tail}, and there is no wide ring for it`)
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#isWide = tail < 0
     this.#capacity = this.bytes.length
   }
@@ -84,7 +105,7 @@ export abstract class RingEnd {
   protected distance(from: number, to: number): number {
     const apart = to >= from ? to - from : to - from + this.span
     const inRange = from >= 0 && to >= 0 && from < this.span && to < this.span && apart <= this.#capacity
-    if (!inRange) throw new SockpoolError('CHANNEL_CORRUPT', `ring counters ${from} and ${to} cannot be`)
+    if (!inRange) throw this.corruption(`ring counters ${from} and ${to} cannot be`)
     return apart
   }
 

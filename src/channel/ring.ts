@@ -13,13 +13,18 @@
  * Waking. `want` holds what the consumer waits for, `room` what the producer waits for: 0 nothing, +n "ring my
  * doorbell once n bytes are readable (free)", −n "I block on this very word, notify it". The one who waits stores
  * its wish and then looks at the other's counter again; the one who publishes stores its counter and then looks
- * at the wish. So one of the two always sees the other, and no wake-up is lost. Who fulfils a wish takes it
+ * at the wish. So one of the two always sees the other, and no wake-up is lost. Whoever fulfils a wish takes it
  * away by exchange, so a wish rings once.
  *
- * Words of the other side are loaded once, range-checked, then used; a word out of range is CHANNEL_CORRUPT.
+ * Either end writes words and bytes only while its tenure holds (LEASE_GONE); it may look whenever it likes. Bytes
+ * that were looked at are the end's own once they are consumed, not before: that is when its tenure is asked about.
+ *
+ * Words of the other side are loaded once, range-checked, then used; a word that is out of range, or that takes back
+ * what an earlier look has shown, is CHANNEL_CORRUPT.
  */
-import { invariant, SockpoolError } from '../base/errors.ts'
+import { invariant } from '../base/errors.ts'
 import { copyBytes, RingEnd, type RingWords, tailCounter, type WideMemory } from './ring-end.ts'
+import { ENDLESS, type Tenure } from './tenure.ts'
 import type { Words } from './words.ts'
 
 export class RingProducer extends RingEnd {
@@ -27,8 +32,14 @@ export class RingProducer extends RingEnd {
   /** The head as it was last seen; it has only moved on since, so what it says to be free is free. */
   #seenHead: number
 
-  constructor(words: Words, at: RingWords, bytes: Uint8Array, wide: WideMemory | null = null) {
-    super(words, at, bytes, wide)
+  constructor(
+    words: Words,
+    at: RingWords,
+    bytes: Uint8Array,
+    wide: WideMemory | null = null,
+    tenure: Tenure = ENDLESS,
+  ) {
+    super(words, at, bytes, wide, tenure)
     const tail = words.load(at.tail)
     this.moveTo(tail)
     this.#tail = tailCounter(tail)
@@ -60,12 +71,15 @@ export class RingProducer extends RingEnd {
   #look(): number {
     const head = this.words.load(this.at.head)
     const pending = this.distance(head, this.#tail)
+    const most = this.distance(this.#seenHead, this.#tail)
+    if (pending > most) throw this.corruption(`${pending} bytes are pending, and ${most} were before`)
     this.#seenHead = head
     return pending
   }
 
   /** Free bytes in one piece after the tail, `max` at the most, to be filled in place; empty when the ring is full. */
   reserve(max: number): Buffer {
+    this.assertTenure()
     const start = this.#tail % this.capacity
     return this.bytes.subarray(start, Math.min(start + this.freeUpTo(max), this.capacity))
   }
@@ -80,6 +94,7 @@ export class RingProducer extends RingEnd {
 
   /** Makes the first `count` reserved bytes readable; true where the consumer's doorbell is to be rung. */
   publish(count: number): boolean {
+    this.assertTenure()
     if (this.freeUpTo(count) < count) invariant(false, `published ${count} bytes into ${this.free} free ones`)
     this.#tail = this.advance(this.#tail, count)
     this.words.store(this.at.tail, this.isWide ? ~this.#tail : this.#tail)
@@ -88,6 +103,7 @@ export class RingProducer extends RingEnd {
 
   /** Moves to the wide memory, or back. Only while nothing is pending; a wish is answered by what comes next. */
   move(where: 'wide' | 'own'): void {
+    this.assertTenure()
     const { pending } = this
     if (pending > 0) invariant(false, `moved a ring with ${pending} bytes in it`)
     const tail = where === 'wide' ? ~this.#tail : this.#tail
@@ -97,6 +113,7 @@ export class RingProducer extends RingEnd {
 
   /** Copies as much of the first `length` bytes as fits behind the tail, unpublished; `publish` it afterwards. */
   fill(chunk: Uint8Array, length: number = chunk.length): number {
+    this.assertTenure()
     const count = this.freeUpTo(length)
     const start = this.#tail % this.capacity
     const first = Math.min(count, this.capacity - start)
@@ -107,6 +124,7 @@ export class RingProducer extends RingEnd {
 
   /** Wishes for `count` free bytes; false, and no wish, where they are free already. */
   wishRoom(count: number, how: 'bell' | 'block' = 'bell'): boolean {
+    this.assertTenure()
     const wanted = Math.min(count, this.capacity)
     this.words.store(this.at.room, how === 'bell' ? wanted : -wanted)
     if (this.free < wanted) return true
@@ -114,7 +132,14 @@ export class RingProducer extends RingEnd {
     return false
   }
 
+  /** For one who blocks until the channel ends: a wish that is fulfilled at the earliest when the ring is empty. */
+  wishEnd(): void {
+    this.assertTenure()
+    this.words.store(this.at.room, -(this.capacity + 1))
+  }
+
   withdrawRoom(): void {
+    this.assertTenure()
     this.words.store(this.at.room, 0)
   }
 
@@ -142,8 +167,9 @@ export class RingConsumer extends RingEnd {
     keep = 0,
     kept = 0,
     wide: WideMemory | null = null,
+    tenure: Tenure = ENDLESS,
   ) {
-    super(words, at, bytes, wide)
+    super(words, at, bytes, wide, tenure)
     invariant(keep < this.capacity, `a replay window of ${keep} bytes in a ring of ${this.capacity}`)
     this.#keep = keep
     this.#head = words.load(at.head)
@@ -162,23 +188,24 @@ export class RingConsumer extends RingEnd {
   }
 
   get readable(): number {
-    const held = this.#held()
-    const { kept } = this
-    // A tail before the position would make a negative count, and that count a view of the ring's other bytes.
-    if (held < kept) throw new SockpoolError('CHANNEL_CORRUPT', `${held} bytes held, but ${kept} kept`)
-    return held - kept
+    return this.#held() - this.kept
   }
 
   protected get offered(): number {
     return this.capacity - this.#held()
   }
 
-  /** Bytes between head and tail, by a new look. */
+  /**
+   * Bytes between head and tail, by a new look. The last look's are among them: a tail that falls back, even before the
+   * position, would make negative counts, and those counts views of the ring's other bytes.
+   */
   #held(): number {
     const word = this.words.load(this.at.tail)
     this.moveTo(word)
     const tail = tailCounter(word)
     const held = this.distance(this.#head, tail)
+    const least = this.distance(this.#head, this.#seenTail)
+    if (held < least) throw this.corruption(`${held} bytes are there, and ${least} were before`)
     this.#seenTail = tail
     return held
   }
@@ -204,6 +231,7 @@ export class RingConsumer extends RingEnd {
 
   /** Moves past `count` bytes; true where the producer's doorbell is to be rung. */
   consume(count: number): boolean {
+    this.assertTenure()
     if (count > this.distance(this.#position, this.#seenTail) && count > this.readable)
       invariant(false, `consumed ${count} of ${this.readable} readable bytes`)
     this.#position = this.advance(this.#position, count)
@@ -212,6 +240,7 @@ export class RingConsumer extends RingEnd {
 
   /** Gives up the replay window: all that lies before the position is free. True as for `consume`. */
   forget(): boolean {
+    this.assertTenure()
     return this.#giveBack(this.kept)
   }
 
@@ -224,6 +253,7 @@ export class RingConsumer extends RingEnd {
 
   /** Wishes for `count` readable bytes; false, and no wish, where they are readable already. */
   wish(count: number, how: 'bell' | 'block' = 'bell'): boolean {
+    this.assertTenure()
     // The producer compares the wish with all that lies before its tail, so the kept bytes count in.
     const { kept } = this
     const wanted = Math.min(count, this.room) + kept
@@ -235,6 +265,7 @@ export class RingConsumer extends RingEnd {
   }
 
   withdrawWish(): void {
+    this.assertTenure()
     this.words.store(this.at.want, 0)
   }
 
@@ -244,6 +275,7 @@ export class RingConsumer extends RingEnd {
    */
   hurry(): boolean {
     if (this.words.load(this.at.room) === 0) return false
+    this.assertTenure()
     const taken = this.words.exchange(this.at.room, 0)
     if (taken < 0) this.words.notify(this.at.room)
     return taken > 0

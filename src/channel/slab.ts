@@ -1,6 +1,6 @@
 /**
- * Slabs: channels are cut from shared buffers of 64, never one buffer each: ten thousand buffers take seconds to
- * allocate and several times the memory. The pool thread owns the slabs of one I/O worker and hands out their
+ * Slabs. Channels are cut from shared buffers that hold 64 each: ten thousand buffers would take seconds to allocate, and
+ * several times the memory. The pool thread owns the slabs of one I/O worker and hands out their
  * channels; the worker learns of a slab by the first channel it is told to open.
  *
  *   ┌──────────────┬──────────────┬───────────────┬─────────────┬────────────┐
@@ -12,11 +12,12 @@
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import { Channel, CONTROL_BYTES, type EndName } from './channel.ts'
+import { Channel, CONTROL_BYTES } from './channel.ts'
+import type { EndName } from './values.ts'
 import { type WidePlace, wideBytes } from './wide-rings.ts'
 import { LINE_BYTES } from './words.ts'
 
-/** Bytes of each ring; `wideBytes`: of the wide rings, a multiple of `inboundBytes`; 0 or none: there are none. */
+/** Bytes of each ring. `wideBytes`: bytes of a wide ring, a multiple of `inboundBytes`; 0 or none: there are no wide ones. */
 export type RingSizes = {
   readonly inboundBytes: number
   readonly outboundBytes: number

@@ -1,6 +1,6 @@
 /**
- * What an I/O worker tells of itself in shared memory: no message is needed to read it, so it can be read of a
- * thread that is stuck or dead. The worker alone writes. 64-bit counters never wrap, and Atomics keep them whole.
+ * What an I/O worker tells of itself in shared memory. Nobody needs a message to read it, so it can be read even while the
+ * thread is stuck, and after it has died. The worker alone writes. 64-bit counters never wrap, and Atomics keep them whole.
  *
  *   0 beats   1 dialled   2 bytesIn   3 bytesOut   4 missedWakes
  */

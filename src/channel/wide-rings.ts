@@ -4,12 +4,11 @@
  *   claims   one word per wide ring: 0 free, 1 some channel's
  *   rings    side by side, after the channels of the slab
  *
- * A wake of another thread costs as much as copying a small ring whole, so a stream that fills and empties one again and
- * again spends its time on wakes; a larger ring makes them rare. Most connections never need one, and touched
- * memory never returns: so there are few, for whoever needs one just now. The I/O worker claims; the ring is free again when
- * the I/O worker has left it, or when the pool takes the channel back.
+ * To wake another thread costs as much as to copy a small ring whole, so a stream that fills and empties one again and
+ * again spends its time on wakes; a larger ring makes them rare. Most connections never need one, and touched memory
+ * never returns. So there are few, for whoever needs one just now. The I/O worker claims one; it is free again when the
+ * I/O worker has left it, or when the pool takes the channel back.
  */
-import { SockpoolError } from '../base/errors.ts'
 import type { WideMemory } from './ring-end.ts'
 import { LINE_BYTES, LINE_SLOTS, SharedWords, type Words } from './words.ts'
 
@@ -61,11 +60,11 @@ export class WideClaim implements WideMemory {
     if (ring >= 0 && ring < this.#place.count) this.#claims.store(ring, 0)
   }
 
-  /** The claimed ring's bytes. Errors: CHANNEL_CORRUPT where the word names none. */
-  bytes(): Uint8Array {
+  /** The claimed ring's bytes; null where the word names none. */
+  bytes(): Uint8Array | null {
     const { rings, ringBytes, count } = this.#place
     const ring = this.#words.load(this.#word) - 1
-    if (ring < 0 || ring >= count) throw new SockpoolError('CHANNEL_CORRUPT', `there is no wide ring ${ring}`)
+    if (ring < 0 || ring >= count) return null
     return new Uint8Array(this.#slab, rings + ring * ringBytes, ringBytes)
   }
 }

@@ -1,15 +1,21 @@
 /**
- * The control words of shared memory, behind the smallest interface that the rings and doorbells need. The
- * one production implementation is Atomics on an Int32Array; a checker can stand in for it and stop a thread
- * before each step. Loads and stores are sequentially consistent; control words are never viewed at another width.
+ * The control words of shared memory, behind the smallest interface that channels and doorbells need. The one
+ * production implementation is Atomics on an Int32Array; a checker can stand in for it and stop a thread before each
+ * step. Loads and stores are sequentially consistent; control words are never viewed at another width.
  */
 export interface Words {
   load(word: number): number
   store(word: number, value: number): void
   exchange(word: number, value: number): number
   or(word: number, bits: number): number
+  /** Stores the value where the word holds `expected`; the value that it held. */
+  compareExchange(word: number, expected: number, value: number): number
   /** Wakes whoever blocks or waits asynchronously on the word. */
   notify(word: number): void
+  /** Blocks this thread while the word holds `value`. Never on a thread that serves an event loop. */
+  wait(word: number, value: number, timeoutMs: number): void
+  /** Resolves when the word is notified; null where it does not hold `value` any more. */
+  waitAsync(word: number, value: number): Promise<unknown> | null
 }
 
 /** Int32 slots in one cache line of 64 bytes: words that different threads write never share a line. */
@@ -44,16 +50,18 @@ export class SharedWords implements Words {
     return Atomics.or(this.#slots, this.#base + word * this.#stride, bits)
   }
 
+  compareExchange(word: number, expected: number, value: number): number {
+    return Atomics.compareExchange(this.#slots, this.#base + word * this.#stride, expected, value)
+  }
+
   notify(word: number): void {
     Atomics.notify(this.#slots, this.#base + word * this.#stride)
   }
 
-  /** Blocks this thread while the word holds `value`. Never on a thread that serves an event loop. */
   wait(word: number, value: number, timeoutMs: number): void {
     Atomics.wait(this.#slots, this.#base + word * this.#stride, value, timeoutMs)
   }
 
-  /** Resolves when the word is notified; null where it does not hold `value` any more. */
   waitAsync(word: number, value: number): Promise<unknown> | null {
     const result = Atomics.waitAsync(this.#slots, this.#base + word * this.#stride, value)
     return result.async ? result.value : null

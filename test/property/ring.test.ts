@@ -264,12 +264,14 @@ const anyWord = oneof(
   constantFrom(-(2 ** 31), 2 ** 31 - 1),
 )
 
-/** What a use may do with a ring whose words lie: die of CHANNEL_CORRUPT, or go on. */
-function survives(use: () => void): void {
+/** What a use may do with a ring whose words lie: die of CHANNEL_CORRUPT, or go on; false where it died. */
+function survives(use: () => void): boolean {
   try {
     use()
+    return true
   } catch (error) {
     if (!(error instanceof SockpoolError) || error.code !== 'CHANNEL_CORRUPT') throw error
+    return false
   }
 }
 
@@ -308,6 +310,175 @@ test('a corrupt control word is CHANNEL_CORRUPT or shows no byte beyond the ring
     },
   )
   await assert(cases, { numRuns: 4_000 })
+})
+
+/** Both ends of a ring in use while its words are overwritten; each is used until it says that they are corrupt. */
+class Mistreated {
+  readonly #memory: Pair
+  readonly #places: readonly Uint8Array[]
+  #producer: RingProducer | null
+  #consumer: RingConsumer | null
+  #isWideLost = false
+  /** What each end has been told that it may take: callers remember such numbers over many other calls. */
+  #free = 0
+  #readable = 0
+
+  constructor({ capacity, keep, start, times }: Geometry) {
+    this.#memory = memoryOf(capacity, start, times)
+    const { words, bytes, wide } = this.#memory
+    const losable: WideMemory = {
+      capacity: wide.capacity,
+      bytes: () => (this.#isWideLost ? null : wide.bytes()),
+    }
+    this.#places = [bytes, wide.bytes() ?? bytes]
+    for (const place of this.#places) place.fill(0)
+    this.#producer = new RingProducer(words, AT, bytes, losable)
+    this.#consumer = new RingConsumer(words, AT, bytes, keep, 0, losable)
+  }
+
+  write(count: number): void {
+    this.#produce(ring => {
+      this.#free = ring.free
+      const filled = ring.fill(new Uint8Array(count))
+      expect(filled).toBeLessThanOrEqual(ring.capacity)
+      this.#free -= filled
+      ring.publish(filled)
+    })
+  }
+
+  /** Fills in place what was reserved, and publishes it later. */
+  reserve(count: number): void {
+    this.#produce(ring => {
+      this.#checkPlace([ring.reserve(Number.POSITIVE_INFINITY)])
+      this.#free = ring.freeUpTo(count)
+    })
+  }
+
+  publish(count: number): void {
+    this.#produce(ring => {
+      const published = Math.min(count, this.#free)
+      this.#free -= published
+      ring.publish(published)
+    })
+  }
+
+  wishRoom(count: number): void {
+    this.#produce(ring => ring.wishRoom(count))
+  }
+
+  move(count: number): void {
+    this.#produce(ring => {
+      if (ring.pending > 0) return
+      ring.move(count % 2 === 0 ? 'wide' : 'own')
+      this.#free = ring.free
+    })
+  }
+
+  look(): void {
+    this.#consume(ring => {
+      this.#readable = ring.readable
+      expect(this.#readable).toBeGreaterThanOrEqual(0)
+      expect(this.#readable).toBeLessThanOrEqual(ring.capacity)
+      const views = ring.views()
+      this.#checkPlace([...views, ring.first()])
+      expect(Buffer.concat(views).length).toBeLessThanOrEqual(ring.capacity)
+    })
+  }
+
+  /** Takes of what an earlier look has shown. */
+  take(count: number): void {
+    this.#consume(ring => {
+      const taken = Math.min(count, this.#readable)
+      const target = Buffer.alloc(taken, FENCE_BYTE + 1)
+      ring.copy(target)
+      expect(target.includes(FENCE_BYTE)).toBe(false)
+      this.#readable -= taken
+      ring.consume(taken)
+    })
+  }
+
+  wish(count: number): void {
+    this.#consume(ring => ring.wish(count))
+  }
+
+  hurry(): void {
+    this.#consume(ring => ring.hurry())
+  }
+
+  forget(): void {
+    this.#consume(ring => ring.forget())
+  }
+
+  loseWide(): void {
+    this.#isWideLost = true
+  }
+
+  overwrite(word: keyof RingWords, value: number): void {
+    this.#memory.words.store(AT[word], value)
+  }
+
+  /** By a little, as words go wrong that are nearly right. */
+  shift(word: keyof RingWords, by: number): void {
+    this.overwrite(word, this.#memory.words.load(AT[word]) + by)
+  }
+
+  check(): void {
+    expect(fencesStand(this.#memory)).toBe(true)
+  }
+
+  #produce(use: (ring: RingProducer) => void): void {
+    const ring = this.#producer
+    if (ring && !survives(() => use(ring))) this.#producer = null
+  }
+
+  #consume(use: (ring: RingConsumer) => void): void {
+    const ring = this.#consumer
+    if (ring && !survives(() => use(ring))) this.#consumer = null
+  }
+
+  #checkPlace(views: readonly Uint8Array[]): void {
+    for (const view of views) {
+      const isInside = this.#places.some(
+        place =>
+          view.buffer === place.buffer &&
+          view.byteOffset >= place.byteOffset &&
+          view.byteOffset + view.length <= place.byteOffset + place.length,
+      )
+      expect(isInside || view.length === 0).toBe(true)
+    }
+  }
+}
+
+const USES = [
+  'write',
+  'reserve',
+  'publish',
+  'wishRoom',
+  'move',
+  'look',
+  'take',
+  'wish',
+  'hurry',
+  'forget',
+  'loseWide',
+] as const
+const anyRingWord = constantFrom('head', 'tail', 'want', 'room')
+const step = oneof(
+  { weight: 8, arbitrary: tuple(constantFrom(...USES), nat(24)) },
+  { weight: 1, arbitrary: tuple(constantFrom('overwrite'), anyRingWord, anyWord) },
+  { weight: 3, arbitrary: tuple(constantFrom('shift'), anyRingWord, integer({ min: -24, max: 24 })) },
+)
+
+test('a ring whose words are overwritten at any time is CHANNEL_CORRUPT or stays within its memory', async () => {
+  const cases = property(geometry, array(step, { maxLength: 60 }), (shape, steps) => {
+    const ring = new Mistreated(shape)
+    for (const taken of steps) {
+      if (taken[0] === 'overwrite' || taken[0] === 'shift') ring[taken[0]](taken[1], taken[2])
+      else ring[taken[0]](taken[1])
+      ring.check()
+    }
+  })
+  await assert(cases, { numRuns: 10_000 })
 })
 
 test.each(['head', 'tail'] as const)('a %s out of range is CHANNEL_CORRUPT to both ends', word => {

@@ -1,8 +1,9 @@
-/** A channel on one thread: a holder's source and sink, and the I/O worker's end in the hands of the test. */
-import type { Channel, EndName } from '../../src/channel/channel.ts'
+/** A leased channel on one thread: a holder's source and sink, and the I/O worker's end in the hands of the test. */
+import type { Channel } from '../../src/channel/channel.ts'
 import { allocateDoorbell, doorbellWords, Ringer, RungSet } from '../../src/channel/doorbell.ts'
 import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import { type RingSizes, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
+import type { EndName } from '../../src/channel/values.ts'
 import { ChannelSink } from '../../src/streams/channel-ends/channel-sink.ts'
 import { ChannelSource } from '../../src/streams/channel-ends/channel-source.ts'
 
@@ -19,13 +20,15 @@ export class ChannelPair {
 
   constructor(sizes: RingSizes, replay = 0) {
     this.channel = new SlabAllocator(sizes, new SlabNumbers()).take()
+    const epoch = this.channel.advanceEpoch()
     const words = doorbellWords(allocateDoorbell())
     this.ringer = new Ringer(words)
     this.#ioRung = new RungSet(words, this.channel.number + 1)
-    this.source = new ChannelSource(this.channel, this.ringer, replay)
-    this.sink = new ChannelSink(this.channel, this.ringer)
-    this.inbound = this.channel.inboundProducer()
-    this.outbound = this.channel.outboundConsumer()
+    this.source = new ChannelSource(this.channel, this.ringer, epoch, { replay })
+    this.sink = new ChannelSink(this.channel, this.ringer, epoch)
+    const connection = this.channel.connectionTenure(this.channel.generation)
+    this.inbound = this.channel.inboundProducer(connection)
+    this.outbound = this.channel.outboundConsumer(connection)
   }
 
   /** Whether the I/O worker was rung since the last call. */

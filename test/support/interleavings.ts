@@ -24,6 +24,8 @@ export type Scene = {
   readonly words: readonly number[]
   readonly bytes: Uint8Array
   readonly threads: readonly Thread[]
+  /** Looks at the words once all threads are done; throws where something is wrong with them. */
+  readonly atEnd?: (words: readonly number[]) => void
 }
 
 export type Exploration = { readonly states: number; readonly steps: number; readonly interleavings: bigint }
@@ -94,6 +96,10 @@ export class ThreadMemory implements Words {
     return this.#step(() => this.#put(word, this.peek(word) | bits))
   }
 
+  compareExchange(word: number, expected: number, value: number): number {
+    return this.#step(() => (this.peek(word) === expected ? this.#put(word, value) : this.peek(word)))
+  }
+
   notify(word: number): void {
     this.#step(() => {
       this.#notified.add(word)
@@ -107,6 +113,11 @@ export class ThreadMemory implements Words {
       if (!this.#woken && this.peek(word) === value) this.waitsOn = word
       return 0
     })
+  }
+
+  /** An explored thread has no event loop. */
+  waitAsync(word: number): never {
+    throw new Error(`word ${word} is waited for in an event loop, and there is none`)
   }
 
   /** Blocks until the word is not 0, and makes it 0: a doorbell in one step. */
@@ -199,10 +210,19 @@ class Explorer {
         standing === 'done' ? [] : [this.#scene.threads[index]?.name],
       )
       if (left.length > 0) throw new FaultFound('deadlock', `${left.join(' and ')} wait for ever`, this.#path)
+      this.#checkEnd(world)
       ways = 1n
     }
     this.#ways.set(key, ways)
     return ways
+  }
+
+  #checkEnd({ words }: World): void {
+    try {
+      this.#scene.atEnd?.(words)
+    } catch (error) {
+      throw new FaultFound('violation', String(error), this.#path)
+    }
   }
 
   /** Takes one step of one thread; null where it has none. */

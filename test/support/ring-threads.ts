@@ -2,8 +2,9 @@
  * The two sides of a ring and the one who ends it, as threads of an exploration. They use a ring as streams and
  * I/O workers do: wish, look for the end, wait, wish again. Byte k of the stream is k, so that each read checks order.
  */
+import { settle } from '../../src/channel/monotone.ts'
 import { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
-import { counterSpan, type RingWords, type WideMemory } from '../../src/channel/ring-end.ts'
+import { counterSpan, type RingWords, type WideMemory, withdrawBlocked } from '../../src/channel/ring-end.ts'
 import type { Scene, Thread, ThreadMemory } from './interleavings.ts'
 
 export const RING: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
@@ -225,20 +226,16 @@ export function waitFor(how: How, word: number, bell: number, memory: ThreadMemo
   if (wish < 0) memory.wait(word, wish)
 }
 
-/** Ends a channel from whichever thread: `Channel.close`, then a ring of both doorbells. */
+/** Ends the ring from whichever thread, as a channel's rings are ended, and rings both doorbells. */
 function end(memory: ThreadMemory): void {
-  if (memory.load(END) === 0) memory.store(END, 1)
-  takeBlockedWishes(memory)
+  settle(memory, END, 1)
+  withdrawBlockedWishes(memory)
   memory.store(CONSUMER_BELL, 1)
   memory.store(PRODUCER_BELL, 1)
 }
 
-export function takeBlockedWishes(memory: ThreadMemory): void {
-  for (const word of [RING.want, RING.room]) {
-    if (memory.load(word) >= 0) continue
-    memory.exchange(word, 0)
-    memory.notify(word)
-  }
+export function withdrawBlockedWishes(memory: ThreadMemory): void {
+  for (const word of [RING.want, RING.room]) withdrawBlocked(memory, word)
 }
 
 /** A third thread that ends the channel at any moment. */

@@ -9,39 +9,20 @@ import {
   RungSet,
   TurnRinger,
 } from '../../../src/channel/doorbell.ts'
-import type { SharedWords, Words } from '../../../src/channel/words.ts'
+import { SharedWords } from '../../../src/channel/words.ts'
+import { collectUntil } from '../../support/collect-garbage.ts'
+import { until } from '../../support/until.ts'
 
 const SLEEPING = 0
 
 /** Counts the notifications of a ringer, and keeps them back where it is `mute`. */
-class RingerWords implements Words {
+class RingerWords extends SharedWords {
   notifications = 0
   mute = false
-  readonly #words: SharedWords
 
-  constructor(words: SharedWords) {
-    this.#words = words
-  }
-
-  load(word: number): number {
-    return this.#words.load(word)
-  }
-
-  store(word: number, value: number): void {
-    this.#words.store(word, value)
-  }
-
-  exchange(word: number, value: number): number {
-    return this.#words.exchange(word, value)
-  }
-
-  or(word: number, bits: number): number {
-    return this.#words.or(word, bits)
-  }
-
-  notify(word: number): void {
+  override notify(word: number): void {
     this.notifications++
-    if (!this.mute) this.#words.notify(word)
+    if (!this.mute) super.notify(word)
   }
 }
 
@@ -56,7 +37,7 @@ afterEach(() => {
 function open(lingerTurns = 0) {
   const memory = allocateDoorbell()
   const words = doorbellWords(memory)
-  const ringing = new RingerWords(words)
+  const ringing = new RingerWords(new Int32Array(memory), 0, 1)
   const visits: number[] = []
   const listeners: Array<() => void> = []
   const visit = (channel: number): void => {
@@ -157,6 +138,88 @@ describe('Doorbell', () => {
   })
 })
 
+describe('Doorbell.stop', () => {
+  /** A doorbell whose visits hold on to `ballast`, which nobody else does. */
+  function holding(): { doorbell: Doorbell; ringer: Ringer; ballast: WeakRef<Uint8Array> } {
+    const memory = allocateDoorbell()
+    const ballast = new Uint8Array(1_024)
+    const visit = (channel: number): void => void ballast.fill(channel)
+    const options = { lingerTurns: 0, onTurn: () => void ballast.fill(0) }
+    const doorbell = new Doorbell(memory, visit, options)
+    doorbell.cover(32)
+    return { doorbell, ringer: Ringer.of(memory), ballast: new WeakRef(ballast) }
+  }
+
+  /** Ways of a doorbell to be when it is stopped. */
+  const STANDING: Record<string, (made: ReturnType<typeof holding>) => Promise<void>> = {
+    'while it sleeps': async () => {},
+    'in the turn in which it was rung': async ({ ringer }) => ringer.ring(3),
+    'while it looks': async ({ doorbell }) => doorbell.stir(),
+    'when it has slept, heard and slept again': async ({ doorbell, ringer }) => {
+      ringer.ring(3)
+      await until('the ring was heard', () => doorbell.sweeps > 0)
+      await turns(4)
+    },
+    'with a look for missed rings under way': async ({ doorbell, ringer }) => {
+      ringer.ring(3)
+      doorbell.findMissed(() => {})
+    },
+  }
+
+  test.each(Object.keys(STANDING))('lets go of all that it held: %s', async standing => {
+    const made = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const one = holding()
+        await STANDING[standing]?.(one)
+        one.doorbell.stop()
+        return one.ballast
+      }),
+    )
+    await collectUntil('all was collected', () => made.every(ballast => ballast.deref() === undefined))
+  })
+
+  test('is heard by no visit and no turn, whatever is rung by then or later', async () => {
+    const memory = allocateDoorbell()
+    const ringer = Ringer.of(memory)
+    const calls: string[] = []
+    const doorbell = new Doorbell(memory, channel => calls.push(`visit ${channel}`), {
+      lingerTurns: 2,
+      onTurn: () => calls.push('turn'),
+    })
+    doorbell.cover(32)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    ringer.ring(1)
+    doorbell.findMissed(() => calls.push('missed'))
+    doorbell.stop()
+    doorbell.stop()
+    expect(vi.getTimerCount()).toBe(0)
+    ringer.ring(2)
+    doorbell.stir()
+    doorbell.findMissed(() => calls.push('missed'))
+    expect(vi.getTimerCount()).toBe(0)
+    await turns(3)
+    expect(calls).toEqual([])
+    expect(doorbellWords(memory).load(SLEEPING)).toBe(0)
+  })
+
+  test('in the middle of a sweep ends it: the others are not visited', async () => {
+    const memory = allocateDoorbell()
+    const ringer = Ringer.of(memory)
+    const visits: number[] = []
+    const visit = (channel: number): void => {
+      visits.push(channel)
+      doorbell.stop()
+    }
+    const doorbell: Doorbell = new Doorbell(memory, visit, { lingerTurns: 0 })
+    doorbell.cover(128)
+    for (const channel of [4, 5, 77]) ringer.ring(channel)
+    await until('it was heard', () => visits.length > 0)
+    await turns(3)
+    expect(visits).toEqual([4])
+    expect(doorbell.sweeps).toBe(1)
+  })
+})
+
 describe('Doorbell.findMissed', () => {
   test.each(['before', 'after'])('finds a ring whose ringer died %s it lowered the flag', async when => {
     const { doorbell, ringing, ringer, words, visits, visited } = open()
@@ -231,11 +294,11 @@ describe('RungSet', () => {
     const words = doorbellWords(allocateDoorbell())
     const set = new RungSet(words, 32)
     expect(set.trySleep()).toBe(true)
-    expect(set.sleeps).toBe(true)
+    expect(words.load(SLEEPING)).toBe(1)
     set.wake()
     new Ringer(words).ring(1)
     expect(set.trySleep()).toBe(false)
-    expect(set.sleeps).toBe(false)
+    expect(words.load(SLEEPING)).toBe(0)
   })
 })
 

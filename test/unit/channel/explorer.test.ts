@@ -1,6 +1,7 @@
 /** Every interleaving of a ring's threads; and proof that the explorer sees a fault. */
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { RingConsumer, RingProducer } from '../../../src/channel/ring.ts'
+import { countingExplorer } from '../../support/explored-scenes.ts'
 import { explore, type Scene, type Thread, type ThreadMemory } from '../../support/interleavings.ts'
 import {
   CONSUMER_BELL,
@@ -17,25 +18,11 @@ import {
   ringConsumer,
   ringProducer,
   sceneOf,
-  takeBlockedWishes,
   waitFor,
+  withdrawBlockedWishes,
 } from '../../support/ring-threads.ts'
 
-const explored = { scenes: 0, states: 0, interleavings: 0n }
-
-function exploreAll(scenes: readonly Scene[]): void {
-  for (const scene of scenes) {
-    const { states, interleavings } = explore(scene)
-    explored.scenes++
-    explored.states += states
-    explored.interleavings += interleavings
-  }
-}
-
-afterAll(() => {
-  const { scenes, states, interleavings } = explored
-  process.stdout.write(`explored ${scenes} scenes, ${states} states, ${interleavings} interleavings\n`)
-})
+const exploreAll = countingExplorer()
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
 
@@ -171,7 +158,7 @@ describe('the explorer finds', () => {
       name: 'killer',
       start: {},
       operation(_state, memory) {
-        takeBlockedWishes(memory)
+        withdrawBlockedWishes(memory)
         memory.store(END, 1)
         return null
       },

@@ -3,6 +3,7 @@ import { LIMITS } from '../../../src/base/limits.ts'
 import { type Channel, CONTROL_BYTES } from '../../../src/channel/channel.ts'
 import { allocateDoorbell, doorbellWords, RungSet } from '../../../src/channel/doorbell.ts'
 import { SlabAllocator, SlabNumbers } from '../../../src/channel/slab.ts'
+import { ENDLESS } from '../../../src/channel/tenure.ts'
 import { LINE_BYTES } from '../../../src/channel/words.ts'
 import { thrown } from '../../fixtures/thrown.ts'
 
@@ -69,16 +70,16 @@ test('SlabAllocator.giveBack frees the wide ring that a channel has claimed', ()
     false,
   ])
   const [first, last] = [channels[0] as Channel, channels.at(-1) as Channel]
-  const producer = first.inboundProducer()
+  const producer = first.inboundProducer(ENDLESS)
   producer.move('wide')
   producer.publish(producer.fill(new Uint8Array(12)))
-  expect(first.inboundConsumer().readable).toBe(12)
+  expect(first.inboundConsumer(ENDLESS).readable).toBe(12)
   slabs.giveBack(first)
   expect(last.claimWide()).toBe(true)
   // Who takes the channel next begins in the ring's own memory.
   const again = slabs.take()
   expect(again).toBe(first)
-  expect(again.inboundProducer().free).toBe(TINY.inboundBytes)
+  expect(again.inboundProducer(ENDLESS).free).toBe(TINY.inboundBytes)
   expect(again.claimWide()).toBe(false)
 })
 
