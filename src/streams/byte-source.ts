@@ -38,17 +38,39 @@ export interface ByteSource {
   onEnd(wake: (() => void) | null): void
 }
 
+/** A byte source that can also block its thread. Only parse workers and synchronous clients may use one. */
+export interface BlockingSource extends ByteSource {
+  /**
+   * Blocks the thread until `count` bytes are available or the end has come; false when `timeoutMs` (Infinity: no
+   * bound) passed first. As with `request`, `count` may be larger than the source's memory.
+   */
+  waitFor(count: number, timeoutMs: number): boolean
+}
+
 /**
  * How a stream ended. `fin`: the peer finished its direction (half-close or close); `closed`: this side closed
  * or the connection ended without an error; `failed`: it broke, with the error that every later read throws, and
- * `afterFin` where the peer had finished its direction before.
+ * `afterFin` where the peer had finished its direction before; `isRevoked` where the connection goes on, or not, and
+ * is this holder's no more: every call fails then, also those that a broken connection would let pass in silence.
  */
-export type StreamEnd =
-  | { readonly kind: 'fin' }
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'failed'; readonly error: Error; readonly afterFin?: boolean }
+export type StreamEnd = { readonly kind: 'fin' } | { readonly kind: 'closed' } | FailedEnd
 
-export type FailedEnd = Extract<StreamEnd, { readonly kind: 'failed' }>
+export type FailedEnd = {
+  readonly kind: 'failed'
+  readonly error: Error
+  readonly afterFin?: boolean
+  readonly isRevoked?: boolean
+}
+
+/** Whether the stream is another's by now. */
+export function isRevoked(end: StreamEnd | null): end is FailedEnd {
+  return end?.kind === 'failed' && end.isRevoked === true
+}
+
+/** For a call that fails once the stream is another's. Errors: the end's. */
+export function assertOwned(end: StreamEnd | null): void {
+  if (isRevoked(end)) throw end.error
+}
 
 /** Whether the bytes that are available are the last: the end was orderly, whatever broke after it. */
 export function isFinal(end: StreamEnd | null): boolean {

@@ -5,10 +5,12 @@
  * loop to serve.
  *
  * The bytes stay in the source until a call can be served whole, so that one that times out loses nothing. What a
- * call makes of the bytes that are there is StreamFront's, for both readers alike; only the waiting is its own.
+ * call makes of the bytes that are there is BufferedReads's, for both readers alike; only the waiting is its own.
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import type { BlockingSource } from '../byte-source.ts'
+import { BufferedReads } from '../reading/buffered-reads.ts'
 import { endingSeparator } from '../reading/ending-separator.ts'
 import {
   type MatchedRead,
@@ -21,8 +23,6 @@ import {
   wholeCount,
 } from '../reading/read-options.ts'
 import { parseSeparators, SeparatorSearch } from '../reading/separator-search.ts'
-import { StreamFront } from '../reading/stream-front.ts'
-import type { BlockingSource } from './blocking-source.ts'
 
 export type BlockingReaderOptions = {
   /** Bytes before a separator, for calls that do not say. Default: LIMITS.readerLimitBytes. */
@@ -44,7 +44,7 @@ const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
 export class BlockingReader {
   readonly limit: number
   readonly #source: BlockingSource
-  readonly #front: StreamFront
+  readonly #reads: BufferedReads
   readonly #timeoutMs: number
   readonly #deadline: number
   #interrupted = false
@@ -53,9 +53,7 @@ export class BlockingReader {
   constructor(source: BlockingSource, options: BlockingReaderOptions = {}) {
     this.#source = source
     this.limit = positiveLimit(options.limit ?? LIMITS.readerLimitBytes)
-    this.#front = new StreamFront(source, options.onReset ?? 'raise', areNew => {
-      if (areNew) this.#interrupted = false
-    })
+    this.#reads = new BufferedReads(source, options.onReset ?? 'raise')
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
   }
@@ -67,27 +65,27 @@ export class BlockingReader {
 
   /** Bytes that reads have taken since this reader began, less those put back: the stream offset of the next one. */
   get offset(): number {
-    return this.#front.taken
+    return this.#reads.taken
   }
 
   /** As `offset`, but what was put back counts still. */
   get seen(): number {
-    return this.#front.seen
+    return this.#reads.seen
   }
 
-  /** A wait ended before its bytes came, and none that are new have been taken since. */
+  /** Whether a wait ever ended before its bytes came. */
   get interrupted(): boolean {
     return this.#interrupted
   }
 
   /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
   atEof(): boolean {
-    return this.#front.isAtEof
+    return this.#reads.isAtEof
   }
 
   /** The error that broke the stream, or null. */
   exception(): Error | null {
-    return this.#front.error
+    return this.#reads.error
   }
 
   /**
@@ -97,16 +95,16 @@ export class BlockingReader {
    *   and no `n`; nothing removed), TypeError, the stream's own.
    */
   read(n = -1, options: BlockingReadOptions = {}): Buffer {
-    if (wholeCount(n, 'read') === 0) return this.#front.none(options)
-    if (n > 0) return this.#run('read', () => this.#front.upTo(n, options), options)
+    if (wholeCount(n, 'read') === 0) return this.#reads.none(options)
+    if (n > 0) return this.#run('read', () => this.#reads.upTo(n, options), options)
     return this.#run('read', () => this.#toEnd(options), options)
   }
 
   /** As `read(n)`, into the caller's memory: the count, 0 only at the end or for an empty target. Errors: as `read`. */
   readInto(target: Uint8Array, options: BlockingReadOptions = {}): number {
     const into = targetOf(target)
-    if (into.length === 0) return this.#front.none(options).length
-    return this.#run('readinto', () => this.#front.into(into, options), options).length
+    if (into.length === 0) return this.#reads.none(options).length
+    return this.#run('readinto', () => this.#reads.into(into, options), options).length
   }
 
   /**
@@ -116,8 +114,8 @@ export class BlockingReader {
    *   INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
   readExactly(n: number, options: BlockingReadOptions = {}): Buffer {
-    if (naturalCount(n, 'readexactly') === 0) return this.#front.none(options)
-    return this.#run('readexactly', () => this.#front.exactly(n, options), options)
+    if (naturalCount(n, 'readexactly') === 0) return this.#reads.none(options)
+    return this.#run('readexactly', () => this.#reads.exactly(n, options), options)
   }
 
   /**
@@ -143,7 +141,7 @@ export class BlockingReader {
     const separators = parseSeparators(separator)
     const search = this.#searchFor(separators, options)
     const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
-    const data = this.#run('readuntil', () => this.#front.until(search, overlong, options), options)
+    const data = this.#run('readuntil', () => this.#reads.until(search, overlong, options), options)
     return options.withMatch ? { data, match: endingSeparator(data, separators) } : data
   }
 
@@ -156,7 +154,7 @@ export class BlockingReader {
   readLine(options: BlockingReadOptions = {}): Buffer {
     const search = this.#searchFor(NEWLINE, options)
     const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
-    return this.#run('readline', () => this.#front.line(search, overlong, options), options)
+    return this.#run('readline', () => this.#reads.line(search, overlong, options), options)
   }
 
   /**
@@ -165,8 +163,8 @@ export class BlockingReader {
    * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
   peek(n: number, options: BlockingReadOptions = {}): Buffer {
-    if (naturalCount(n, 'peek') === 0) return this.#front.none(options)
-    return this.#run('peek', () => this.#front.peek(n, options), options)
+    if (naturalCount(n, 'peek') === 0) return this.#reads.none(options)
+    return this.#run('peek', () => this.#reads.peek(n, options), options)
   }
 
   /**
@@ -178,7 +176,7 @@ export class BlockingReader {
    */
   unread(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
-    this.#front.putBack(bytes)
+    this.#reads.putBack(bytes)
   }
 
   /** The lines to the end of the stream, with their newlines; an unterminated last one too. */
@@ -188,7 +186,7 @@ export class BlockingReader {
 
   /** To wake for every byte would be in vain: only the end, or one byte over the limit, decides. */
   #toEnd(options: BlockingReadOptions): Buffer | number {
-    const outcome = this.#front.toEnd(options)
+    const outcome = this.#reads.toEnd(options)
     return typeof outcome === 'number' ? (options.limit ?? Number.MAX_SAFE_INTEGER - 1) + 1 : outcome
   }
 

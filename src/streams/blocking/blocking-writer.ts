@@ -5,11 +5,11 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { StreamEnd } from '../byte-source.ts'
-import { toBytes } from '../writing/to-bytes.ts'
+import type { BlockingSink } from '../byte-sink.ts'
+import { assertOwned, type StreamEnd } from '../byte-source.ts'
 import { WaterMarks } from '../writing/water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from '../writing/writer-options.ts'
-import type { BlockingSink } from './blocking-sink.ts'
+import { toBytes } from '../writing/writer-options.ts'
 
 export type BlockingWriterOptions = Omit<StreamWriterOptions, 'maxBufferedBytes' | 'startTls'> & {
   /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
@@ -87,13 +87,13 @@ export class BlockingWriter {
    */
   write(data: string | Uint8Array, options: BlockingWriteOptions = {}): void {
     const bytes = toBytes(data)
-    this.#refuseAfterEof('write()')
+    this.#assertWritable('write()')
     this.#pushAll([bytes], options)
   }
 
   /** Writes a list of pieces, one after another, under one time-out. Errors: as `write`. */
   writeLines(list: Iterable<string | Uint8Array>, options: BlockingWriteOptions = {}): void {
-    this.#refuseAfterEof('writelines()')
+    this.#assertWritable('writelines()')
     this.#pushAll(Array.from(list, toBytes), options)
   }
 
@@ -123,6 +123,7 @@ export class BlockingWriter {
 
   /** Sends FIN after all that was written; reading goes on. Nothing when repeated or closing. */
   writeEof(): void {
+    assertOwned(this.#sink.end)
     if (this.#state !== 'open') return
     if (!this.canWriteEof()) throw new SockpoolError('WRITE_CLOSED', 'TLS cannot end one direction alone')
     this.#state = 'finished'
@@ -165,6 +166,7 @@ export class BlockingWriter {
    */
   startTls(options: BlockingStartTlsOptions = {}): void {
     const { startTls } = this.#options
+    assertOwned(this.#sink.end)
     if (startTls === undefined) throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
     if (this.#state !== 'open' || this.#sink.end !== null)
       throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
@@ -185,7 +187,8 @@ export class BlockingWriter {
     return info !== undefined && Object.hasOwn(info, name) ? (info[name] ?? fallback) : fallback
   }
 
-  #refuseAfterEof(call: string): void {
+  #assertWritable(call: string): void {
+    assertOwned(this.#sink.end)
     if (this.#hasFinished) throw new SockpoolError('WRITE_CLOSED', `Cannot call ${call} after write_eof()`)
   }
 

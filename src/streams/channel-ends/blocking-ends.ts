@@ -5,10 +5,10 @@
 import { LIMITS } from '../../base/limits.ts'
 import type { Channel } from '../../channel/channel.ts'
 import type { Ringer } from '../../channel/doorbell.ts'
-import type { BlockingSink } from '../blocking/blocking-sink.ts'
-import type { BlockingSource } from '../blocking/blocking-source.ts'
+import type { BlockingSink } from '../byte-sink.ts'
+import type { BlockingSource } from '../byte-source.ts'
 import { ChannelSink } from './channel-sink.ts'
-import { ChannelSource } from './channel-source.ts'
+import { ChannelSource, type SourcePosition } from './channel-source.ts'
 
 /** Called now and then while a thread blocks. It throws where the wait could never end. */
 export type LookAround = () => void
@@ -27,8 +27,14 @@ function inSlices(timeoutMs: number, wait: (sliceMs: number) => boolean, lookAro
 export class BlockingChannelSource extends ChannelSource implements BlockingSource {
   readonly #lookAround: LookAround
 
-  constructor(channel: Channel, ringer: Ringer, replay: number, lookAround: LookAround) {
-    super(channel, ringer, replay)
+  constructor(
+    channel: Channel,
+    ringer: Ringer,
+    epoch: number,
+    lookAround: LookAround,
+    position: Partial<SourcePosition> = {},
+  ) {
+    super(channel, ringer, epoch, position)
     this.#lookAround = lookAround
   }
 
@@ -40,8 +46,8 @@ export class BlockingChannelSource extends ChannelSource implements BlockingSour
 export class BlockingChannelSink extends ChannelSink implements BlockingSink {
   readonly #lookAround: LookAround
 
-  constructor(channel: Channel, ringer: Ringer, lookAround: LookAround) {
-    super(channel, ringer)
+  constructor(channel: Channel, ringer: Ringer, epoch: number, lookAround: LookAround) {
+    super(channel, ringer, epoch)
     this.#lookAround = lookAround
   }
 

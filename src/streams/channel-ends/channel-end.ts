@@ -1,10 +1,11 @@
 /**
- * What a holder needs besides the rings: how the connection's end reads as an error. One table, used by the
- * reading and the writing half alike.
+ * What a holder needs besides the rings: how the end of the connection, or of the lease on it, reads as an error. One
+ * table, used by the reading and the writing half alike.
  */
-import { SockpoolError } from '../../base/errors.ts'
-import type { END } from '../../channel/channel.ts'
-import type { StreamEnd } from '../byte-source.ts'
+import { type GoneReason, SockpoolError } from '../../base/errors.ts'
+import type { Channel } from '../../channel/channel.ts'
+import type { END } from '../../channel/values.ts'
+import type { FailedEnd, StreamEnd } from '../byte-source.ts'
 
 /** The end that a channel's word stands for; null while it is open. Each call makes a fresh error. */
 export function streamEnd(name: keyof typeof END): StreamEnd | null {
@@ -26,9 +27,8 @@ export function streamEnd(name: keyof typeof END): StreamEnd | null {
     case 'workerLost':
       return failed(new SockpoolError('WORKER_LOST', 'the I/O worker of this connection died'))
     case 'killed':
-      return failed(new SockpoolError('LEASE_GONE', 'the connection was killed', { reason: 'killed' }))
     case 'expired':
-      return failed(new SockpoolError('LEASE_GONE', 'the lease was expired', { reason: 'expired' }))
+      return new RevokedEnd(name)
     case 'poisoned':
       return failed(
         new SockpoolError('CONNECTION_RESET', 'bytes came while nobody held the connection', {
@@ -45,4 +45,32 @@ export function streamEnd(name: keyof typeof END): StreamEnd | null {
 
 function failed(error: SockpoolError): StreamEnd {
   return { kind: 'failed', error }
+}
+
+/** What whoever still uses a lease hears once it is gone. */
+export function goneError(reason: GoneReason): SockpoolError {
+  return new SockpoolError('LEASE_GONE', `this lease has ended: ${reason}`, { reason })
+}
+
+/** The end of streams whose lease is over. Nearly all end with nobody left to hear why: the error waits to be asked for. */
+export class RevokedEnd implements FailedEnd {
+  readonly kind = 'failed'
+  readonly isRevoked = true
+  readonly #reason: GoneReason
+  #error: SockpoolError | null = null
+
+  constructor(reason: GoneReason) {
+    this.#reason = reason
+  }
+
+  get error(): SockpoolError {
+    this.#error ??= goneError(this.#reason)
+    return this.#error
+  }
+}
+
+/** What an end hears that finds its lease over before anybody has told it. */
+export function overtakenEnd(channel: Channel): RevokedEnd {
+  const how = channel.inEnd
+  return new RevokedEnd(how === 'expired' || how === 'killed' ? how : 'released')
 }

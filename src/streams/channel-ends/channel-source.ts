@@ -1,68 +1,86 @@
 /**
  * The holder's reading end of a channel. Bytes stay in the ring until they are taken; only a read that asks for
- * more than the ring can hold moves them aside (`#front`), so that the peer can go on sending.
+ * more than the ring can hold moves them aside (`#aside`), so that the peer can go on sending.
  *
- *   taken ◄── #front (this thread's memory) ◄── inbound ring (shared) ◄── I/O worker
+ *   taken ◄── #aside (this thread's memory) ◄── inbound ring (shared) ◄── I/O worker
  *
  * The ring is the flow control: where asyncio pauses its transport above 2 × limit and resumes it at the limit, here
  * the I/O worker pauses its socket when the ring is full and resumes it when half of it is free, whatever the
  * reader's limit is. A read that waits for more than there is lets it resume first, in both.
  *
- * When the connection is gone or the lease is over, the source lets go of the channel and stands alone.
+ *   attached ◄──suspend, resume──► lent           another thread reads the ring meanwhile
+ *      └────detach, revoke──► detached ◄──┘       the connection is gone, or the lease is over: it stands alone
+ *
+ * It is made for one lease. Once the channel's epoch has moved on, no call touches the channel, whether somebody has
+ * told this end or not.
  */
 
 import { ChunkList } from '../../base/chunk-list.ts'
+import { invariant } from '../../base/errors.ts'
 import type { Channel } from '../../channel/channel.ts'
 import type { Ringer } from '../../channel/doorbell.ts'
 import type { RingConsumer } from '../../channel/ring.ts'
-import type { ByteSource, FailedEnd, StreamEnd } from '../byte-source.ts'
-import { streamEnd } from './channel-end.ts'
+import type { Tenure } from '../../channel/tenure.ts'
+import { assertOwned, type ByteSource, type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
+import { overtakenEnd, streamEnd } from './channel-end.ts'
 
 /** Where a source stands in its channel, and what it has set aside. Plain data: it crosses threads. */
 export type SourcePosition = {
   readonly replay: number
   readonly kept: number
-  readonly front: Uint8Array
+  readonly aside: Uint8Array
 }
+
+type Attached = { readonly kind: 'attached'; readonly ring: RingConsumer }
+type Detached = { readonly kind: 'detached'; readonly end: StreamEnd; readonly isDropped: boolean }
+/** `home`: what it returns to. `lost`: how the connection ended meanwhile. */
+type Lent = { readonly kind: 'lent'; readonly home: Attached | Detached; readonly lost: StreamEnd | null }
 
 type Wish = { readonly count: number; readonly wake: () => void }
 
 export class ChannelSource implements ByteSource {
   readonly #channel: Channel
   readonly #ringer: Ringer
+  readonly #tenure: Tenure
   readonly #replay: number
-  readonly #front = new ChunkList()
-  /** Null while the ring is another thread's to read, and for ever after `detach`. */
-  #ring: RingConsumer | null
-  #end: StreamEnd | null = null
+  readonly #aside = new ChunkList()
+  #state: Attached | Lent | Detached
+  /** How the inbound direction ended, as it was first seen. */
+  #seenEnd: StreamEnd | null = null
   #wish: Wish | null = null
   #onEnd: (() => void) | null = null
-  #detached = false
-  /** What was received is nobody's. */
-  #isDropped = false
 
-  /** `kept` and `front` are those of the source that held the channel before, on another thread. */
-  constructor(channel: Channel, ringer: Ringer, replay = 0, kept = 0, front?: Uint8Array) {
+  /**
+   * `epoch`: of the lease that it is for. `replay`: bytes behind the position that stay readable again. `kept` and
+   * `aside` are those of the source that held the channel before, on another thread.
+   */
+  constructor(
+    channel: Channel,
+    ringer: Ringer,
+    epoch: number,
+    { replay = 0, kept = 0, aside }: Partial<SourcePosition> = {},
+  ) {
     this.#channel = channel
     this.#replay = replay
-    this.#ring = channel.inboundConsumer(replay, kept)
+    this.#tenure = channel.leaseTenure(epoch)
+    this.#state = { kind: 'attached', ring: channel.inboundConsumer(this.#tenure, replay, kept) }
     this.#ringer = ringer
-    if (front) this.#pushFront(front)
+    if (aside) this.#pushAside(aside)
   }
 
   get available(): number {
-    return this.#front.length + (this.#ring?.readable ?? 0)
+    return this.#aside.length + (this.#ring?.readable ?? 0)
   }
 
   /** Read it before `available`: the bytes that precede an end are published before it. */
   get end(): StreamEnd | null {
-    if (this.#end === null && this.#ring !== null) this.#end = streamEnd(this.#channel.inEnd)
-    return this.#end
+    if (this.#ring !== null) this.#seenEnd ??= streamEnd(this.#channel.inEnd)
+    return this.#state.kind === 'detached' ? this.#state.end : this.#seenEnd
   }
 
   views(): readonly Uint8Array[] {
     const ring = this.#ring?.views() ?? []
-    return this.#front.length === 0 ? ring : [...this.#front.views(), ...ring]
+    return this.#aside.length === 0 ? ring : [...this.#aside.views(), ...ring]
   }
 
   take(count: number): Buffer {
@@ -72,20 +90,23 @@ export class ChannelSource implements ByteSource {
   }
 
   takeInto(target: Buffer): void {
-    const fromFront = Math.min(target.length, this.#front.length)
-    if (fromFront > 0) this.#front.takeInto(target.subarray(0, fromFront))
-    if (fromFront < target.length) this.#takeFromRing(fromFront === 0 ? target : target.subarray(fromFront))
+    const fromAside = Math.min(target.length, this.#aside.length)
+    if (fromAside > 0) this.#aside.takeInto(target.subarray(0, fromAside))
+    if (fromAside < target.length)
+      this.#takeFromRing(this.#ring, fromAside === 0 ? target : target.subarray(fromAside))
   }
 
   skip(count: number): void {
-    const fromFront = Math.min(count, this.#front.length)
-    this.#front.drop(fromFront)
-    if (fromFront < count) this.#consume(count - fromFront)
+    const fromAside = Math.min(count, this.#aside.length)
+    this.#aside.drop(fromAside)
+    if (fromAside < count) this.#consume(this.#ring, count - fromAside)
   }
 
   putBack(bytes: Uint8Array): void {
-    if (this.#isDropped && this.#end?.kind === 'failed') throw this.#end.error
-    this.#front.unshift(Buffer.from(bytes))
+    const state = this.#state
+    assertOwned(this.end)
+    if (state.kind === 'detached' && state.isDropped && state.end.kind === 'failed') throw state.end.error
+    this.#aside.unshift(Buffer.from(bytes))
   }
 
   onEnd(wake: (() => void) | null): void {
@@ -127,46 +148,74 @@ export class ChannelSource implements ByteSource {
 
   /** Lets go of the ring for another thread; `resume` takes it up where that thread left it. */
   suspend(): SourcePosition {
-    const kept = this.#ring?.kept ?? 0
-    this.#ring?.withdrawWish()
-    this.#ring = null
-    return { replay: this.#replay, kept, front: this.#front.takeAll() }
+    const ring = this.#ring
+    const state = this.#state
+    invariant(state.kind !== 'lent', 'a reading end is lent to one borrower at a time')
+    const kept = ring?.kept ?? 0
+    ring?.withdrawWish()
+    this.#state = { kind: 'lent', home: state, lost: null }
+    return { replay: ring === null ? 0 : this.#replay, kept, aside: this.#aside.takeAll() }
   }
 
-  resume({ kept, front }: SourcePosition): void {
-    if (!this.#detached) this.#ring = this.#channel.inboundConsumer(this.#replay, kept)
-    this.#pushFront(front)
+  /** The borrower has left it there. What it brings of a lease that is over by now is nobody's. */
+  resume({ kept, aside }: SourcePosition): void {
+    const state = this.#state
+    if (state.kind !== 'lent') return
+    const { home, lost } = state
+    this.#pushAside(aside)
+    if (home.kind === 'detached') this.#state = home
+    else {
+      const ring = this.#channel.inboundConsumer(this.#tenure, this.#replay, kept)
+      this.#state = { kind: 'attached', ring }
+      if (lost !== null) this.detach(lost)
+    }
     this.#tellEnd()
   }
 
   /** Lets go of the channel, whose connection is gone. What was received stays readable and precedes the end. */
   detach(end: StreamEnd): void {
-    if (this.#detached) return
-    this.#end = this.end ?? end
-    this.#setAside()
-    this.#letGo()
+    const state = this.#state
+    if (state.kind === 'lent') this.#state = { ...state, lost: state.lost ?? end }
+    const ring = this.#ring
+    if (ring === null) return
+    const seen = this.end
+    this.#setAside(ring)
+    ring.withdrawWish()
+    this.#letGo({ kind: 'detached', end: seen ?? end, isDropped: false })
   }
 
-  /** Lets go of the channel, which is this holder's no more; what was received is not either. */
+  /**
+   * The lease is over. What lies in the ring is this holder's no more; what was received of a connection that ended
+   * before stays readable. The first reason stays.
+   */
   revoke(end: FailedEnd): void {
-    if (this.#detached) return
-    if (this.#ring?.forget()) this.#ringer.ring(this.#channel.number)
-    this.drop(end)
+    if (this.#state.kind === 'detached' && isRevoked(this.#state.end)) return
+    const ring = this.#ring
+    if (ring !== null) {
+      if (ring.forget()) this.#ringer.ring(this.#channel.number)
+      ring.withdrawWish()
+    }
+    if (this.#state.kind === 'detached') this.#letGo({ ...this.#state, end })
+    else this.drop(end)
   }
 
-  /** Lets go of a channel whose words make no sense, without another look at them. */
+  /** Lets go of a channel whose words make no sense, without another look at them. What was received is nobody's. */
   drop(end: FailedEnd): void {
-    if (this.#detached) return
-    this.#end = end
-    this.#front.drop(this.#front.length)
-    this.#isDropped = true
-    this.#letGo()
+    this.#aside.drop(this.#aside.length)
+    this.#letGo({ kind: 'detached', end, isDropped: true })
   }
 
-  #letGo(): void {
-    this.#ring?.withdrawWish()
-    this.#ring = null
-    this.#detached = true
+  /** The ring, for as long as it is this end's to read. */
+  get #ring(): RingConsumer | null {
+    const state = this.#state
+    if (state.kind !== 'attached') return null
+    if (this.#tenure.holds) return state.ring
+    this.drop(overtakenEnd(this.#channel))
+    return null
+  }
+
+  #letGo(state: Detached): void {
+    this.#state = state
     this.#wake()
     this.#tellEnd()
   }
@@ -189,9 +238,9 @@ export class ChannelSource implements ByteSource {
     for (;;) {
       const ring = this.#ring
       if (ring === null || this.#channel.inEnd !== 'open') return false
-      const fits = count - this.#front.length <= ring.room
-      if (!fits) this.#setAside()
-      const missing = count - this.#front.length
+      const fits = count - this.#aside.length <= ring.room
+      if (!fits) this.#setAside(ring)
+      const missing = count - this.#aside.length
       if (missing <= 0) return false
       // Half a ring at a time: the peer fills one half while this thread empties the other.
       if (!ring.wish(fits ? missing : Math.min(missing, Math.max(1, ring.room >> 1)), how)) {
@@ -199,6 +248,8 @@ export class ChannelSource implements ByteSource {
         if (this.available >= count) return false
         continue
       }
+      // Who ends the lease moves the epoch on before it looks for wishes, so one of the two sees the other.
+      if (!this.#tenure.holds) continue
       if (this.#channel.inEnd === 'open') {
         if (ring.hurry()) this.#ringer.ring(this.#channel.number)
         return true
@@ -208,24 +259,24 @@ export class ChannelSource implements ByteSource {
     }
   }
 
-  #setAside(): void {
-    const count = this.#ring?.readable ?? 0
+  #setAside(ring: RingConsumer): void {
+    const count = ring.readable
     if (count === 0) return
     const bytes = Buffer.allocUnsafeSlow(count)
-    this.#takeFromRing(bytes)
-    this.#front.push(bytes)
+    this.#takeFromRing(ring, bytes)
+    this.#aside.push(bytes)
   }
 
-  #pushFront(front: Uint8Array): void {
-    this.#front.push(Buffer.from(front.buffer, front.byteOffset, front.length))
+  #pushAside(aside: Uint8Array): void {
+    this.#aside.push(Buffer.from(aside.buffer, aside.byteOffset, aside.length))
   }
 
-  #takeFromRing(target: Buffer): void {
-    this.#ring?.copy(target)
-    this.#consume(target.length)
+  #takeFromRing(ring: RingConsumer | null, target: Buffer): void {
+    ring?.copy(target)
+    this.#consume(ring, target.length)
   }
 
-  #consume(count: number): void {
-    if (this.#ring?.consume(count)) this.#ringer.ring(this.#channel.number)
+  #consume(ring: RingConsumer | null, count: number): void {
+    if (ring?.consume(count)) this.#ringer.ring(this.#channel.number)
   }
 }

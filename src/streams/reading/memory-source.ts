@@ -1,6 +1,13 @@
 import { ChunkList } from '../../base/chunk-list.ts'
 import { type ByteSource, isFinal, type StreamEnd } from '../byte-source.ts'
-import type { ReadTransport } from './read-transport.ts'
+
+/** What feeds a reader over memory and can be told to stop for a while. Source: asyncio.ReadTransport. */
+export interface ReadTransport {
+  /** More than twice the reader's limit is buffered: feed no more. */
+  pauseReading(): void
+  /** At most the limit is buffered, or a read waits for more than there is: feed again. */
+  resumeReading(): void
+}
 
 /**
  * A byte source in this thread's memory, fed by hand. It is the ground of `new StreamReader()`.

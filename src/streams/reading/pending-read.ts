@@ -10,7 +10,18 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { aborted, Wait, type WaitOptions } from '../../base/wait.ts'
-import type { ByteSource } from '../byte-source.ts'
+import { type ByteSource, isRevoked } from '../byte-source.ts'
+
+/** What became of a lent source. */
+export type LendResult = {
+  /** Bytes that were taken from it. */
+  readonly count: number
+  /** A wait on it ended by time or signal. */
+  readonly interrupted: boolean
+  readonly outcome:
+    | { readonly ok: true; readonly value: unknown }
+    | { readonly ok: false; readonly error: Error }
+}
 
 /** Either the bytes of the read or the count that must be available before it is worth trying again. */
 export type Attempt = () => Buffer | number
@@ -51,33 +62,37 @@ export class PendingRead {
     return this.#waiting?.name ?? null
   }
 
-  /** Whether a read ended by time or signal and none has completed since. */
+  /** Whether a read ever ended by time or signal: from then on nobody knows which answer belongs to which question. */
   get interrupted(): boolean {
     return this.#interrupted
   }
 
-  /**
-   * Bytes were taken from the front: the answer that an interrupted read left behind may be among them, unless all of
-   * them had been taken before and put back.
-   */
-  bytesTaken(areNew: boolean): void {
-    if (areNew) this.#interrupted = false
+  /** Bytes were taken from the front. */
+  bytesTaken(): void {
     if (this.#waiting === null) return
     this.#waiting.traits.restart?.()
     // The count it asked for was counted from the old front; by that one it could sleep through its separator.
     this.#woken()
   }
 
+  /** A read ended by time or signal that waited elsewhere. */
+  interrupt(): void {
+    this.#interrupted = true
+  }
+
   /** Tries, waits where it must, and settles. Errors: READ_BUSY, READ_TIMEOUT, ABORTED, and the attempt's own. */
   run(name: string, attempt: Attempt, options: WaitOptions, traits: WaitingTraits = PLAIN): Promise<Buffer> {
     try {
-      if (this.#excluded) throw busy(name)
+      if (this.#excluded) throw this.#busy(name)
       if (this.#waiting) this.#serveFirst()
-      if (this.#waiting?.traits.isGreedy) throw busy(name)
+      if (this.#waiting?.traits.isGreedy) throw this.#busy(name)
       const outcome = attempt()
       if (typeof outcome !== 'number') return Promise.resolve(outcome)
-      if (this.#waiting) throw busy(name)
-      if (options.signal?.aborted) throw aborted(name, options.signal)
+      if (this.#waiting) throw this.#busy(name)
+      if (options.signal?.aborted) {
+        this.#interrupted = true
+        throw aborted(name, options.signal)
+      }
       return this.#waitFor(outcome, name, attempt, options, traits)
     } catch (error) {
       return Promise.reject(error)
@@ -86,20 +101,15 @@ export class PendingRead {
 
   /** Errors: READ_BUSY while a read waits, or one is kept out. */
   assertIdle(name: string): void {
-    if (this.isWaiting) throw busy(name)
+    if (this.isWaiting) throw this.#busy(name)
   }
 
-  /** Keeps every read out while `run` has the source to itself; one that fails leaves the stream interrupted. */
+  /** Keeps every read out while `run` has the source to itself. */
   async exclude<T>(name: string, run: () => Promise<T>): Promise<T> {
     this.assertIdle(name)
     this.#excluded = true
     try {
-      const result = await run()
-      this.#interrupted = false
-      return result
-    } catch (error) {
-      this.#interrupted = true
-      throw error
+      return await run()
     } finally {
       this.#excluded = false
     }
@@ -156,11 +166,14 @@ export class PendingRead {
     }
     return null
   }
-}
 
-function busy(name: string): SockpoolError {
-  return new SockpoolError(
-    'READ_BUSY',
-    `${name} called while another coroutine is already waiting for incoming data`,
-  )
+  /** Why a read cannot be had now. Who reads for a stream that is somebody else's by now is no reason to try again. */
+  #busy(name: string): Error {
+    const { end } = this.#source
+    if (isRevoked(end)) return end.error
+    return new SockpoolError(
+      'READ_BUSY',
+      `${name} called while another coroutine is already waiting for incoming data`,
+    )
+  }
 }

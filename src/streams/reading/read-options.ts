@@ -1,7 +1,7 @@
 /** What a caller may say about one read, and the checks that the asynchronous and the blocking reader share. */
 import { SockpoolError } from '../../base/errors.ts'
 import type { WaitOptions } from '../../base/wait.ts'
-import type { ReadTransport } from './read-transport.ts'
+import type { ReadTransport } from './memory-source.ts'
 
 export type Separator = string | Uint8Array
 

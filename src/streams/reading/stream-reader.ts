@@ -2,9 +2,11 @@
 import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../../base/limits.ts'
 import type { ByteSource } from '../byte-source.ts'
+import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
-import type { LendResult } from './lend-result.ts'
+import type { ReadTransport } from './memory-source.ts'
 import { MemorySource } from './memory-source.ts'
+import type { LendResult } from './pending-read.ts'
 import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
 import {
   type MatchedRead,
@@ -16,13 +18,11 @@ import {
   targetOf,
   wholeCount,
 } from './read-options.ts'
-import type { ReadTransport } from './read-transport.ts'
 import { readerText } from './reader-text.ts'
 import { parseSeparators, SeparatorSearch } from './separator-search.ts'
-import { StreamFront } from './stream-front.ts'
 import { chunks, lineBatches, lines } from './stream-iterators.ts'
 
-export type { LendResult } from './lend-result.ts'
+export type { LendResult } from './pending-read.ts'
 export type * from './read-options.ts'
 
 const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
@@ -41,7 +41,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #source: ByteSource
   readonly #memory: MemorySource | null
   readonly #pending: PendingRead
-  readonly #front: StreamFront
+  readonly #reads: BufferedReads
   /** Of those who hold the stream: it is reachable for as long as one of them is. */
   protected readonly grip: object | null
 
@@ -62,7 +62,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       this.#memory = source.#memory
       this.#source = source.#source
       this.#pending = source.#pending
-      this.#front = source.#front
+      this.#reads = source.#reads
       return
     }
     const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = options
@@ -72,7 +72,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#source = source ?? (memory as ByteSource)
     const pending = new PendingRead(this.#source)
     this.#pending = pending
-    this.#front = new StreamFront(this.#source, onReset, areNew => pending.bytesTaken(areNew))
+    this.#reads = new BufferedReads(this.#source, onReset, () => pending.bytesTaken())
     if (transport) this.setTransport(transport)
   }
 
@@ -83,15 +83,15 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Bytes that reads have taken since the stream began, less those put back: the stream offset of the next one. */
   get offset(): number {
-    return this.#front.taken
+    return this.#reads.taken
   }
 
   /** As `offset`, but what was put back counts still. */
   get seen(): number {
-    return this.#front.seen
+    return this.#reads.seen
   }
 
-  /** Whether a read was cancelled or timed out and none has completed since: an answer may still be under way. */
+  /** Whether a read was ever cancelled or timed out: every later answer may be that of the question before. */
   get interrupted(): boolean {
     return this.#pending.interrupted
   }
@@ -102,12 +102,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** True when the stream has ended and all its bytes were read. */
   atEof(): boolean {
-    return this.#front.isAtEof
+    return this.#reads.isAtEof
   }
 
   /** The error that broke the stream, or null. */
   exception(): Error | null {
-    return this.#front.error
+    return this.#reads.error
   }
 
   /**
@@ -119,9 +119,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   read(n = -1, options: ReadOptions = {}): Promise<Buffer> {
     return this.#checked(() => {
-      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#front.upTo(n, options), options)
-      if (n < 0) return this.#run('read()', () => this.#front.toEnd(options), options, GREEDY)
-      return Promise.resolve(this.#front.none(options))
+      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#reads.upTo(n, options), options)
+      if (n < 0) return this.#run('read()', () => this.#reads.toEnd(options), options, GREEDY)
+      return Promise.resolve(this.#reads.none(options))
     })
   }
 
@@ -132,8 +132,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   async readInto(target: Uint8Array, options: ReadOptions = {}): Promise<number> {
     const into = targetOf(target)
-    if (into.length === 0) return this.#front.none(options).length
-    return (await this.#run('readinto()', () => this.#front.into(into, options), options)).length
+    if (into.length === 0) return this.#reads.none(options).length
+    return (await this.#run('readinto()', () => this.#reads.into(into, options), options)).length
   }
 
   /**
@@ -144,8 +144,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   readExactly(n: number, options: ReadOptions = {}): Promise<Buffer> {
     return this.#checked(() => {
-      if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#front.none(options))
-      return this.#run('readexactly()', () => this.#front.exactly(n, options), options)
+      if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#reads.none(options))
+      return this.#run('readexactly()', () => this.#reads.exactly(n, options), options)
     })
   }
 
@@ -176,7 +176,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       const separators = separator === '\n' ? NEWLINE : parseSeparators(separator)
       const search = this.#searchFor(separators, options)
       const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
-      const attempt = (): Buffer | number => this.#front.until(search, overlong, options)
+      const attempt = (): Buffer | number => this.#reads.until(search, overlong, options)
       const reading = this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
       if (!options.withMatch) return reading
       return reading.then(data => ({ data, match: endingSeparator(data, separators) }))
@@ -193,7 +193,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#checked(() => {
       const search = this.#searchFor(NEWLINE, options)
       const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
-      const attempt = (): Buffer | number => this.#front.line(search, overlong, options)
+      const attempt = (): Buffer | number => this.#reads.line(search, overlong, options)
       return this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
     })
   }
@@ -201,8 +201,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
   peek(n: number, options: ReadOptions = {}): Promise<Buffer> {
     return this.#checked(() => {
-      if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#front.none(options))
-      return this.#run('peek()', () => this.#front.peek(n, options), options)
+      if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#reads.none(options))
+      return this.#run('peek()', () => this.#reads.peek(n, options), options)
     })
   }
 
@@ -216,7 +216,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   unread(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
     this.#pending.assertIdle('unread()')
-    this.#front.putBack(bytes)
+    this.#reads.putBack(bytes)
   }
 
   /** Calls `ended` once when the stream has ended or broken, whether its bytes are read or not; null withdraws. */
@@ -236,7 +236,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
   lineBatches(options: ReadOptions = {}): AsyncGenerator<Buffer[], void, undefined> {
-    return lineBatches(this, () => this.#front.hasLine, options)
+    return lineBatches(this, () => this.#reads.hasLine, options)
   }
 
   /**
@@ -265,11 +265,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#ownMemory('setException').finish({ kind: 'failed', error })
   }
 
-  /** Hands the source over: until `run` settles every read is READ_BUSY. Its result says how many bytes were taken. */
+  /** Hands the source over: until `run` settles every read is READ_BUSY. Its result says what became of it. */
   async lend(run: () => Promise<LendResult>, name = 'parse()'): Promise<unknown> {
     return await this.#pending.exclude(name, async () => {
-      const { count, outcome } = await run()
-      this.#front.count(count)
+      const { count, interrupted, outcome } = await run()
+      this.#reads.count(count)
+      if (interrupted) this.#pending.interrupt()
       if (!outcome.ok) throw outcome.error
       return outcome.value
     })

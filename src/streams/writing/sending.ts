@@ -17,7 +17,7 @@ export async function sendThrough(
   const start = half.accepted
   try {
     if (signal?.aborted) throw aborted('send()', signal)
-    half.refuseAfterEof('send()')
+    half.assertWritable('send()')
     half.assertAlive()
     if (half.isClosing) throw new SockpoolError('WRITE_CLOSED', 'Cannot call send() on a closing writer')
     if (bytes.length > 0) half.accept([bytes], bytes.length)

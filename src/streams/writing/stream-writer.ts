@@ -6,8 +6,8 @@ import { inspect } from 'node:util'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
 import { sendThrough } from './sending.ts'
-import { toBytes } from './to-bytes.ts'
 import type { SendOptions, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
+import { toBytes } from './writer-options.ts'
 import { WritingHalf } from './writing-half.ts'
 
 export type * from './writer-options.ts'
@@ -79,19 +79,19 @@ export class StreamWriter {
   /**
    * Accepts bytes (a string as UTF-8) without waiting; they are copied.
    *
-   * Errors: TypeError; WRITE_CLOSED after `writeEof`; WRITE_OVERFLOW above `maxBufferedBytes` (nothing is accepted).
-   * After `close` or a lost connection the bytes are dropped and counted; `drain` tells.
+   * Errors: TypeError; WRITE_CLOSED after `writeEof`; LEASE_GONE; WRITE_OVERFLOW above `maxBufferedBytes` (nothing is
+   * accepted). After `close` or a lost connection the bytes are dropped and counted; `drain` tells.
    * Source: asyncio.StreamWriter.write.
    */
   write(data: string | Uint8Array): void {
     const bytes = toBytes(data)
-    this.#half.refuseAfterEof('write()')
+    this.#half.assertWritable('write()')
     if (bytes.length > 0) this.#half.accept([bytes], bytes.length)
   }
 
   /** Accepts a list of pieces, all or none. Errors: as `write`. Source: asyncio.StreamWriter.writelines. */
   writeLines(list: Iterable<string | Uint8Array>): void {
-    this.#half.refuseAfterEof('writelines()')
+    this.#half.assertWritable('writelines()')
     const pieces = Array.from(list, toBytes).filter(bytes => bytes.length > 0)
     const length = pieces.reduce((sum, bytes) => sum + bytes.length, 0)
     if (length > 0) this.#half.accept(pieces, length)
@@ -124,7 +124,7 @@ export class StreamWriter {
     return this.#half.canWriteEof
   }
 
-  /** Sends FIN after all that was written; reading goes on. Nothing when repeated or closing. */
+  /** Sends FIN after all that was written; reading goes on. Nothing when repeated or closing. Errors: LEASE_GONE. */
   writeEof(): void {
     this.#half.finish()
   }

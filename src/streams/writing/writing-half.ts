@@ -10,6 +10,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
+import { assertOwned } from '../byte-source.ts'
 import { Outbox } from './outbox.ts'
 import { WaterMarks } from './water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
@@ -89,7 +90,9 @@ export class WritingHalf {
     return this.#out
   }
 
-  refuseAfterEof(call: string): void {
+  /** Errors: LEASE_GONE; WRITE_CLOSED after the end of writing. */
+  assertWritable(call: string): void {
+    assertOwned(this.#sink.end)
     if (this.#hasFinished) throw new SockpoolError('WRITE_CLOSED', `Cannot call ${call} after write_eof()`)
   }
 
@@ -153,6 +156,7 @@ export class WritingHalf {
   }
 
   finish(): void {
+    assertOwned(this.#sink.end)
     if (this.#state !== 'open') return
     if (!this.#canWriteEof) throw new SockpoolError('WRITE_CLOSED', 'TLS cannot end one direction alone')
     this.#state = 'finished'
@@ -177,6 +181,7 @@ export class WritingHalf {
 
   async startTls(options: StartTlsOptions): Promise<void> {
     const { startTls } = this.#options
+    assertOwned(this.#sink.end)
     if (startTls === undefined || !this.#outbox.gate.isOpen)
       throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS, or is about to')
     if (this.#state !== 'open' || this.#sink.end !== null)

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { allocateDoorbell } from '../../../src/channel/doorbell.ts'
+import { allocateLoan, LoanWords } from '../../../src/channel/loan-words.ts'
 import { BlockingReader } from '../../../src/streams/blocking/blocking-reader.ts'
-import { borrowSource } from '../../../src/streams/channel-ends/blocking-channel-source.ts'
 import { BlockingChannelSource } from '../../../src/streams/channel-ends/blocking-ends.ts'
+import { borrowSource } from '../../../src/streams/channel-ends/lent-source.ts'
 import { StreamReader, type StreamReaderOptions } from '../../../src/streams/reading/stream-reader.ts'
 import { ChannelPair } from '../../support/channel-pair.ts'
 
@@ -128,7 +129,9 @@ describe.each(places)('StreamReader.readInto over %s', (_name, open) => {
 
 test('BlockingReader.readInto fills the target as StreamReader.readInto does', () => {
   const pair = new ChannelPair(SIZES)
-  const reader = new BlockingReader(new BlockingChannelSource(pair.channel, pair.ringer, 0, () => {}))
+  const reader = new BlockingReader(
+    new BlockingChannelSource(pair.channel, pair.ringer, pair.channel.epoch, () => {}),
+  )
   pair.receiveAll('abcdef')
   const target = Buffer.alloc(4)
   expect([reader.readInto(target), `${target}`, reader.offset, reader.seen]).toEqual([4, 'abcd', 4, 4])
@@ -143,7 +146,9 @@ test('BlockingReader.readInto on a borrowed source counts what it has taken', ()
   pair.receiveAll('abcdef')
   const doorbell = allocateDoorbell()
   const position = pair.source.suspend()
-  const source = borrowSource({ memory: pair.channel.memory, doorbell, position, onReset: 'raise' })
+  const { memory, epoch } = pair.channel
+  const lent = { memory, epoch, doorbell, position, onReset: 'raise' } as const
+  const source = borrowSource(lent, LoanWords.of(allocateLoan()))
   const reader = new BlockingReader(source)
   expect([reader.readInto(Buffer.alloc(4)), `${reader.readExactly(1)}`]).toEqual([4, 'e'])
   const returned = source.giveBack()

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SocketDuplex, type SocketTraits } from '../../../src/streams/adapters/socket-duplex.ts'
@@ -367,6 +368,163 @@ describe('SocketDuplex ending', () => {
         for await (const chunk of source) expect(chunk).toBeDefined()
       },
     )
+  })
+})
+
+describe('SocketDuplex of which nobody reads', () => {
+  test.each([
+    ['fin', ['end', 'finish', 'close false']],
+    ['reset', ['error', 'close true']],
+  ] as const)('tells whoever listens that the connection ended (%s)', async (how, expected) => {
+    const { pair, duplex } = open()
+    const seen = record(duplex, 'end', 'finish', 'error', 'close')
+    if (how === 'fin') pair.endInbound('fin')
+    else pair.close(how)
+    await once(duplex, 'close').catch(() => {})
+    await turn()
+    expect(seen).toEqual(expected)
+  })
+
+  test('fails no process where nobody listens, and tells who listens later', async () => {
+    const { pair, duplex } = open()
+    pair.close('reset')
+    await turn()
+    expect(duplex.destroyed).toBe(false)
+    const [error] = await once(duplex, 'error')
+    expect(error).toMatchObject({ code: 'ECONNRESET' })
+  })
+
+  test('keeps what was received for who reads later', async () => {
+    const { pair, duplex } = open()
+    const seen = record(duplex, 'end', 'close')
+    pair.receiveAll('last')
+    pair.endInbound('fin')
+    await turn()
+    expect(seen).toEqual([])
+    expect(String((await once(duplex, 'data'))[0])).toBe('last')
+    await once(duplex, 'close')
+  })
+})
+
+describe('SocketDuplex under a layer', () => {
+  /** What Node's wrapper does to a stream that a layer is put on. */
+  function layOn(duplex: SocketDuplex): void {
+    duplex.pause()
+    duplex.on('error', () => {})
+    duplex.on('data', () => {})
+    duplex.once('end', () => {})
+    duplex.once('close', () => {})
+    duplex.resume()
+  }
+
+  test("leaves its own side open at the peer's end, and closes when the layer destroys it", async () => {
+    const { pair, duplex, onDestroyed } = open()
+    layOn(duplex)
+    const seen = record(duplex, 'end', 'finish', 'close', 'error')
+    pair.endInbound('fin')
+    await once(duplex, 'end')
+    await turn()
+    expect(seen).toEqual(['end'])
+    expect(pair.channel.shut).toBe('open')
+    duplex.write('farewell')
+    expect(pair.send(64)).toBe('farewell')
+    duplex.end()
+    await once(duplex, 'finish')
+    await turn()
+    // Both sides have ended: the connection is free, and the layer may still have something to deliver.
+    expect(pair.channel.shut).toBe('close')
+    expect(onDestroyed).toHaveBeenCalledOnce()
+    expect(seen).toEqual(['end', 'finish'])
+    duplex.destroy()
+    await once(duplex, 'close')
+    expect(seen).toEqual(['end', 'finish', 'close false'])
+    expect(onDestroyed).toHaveBeenCalledOnce()
+  })
+
+  test('closes where the layer destroys it as soon as its end is sent', async () => {
+    const { pair, duplex } = open()
+    layOn(duplex)
+    const seen = record(duplex, 'end', 'finish', 'close')
+    pair.endInbound('fin')
+    await once(duplex, 'end')
+    duplex.end(() => duplex.destroy())
+    await once(duplex, 'close')
+    await turn()
+    expect(seen).toEqual(['end', 'finish', 'close false'])
+  })
+
+  test('gives the connection back 10 s after the peer ended, or after the last word to it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { pair, duplex, onDestroyed } = open()
+    layOn(duplex)
+    const seen = record(duplex, 'end', 'finish', 'close', 'error')
+    pair.endInbound('fin')
+    await once(duplex, 'end')
+    vi.advanceTimersByTime(9_000)
+    duplex.write('word')
+    vi.advanceTimersByTime(9_000)
+    expect(onDestroyed).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1_000)
+    expect(onDestroyed).toHaveBeenCalledOnce()
+    expect(pair.channel.shut).toBe('close')
+    expect(pair.send(64)).toBe('word')
+    // The layer does not notice: what it says from now on goes nowhere.
+    const written = new Promise(resolve => duplex.write('late', resolve))
+    expect(await written).toBeFalsy()
+    await new Promise(resolve => duplex.end(resolve))
+    expect(pair.send(64)).toBe('')
+    expect(seen).toEqual(['end', 'finish'])
+    duplex.destroy()
+    await once(duplex, 'close')
+    expect(onDestroyed).toHaveBeenCalledOnce()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test.each<[string, (duplex: SocketDuplex) => void | Promise<void>]>([
+    [
+      'a pipeline that resumes it',
+      duplex => {
+        duplex.pause()
+        pipeline(duplex, new PassThrough().resume()).catch(() => {})
+      },
+    ],
+    [
+      'a pipe that resumes it',
+      duplex => {
+        duplex.pause()
+        duplex.pipe(new PassThrough().resume())
+      },
+    ],
+    [
+      'listeners of another kind',
+      duplex => {
+        duplex.pause()
+        duplex.on('error', () => {})
+        duplex.on('data', () => {})
+        duplex.on('end', () => {})
+        duplex.on('close', () => {})
+        duplex.resume()
+      },
+    ],
+    [
+      'the same listeners, and a resume() later',
+      async duplex => {
+        duplex.pause()
+        duplex.on('error', () => {})
+        duplex.on('data', () => {})
+        duplex.once('end', () => {})
+        duplex.once('close', () => {})
+        await turn()
+        duplex.resume()
+      },
+    ],
+  ])('is ordinary under %s', async (_what, use) => {
+    const { pair, duplex } = open()
+    await use(duplex)
+    pair.endInbound('fin')
+    await once(duplex, 'close')
+    expect(pair.channel.shut).toBe('close')
   })
 })
 

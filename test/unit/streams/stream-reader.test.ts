@@ -280,7 +280,7 @@ describe('StreamReader, given up on', () => {
     expect(reader.interrupted).toBe(true)
     expect(reader.isWaiting).toBe(false)
     expect(await asText(reader.readExactly(5))).toBe('abcde')
-    expect(reader.interrupted).toBe(false)
+    expect(reader.interrupted).toBe(true)
   })
 
   test('is served from the buffer even with a signal that is spent', async () => {
@@ -437,7 +437,7 @@ describe('StreamReader', () => {
     const reader = open('abcdef')
     const lending = reader.lend(async () => {
       expect(await rejected(reader.read(1))).toMatchObject({ code: 'READ_BUSY' })
-      return { count: 4, outcome: { ok: true, value: 'parsed' } }
+      return { count: 4, interrupted: false, outcome: { ok: true, value: 'parsed' } }
     })
     expect(reader.isWaiting).toBe(true)
     expect(await rejected(reader.lend(() => Promise.reject(new Error('never'))))).toMatchObject({
@@ -448,10 +448,12 @@ describe('StreamReader', () => {
     expect(reader.isWaiting).toBe(false)
   })
 
-  test('counts what a borrower took that failed, and stays interrupted', async () => {
+  test('counts what a borrower took that failed, and is interrupted where it says so', async () => {
     const reader = open('abcdef')
     const error = new Error('cannot parse')
-    expect(await rejected(reader.lend(async () => ({ count: 2, outcome: { ok: false, error } })))).toBe(error)
+    const outcome = { ok: false, error } as const
+    const failing = reader.lend(async () => ({ count: 2, interrupted: true, outcome }))
+    expect(await rejected(failing)).toBe(error)
     expect(reader.offset).toBe(2)
     expect(reader.interrupted).toBe(true)
   })

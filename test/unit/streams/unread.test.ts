@@ -112,22 +112,6 @@ describe.each(places)('StreamReader.unread over %s', (_name, open) => {
     expect(await text(reader.readLine(discard))).toBe('ok\n')
     expect(await text(reader.readLine(discard))).toBe(' l\n')
   })
-
-  test('does not count as the answer that a read has given up on', async () => {
-    const { reader, feed } = open()
-    feed('old')
-    await reader.read(3)
-    reader.unread(Buffer.from('ld'))
-    await expect(reader.readExactly(3, { timeoutMs: 1 })).rejects.toMatchObject({ code: 'READ_TIMEOUT' })
-    await reader.read(2)
-    expect(reader.interrupted).toBe(true)
-    reader.unread(Buffer.from('d'))
-    feed('new')
-    await reader.read(1)
-    expect(reader.interrupted).toBe(true)
-    await reader.read(3)
-    expect(reader.interrupted).toBe(false)
-  })
 })
 
 test('StreamReader.unread has a bound until the bytes are read again', async () => {
@@ -183,7 +167,7 @@ describe('a channel whose bytes were put back', () => {
     pair.receiveAll('abcdef')
     reader.unread(await reader.read(4))
     const position = pair.source.suspend()
-    expect(Buffer.from(position.front).toString()).toBe('abcd')
+    expect(Buffer.from(position.aside).toString()).toBe('abcd')
     pair.source.resume(position)
     expect(`${await reader.read(9)}`).toBe('abcdef')
   })

@@ -142,6 +142,43 @@ describe('WebPair.writable', () => {
     expect(channel.channel.shut).toBe('abort')
   })
 
+  test('aborts the connection for a chunk that is none, and the readable fails after what was received', async () => {
+    const { channel, web, onEnded } = open()
+    channel.receiveAll('last')
+    const refused = web.writable.getWriter().write(7 as unknown as string)
+    await expect(refused).rejects.toThrow('a chunk must be bytes or a string')
+    expect(channel.channel.shut).toBe('abort')
+    channel.close('closed')
+    const reader = web.readable.getReader()
+    expect(textOf((await reader.read()).value)).toBe('last')
+    await expect(reader.read()).rejects.toThrow('a chunk must be bytes or a string')
+    await turn()
+    expect(onEnded).toHaveBeenCalledOnce()
+  })
+
+  test('aborts the connection at once with abort(), though a write waits', async () => {
+    const { channel, web } = open()
+    const writer = web.writable.getWriter()
+    const writing = writer.write(new Uint8Array(200_000))
+    await turn()
+    const aborted = writer.abort()
+    expect(channel.channel.shut).toBe('abort')
+    channel.close('closed')
+    await expect(writing).rejects.toThrow()
+    await aborted
+  })
+
+  test('does not abort a connection that closes in order for a write that comes too late', async () => {
+    const { channel, web } = open({ allowHalfOpen: false })
+    const writer = web.writable.getWriter()
+    await writer.write('last words')
+    channel.endInbound('fin')
+    expect((await web.readable.getReader().read()).done).toBe(true)
+    await expect(writer.write('late')).rejects.toMatchObject({ code: 'WRITE_CLOSED' })
+    expect(channel.channel.shut).toBe('close')
+    expect(channel.send(64)).toBe('last words')
+  })
+
   test('hears of the end of the connection although nobody writes', async () => {
     const { channel, web } = open()
     const { closed } = web.writable.getWriter()
@@ -202,6 +239,46 @@ describe('WebPair', () => {
     expect(String(await reader.read(9))).toBe('next')
     expect(channel.channel.shut).toBe('open')
     expect(onEnded).not.toHaveBeenCalled()
+  })
+
+  test('leaves the connection alone after letGo(), whatever becomes of its streams', async () => {
+    const { channel, web, onEnded } = open()
+    const writer = web.writable.getWriter()
+    const writing = writer.write(new Uint8Array(200_000)).catch(error => error)
+    await turn()
+    web.letGo(new TypeError('gone'))
+    const aborted = writer.abort(new Error('enough')).catch(error => error)
+    await web.readable.cancel()
+    await turn()
+    expect(channel.channel.shut).toBe('open')
+    channel.close('reset')
+    await Promise.all([writing, aborted])
+    await turn()
+    expect(onEnded).not.toHaveBeenCalled()
+  })
+
+  test('tells once where there is no connection, and may be ended afterwards', async () => {
+    const onEnded = vi.fn()
+    const ends = Promise.reject<never>(new Error('refused'))
+    const web = new WebPair({ ends, allowHalfOpen: true, onEnded })
+    await turn()
+    web.end()
+    web.end(new Error('enough'))
+    await turn()
+    expect(onEnded).toHaveBeenCalledOnce()
+    await expect(web.readable.getReader().read()).rejects.toThrow('refused')
+    await expect(web.writable.getWriter().write('x')).rejects.toThrow('refused')
+  })
+
+  test('ends where the end cuts an element of a BYOB reader in two', async () => {
+    const { channel, web, onEnded } = open()
+    const reading = web.readable.getReader({ mode: 'byob' }).read(new Uint16Array(2))
+    channel.receiveAll('x')
+    await turn()
+    web.end()
+    await expect(reading).rejects.toThrow(TypeError)
+    await turn()
+    expect(onEnded).toHaveBeenCalledOnce()
   })
 
   test('waits for its connection, and fails both streams where there is none', async () => {

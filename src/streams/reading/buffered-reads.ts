@@ -17,18 +17,18 @@ export type Overlong = 'keep' | 'drop' | 'discard'
 
 const EMPTY: Buffer = Buffer.alloc(0)
 
-export class StreamFront {
+export class BufferedReads {
   readonly #source: ByteSource
   readonly #onReset: OnReset
-  readonly #onTaken: (areNew: boolean) => void
+  readonly #onTaken: () => void
   #taken = 0
   /** Of the available bytes the first so many were taken before, and put back. */
   #returned = 0
   /** The front lies in an overlong line that was reported; this finds its end. */
   #rest: SeparatorSearch | null = null
 
-  /** `onTaken` is called after bytes were removed; `areNew`: not all of them had been put back before. */
-  constructor(source: ByteSource, onReset: OnReset, onTaken: (areNew: boolean) => void) {
+  /** `onTaken` is called after bytes were removed. */
+  constructor(source: ByteSource, onReset: OnReset, onTaken: () => void = () => {}) {
     this.#source = source
     this.#onReset = onReset
     this.#onTaken = onTaken
@@ -207,9 +207,8 @@ export class StreamFront {
   }
 
   #moved(count: number): void {
-    const again = Math.min(count, this.#returned)
-    this.#returned -= again
+    this.#returned -= Math.min(count, this.#returned)
     this.#taken += count
-    this.#onTaken(count > again)
+    this.#onTaken()
   }
 }
