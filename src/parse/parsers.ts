@@ -3,16 +3,19 @@
  * stop another: complete inputs, whose time is bounded by their size; live connections, where a peer decides how
  * long a read takes; and users' own blocking code without a connection. A pool without work has no thread.
  *
- * Lending: a lent reader comes back with its position and unread bytes whatever became of the parse, unless its thread
- * was ended or died while it held it. Then nobody knows what was read, and the connection must be closed.
+ * A lent reader comes back with its position and unread bytes whatever became of the parse. At the deadline, and when
+ * the caller's signal is aborted, the borrower's waits end and it gives the reader back. Only a borrower that does not
+ * heed this within LIMITS.parseGraceMs is ended. When its thread was ended or died, nobody knows what was read, and the
+ * connection must be closed.
  */
 import { type ErrorFields, invariant, reviveError, SockpoolError } from '../base/errors.ts'
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
-import { Claim } from '../channel/claim.ts'
-import type { LentSource, ReturnedSource } from '../streams/channel-ends/blocking-channel-source.ts'
+import { aborted } from '../base/wait.ts'
+import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
-import { type Loan, type ParseReply, type ParseTask, sharedNow } from './formats/parse-task.ts'
+import { type LoanTicket, type ParseReply, type ParseTask, sharedNow } from './formats/parse-task.ts'
 import { findFormat } from './formats/registry.ts'
+import { Lender } from './lender.ts'
 import { TaskPool, type TaskPoolStats } from './task-pool.ts'
 
 export type ParsersOptions = {
@@ -31,21 +34,10 @@ export type ParsersOptions = {
 export type ParseCallOptions = {
   /** Milliseconds the call may take, the wait for a thread included. */
   readonly timeoutMs?: number | undefined
-  /** Calls off the task; a thread that runs it is ended. */
+  /** Calls off the task. A borrower gives its reader back; without a reader, a thread that runs the task is ended. */
   readonly signal?: AbortSignal | undefined
+  /** Whose task it is; default: nobody's, without a share of the threads. */
   readonly tenant?: string | undefined
-}
-
-/** How a task on a lent reader ended, and where the reader is now. */
-export type LoanResult = {
-  readonly outcome:
-    | { readonly ok: true; readonly value: unknown }
-    | { readonly ok: false; readonly error: SockpoolError }
-  /** `untouched`: the task was never begun, the reader is as it was lent. `lost`: close the connection. */
-  readonly reader:
-    | { readonly kind: 'returned'; readonly returned: ReturnedSource }
-    | { readonly kind: 'untouched' }
-    | { readonly kind: 'lost' }
 }
 
 export type ParsersStats = {
@@ -104,7 +96,8 @@ export class Parsers {
    *
    * Errors, in the result: those of `parse`, and READ_TIMEOUT (the message did not come in time; nothing is
    *   removed), INCOMPLETE_READ (an empty `partial`: the stream ended between messages), the stream's own. After
-   *   PARSE_FAILED and PARSE_LIMIT nothing is removed; `offset` counts from the first unread byte.
+   *   ABORTED, PARSE_FAILED and PARSE_LIMIT nothing is removed; `offset` counts from the first unread byte. A message
+   *   that was whole when the signal was aborted is the value all the same.
    */
   async parseMessage(
     lent: LentSource,
@@ -117,7 +110,7 @@ export class Parsers {
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }
-    return this.#lend(lent, loan => ({ kind: 'channel', format, options, loan }), 'parse()', call)
+    return this.#lend(lent, ticket => ({ kind: 'channel', format, options, ticket }), 'parse()', call)
   }
 
   /**
@@ -145,7 +138,7 @@ export class Parsers {
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }
-    return this.#lend(lent, loan => ({ kind: 'runOn', module: href, argument, loan }), 'run()', call)
+    return this.#lend(lent, ticket => ({ kind: 'runOn', module: href, argument, ticket }), 'run()', call)
   }
 
   stats(): ParsersStats {
@@ -159,24 +152,21 @@ export class Parsers {
 
   async #lend(
     lent: LentSource,
-    taskFor: (loan: Loan) => ParseTask,
+    taskFor: (ticket: LoanTicket) => ParseTask,
     what: string,
     options: ParseCallOptions,
   ): Promise<LoanResult> {
-    const claim = new Claim()
     const call = this.#call(what, options)
-    const task = taskFor({ lent, claim: claim.memory, deadline: sharedNow() + call.timeoutMs })
+    const lender = new Lender(lent, sharedNow() + call.timeoutMs)
     try {
-      // Reads stop blocking at the deadline and the reader comes back; only what does not heed it is ended.
       const timeoutMs = call.timeoutMs + LIMITS.parseGraceMs
-      const reply = await this.#live.run(task, { ...call, timeoutMs })
-      const { returned } = reply
-      return {
-        outcome: outcomeOf(reply),
-        reader: returned === null ? { kind: 'lost' } : { kind: 'returned', returned },
-      }
+      const recall = (): boolean => lender.recall()
+      const reply = await this.#live.run(taskFor(lender.ticket), { ...call, timeoutMs, recall })
+      return loanResultOf(reply, what, options.signal)
     } catch (error) {
-      return { outcome: failed(error), reader: { kind: claim.take() ? 'untouched' : 'lost' } }
+      if (lender.callOff()) return { outcome: failed(error), reader: { kind: 'untouched' } }
+      const threadGone = this.#live.threadGone(lender.borrower)
+      return { outcome: failed(error), reader: { kind: 'lost', threadGone } }
     }
   }
 
@@ -185,8 +175,16 @@ export class Parsers {
   }
 }
 
-function outcomeOf({ outcome }: ParseReply): LoanResult['outcome'] {
-  return outcome.ok ? outcome : { ok: false, error: revived(outcome) }
+function loanResultOf(reply: ParseReply, what: string, signal: AbortSignal | undefined): LoanResult {
+  const { outcome, returned } = reply
+  // The worker itself says that it holds nothing, so nobody has to wait for the end of its thread.
+  const reader: LoanResult['reader'] =
+    returned === null ? { kind: 'lost', threadGone: Promise.resolve() } : { kind: 'returned', returned }
+  if (outcome.ok) return { outcome, reader }
+  // To the borrower a recall is a read that ran out of time. An INCOMPLETE_READ stands: the bytes are in the error alone.
+  const isRecalled = signal?.aborted && returned?.interrupted && outcome.error.code !== 'INCOMPLETE_READ'
+  const error = isRecalled ? aborted(what, signal) : revived(outcome)
+  return { outcome: { ok: false, error }, reader }
 }
 
 function unwrapped({ outcome }: ParseReply): unknown {

@@ -4,15 +4,15 @@
  * Piscina gets a task only when a thread is free for it. Its own queue has traps that a bounded, cancellable service
  * cannot live with: a task with a signal waits outside its bound, tasks that wait when the last thread dies wait
  * for ever (there are no threads to spare here: the minimum is 0), and it knows no tenants.
- *
- *   run ► #waiting ─(a thread is free, and the tenant is below its share)► #running ► Piscina ► reply
- *            └ time, signal: leaves the queue                   └ time, signal: its thread is ended
  */
 import { Piscina } from 'piscina'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { Queue } from '../base/queue.ts'
 import { aborted, Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
+import type { TaskCall, TaskRecord, TaskState } from './task-record.ts'
+import { ThreadWatch } from './thread-watch.ts'
 
 export type TaskPoolOptions = {
   /** The worker's entry file. */
@@ -27,45 +27,29 @@ export type TaskPoolOptions = {
   readonly heapMiB?: number | undefined
 }
 
-export type TaskCall = {
-  /** Names the wait in its errors. */
-  readonly what: string
-  /** Milliseconds from now until the task is called off; a thread that runs it is ended. */
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
-  /** Whose task it is; default: nobody's, without a share. */
-  readonly tenant?: string | undefined
-  readonly transfer?: readonly ArrayBuffer[] | undefined
-}
-
 export type TaskPoolStats = {
   readonly threads: number
   readonly threadsMax: number
   readonly running: number
   readonly waiting: number
-  /** Tasks that replied, with a value or an error. */
+  /** Tasks that replied, with a value or an error, before anybody aborted them. */
   readonly completed: number
   /** Tasks whose thread died. */
   readonly died: number
   readonly timedOut: number
+  /** Tasks whose signal was aborted before they had replied, whatever became of them. */
   readonly aborted: number
   /** Tasks that found the queue full. */
   readonly refused: number
 }
 
-type Entry = {
-  readonly task: ParseTask
-  readonly call: TaskCall
-  readonly wait: Wait<ParseReply>
-  /** Ends the thread that runs the task. */
-  readonly kill: AbortController
-}
-
 export class TaskPool {
   readonly #options: TaskPoolOptions
   readonly #piscina: Piscina<ParseTask, ParseReply>
-  readonly #running = new Set<Entry>()
-  #waiting: Entry[] = []
+  readonly #threads: ThreadWatch
+  readonly #waiting = new Queue<TaskRecord>()
+  /** The tasks that hold a thread: the running and the recalled. */
+  readonly #running = new Set<TaskRecord>()
   #closing: Promise<void> | null = null
   #completed = 0
   #died = 0
@@ -88,30 +72,39 @@ export class TaskPool {
         : { resourceLimits: { maxOldGenerationSizeMb: options.heapMiB } }),
     })
     this.#piscina.on('error', (error: Error) => this.#onStrayError(error))
+    this.#threads = new ThreadWatch(this.#piscina)
   }
 
   /**
    * Performs the task on a thread of the pool.
    *
-   * Errors: QUEUE_FULL, PARSE_TIMEOUT (`reason` queued: nothing was begun; running: its thread was ended), ABORTED,
-   *   PARSE_FAILED when the thread died (`reason` exited, out_of_memory, crashed), INVALID_REQUEST for a task that
-   *   cannot be cloned, DRAINING.
+   * Errors: QUEUE_FULL, PARSE_TIMEOUT (`reason` queued: nothing was begun; running: its thread was ended), ABORTED
+   *   (the same), PARSE_FAILED when the thread died (`reason` exited, out_of_memory, crashed), INVALID_REQUEST for a
+   *   task that cannot be cloned, DRAINING.
    */
   async run(task: ParseTask, call: TaskCall): Promise<ParseReply> {
     if (this.#closing !== null) throw draining()
-    if (call.signal?.aborted) throw aborted(call.what, call.signal)
-    const wait = new Wait<ParseReply>(call.what, 'PARSE_TIMEOUT', call, error => this.#callOff(entry, error))
-    const entry: Entry = { task, call, wait, kill: new AbortController() }
-    this.#waiting.push(entry)
-    this.#dispatch()
-    if (this.#waiting.length > this.#options.queueMax) {
-      this.#waiting.pop()
-      this.#refused += 1
-      wait.reject(
-        new SockpoolError('QUEUE_FULL', `${this.#options.queueMax} parse tasks are waiting already`),
-      )
+    const { what, timeoutMs, signal } = call
+    if (signal?.aborted) throw aborted(what, signal)
+    const wait = new Wait<ParseReply>(what, 'PARSE_TIMEOUT', { timeoutMs }, error =>
+      this.#timeOut(record, error),
+    )
+    const record: TaskRecord = { task, call, wait, kill: new AbortController(), state: { kind: 'new' } }
+    const onAbort = (): void => {
+      if (signal && !wait.settled) this.#abort(record, aborted(what, signal))
     }
-    return wait.promise
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      this.#admit(record)
+      return await wait.promise
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Resolves once the thread of this number can run no more code. Never rejects. */
+  threadGone(threadId: number): Promise<void> {
+    return this.#threads.gone(threadId)
   }
 
   stats(): TaskPoolStats {
@@ -119,7 +112,7 @@ export class TaskPool {
       threads: this.#piscina.threads.length,
       threadsMax: this.#options.threadsMax,
       running: this.#running.size,
-      waiting: this.#waiting.length,
+      waiting: this.#waiting.size,
       completed: this.#completed,
       died: this.#died,
       timedOut: this.#timedOut,
@@ -135,56 +128,109 @@ export class TaskPool {
   }
 
   async #close(): Promise<void> {
-    for (const entry of this.#waiting.splice(0)) entry.wait.reject(draining())
+    for (const { value: record } of this.#waiting) {
+      this.#become(record, { kind: 'ended' })
+      record.wait.reject(draining())
+    }
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, LIMITS.parseCloseMs)
-    const replies = [...this.#running].map(entry => entry.wait.promise)
+    const replies = [...this.#running].map(record => record.wait.promise)
     await Promise.race([Promise.allSettled(replies), late])
     clearTimeout(timer)
     // Not Piscina's close: that reports a task that takes too long as an error of its own.
     await this.#piscina.destroy()
   }
 
+  /** The one place where a task's state changes; what belongs to the state before is let go of here. */
+  #become(record: TaskRecord, state: TaskState): void {
+    const before = record.state
+    if (before.kind === 'queued') this.#waiting.remove(before.place)
+    if (before.kind === 'recalled') clearTimeout(before.graceTimer)
+    record.state = state
+    if (state.kind === 'running' || state.kind === 'recalled') this.#running.add(record)
+    else this.#running.delete(record)
+  }
+
+  #admit(record: TaskRecord): void {
+    this.#become(record, { kind: 'queued', place: this.#waiting.add(record) })
+    this.#dispatch()
+    const { queueMax } = this.#options
+    if (this.#waiting.size <= queueMax) return
+    this.#refused += 1
+    this.#become(record, { kind: 'ended' })
+    record.wait.reject(new SockpoolError('QUEUE_FULL', `${queueMax} parse tasks are waiting already`))
+  }
+
   /** Starts what may start, in the order of arrival; a tenant at its share lets others pass. */
   #dispatch(): void {
-    while (this.#running.size < this.#options.threadsMax) {
-      const index = this.#waiting.findIndex(entry => this.#mayRun(entry))
-      const [entry] = index === -1 ? [] : this.#waiting.splice(index, 1)
-      if (entry === undefined) return
-      this.#running.add(entry)
-      void this.#perform(entry)
+    for (const { value: record } of this.#waiting) {
+      if (this.#running.size >= this.#options.threadsMax) return
+      if (!this.#mayRun(record)) continue
+      this.#become(record, { kind: 'running' })
+      // Nobody awaits this promise: how the task ends is told by its wait, and a fault of this pool by #onFault.
+      this.#perform(record).catch((error: unknown) => this.#onFault(record, error))
     }
   }
 
-  #mayRun(entry: Entry): boolean {
-    const { tenant } = entry.call
+  #mayRun({ call: { tenant } }: TaskRecord): boolean {
     if (tenant === undefined) return true
     let held = 0
     for (const other of this.#running) if (other.call.tenant === tenant) held += 1
     return held < this.#options.tenantThreadsMax
   }
 
-  async #perform(entry: Entry): Promise<void> {
-    const { task, call, wait, kill } = entry
+  async #perform(record: TaskRecord): Promise<void> {
+    const { task, call, wait, kill } = record
     try {
       const transferList = [...(call.transfer ?? [])]
-      const reply = await this.#piscina.run(task, { signal: kill.signal, transferList })
-      this.#completed += 1
+      const performing = this.#piscina.run(task, { signal: kill.signal, transferList })
+      this.#threads.look()
+      const reply = await performing
+      if (record.state.kind === 'running') this.#completed += 1
       wait.resolve(reply)
     } catch (error) {
       if (!wait.settled) wait.reject(this.#adopted(error))
+    } finally {
+      this.#become(record, { kind: 'ended' })
+      this.#threads.look()
+      this.#dispatch()
     }
-    this.#running.delete(entry)
-    this.#dispatch()
   }
 
-  #callOff(entry: Entry, error: SockpoolError): void {
-    if (error.code === 'ABORTED') this.#aborted += 1
-    else this.#timedOut += 1
-    const queued = this.#waiting.includes(entry)
-    Object.assign(error, { reason: queued ? 'queued' : 'running', retryable: queued })
-    if (queued) this.#waiting = this.#waiting.filter(other => other !== entry)
-    else entry.kill.abort()
+  /** The task's signal was aborted. It runs in the signal's event, where a throw would end the process. */
+  #abort(record: TaskRecord, error: SockpoolError): void {
+    this.#aborted += 1
+    const { call, wait, state } = record
+    if (state.kind !== 'running' || call.recall === undefined) return this.#end(record, error)
+    const graceTimer = setTimeout(() => this.#end(record, error), LIMITS.parseGraceMs)
+    this.#become(record, { kind: 'recalled', graceTimer })
+    // A task that was not begun has nothing to give back: only its thread has still to say that it passed it over.
+    if (!this.#recall(record, call.recall))
+      wait.reject(Object.assign(error, { reason: 'queued', retryable: true }))
+  }
+
+  #recall(record: TaskRecord, recall: () => boolean): boolean {
+    try {
+      return recall()
+    } catch (error) {
+      this.#onFault(record, error)
+      return false
+    }
+  }
+
+  #timeOut(record: TaskRecord, error: SockpoolError): void {
+    this.#timedOut += 1
+    this.#end(record, error)
+  }
+
+  /** Ends the task wherever it is; who waits for it is told where that was. */
+  #end(record: TaskRecord, error: SockpoolError): void {
+    const { wait, kill } = record
+    const isQueued = record.state.kind === 'queued'
+    if (!wait.settled)
+      wait.reject(Object.assign(error, { reason: isQueued ? 'queued' : 'running', retryable: isQueued }))
+    if (isQueued) this.#become(record, { kind: 'ended' })
+    else kill.abort()
   }
 
   /** What Piscina rejects with: a performed task never rejects, so its thread is gone or never got the task. */
@@ -200,12 +246,18 @@ export class TaskPool {
     })
   }
 
+  /** A fault of this pool or of a `recall`: the caller hears of it, or the operator where the caller has a reply. */
+  #onFault(record: TaskRecord, cause: unknown): void {
+    if (record.wait.settled) process.emitWarning(SockpoolError.from(cause))
+    else record.wait.reject(SockpoolError.from(cause))
+  }
+
   /** A thread failed that had no task, most likely while starting: then those that wait for it wait in vain. */
   #onStrayError(error: Error): void {
     if (this.#piscina.threads.length > 0) return
-    for (const entry of this.#running) {
-      if (!entry.wait.settled) entry.wait.reject(this.#adopted(error))
-      entry.kill.abort()
+    for (const { wait, kill } of this.#running) {
+      if (!wait.settled) wait.reject(this.#adopted(error))
+      kill.abort()
     }
   }
 }

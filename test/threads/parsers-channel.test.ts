@@ -1,11 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { type Channel, IN } from '../../src/channel/channel.ts'
-import { allocateDoorbell, Ringer } from '../../src/channel/doorbell.ts'
-import type { RingProducer } from '../../src/channel/ring.ts'
-import { DEFAULT_RING_SIZES, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
-import { type LoanResult, Parsers } from '../../src/parse/parsers.ts'
-import type { LentSource } from '../../src/streams/channel-ends/blocking-channel-source.ts'
-import { ChannelSource } from '../../src/streams/channel-ends/channel-source.ts'
+import { Parsers } from '../../src/parse/parsers.ts'
+import { LentPeer } from '../support/lent-peer.ts'
 
 const READER = new URL('../fixtures/parse/reader-module.ts', import.meta.url)
 
@@ -22,48 +17,6 @@ function open(): Parsers {
   return parsers
 }
 
-/** One end of a channel here, in the place of an I/O worker; the other is lent. */
-class Peer {
-  readonly channel: Channel
-  readonly source: ChannelSource
-  readonly #ring: RingProducer
-  readonly #doorbell = allocateDoorbell()
-
-  constructor(replay = 0) {
-    this.channel = new SlabAllocator(DEFAULT_RING_SIZES, new SlabNumbers()).take()
-    this.#ring = this.channel.inboundProducer()
-    this.source = new ChannelSource(this.channel, Ringer.of(this.#doorbell), replay)
-  }
-
-  async send(text: string): Promise<void> {
-    let rest = Buffer.from(text)
-    while (rest.length > 0) {
-      const count = this.#ring.fill(rest)
-      this.#ring.publish(count)
-      rest = rest.subarray(count)
-      // A wish to block on is notified on its own word, so that no doorbell needs an event loop here.
-      while (this.#ring.free === 0 && this.#ring.wishRoom(1, 'block'))
-        await this.channel.words.waitAsync(IN.room, -1)
-    }
-  }
-
-  lend(): LentSource {
-    const position = this.source.suspend()
-    return { memory: this.channel.memory, doorbell: this.#doorbell, position, onReset: 'raise' }
-  }
-
-  /** Takes the reader back; returns how many bytes the task took. */
-  takeBack({ reader }: LoanResult): number {
-    if (reader.kind !== 'returned') throw new Error(`the reader is ${reader.kind}`)
-    this.source.resume(reader.returned.position)
-    return reader.returned.count
-  }
-
-  rest(): string {
-    return this.source.take(this.source.available).toString()
-  }
-}
-
 test('the parse worker decodes complete input', async () => {
   expect(await open().parse('ndjson', Buffer.from('1\n2'))).toEqual([1, 2])
 })
@@ -72,24 +25,24 @@ test.each([0, 65_536])(
   'a message is read from a live ring and the rest stays readable (replay %i)',
   async replay => {
     const parsers = open()
-    const peer = new Peer(replay)
+    const peer = new LentPeer(replay)
     await peer.send('{"a":')
     const reading = parsers.parseMessage(peer.lend(), 'json')
     await peer.send('1}\n[2')
     const first = await reading
     expect(first.outcome).toEqual({ ok: true, value: { a: 1 } })
-    expect(peer.takeBack(first)).toBe(7)
+    expect(peer.takeBack(first).count).toBe(7)
     await peer.send(']rest')
     const second = await parsers.parseMessage(peer.lend(), 'json')
     expect(second.outcome).toEqual({ ok: true, value: [2] })
-    expect(peer.takeBack(second)).toBe(4)
+    expect(peer.takeBack(second).count).toBe(4)
     expect(peer.rest()).toBe('rest')
   },
 )
 
 test('a message may be larger than the ring, and a failed one comes back whole', async () => {
   const parsers = open()
-  const peer = new Peer(65_536)
+  const peer = new LentPeer(65_536)
   const value = Array.from({ length: 20_000 }, (_, index) => `element ${index}`)
   const reading = parsers.parseMessage(peer.lend(), 'json')
   await peer.send(JSON.stringify(value))
@@ -105,39 +58,39 @@ test('a message may be larger than the ring, and a failed one comes back whole',
     ok: false,
     error: { code: 'PARSE_FAILED', offset: wrong.length - 1 },
   })
-  expect(peer.takeBack(failed)).toBe(0)
+  expect(peer.takeBack(failed).count).toBe(0)
   expect(peer.rest()).toBe(wrong)
 })
 
 test('the end of the connection wakes a blocked parse', async () => {
   const parsers = open()
-  const peer = new Peer()
+  const peer = new LentPeer()
   await peer.send('[1')
   const reading = parsers.parseMessage(peer.lend(), 'json')
   peer.channel.endInbound('fin')
   const result = await reading
   expect(result.outcome).toMatchObject({ error: { code: 'INCOMPLETE_READ', partial: Buffer.from('[1') } })
-  expect(peer.takeBack(result)).toBe(2)
+  expect(peer.takeBack(result).count).toBe(2)
 })
 
 test('a silent peer is a READ_TIMEOUT that loses nothing', async () => {
   const parsers = open()
-  const peer = new Peer()
+  const peer = new LentPeer()
   await peer.send('[1')
   const result = await parsers.parseMessage(peer.lend(), 'json', {}, { timeoutMs: 1_500 })
   expect(result.outcome).toMatchObject({ error: { code: 'READ_TIMEOUT' } })
-  expect(peer.takeBack(result)).toBe(0)
+  expect(peer.takeBack(result).count).toBe(0)
   expect(peer.rest()).toBe('[1')
 })
 
 test('a user module reads a live ring by blocking calls', async () => {
   const parsers = open()
-  const peer = new Peer()
+  const peer = new LentPeer()
   const running = parsers.runOn(peer.lend(), READER, 'lines')
   await peer.send('one\ntw')
   await peer.send('o, three')
   const result = await running
   expect(result.outcome).toEqual({ ok: true, value: ['one\n', 'two'] })
-  expect(peer.takeBack(result)).toBe(7)
+  expect(peer.takeBack(result).count).toBe(7)
   expect(peer.rest()).toBe(', three')
 })

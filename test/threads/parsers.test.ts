@@ -3,9 +3,10 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
-import type { LentSource } from '../../src/streams/channel-ends/blocking-channel-source.ts'
+import type { LentSource } from '../../src/streams/channel-ends/lent-source.ts'
 import type { Deed } from '../fixtures/parse/user-module.ts'
 import type { ScriptStep } from '../fixtures/streams/scripted-source.ts'
+import { LentPeer } from '../support/lent-peer.ts'
 
 const USER = new URL('../fixtures/parse/user-module.ts', import.meta.url)
 const READER = new URL('../fixtures/parse/reader-module.ts', import.meta.url)
@@ -24,7 +25,8 @@ function open(options: ParsersOptions = {}): Parsers {
   return parsers
 }
 
-const lent = (...script: ScriptStep[]): LentSource => ({ script }) as unknown as LentSource
+/** A reader whose bytes are the script's, on a channel that stays silent. */
+const lent = (...script: ScriptStep[]): LentSource => Object.assign(new LentPeer().lend(), { script })
 
 const deed = (value: Deed): Deed => value
 
@@ -148,8 +150,16 @@ describe('Parsers.run', () => {
   test('refuses what cannot be cloned without losing the thread', async () => {
     const parsers = open()
     expect(await failure(parsers.run(USER, () => 1))).toMatchObject({ code: 'INVALID_REQUEST' })
-    const error = await failure(parsers.run(USER, deed({ do: 'function' })))
-    expect(error).toMatchObject({ code: 'PARSE_FAILED', reason: 'DataCloneError' })
+    for (const how of ['function', 'symbol'] as const) {
+      const error = await failure(parsers.run(USER, deed({ do: how })))
+      expect(error).toMatchObject({ code: 'PARSE_FAILED', reason: 'DataCloneError' })
+    }
+    for (const how of ['odd-field', 'no-fields'] as const) {
+      const error = await failure(parsers.run(USER, deed({ do: how })))
+      expect(error).toMatchObject({ code: 'PARSE_FAILED', message: 'its own code', reason: 'SockpoolError' })
+    }
+    const odd = await failure(parsers.run(USER, deed({ do: 'no-text' })))
+    expect(odd).toMatchObject({ code: 'PARSE_FAILED', reason: 'object', cause: {} })
     expect(parsers.stats().calls).toMatchObject({ died: 0, threads: 1 })
   })
 
@@ -204,7 +214,7 @@ describe('Parsers.parseMessage', () => {
     const result = await open().parseMessage(lent('{"a"', ':1} {"b'), 'json')
     expect(result).toEqual({
       outcome: { ok: true, value: { a: 1 } },
-      reader: { kind: 'returned', returned: { rest: ' {"b' } },
+      reader: { kind: 'returned', returned: { rest: ' {"b', interrupted: false } },
     })
   })
 
@@ -220,7 +230,7 @@ describe('Parsers.parseMessage', () => {
     const silent = await parsers.parseMessage(lent('[1'), 'json', {}, { timeoutMs: 1_500 })
     expect(silent).toMatchObject({
       outcome: { ok: false, error: { code: 'READ_TIMEOUT' } },
-      reader: { kind: 'returned', returned: { rest: '[1' } },
+      reader: { kind: 'returned', returned: { rest: '[1', interrupted: true } },
     })
   })
 
@@ -255,7 +265,7 @@ describe('Parsers.runOn', () => {
     const result = await open().runOn(lent('one\nt', 'wo!!'), READER, 'lines')
     expect(result).toEqual({
       outcome: { ok: true, value: ['one\n', 'two'] },
-      reader: { kind: 'returned', returned: { rest: '!!' } },
+      reader: { kind: 'returned', returned: { rest: '!!', interrupted: false } },
     })
   })
 

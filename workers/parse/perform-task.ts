@@ -3,18 +3,30 @@
  * nothing here may leave a socket, timer or listener behind. Whatever goes wrong becomes part of the reply, and a lent
  * reader is given back in success and failure alike.
  */
+import { threadId } from 'node:worker_threads'
 import { SockpoolError } from '../../src/base/errors.ts'
-import { Claim } from '../../src/channel/claim.ts'
+import { LoanWords } from '../../src/channel/loan-words.ts'
 import { decodeAll } from '../../src/parse/formats/decode-all.ts'
-import { type Loan, type ParseReply, type ParseTask, sharedNow } from '../../src/parse/formats/parse-task.ts'
+import {
+  type LoanTicket,
+  type ParseReply,
+  type ParseTask,
+  sharedNow,
+  type TaskOutcome,
+} from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
 import { findFormat } from '../../src/parse/formats/registry.ts'
 import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
-import type { BlockingSource } from '../../src/streams/blocking/blocking-source.ts'
-import type { LentSource, ReturnedSource } from '../../src/streams/channel-ends/blocking-channel-source.ts'
+import type { BlockingSource } from '../../src/streams/byte-source.ts'
+import type { LentSource, ReturnedSource } from '../../src/streams/channel-ends/lent-source.ts'
+
+/** A lent reader on this thread; `giveBack` lets go of the channel for ever, also where it throws. */
+export interface Borrowed extends BlockingSource {
+  giveBack(): ReturnedSource
+}
 
 /** Attaches a lent reader to this thread. */
-export type Borrow = (lent: LentSource) => BlockingSource & { giveBack(): ReturnedSource }
+export type Borrow = (lent: LentSource, loan: LoanWords) => Borrowed
 
 /** Never rejects. */
 export async function performTask(task: ParseTask, borrow: Borrow): Promise<ParseReply> {
@@ -26,16 +38,16 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
       return { outcome, returned: null }
     }
     case 'channel':
-      return onLoan(task.loan, borrow, (source, deadline) =>
+      return onLoan(task.ticket, borrow, (source, deadline) =>
         readMessage(source, findFormat(task.format).configure(task.options), deadline),
       )
     case 'run':
       return { outcome: await attempt(() => call(task.module, task.argument)), returned: null }
     case 'runOn':
-      return onLoan(task.loan, borrow, (source, deadline) =>
+      return onLoan(task.ticket, borrow, (source, deadline) =>
         call(
           task.module,
-          new BlockingReader(source, { deadline, onReset: task.loan.lent.onReset }),
+          new BlockingReader(source, { deadline, onReset: task.ticket.lent.onReset }),
           task.argument,
         ),
       )
@@ -44,25 +56,24 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
   }
 }
 
-type Outcome = ParseReply['outcome']
-
 async function onLoan(
-  loan: Loan,
+  { lent, words, deadline }: LoanTicket,
   borrow: Borrow,
   perform: (source: BlockingSource, deadline: number) => unknown,
 ): Promise<ParseReply> {
-  if (!new Claim(loan.claim).take())
+  const loan = LoanWords.of(words)
+  if (!loan.begin(threadId))
     return { outcome: failure(new SockpoolError('ABORTED', 'the task was called off')), returned: null }
-  const deadline = performance.now() + loan.deadline - sharedNow()
-  let source: ReturnType<Borrow> | null = null
+  const localDeadline = performance.now() + deadline - sharedNow()
+  let source: Borrowed | null = null
   const outcome = await attempt(() => {
-    source = borrow(loan.lent)
-    return perform(source, deadline)
+    source = borrow(lent, loan)
+    return perform(source, localDeadline)
   })
   return giveBack(source, outcome)
 }
 
-function giveBack(source: ReturnType<Borrow> | null, outcome: Outcome): ParseReply {
+function giveBack(source: Borrowed | null, outcome: TaskOutcome): ParseReply {
   if (source === null) return { outcome, returned: null }
   try {
     return { outcome, returned: source.giveBack() }
@@ -71,6 +82,8 @@ function giveBack(source: ReturnType<Borrow> | null, outcome: Outcome): ParseRep
   }
 }
 
+const POSTED_AS_IS: ReadonlySet<string> = new Set(['undefined', 'boolean', 'number', 'bigint', 'string'])
+
 /** Calls the default function of a user's module. */
 async function call(module: string, ...args: readonly unknown[]): Promise<unknown> {
   const { default: entry }: { default?: unknown } = await import(module)
@@ -78,10 +91,10 @@ async function call(module: string, ...args: readonly unknown[]): Promise<unknow
     throw new SockpoolError('INVALID_REQUEST', 'the module has no default function')
   const value: unknown = await entry(...args)
   // A value that cannot be posted would end this thread, and the lent reader with it, so it is tried here.
-  return typeof value === 'object' || typeof value === 'function' ? structuredClone(value) : value
+  return POSTED_AS_IS.has(typeof value) ? value : structuredClone(value)
 }
 
-async function attempt(perform: () => unknown): Promise<Outcome> {
+async function attempt(perform: () => unknown): Promise<TaskOutcome> {
   try {
     return { ok: true, value: await perform() }
   } catch (error) {
@@ -89,14 +102,29 @@ async function attempt(perform: () => unknown): Promise<Outcome> {
   }
 }
 
-function failure(error: unknown): Outcome {
-  if (error instanceof SockpoolError) return { ok: false, error: error.toJSON() }
-  const reason = error instanceof Error ? error.name : typeof error
-  const adopted = new SockpoolError('PARSE_FAILED', SockpoolError.from(error).message, { reason })
+/** Plain data that surely can be posted. What a user's module throws may be anything. */
+function failure(error: unknown): TaskOutcome {
+  const fields = error instanceof SockpoolError ? cloned(() => error.toJSON()) : undefined
+  if (fields) return { ok: false, error: fields }
+  const reason = error instanceof Error ? String(error.name) : typeof error
+  const adopted = new SockpoolError('PARSE_FAILED', messageOf(error), { reason }).toJSON()
+  const cause = cloned(() => error)
+  return cause === undefined ? { ok: false, error: adopted } : { ok: false, error: adopted, cause }
+}
+
+/** Undefined where it cannot be cloned: then its name and message go along all the same. */
+function cloned<T>(value: () => T): T | undefined {
   try {
-    return { ok: false, error: adopted.toJSON(), cause: structuredClone(error) }
+    return structuredClone(value())
   } catch {
-    // A cause that cannot be cloned stays here; its name and message go along all the same.
-    return { ok: false, error: adopted.toJSON() }
+    return undefined
+  }
+}
+
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error)
+  } catch {
+    return 'the module threw a value that has no text'
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What crosses between `Parsers` and a parse worker: one task in, one reply out, both plain data. A failure is
- * data too, since an error that is thrown across a thread loses its fields.
+ * What crosses between `Parsers` and a parse worker: one task goes in, one reply comes out, and both are plain data. A
+ * failure is data too, since an error that is thrown across a thread loses its fields.
  *
  *   bytes    Parsers ► worker   the values of a complete input; its buffer is transferred
  *   channel  Parsers ► worker   the next message of a lent reader
@@ -8,13 +8,13 @@
  *   runOn    Parsers ► worker   a user's module on a lent reader and an argument
  */
 import type { ErrorFields } from '../../base/errors.ts'
-import type { LentSource, ReturnedSource } from '../../streams/channel-ends/blocking-channel-source.ts'
+import type { LoanMemory } from '../../channel/loan-words.ts'
+import type { LentSource, ReturnedSource } from '../../streams/channel-ends/lent-source.ts'
 
-/** A reader that is lent for the time of one task. */
-export type Loan = {
+/** What a borrower needs of a reader that is lent for the time of one task. */
+export type LoanTicket = {
   readonly lent: LentSource
-  /** The memory of the Claim that whoever begins or calls off the task takes first. */
-  readonly claim: SharedArrayBuffer
+  readonly words: LoanMemory
   /** The instant of `sharedNow()` at which reads of the task stop blocking. */
   readonly deadline: number
 }
@@ -26,15 +26,27 @@ export type ParseTask =
       readonly options: unknown
       readonly bytes: Uint8Array
     }
-  | { readonly kind: 'channel'; readonly format: string; readonly options: unknown; readonly loan: Loan }
+  | {
+      readonly kind: 'channel'
+      readonly format: string
+      readonly options: unknown
+      readonly ticket: LoanTicket
+    }
   | { readonly kind: 'run'; readonly module: string; readonly argument: unknown }
-  | { readonly kind: 'runOn'; readonly module: string; readonly argument: unknown; readonly loan: Loan }
+  | {
+      readonly kind: 'runOn'
+      readonly module: string
+      readonly argument: unknown
+      readonly ticket: LoanTicket
+    }
+
+export type TaskOutcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: ErrorFields; readonly cause?: unknown }
 
 export type ParseReply = {
-  readonly outcome:
-    | { readonly ok: true; readonly value: unknown }
-    | { readonly ok: false; readonly error: ErrorFields; readonly cause?: unknown }
-  /** The lent reader; null where none was lent, or where it could not be given back. */
+  readonly outcome: TaskOutcome
+  /** Where the lent reader is now; null where none was lent, or where the worker let go of it and cannot say. */
   readonly returned: ReturnedSource | null
 }
 

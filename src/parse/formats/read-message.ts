@@ -4,7 +4,7 @@
  */
 import { IncompleteReadError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { BlockingSource } from '../../streams/blocking/blocking-source.ts'
+import type { BlockingSource } from '../../streams/byte-source.ts'
 import { frontBytes } from '../../streams/reading/front-bytes.ts'
 import type { Cutter, Decoder } from './format.ts'
 

@@ -1,0 +1,44 @@
+/**
+ * The lender's side of one loan. It runs on the pool's thread, while a parse worker is the borrower.
+ *
+ *   callOff ► the task was not begun and never will be, so nobody has the reader
+ *   recall  ► the borrower's waits end, and it gives the reader back
+ */
+import { Channel } from '../channel/channel.ts'
+import { allocateLoan, LoanWords } from '../channel/loan-words.ts'
+import type { LentSource } from '../streams/channel-ends/lent-source.ts'
+import type { LoanTicket } from './formats/parse-task.ts'
+
+export class Lender {
+  readonly ticket: LoanTicket
+  readonly #words: LoanWords
+  readonly #channel: Channel
+  #isCalledOff = false
+
+  /** `deadline`: the instant of `sharedNow()` at which reads of the borrower stop blocking. */
+  constructor(lent: LentSource, deadline: number) {
+    const words = allocateLoan()
+    this.ticket = { lent, words, deadline }
+    this.#words = LoanWords.of(words)
+    this.#channel = new Channel(lent.memory)
+  }
+
+  /** Calls the task off if nobody has begun it; true where the reader is as it was lent. Safe to call twice. */
+  callOff(): boolean {
+    this.#isCalledOff ||= this.#words.callOff()
+    return this.#isCalledOff
+  }
+
+  /** Asks the borrower for the reader; false where it never began, and so has none to give back. */
+  recall(): boolean {
+    if (this.callOff()) return false
+    this.#words.recall()
+    this.#channel.wakeBlocked()
+    return true
+  }
+
+  /** The number of the thread that began the task. */
+  get borrower(): number {
+    return this.#words.borrower
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * One task of a TaskPool, and how far it is.
+ *
+ *   from       to         when
+ *   new        queued     at once
+ *   queued     running    a thread is free, and the tenant is below its share
+ *   queued     ended      its time is up, its signal is aborted, the queue is full, or the pool closes
+ *   running    recalled   its signal is aborted, and `recall` has asked it to reply
+ *   running    ended      it has replied or its thread died; time and a signal without `recall` end the thread
+ *   recalled   ended      it has replied or its thread died; the end of its grace ends the thread
+ */
+import type { QueueEntry } from '../base/queue.ts'
+import type { Wait } from '../base/wait.ts'
+import type { ParseReply, ParseTask } from './formats/parse-task.ts'
+
+export type TaskCall = {
+  /** Names the wait in its errors. */
+  readonly what: string
+  /** Milliseconds from now until the task is called off; a thread that runs it is ended. */
+  readonly timeoutMs: number
+  /** Calls off the task; a thread that runs it is ended, unless `recall` makes the task reply in time. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Asks a running task to reply at once. It has LIMITS.parseGraceMs for that, and its reply stands. Returns false where
+   * the task has not begun and will do nothing; then its caller does not wait. Default: its thread is ended at once.
+   */
+  readonly recall?: (() => boolean) | undefined
+  /** Whose task it is; default: nobody's, without a share. */
+  readonly tenant?: string | undefined
+  readonly transfer?: readonly ArrayBuffer[] | undefined
+}
+
+export type TaskState =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'queued'; readonly place: QueueEntry<TaskRecord> }
+  | { readonly kind: 'running' }
+  /** It runs still, and is to reply before the timer fires. */
+  | { readonly kind: 'recalled'; readonly graceTimer: NodeJS.Timeout }
+  | { readonly kind: 'ended' }
+
+export type TaskRecord = {
+  readonly task: ParseTask
+  readonly call: TaskCall
+  readonly wait: Wait<ParseReply>
+  /** Ends the thread that runs the task. */
+  readonly kill: AbortController
+  state: TaskState
+}

@@ -1,0 +1,84 @@
+import { afterEach, expect, test } from 'vitest'
+import { SockpoolError } from '../../src/base/errors.ts'
+import type { ParseTask } from '../../src/parse/formats/parse-task.ts'
+import { TaskPool } from '../../src/parse/task-pool.ts'
+import type { Deed } from '../fixtures/parse/user-module.ts'
+import { gatedWords } from '../support/gated-words.ts'
+
+const USER = new URL('../fixtures/parse/user-module.ts', import.meta.url)
+
+const opened: TaskPool[] = []
+
+afterEach(async () => {
+  for (const pool of opened.splice(0)) await pool.close()
+})
+
+function open(): TaskPool {
+  const file = new URL('../fixtures/parse/memory-worker.ts', import.meta.url)
+  const pool = new TaskPool({ file, threadsMax: 1, tenantThreadsMax: 1, queueMax: 10 })
+  opened.push(pool)
+  return pool
+}
+
+const taskOf = (argument: Deed): ParseTask => ({ kind: 'run', module: USER.href, argument })
+
+/** A task that holds its thread until `release`, and is aborted with the recall while it does. */
+async function abortRunning(pool: TaskPool, recall: () => boolean) {
+  const controller = new AbortController()
+  const { words, begun } = gatedWords()
+  const call = { what: 'the task', timeoutMs: 60_000, signal: controller.signal, recall }
+  const outcome = pool.run(taskOf({ do: 'gate', gate: words }), call).catch((error: unknown) => error)
+  await begun
+  controller.abort()
+  const release = (): void => {
+    const view = new Int32Array(words)
+    Atomics.store(view, 1, 1)
+    Atomics.notify(view, 1)
+  }
+  return { outcome, release }
+}
+
+const echo = (pool: TaskPool): Promise<unknown> =>
+  pool.run(taskOf({ do: 'echo', value: 'next' }), { what: 'the next task', timeoutMs: 60_000 })
+
+test('TaskPool takes the reply of a task that heeds its recall', async () => {
+  const pool = open()
+  const { outcome, release } = await abortRunning(pool, () => true)
+  release()
+  expect(await outcome).toMatchObject({ outcome: { ok: true, value: 'through' } })
+  expect(pool.stats()).toMatchObject({ threads: 1, aborted: 1, completed: 0, died: 0 })
+})
+
+test('TaskPool ends the thread of a task that does not heed its recall', async () => {
+  const pool = open()
+  const { outcome } = await abortRunning(pool, () => true)
+  expect(await outcome).toMatchObject({ code: 'ABORTED', reason: 'running' })
+  expect(await echo(pool)).toMatchObject({ outcome: { value: 'next' } })
+  expect(pool.stats()).toMatchObject({ aborted: 1, completed: 1, running: 0 })
+})
+
+test('TaskPool keeps no caller waiting whose task will do nothing, and keeps its thread', async () => {
+  const pool = open()
+  const { outcome, release } = await abortRunning(pool, () => false)
+  expect(await outcome).toMatchObject({ code: 'ABORTED', reason: 'queued', retryable: true })
+  expect(pool.stats()).toMatchObject({ running: 1, aborted: 1 })
+  release()
+  expect(await echo(pool)).toMatchObject({ outcome: { value: 'next' } })
+  expect(pool.stats()).toMatchObject({ threads: 1, running: 0, completed: 1, died: 0 })
+})
+
+test('TaskPool tells the caller of a recall that throws', async () => {
+  const pool = open()
+  const fault = new RangeError('no such channel')
+  const { outcome } = await abortRunning(pool, () => {
+    throw fault
+  })
+  const error = await outcome
+  expect(error).toBeInstanceOf(SockpoolError)
+  expect(error).toMatchObject({ code: 'INTERNAL', cause: fault })
+  expect(await echo(pool)).toMatchObject({ outcome: { value: 'next' } })
+})
+
+test('TaskPool.threadGone resolves for a thread that is not there', async () => {
+  await open().threadGone(987_654)
+})
