@@ -1,6 +1,6 @@
 /**
  * Every message between the pool's thread and an I/O worker, in one file. Messages open connections and change
- * what they speak; everything else that happens to an open connection (bytes, ends, leases, verdicts) goes through
+ * what they speak; everything else that happens to an open connection (bytes, ends, leases, release checks) goes through
  * the words of its channel and the doorbells.
  *
  *   direction   kind        purpose
@@ -23,6 +23,9 @@
  *   io ► pool   hushed      nothing more is read; these bytes had no room in the ring
  *   io ► pool   secured     TLS is up
  *   io ► pool   unsecured   it is not, and the connection is destroyed
+ *   io ► pool   dropped     so many clients of a listener were disconnected, because too many waited already
+ *   io ► pool   fault       a fault of ours ends one connection; its channel tells when it is gone
+ *   io ► pool   mishandled  a fault of ours kept a message from being obeyed, and no answer to it could say so
  *   io ► pool   decision    what the egress judge decided of one dial, for the log
  *
  * A channel serves many connections one after another; `generation` says which one a message means. A dial is
@@ -235,6 +238,15 @@ export type HushedMessage = OfChannel & { readonly kind: 'hushed'; readonly byte
 export type SecuredMessage = OfChannel & { readonly kind: 'secured'; readonly facts: SocketFacts }
 export type UnsecuredMessage = OfChannel & { readonly kind: 'unsecured'; readonly error: ErrorFields }
 
+/** Disconnected since the last such message: too many were in their handshake, or waited to be adopted. */
+export type DroppedMessage = OfListener & { readonly kind: 'dropped'; readonly clients: number }
+
+export type FaultMessage = OfChannel & { readonly kind: 'fault'; readonly error: ErrorFields }
+export type MishandledMessage = {
+  readonly kind: 'mishandled'
+  readonly message: ToIoWorker['kind']
+  readonly error: ErrorFields
+}
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }
 export type FromIoWorker =
   | OpenedMessage
@@ -245,4 +257,7 @@ export type FromIoWorker =
   | HushedMessage
   | SecuredMessage
   | UnsecuredMessage
+  | DroppedMessage
+  | FaultMessage
+  | MishandledMessage
   | DecisionMessage

@@ -3,128 +3,130 @@
  *
  *   kernel ──► Inflow ──► inbound ring ──► holder ──► outbound ring ──► Outflow ──► kernel
  *
- * The epoch is the fence: while it is even nobody holds the connection, nothing is sent, and a byte that comes
- * in poisons it, unless it was never leased; then bytes are the peer's greeting and wait for the first lease.
+ * What it is at a time is one of the states of `connection-life.ts`. The epoch's value is
+ * the fence: the connection serves one lease at a time, whose epoch it adopts once, when it is fresh or idle, and it
+ * moves bytes for that epoch alone. An epoch that cannot follow the one it serves is a fault of ours.
+ *
+ * A fault, whatever threw it, ends this connection and no other: see `fault-guard.ts`. Every call from outside comes
+ * through a guarded entry.
  */
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
-import type { Channel, EndName, SHUT, ShutName } from '../../src/channel/channel.ts'
+import type { Channel } from '../../src/channel/channel.ts'
+import type { TurnRinger } from '../../src/channel/doorbell.ts'
+import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
+import type { Vitals } from '../../src/channel/vitals.ts'
 import type { Dialog } from '../../src/threads/protocol.ts'
-import type { ConnectionParts } from './connection-parts.ts'
+import { ConnectionLife } from './connection-life.ts'
 import { DialogRun } from './dialog-run.ts'
+import { FaultGuard } from './fault-guard.ts'
+import { ask } from './fence.ts'
+import type { HolderBells } from './holder-bells.ts'
 import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
 import { Outflow } from './outflow.ts'
-import { Settlement } from './settlement.ts'
+import { ReleaseCheck } from './release-check.ts'
 import { endOf } from './socket-error.ts'
+import { Traffic } from './traffic.ts'
+
+/** What a connection is given by its I/O worker. */
+export type ConnectionDeps = {
+  readonly channel: Channel
+  readonly generation: number
+  /** The pool thread's doorbell, and those of whoever holds a channel. */
+  readonly pool: TurnRinger
+  readonly holders: HolderBells
+  readonly vitals: Vitals
+  /** One buffer per worker: a read is over before the next one begins. */
+  readonly scratch: Buffer
+  /** Milliseconds that a close may take in all, and the kernel for the last bytes of a released lease. */
+  readonly closeLingerMs: number
+  /** Wakes this thread's own look at its doorbell: it is awake anyway. */
+  readonly stir: () => void
+  /** The connection ends for this fault of ours. */
+  readonly onFault: (error: unknown) => void
+  /** The socket is gone and the channel's last word is published. */
+  readonly onGone: () => void
+}
+
+/** What TLS starts on: the socket, and plain bytes that had no room in the ring. */
+export type Hushed = { readonly socket: Socket; readonly spill: Buffer }
 
 export class Connection {
   readonly channel: Channel
   readonly generation: number
-  readonly #parts: ConnectionParts
+  /** The buffer for the next read, never empty. */
+  readonly nextBuffer: () => Buffer
+  readonly #deps: ConnectionDeps
+  readonly #guard = new FaultGuard(error => this.#faulty(error))
   readonly #inflow: Inflow
   readonly #outflow: Outflow
-  #socket: Socket | null = null
+  readonly #linger: Linger
+  /** The channel's epoch when this connection began: even, and no lease of it is older. */
+  readonly #firstEpoch: number
+  readonly #life: ConnectionLife
+  readonly #traffic: Traffic
   #onRelease: Dialog = []
-  readonly #linger = new Linger()
-  #dialog: DialogRun | null = null
-  #settlement: Settlement | null = null
-  #settledEpoch = 0
-  #inbound: 'open' | EndName = 'open'
-  #closed: EndName | null = null
-  /** TLS is about to start: plain bytes go neither in nor out. */
-  #isHushed = false
-  /** The channel is somebody else's. */
-  #isOver = false
 
-  constructor(parts: ConnectionParts) {
-    this.#parts = parts
-    this.channel = parts.channel
-    this.generation = parts.generation
-    const { channel, scratch, vitals } = parts
-    const ringHolder = (): void => this.#ringHolder()
-    this.#inflow = new Inflow({ channel, scratch, ringHolder, onRoom: () => this.#resumeIfRoom() })
-    this.#outflow = new Outflow({ channel, vitals, ringHolder, onMore: () => this.#more() })
+  constructor(deps: ConnectionDeps) {
+    this.#deps = deps
+    this.nextBuffer = this.#guard.entry(() => this.#traffic.nextBuffer(), deps.scratch)
+    this.channel = deps.channel
+    this.generation = deps.generation
+    const { channel, generation, scratch, vitals, pool, holders, onFault, onGone } = deps
+    this.#firstEpoch = channel.epoch
+    const tenure = channel.connectionTenure(generation)
+    const common = { channel, tenure, ringHolder: () => holders.ring(channel) }
+    const onRoom = this.#guard.action(() => this.#rung())
+    const inflow = new Inflow({ ...common, scratch, onRoom, tellEnd: how => this.#life.tellEnd(how) })
+    const onMore = this.#guard.action(() => this.#more())
+    const outflow = new Outflow({ ...common, vitals, guard: this.#guard, onMore })
+    const onTime = this.#guard.action(() => this.#life.destroy('closed'))
+    const linger = new Linger(deps.closeLingerMs, onTime)
+    this.#inflow = inflow
+    this.#outflow = outflow
+    this.#linger = linger
+    this.#life = new ConnectionLife({ channel, tenure, pool, holders, inflow, linger, onFault, onGone })
+    this.#traffic = new Traffic({ channel, life: this.#life, inflow, outflow, linger, vitals, scratch })
   }
-
-  /** The buffer for the next read, never empty. */
-  nextBuffer = (): Buffer => (this.#dialog ? this.#parts.scratch : this.#inflow.nextBuffer())
 
   /** `count` bytes came into the buffer that `nextBuffer` gave; false pauses the socket. */
-  received = (count: number, buffer: Uint8Array): boolean => {
-    this.#parts.vitals.count('bytesIn', count)
-    this.#parts.stir()
-    if (this.#dialog) {
-      this.#dialog.received(Buffer.from(buffer.buffer, buffer.byteOffset, count))
-      return true
-    }
-    if (this.#settlement) {
-      this.#settlement.disturb('poisoned')
-      return true
-    }
-    const { epoch } = this.channel
-    if (!this.#linger.isOpen) return this.#linger.drop(count)
-    if ((epoch & 1) === 0 && epoch !== 0) {
-      if (this.channel.shut === 'close') return this.#linger.drop(count)
-      this.#destroy('poisoned')
-      return false
-    }
-    this.#inflow.deliver(buffer, count)
-    return !this.#inflow.pauseIfFull()
-  }
-
-  /** The socket is connected, TLS included: from now on the connection lives until its socket closes. */
-  async open(socket: Socket, onConnect: Dialog, onRelease: Dialog): Promise<void> {
-    this.#onRelease = onRelease
-    this.#attend(socket)
-    if (onConnect.length > 0) await this.#run(onConnect)
-    this.#armOutbound()
-  }
+  readonly received: (count: number, buffer: Uint8Array) => boolean = this.#guard.entry((count, buffer) => {
+    this.#deps.stir()
+    this.#follow()
+    return this.#traffic.received(count, buffer)
+  }, false)
 
   /** The doorbell rang: the holder wrote, made room, shut, or let go. */
-  rung(): void {
-    // The epoch before the shut word: who ends a lease by closing stores the shut word first.
-    const { epoch } = this.channel
-    const { shut } = this.channel
-    if (shut === 'abort') return this.destroy()
-    const isLeased = (epoch & 1) === 1
-    if (!isLeased && this.#closed !== null) return this.destroy()
-    this.#resumeIfRoom()
-    if (this.#socket === null || this.#closed !== null) return
-    if (shut === 'close') this.#linger.begin(this.#socket)
-    if (isLeased || shut === 'close') this.#flush()
-    else if (epoch !== 0 && epoch !== this.#settledEpoch) this.#release(epoch, shut)
+  readonly rung: () => void = this.#guard.action(() => this.#rung())
+
+  /** The socket is connected, TLS included: from now on the connection lives until its socket closes. */
+  open(socket: Socket, onRelease: Dialog): void {
+    this.#greet(socket, this.#attend(socket, onRelease))
+  }
+
+  /** As `open`, once the dialog has passed. Errors: DIALOG_FAILED; `abandon` it then. */
+  async openWithDialog(socket: Socket, onConnect: Dialog, onRelease: Dialog): Promise<void> {
+    const early = this.#attend(socket, onRelease)
+    const run = new DialogRun(onConnect, bytes => socket.write(bytes), LIMITS.dialogTimeoutMs)
+    this.#life.enter({ at: 'dialog', socket, epoch: this.#firstEpoch, run })
+    for (const bytes of early) run.received(bytes)
+    await run.done
+    if (this.#life.state.at !== 'dialog')
+      throw new SockpoolError('DIALOG_FAILED', 'the connection ended as its dialog did', { reason: 'closed' })
+    this.#greet(socket, run.leftover)
   }
 
   destroy(how: EndName = 'closed'): void {
-    this.#destroy(how)
+    this.#life.destroy(how)
   }
 
   /** Reads no more plain text and sends none; what had no room in the ring is the caller's. Null: it has ended. */
-  hush(): { readonly socket: Socket; readonly spill: Buffer } | null {
-    const socket = this.#socket
-    if (socket === null || this.#closed !== null || this.#inbound !== 'open') return null
-    this.#isHushed = true
-    socket.pause()
-    socket.removeAllListeners('data')
-    return { socket, spill: this.#inflow.takeSpill() }
-  }
+  readonly hush: () => Hushed | null = this.#guard.entry(() => this.#hush(), null)
 
   /** Goes on with the TLS socket that wraps the hushed one. */
-  secured(socket: Socket): void {
-    // What the wrapped socket still reports is told by the one that wraps it.
-    this.#socket
-      ?.off('end', this.#onEnd)
-      .off('error', this.#onError)
-      .off('close', this.#onClose)
-      .on('error', () => {})
-    this.#isHushed = false
-    this.#inflow.unpause()
-    this.#attend(socket)
-    this.feedFrom(socket)
-    this.#flush()
-  }
+  readonly secured: (socket: Socket) => void = this.#guard.action(socket => this.#secured(socket))
 
   /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
   feedFrom(socket: Socket): void {
@@ -135,166 +137,161 @@ export class Connection {
 
   /** The dial failed or was given up: the channel is about to serve another connection and is not touched again. */
   abandon(): void {
-    this.#isOver = true
-    this.#destroy('closed')
+    this.#life.abandon()
   }
 
-  #onEnd = (): void => this.#finished()
-  #onError = (error: Error): void => this.#broke(endOf(error))
-  #onClose = (): void => this.#gone()
+  readonly #onEnd = this.#guard.action(() => this.#ended())
+  readonly #onError = this.#guard.action((error: Error) => this.#broke(error))
+  readonly #onClose = this.#guard.action(() => this.#life.gone())
+  readonly #onWrote = this.#guard.action(() => this.#wrote())
 
-  #attend(socket: Socket): void {
-    this.#socket = socket
+  #attend(socket: Socket, onRelease: Dialog): readonly Buffer[] {
+    const state = this.#life.state
+    if (state.at !== 'connecting') {
+      socket.destroy()
+      throw new SockpoolError('CONNECT_FAILED', 'the connection was given up while it was made')
+    }
+    this.#onRelease = onRelease
+    this.#listen(socket)
+    return state.early
+  }
+
+  #listen(socket: Socket): void {
     socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
-    if (socket.readableEnded) this.#finished()
+    if (socket.readableEnded) this.#onEnd()
   }
 
-  #resumeIfRoom(): void {
-    if (this.#isOver || this.#isHushed) return
-    const isOpen = this.#inbound === 'open'
-    if (!this.#inflow.tryResume(isOpen)) return
-    if (isOpen) this.#socket?.resume()
-    else this.#publishEnd()
+  #hush(): Hushed | null {
+    this.#follow()
+    const state = this.#life.state
+    if (state.at !== 'leased' || this.#inflow.end !== 'open') return null
+    const { socket, epoch } = state
+    this.#life.enter({ at: 'hushed', socket, epoch })
+    socket.pause()
+    socket.removeAllListeners('data')
+    return { socket, spill: this.#inflow.takeSpill() }
   }
 
-  /** Sends what the holder wrote, and then does as it asked. */
-  #flush(): void {
-    const socket = this.#socket
-    if (this.#dialog || this.#isHushed || socket === null || this.#closed !== null) return
-    const shut = this.#outflow.flush(socket, () => this.#outboundEnd)
-    if (shut !== null) this.#shut(socket, shut)
+  #secured(socket: Socket): void {
+    const state = this.#life.state
+    if (state.at !== 'hushed') {
+      socket.destroy()
+      return
+    }
+    // What the wrapped socket still reports is told by the one that wraps it.
+    state.socket.off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
+    state.socket.on('error', () => {})
+    this.#life.enter({ at: 'leased', socket, epoch: state.epoch })
+    this.#inflow.unpause()
+    this.#listen(socket)
+    this.feedFrom(socket)
+    this.#rung()
+  }
+
+  /** What has come is the peer's greeting. */
+  #greet(socket: Socket, greeting: readonly Buffer[]): void {
+    this.#life.enter({ at: 'fresh', socket, epoch: this.#firstEpoch })
+    for (const bytes of greeting) this.#inflow.deliver(bytes, bytes.length)
+    if (this.#inflow.pauseIfFull()) socket.pause()
+    if (this.#outflow.arm()) this.#deps.stir()
+  }
+
+  #rung(): void {
+    this.#follow()
+    this.#traffic.resume()
+    this.#traffic.flush()
   }
 
   #more(): void {
-    if (this.#isOver) return
-    this.#parts.stir()
-    this.rung()
+    this.#deps.stir()
+    this.#wrote()
+    this.#rung()
   }
 
-  /** TLS has no half-close: a peer that ends its direction ends the connection, after what was written. */
-  get #outboundEnd(): keyof typeof SHUT {
-    const { shut } = this.channel
-    const endsByPeer = this.#inbound === 'fin' && this.#socket instanceof TLSSocket
-    return endsByPeer && shut !== 'abort' ? 'close' : shut
+  #wrote(): void {
+    if (this.#life.state.at === 'checking') this.#life.state.check.wrote()
   }
 
-  #shut(socket: Socket, how: ShutName): void {
-    switch (how) {
-      case 'finish':
-        socket.end()
-        return
-      case 'close':
-        this.#linger.close(socket)
-        return
-      case 'abort':
-        this.#destroy('closed')
-        return
-      default:
-        how satisfies never
-    }
-  }
-
-  /** The holder let go: close if it asked to, else look whether the connection may serve again. */
-  #release(epoch: number, shut: keyof typeof SHUT): void {
-    this.#settledEpoch = epoch
-    const socket = this.#socket
-    if (socket === null) return
-    const settlement = new Settlement({
-      isUnsent: () => socket.writableLength > 0 || this.#outflow.isUnsent,
-      isUnread: () => this.#inflow.isUnread,
-      isHalfClosed: () => shut !== 'open' || this.#inbound !== 'open',
-      runDialog: () => (this.#onRelease.length > 0 ? this.#run(this.#onRelease) : null),
-    })
-    this.#settlement = settlement
-    void settlement.verdict.then(verdict => {
-      this.#settlement = null
-      if (this.#closed !== null) return
-      if (verdict === 'clean') {
-        this.channel.rewind()
-        this.#inflow.reopen()
-        this.#outflow.reopen()
-        this.#armOutbound()
-      }
-      this.channel.setVerdict(verdict)
-      if (verdict !== 'clean') this.#destroy('closed')
-      this.#parts.pool.ring(this.channel.number)
-    })
-  }
-
-  /** Runs a dialog; whatever it leaves over is treated as bytes that came after it. */
-  async #run(steps: Dialog): Promise<void> {
-    const dialog = new DialogRun(steps, bytes => this.#socket?.write(bytes), LIMITS.dialogTimeoutMs)
-    this.#dialog = dialog
-    try {
-      await dialog.done
-    } finally {
-      this.#dialog = null
-    }
-    for (const bytes of dialog.leftover) {
-      if (this.#settlement) this.#settlement.disturb('poisoned')
-      else this.#inflow.deliver(bytes, bytes.length)
-    }
-  }
-
-  #armOutbound(): void {
-    if (this.#outflow.arm()) this.#parts.stir()
-  }
-
-  #finished(): void {
-    this.#endInbound('fin')
-    if (this.channel.isLeased) this.#flush()
-  }
-
-  #broke(how: EndName): void {
-    this.#closed ??= this.#inbound === 'open' || this.#inbound === 'fin' ? how : this.#inbound
-    this.#endInbound(how)
-  }
-
-  #endInbound(how: EndName): void {
-    if (this.#inbound === 'open') this.#inbound = how
-    this.#dialog?.fail('closed')
-    this.#settlement?.disturb(how === 'fin' ? 'half_closed' : 'error')
-    if (!this.#inflow.hasSpill) this.#publishEnd()
-    // Before its first lease the end is the greeting's, and the pool says who hears it.
+  /** Does what the channel's words ask. */
+  #follow(): void {
+    const state = this.#life.state
+    if (!('epoch' in state)) return
+    // The epoch before the shut word: who ends a lease by closing stores the shut word first.
     const { epoch } = this.channel
-    if (how === 'fin' && epoch !== 0 && (epoch & 1) === 0 && this.#settlement === null)
-      this.#destroy('closed')
-  }
-
-  #destroy(how: EndName): void {
-    this.#closed ??= how
-    if (this.#inbound === 'open') this.#inbound = how
-    this.#inflow.takeSpill()
-    this.#dialog?.fail('closed')
-    this.#publishEnd()
-    this.#socket?.destroy()
-  }
-
-  /** The socket's own last word. Bytes that still wait for room in the ring go first. */
-  #gone(): void {
-    this.#socket = null
-    const orderly = this.#isHushed ? 'tls' : 'closed'
-    this.#closed ??= this.#inbound === 'open' || this.#inbound === 'fin' ? orderly : this.#inbound
-    if (this.#inbound === 'open') this.#inbound = this.#closed
-    this.#dialog?.fail('closed')
-    this.#settlement?.disturb('error')
-    if (!this.#inflow.hasSpill || !this.channel.isLeased) this.#publishEnd()
-  }
-
-  #publishEnd(): void {
-    if (this.#isOver) return
-    if (this.#inbound !== 'open') this.channel.endInbound(this.#inbound)
-    if (this.#closed !== null && this.#socket === null) {
-      this.channel.close(this.#closed)
-      this.#isOver = true
-      this.#parts.onGone()
+    const { shut } = this.channel
+    const asked = ask(state, epoch, shut)
+    if (asked === 'nothing') return
+    if (asked === 'abort' || !('socket' in state) || state.at === 'closing')
+      return this.#life.destroy('closed')
+    const { socket } = state
+    switch (asked) {
+      case 'serve':
+        return this.#life.enter({ at: 'leased', socket, epoch })
+      case 'check':
+        return this.#check(socket, epoch, shut)
+      case 'close':
+        // A close that TLS is in the way of has its bound from now on as well.
+        if (state.at === 'hushed') return this.#linger.begin()
+        return this.#traffic.lingerOn(socket, epoch)
+      case 'drop':
+        this.channel.setChecked(epoch, 'error')
+        return this.#life.destroy('closed')
+      default:
+        asked satisfies never
     }
-    // Ends are the pool's to know, whoever holds the channel.
-    this.#parts.pool.ring(this.channel.number)
-    this.#ringHolder()
   }
 
-  #ringHolder(): void {
-    this.#parts.holders.ring(this.channel)
+  #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
+    const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
+    const send = (bytes: Uint8Array): unknown => socket.write(bytes, this.#onWrote)
+    const check = new ReleaseCheck({
+      isSending,
+      isUnsent: () => isSending() || this.#outflow.isUnsent,
+      isUnread: () => this.#inflow.isUnread,
+      isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
+      startDialog: () =>
+        this.#onRelease.length > 0 ? new DialogRun(this.#onRelease, send, LIMITS.dialogTimeoutMs) : null,
+      sendingMs: this.#deps.closeLingerMs,
+    })
+    this.#life.enter({ at: 'checking', socket, epoch, check })
+    this.#guard.follow(check.found, found => this.#checked(check, found))
+  }
+
+  #checked(check: ReleaseCheck, found: CheckName): void {
+    this.#follow()
+    const state = this.#life.state
+    if (state.at !== 'checking' || state.check !== check) return
+    const { socket, epoch } = state
+    if (found === 'clean') {
+      this.channel.rewind()
+      this.#inflow.reopen()
+      this.#outflow.reopen()
+      this.#life.enter({ at: 'idle', socket, epoch })
+      if (this.#outflow.arm()) this.#deps.stir()
+    }
+    this.channel.setChecked(epoch, found)
+    if (found !== 'clean') this.#life.destroy('closed')
+    this.#deps.pool.ring(this.channel.number)
+  }
+
+  /** The peer has ended its direction. */
+  #ended(): void {
+    this.#follow()
+    const state = this.#life.state
+    if (state.at === 'dialog') return this.#life.destroy('closed')
+    this.#inflow.finish('fin')
+    if (state.at === 'checking') state.check.disturb('half_closed')
+    else if (state.at === 'idle') this.#life.destroy('closed')
+    else this.#traffic.flush()
+  }
+
+  #broke(error: Error): void {
+    this.#follow()
+    this.#life.broke(endOf(error))
+  }
+
+  #faulty(error: unknown): void {
+    this.#deps.onFault(error)
+    this.#life.destroy('corrupt')
   }
 }

@@ -3,7 +3,7 @@
  * node:net and node:tls are built here from scratch, field by field; nothing that a caller sent is handed on.
  */
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { Decision } from '../../src/base/egress-data.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
@@ -13,8 +13,9 @@ import { type Address, parseAddress, sameAddress } from '../../src/egress/addres
 import type { EgressRules } from '../../src/egress/egress-rules.ts'
 import { judge } from '../../src/egress/judge.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
-import type { Dial, Place, SocketFacts, TlsClient } from '../../src/threads/protocol.ts'
+import type { Dial, Place, TlsClient } from '../../src/threads/protocol.ts'
 import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.ts'
+import { FaultGuard } from './fault-guard.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
 
@@ -60,7 +61,7 @@ export class Dialler {
         const addresses = reachable(await this.#approve(place, dial, signal), dial)
         const socket = await firstOf(
           addresses,
-          (address, until) => this.#connect(address, place, dial, receiver, until),
+          async (address, until) => await this.#connect(address, place, dial, receiver, until),
           { delayMs: dial.happyEyeballsDelayMs, isFinal, signal },
         )
         return { socket, place }
@@ -142,12 +143,13 @@ export class Dialler {
     }
     signal.addEventListener('abort', onAbort, { once: true })
     socket.on('error', onError).on('close', onClose)
-    socket.once(speaksTls ? 'secureConnect' : 'connect', () => {
+    const onReady = new FaultGuard(error => fail(connectError(error, speaksTls))).action(() => {
       const found = fault(socket)
       if (found !== null) return fail(found)
       forget()
       resolve(socket)
     })
+    socket.once(speaksTls ? 'secureConnect' : 'connect', onReady)
     return promise
   }
 }
@@ -164,50 +166,6 @@ function reachable(addresses: readonly Address[], dial: Dial): readonly Address[
       reason: 'EADDRNOTAVAIL',
     })
   return dial.happyEyeballsDelayMs === undefined ? usable : interleaved(usable)
-}
-
-/** What a socket says of itself once it is connected; a unix socket does not know its path. */
-export function socketFacts(
-  socket: Socket,
-  paths: { readonly local?: string | undefined; readonly remote?: string | undefined } = {},
-): SocketFacts {
-  return {
-    localAddress: socket.localAddress ?? paths.local ?? '',
-    localPort: socket.localPort ?? 0,
-    remoteAddress: socket.remoteAddress ?? paths.remote ?? '',
-    remotePort: socket.remotePort ?? 0,
-    tls: socket instanceof TLSSocket ? tlsFacts(socket) : null,
-  }
-}
-
-function tlsFacts(socket: TLSSocket): NonNullable<SocketFacts['tls']> {
-  const { subject, issuer, subjectaltname, valid_from, valid_to, fingerprint256 } =
-    socket.getPeerCertificate()
-  const plain = {
-    subject: subject?.CN,
-    issuer: issuer?.CN,
-    subjectaltname,
-    valid_from,
-    valid_to,
-    fingerprint256,
-  }
-  const peercert = Object.fromEntries(
-    Object.entries(plain).map(([name, value]) => [name, String(value ?? '')]),
-  )
-  return {
-    protocol: socket.getProtocol() ?? '',
-    cipher: socket.getCipher().name,
-    alpnProtocol: socket.alpnProtocol || null,
-    authorized: socket.authorized,
-    servername: servernameOf(socket),
-    peercert,
-  }
-}
-
-function servernameOf(socket: TLSSocket): string | null {
-  // The property holds what was asked for; its type leaves it out on the client's side.
-  const { servername } = socket as unknown as { readonly servername?: string | false | null }
-  return servername || null
 }
 
 /** The judged literal alone: `host` is an address, so nothing is resolved again and no `path` can win over it. */

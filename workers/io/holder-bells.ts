@@ -25,9 +25,13 @@ export class HolderBells {
 
   /** Rings whoever holds the channel; between leases that is the last holder, or the pool. */
   ring(channel: Channel): void {
+    this.of(channel).ring(channel.number)
+  }
+
+  /** The doorbell of whoever holds the channel now: for who must not look at the channel when it is time to ring. */
+  of(channel: Channel): TurnRinger {
     const thread = this.#threads.size === 0 ? undefined : this.#threads.get(channel.holder)
-    const ringer = thread ?? this.#pool
-    ringer.ring(channel.number)
+    return thread ?? this.#pool
   }
 
   /** Wakes the threads that were rung since. */

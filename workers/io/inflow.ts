@@ -1,5 +1,5 @@
 /**
- * The way in: from the reads of one socket to the inbound ring.
+ * The way in: from the reads of one socket to the inbound ring, and behind the last of them the end.
  *
  *   kernel ──onread──► inbound ring ──► holder
  *              └─► scratch ─► #spill   (the ring is full, or the read's buffer was fixed before the ring moved)
@@ -8,38 +8,61 @@
  * longer at the ring's tail, and is copied then. A buffer is never empty: on TCP an empty one is ENOBUFS, on TLS it
  * spins for ever. When the ring is full the worker's scratch buffer stands in, the socket is paused, and what TLS
  * still hands over goes to the spill.
+ *
+ *   open ──► ended (how) ──► told        told: the last byte is in the ring, and the holder can see the end
  */
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { RingProducer } from '../../src/channel/ring.ts'
+import type { Tenure } from '../../src/channel/tenure.ts'
+import type { EndName } from '../../src/channel/values.ts'
 
-export type InflowParts = {
+/** How far the inbound direction is. An end keeps its name: what comes later is a consequence of it. */
+type Way =
+  | { readonly at: 'open' }
+  | { readonly at: 'ended'; readonly how: EndName }
+  | { readonly at: 'told'; readonly how: EndName }
+
+export type InflowDeps = {
   readonly channel: Channel
+  readonly tenure: Tenure
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
   readonly ringHolder: () => void
   /** Room may have come: to be answered by `tryResume`. */
   readonly onRoom: () => void
+  /** Says to the holder how the direction ended. */
+  readonly tellEnd: (how: EndName) => void
 }
 
 export class Inflow {
-  readonly #parts: InflowParts
+  readonly #deps: InflowDeps
   #ring: RingProducer
+  #way: Way = { at: 'open' }
   /** Bytes that came while the ring was full. At most what TLS hands over after it was told to pause. */
   #spill: Buffer[] = []
   #isPaused = false
   /** The last read was large. */
   #readsLarge = false
+  /** The last read filled its buffer: the kernel has more. */
+  #wasFilled = false
+  /** The next read lands in the ring itself. */
+  #isLent = false
   /** The ring was full since it was last empty. */
   #wasFull = false
 
-  constructor(parts: InflowParts) {
-    this.#parts = parts
-    this.#ring = parts.channel.inboundProducer()
+  constructor(deps: InflowDeps) {
+    this.#deps = deps
+    this.#ring = deps.channel.inboundProducer(deps.tenure)
   }
 
   get hasSpill(): boolean {
     return this.#spill.length > 0
+  }
+
+  /** How the direction ended; `open`: it has not. */
+  get end(): 'open' | EndName {
+    return this.#way.at === 'open' ? 'open' : this.#way.how
   }
 
   /** Bytes came that the holder has not taken. */
@@ -50,14 +73,17 @@ export class Inflow {
   /**
    * The buffer for the next read, never empty. Small reads take the scratch buffer, which is warm and costs no new
    * view of the ring; once they grow, the kernel reads into the ring itself. Where a piece at the ring's end is short,
-   * one copy is cheaper than two reads.
+   * one copy is cheaper than two reads. A wide ring is lent only while the kernel has more than a read takes: a stream
+   * that pauses may be at its end, and could not give the ring up while the next read is to land in it.
    */
   nextBuffer(): Buffer {
-    const { scratch } = this.#parts
+    const { scratch } = this.#deps
+    this.#isLent = false
     if (this.hasSpill) return scratch
-    if (this.#readsLarge) {
+    if (this.#readsLarge && (this.#wasFilled || !this.#ring.isWide)) {
       const piece = this.#ring.reserve(LIMITS.kernelReadBytes)
-      if (piece.length >= LIMITS.directReadBytesMin) return piece
+      this.#isLent = piece.length >= LIMITS.directReadBytesMin
+      if (this.#isLent) return piece
     }
     const free = this.#ring.freeUpTo(scratch.length)
     return free === scratch.length || free === 0 ? scratch : scratch.subarray(0, free)
@@ -65,7 +91,8 @@ export class Inflow {
 
   /** Makes the first `length` bytes of a buffer readable: in place where they lie there already, else by a copy. */
   deliver(buffer: Uint8Array, length: number): void {
-    this.#readsLarge = length >= LIMITS.directReadBytesMin || length === buffer.length
+    this.#wasFilled = length === buffer.length
+    this.#readsLarge = length >= LIMITS.directReadBytesMin || this.#wasFilled
     if (this.hasSpill) {
       this.#spill.push(Buffer.from(buffer.subarray(0, length)))
       return
@@ -73,9 +100,9 @@ export class Inflow {
     const leaves = this.#fit()
     const count = this.#ring.isAtTail(buffer) ? length : this.#ring.fill(buffer, length)
     if (count < length) this.#spill.push(Buffer.from(buffer.subarray(count, length)))
-    if (count > 0 && this.#ring.publish(count)) this.#parts.ringHolder()
+    if (count > 0 && this.#ring.publish(count)) this.#deps.ringHolder()
     // Not before: these bytes may have come in the wide ring. The next are read elsewhere.
-    if (leaves) this.#parts.channel.leaveWide()
+    if (leaves) this.#deps.channel.leaveWide()
   }
 
   /**
@@ -88,7 +115,7 @@ export class Inflow {
     if (isWide ? this.#readsLarge : !this.#wasFull) return false
     if (this.#ring.pending > 0) return false
     this.#wasFull = false
-    if (!isWide && this.#parts.channel.claimWide()) this.#ring.move('wide')
+    if (!isWide && this.#deps.channel.claimWide()) this.#ring.move('wide')
     if (isWide) this.#ring.move('own')
     return isWide
   }
@@ -102,13 +129,14 @@ export class Inflow {
     return true
   }
 
-  /** True when a paused socket may go on; the spill is in the ring by then. `isOpen`: more bytes may come. */
-  tryResume(isOpen: boolean): boolean {
+  /** True when a paused socket may go on; the spill is in the ring by then. */
+  tryResume(): boolean {
     if (!this.#isPaused) return false
+    const isOpen = this.#way.at === 'open'
     while (this.#spill[0] !== undefined && this.#ring.free > 0) {
       const first = this.#spill[0]
       const count = this.#ring.fill(first)
-      if (this.#ring.publish(count)) this.#parts.ringHolder()
+      if (this.#ring.publish(count)) this.#deps.ringHolder()
       if (count === first.length) this.#spill.shift()
       else this.#spill[0] = first.subarray(count)
     }
@@ -118,7 +146,28 @@ export class Inflow {
       return false
     }
     this.#isPaused = false
-    return true
+    if (!isOpen) this.#tell()
+    return isOpen
+  }
+
+  /** No more bytes come; the holder hears of it once the last one is in the ring. */
+  finish(how: EndName): void {
+    if (this.#way.at === 'open') this.#way = { at: 'ended', how }
+    if (!this.hasSpill) this.#tell()
+  }
+
+  /** The direction ends here: what is not in the ring is lost, and the end must say so. */
+  cut(how: EndName): void {
+    if (this.#way.at !== 'told') this.#way = { at: 'ended', how }
+    this.#spill = []
+    this.#tell()
+  }
+
+  #tell(): void {
+    if (this.#way.at !== 'ended') return
+    const { how } = this.#way
+    this.#way = { at: 'told', how }
+    this.#deps.tellEnd(how)
   }
 
   /** Takes the spill away: who upgrades the connection feeds it to TLS. The socket counts as not paused then. */
@@ -132,14 +181,17 @@ export class Inflow {
     this.#isPaused = false
   }
 
-  /** The ring's counters were moved from outside. */
+  /** The ring is empty, and its counters were moved from outside. An idle connection holds no wide ring that it can leave. */
   reopen(): void {
-    this.#ring = this.#parts.channel.inboundProducer()
+    this.#ring = this.#deps.channel.inboundProducer(this.#deps.tenure)
     this.#wasFull = false
+    if (!this.#ring.isWide || this.#isLent) return
+    this.#ring.move('own')
+    this.#deps.channel.leaveWide()
   }
 
   #wishRoom(): void {
-    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry) setImmediate(this.#parts.onRoom)
+    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry) setImmediate(this.#deps.onRoom)
   }
 
   /** The holder waits for more than the ring holds, so it will not make more room before it has more bytes. */

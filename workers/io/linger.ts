@@ -1,32 +1,28 @@
 /**
- * A connection that its holder has asked to close, while its last bytes are sent: `lingers`, what comes is read and
- * dropped, for unread bytes would turn the close into a reset; `closes`, all is sent and FIN follows. Both have a
- * bound: a peer that takes nothing, or never stops sending, may not hold a closing connection for ever.
+ * A connection that its holder has asked to close, while its last bytes are sent. What comes in is read and dropped, for
+ * unread bytes would turn the close into a reset. All of it has one bound, counted from the first request to close: a
+ * peer that takes nothing, or little by little, or never stops sending, holds it for no longer.
  */
-import type { Socket } from 'node:net'
 import { LIMITS } from '../../src/base/limits.ts'
 
 export class Linger {
-  #state: 'open' | 'lingers' | 'closes' = 'open'
+  readonly #boundMs: number
+  readonly #onTime: () => void
+  #timer: NodeJS.Timeout | null = null
   #dropped = 0
 
-  get isOpen(): boolean {
-    return this.#state === 'open'
+  constructor(boundMs: number, onTime: () => void) {
+    this.#boundMs = boundMs
+    this.#onTime = onTime
   }
 
-  begin(socket: Socket): void {
-    if (this.#state !== 'open') return
-    this.#state = 'lingers'
-    socket.resume()
-    socket.setTimeout(LIMITS.closeLingerMs, () => socket.destroy())
+  /** The holder asks to close; only the first time counts. */
+  begin(): void {
+    this.#timer ??= setTimeout(this.#onTime, this.#boundMs)
   }
 
-  /** All is sent. */
-  close(socket: Socket): void {
-    this.begin(socket)
-    if (this.#state === 'closes') return
-    this.#state = 'closes'
-    socket.destroySoon()
+  end(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
   /** Bytes came that nobody wants; false where there were too many of them to read on. */

@@ -1,33 +1,49 @@
 /**
- * One listener in its I/O worker: the servers that are bound, and the connections that were accepted and wait. Each
- * is announced to the pool's thread, which answers with a channel for it or refuses it; node accepts whatever comes,
- * so what waits is bounded here, and what comes beyond is destroyed.
+ * One listener in its I/O worker: the servers that are bound, and the connections that were accepted and wait.
+ *
+ *   accepted ──► shaking (TLS alone) ──► waiting ──► adopted or refused
+ *
+ * Each that waits is announced to the pool's thread, which answers with a channel for it or refuses it; node accepts
+ * whatever comes, so both sets are bounded here. What comes beyond is destroyed and counted. A connection is in one set
+ * at a time, and in none once it is the caller's or gone.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
 import { bindAll, listenError } from './bind.ts'
+import { FaultGuard } from './fault-guard.ts'
 import { SocketFile } from './socket-file.ts'
-import { tlsServerOptions } from './tls-server.ts'
+import { secureAsServer } from './tls-server.ts'
+
+export type ListenerDeps = {
+  readonly spec: ListenSpec
+  /** An accepted connection waits, by this number. */
+  readonly announce: (incoming: number) => void
+  /** A fault of ours, for which one client was disconnected. */
+  readonly onFault: (error: unknown) => void
+}
 
 export class Listener {
   readonly #spec: ListenSpec
   readonly #announce: (incoming: number) => void
+  readonly #guard: FaultGuard
   #servers: Server[] = []
   #file: SocketFile | null = null
   /** Accepted, TLS included where it is spoken, and neither adopted nor refused. */
   readonly #waiting = new Map<number, Socket>()
-  /** Accepted, before or in their handshake. */
+  /** Accepted, and in their TLS handshake. */
   readonly #shaking = new Set<Socket>()
+  /** Clients that were disconnected because a bound was reached, since somebody asked. */
+  #dropped = 0
   #next = 1
   #isServing = false
   #isClosed = false
 
-  constructor(spec: ListenSpec, announce: (incoming: number) => void) {
+  constructor({ spec, announce, onFault }: ListenerDeps) {
     this.#spec = spec
     this.#announce = announce
+    this.#guard = new FaultGuard(onFault)
   }
 
   /** Binds. Errors: LISTEN_FAILED, DNS_FAILED; nothing stays bound. */
@@ -75,54 +91,67 @@ export class Listener {
     this.#end()
   }
 
+  /** How many clients were disconnected, because too many were here already, since the last call. */
+  takeDropped(): number {
+    const dropped = this.#dropped
+    this.#dropped = 0
+    return dropped
+  }
+
   #end(): void {
     for (const server of this.#servers) server.close()
     this.#servers = []
-    const { where } = this.#spec
-    if (where.kind === 'unix' && where.cleanup) this.#file?.remove()
-    this.#file = null
     for (const socket of [...this.#waiting.values(), ...this.#shaking]) socket.destroy()
     this.#waiting.clear()
+    const { where } = this.#spec
+    const file = this.#file
+    this.#file = null
+    if (where.kind === 'unix' && where.cleanup) file?.remove()
   }
 
   #makeServer(): Server {
-    const { tls, handshakeTimeoutMs } = this.#spec
-    const common = {
+    const server = createServer({
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: LIMITS.keepAliveDelayMs,
-    }
-    const server = tls
-      ? createTlsServer({ ...common, ...tlsServerOptions(tls), handshakeTimeout: handshakeTimeoutMs })
-      : createServer(common)
-    if (!tls) return server.on('connection', socket => this.#accepted(socket))
-    return server
-      .on('connection', socket => this.#shakes(socket))
-      .on('secureConnection', socket => this.#accepted(socket))
-      .on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy())
-  }
-
-  /** A client that connects and says nothing occupies no more than its place among so many. */
-  #shakes(socket: Socket): void {
-    if (this.#shaking.size >= LIMITS.incomingMax) {
-      socket.destroy()
-      return
-    }
-    this.#shaking.add(socket)
-    socket.once('close', () => this.#shaking.delete(socket))
+    })
+    // A client that the system could not hand over; the next may be. Unheard, the error would end the thread.
+    server.on('error', () => {
+      if (server.listening) this.#dropped++
+    })
+    return server.on(
+      'connection',
+      this.#guard.action((socket: Socket) => this.#accepted(socket)),
+    )
   }
 
   #accepted(socket: Socket): void {
-    if (this.#isClosed || this.#waiting.size >= LIMITS.incomingMax) {
-      socket.destroy()
-      return
-    }
+    // What ends before anybody has it is nobody's.
+    socket.on('error', () => {})
+    const { tls, handshakeTimeoutMs } = this.#spec
+    if (tls === null) return this.#arrived(socket)
+    if (this.#isClosed || this.#shaking.size >= LIMITS.incomingMax) return this.#drop(socket)
+    this.#shaking.add(socket)
+    // One that fails is destroyed by then, and nobody has heard of it.
+    const shaken = secureAsServer(socket, tls, handshakeTimeoutMs).catch(() => null)
+    this.#guard.follow(shaken, secured => {
+      this.#shaking.delete(socket)
+      if (secured !== null) this.#arrived(secured)
+    })
+  }
+
+  #arrived(socket: Socket): void {
+    if (this.#isClosed || this.#waiting.size >= LIMITS.incomingMax) return this.#drop(socket)
     const incoming = this.#next++
     this.#waiting.set(incoming, socket)
-    // What ends before anybody has it is nobody's.
     socket.on('error', () => {})
     socket.once('close', () => this.#waiting.delete(incoming))
     if (this.#isServing) this.#announce(incoming)
+  }
+
+  #drop(socket: Socket): void {
+    if (!this.#isClosed) this.#dropped++
+    socket.destroy()
   }
 }

@@ -16,9 +16,12 @@ export class Listeners {
   }
 
   async listen({ listener: number, spec }: ListenMessage): Promise<void> {
-    const listener = new Listener(spec, incoming =>
-      this.#tell({ kind: 'incoming', listener: number, incoming }),
-    )
+    const listener = new Listener({
+      spec,
+      announce: incoming => this.#tell({ kind: 'incoming', listener: number, incoming }),
+      onFault: error =>
+        this.#tell({ kind: 'mishandled', message: 'listen', error: SockpoolError.from(error).toJSON() }),
+    })
     const path = spec.where.kind === 'unix' ? spec.where.path : ''
     this.#listeners.set(number, { listener, path })
     try {
@@ -46,14 +49,35 @@ export class Listeners {
     this.#listeners.get(number)?.listener.refuse(incoming)
   }
 
+  /** Stops listening. Errors: the system's, where the file of a unix socket cannot be removed; nothing listens then. */
   unlisten(number: number): void {
-    this.#listeners.get(number)?.listener.close()
+    this.tellDropped()
+    const found = this.#listeners.get(number)
     this.#listeners.delete(number)
+    found?.listener.close()
     this.#tell({ kind: 'unlistened', listener: number, error: null })
   }
 
+  /** Says how many clients each listener has dropped since the last time. */
+  tellDropped(): void {
+    for (const [number, { listener }] of this.#listeners) {
+      const clients = listener.takeDropped()
+      if (clients > 0) this.#tell({ kind: 'dropped', listener: number, clients })
+    }
+  }
+
+  /** Stops all. Errors: that of the first that could not remove its file; nothing listens then. */
   closeAll(): void {
-    for (const { listener } of this.#listeners.values()) listener.close()
+    const all = [...this.#listeners.values()]
     this.#listeners.clear()
+    const errors: unknown[] = []
+    for (const { listener } of all) {
+      try {
+        listener.close()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
 }

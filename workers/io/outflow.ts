@@ -3,12 +3,17 @@
  * free again once the kernel has it; nothing is copied on the way.
  */
 import type { Socket } from 'node:net'
-import type { Channel, SHUT, ShutName } from '../../src/channel/channel.ts'
+import type { Channel } from '../../src/channel/channel.ts'
 import type { RingConsumer } from '../../src/channel/ring.ts'
+import type { Tenure } from '../../src/channel/tenure.ts'
+import type { SHUT, ShutName } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
+import type { FaultGuard } from './fault-guard.ts'
 
-export type OutflowParts = {
+export type OutflowDeps = {
   readonly channel: Channel
+  readonly tenure: Tenure
+  readonly guard: FaultGuard
   readonly vitals: Vitals
   readonly ringHolder: () => void
   /** The kernel has taken a piece, or the thread should look again: to be answered by `flush`. */
@@ -19,20 +24,28 @@ export type OutflowParts = {
 const PIECES_PER_TURN = 2
 
 export class Outflow {
-  readonly #parts: OutflowParts
+  readonly #deps: OutflowDeps
   #ring: RingConsumer
   #socket: Socket | null = null
   /** Bytes of the ring that were written and that the kernel has not taken yet. */
   #writing = 0
+  /** Called for every piece, also for those that were taken at once and have been seen to. */
+  readonly #written: (error?: Error | null) => void
 
-  constructor(parts: OutflowParts) {
-    this.#parts = parts
-    this.#ring = parts.channel.outboundConsumer()
+  constructor(deps: OutflowDeps) {
+    this.#deps = deps
+    this.#ring = deps.channel.outboundConsumer(deps.tenure)
+    this.#written = deps.guard.action(error => this.#taken(error))
   }
 
-  /** Bytes are on their way that the kernel has not taken. */
+  /** The socket was given bytes that the kernel has not taken. */
+  get isSending(): boolean {
+    return this.#writing > 0 || (this.#socket?.writableLength ?? 0) > 0
+  }
+
+  /** The holder wrote bytes that the kernel has not taken. */
   get isUnsent(): boolean {
-    return this.#writing > 0 || (this.#socket?.writableLength ?? 0) > 0 || this.#ring.readable > 0
+    return this.isSending || this.#ring.readable > 0
   }
 
   /**
@@ -47,7 +60,7 @@ export class Outflow {
       const piece = this.#ring.first()
       if (piece.length > 0) {
         if (pieces++ === PIECES_PER_TURN) {
-          setImmediate(this.#parts.onMore)
+          setImmediate(this.#deps.onMore)
           return null
         }
         if (this.#tryWrite(socket, piece)) continue
@@ -65,7 +78,7 @@ export class Outflow {
 
   /** The ring's counters were moved from outside. */
   reopen(): void {
-    this.#ring = this.#parts.channel.outboundConsumer()
+    this.#ring = this.#deps.channel.outboundConsumer(this.#deps.tenure)
   }
 
   /** True where the kernel took all of it at once; else `#written` goes on. */
@@ -77,18 +90,17 @@ export class Outflow {
     return true
   }
 
-  /** Called for every piece, also for those that were taken at once and have been seen to. */
-  #written = (error?: Error | null): void => {
+  #taken(error?: Error | null): void {
     if (error || this.#writing === 0 || this.#socket === null || this.#socket.destroyed) return
     if (this.#socket.writableLength > 0) return
     this.#sent()
-    this.#parts.onMore()
+    this.#deps.onMore()
   }
 
   #sent(): void {
     const count = this.#writing
     this.#writing = 0
-    this.#parts.vitals.count('bytesOut', count)
-    if (this.#ring.consume(count)) this.#parts.ringHolder()
+    this.#deps.vitals.count('bytesOut', count)
+    if (this.#ring.consume(count)) this.#deps.ringHolder()
   }
 }

@@ -1,6 +1,6 @@
 /** Adopts the errors of node:net and node:tls, once, at the edge where they appear. */
 import { type ErrorCode, SockpoolError } from '../../src/base/errors.ts'
-import type { EndName } from '../../src/channel/channel.ts'
+import type { EndName } from '../../src/channel/values.ts'
 
 /** The code that node or the system gave an error, or UNKNOWN. */
 export function systemCode(error: unknown): string {

@@ -9,6 +9,7 @@ import {
 } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { TlsClient } from '../../src/threads/protocol.ts'
+import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
 
 /**
@@ -62,11 +63,11 @@ export async function secureAsClient(
   }
 }
 
-/** Building a context parses its certificates, so each is built once and the least recently used one goes first. */
+/** By the digest of its options. Building one parses its certificates, so each is built once and the least recently used one goes first. */
 const contexts = new Map<string, SecureContext>()
 
 function secureContext({ ca, cert, key, minVersion }: TlsClient): SecureContext {
-  const name = JSON.stringify([ca, cert, key, minVersion])
+  const name = digestOf({ ca, cert, key, minVersion })
   const context =
     contexts.get(name) ??
     createSecureContext({

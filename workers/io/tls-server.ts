@@ -1,71 +1,91 @@
 /**
- * The accepting side of TLS, on connections that are there already. node verifies the certificates of clients in
- * `tls.Server` alone, so a server that never listens is given the connection. A server has one handshake at a time:
- * only so its events tell which connection they mean. Building one parses its certificate, so idle ones are kept.
+ * The accepting side of TLS, on connections that are there already: those that a listener accepted, and those that start
+ * TLS on the way. node verifies the certificates of clients in `tls.Server` alone, so a server that never listens is
+ * given the connection. Its events name the socket that wraps the connection, and nothing public leads from the one to
+ * the other. But the wrapping socket is made within the handshake's own asynchronous context, and calls back in it: so the
+ * context says which handshake an event is about.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { TlsServer } from '../../src/threads/protocol.ts'
+import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
 
-/** The options of node:tls, built field by field. */
-export function tlsServerOptions(tls: TlsServer): TlsOptions {
-  const { cert, key, ca, requestCert = false, alpn, minVersion } = tls
-  return {
-    cert,
-    key,
-    requestCert,
-    rejectUnauthorized: requestCert,
-    ...(ca === undefined ? {} : { ca }),
-    ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
-    ...(minVersion === undefined ? {} : { minVersion }),
-  }
+type Handshake = {
+  readonly succeed: (secured: TLSSocket) => void
+  readonly fail: (error: unknown) => void
 }
 
-/** Idle servers, by what they were built of; the one unused for longest goes first. */
-const idle = new Map<string, Server>()
+const handshakes = new AsyncLocalStorage<Handshake>()
 
 /**
  * Shakes hands as the server of a connection whose plain reading has stopped; what its stream still holds is the
  * beginning of the handshake.
  *
+ * Units: `timeoutMs` is for the whole handshake, whatever the client sends meanwhile.
  * Errors: TLS_FAILED with OpenSSL's or the system's code as `reason`; the socket is destroyed.
  */
 export async function secureAsServer(socket: Socket, tls: TlsServer, timeoutMs: number): Promise<TLSSocket> {
   if (socket.destroyed) throw tlsError(hungUp())
-  const name = JSON.stringify(tls)
-  let server: Server
+  const { promise, resolve: succeed, reject: fail } = Promise.withResolvers<TLSSocket>()
+  const onClose = (): void => fail(hungUp())
+  const timer = setTimeout(() => fail(timedOut()), timeoutMs)
+  socket.once('close', onClose)
+  // A client that ends in the middle of its handshake is heard of at once only where its end is ours as well.
+  socket.allowHalfOpen = false
   try {
-    server = idle.get(name) ?? createServer({ ...tlsServerOptions(tls), allowHalfOpen: true })
+    const server = serverOf(tls)
+    handshakes.run({ succeed, fail }, () => server.emit('connection', socket))
+    const secured = await promise
+    secured.allowHalfOpen = true
+    return secured
   } catch (error) {
     socket.destroy()
     throw tlsError(error)
-  }
-  idle.delete(name)
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
-  const onFailed = (error: Error, failed: TLSSocket): void => {
-    failed.destroy()
-    reject(tlsError(error))
-  }
-  const timer = setTimeout(() => {
-    reject(tlsError(timedOut()))
-    socket.destroy()
-  }, timeoutMs)
-  server.once('secureConnection', resolve).once('tlsClientError', onFailed)
-  server.emit('connection', socket)
-  try {
-    const secured = await promise
-    keep(name, server)
-    return secured
   } finally {
     clearTimeout(timer)
-    server.off('secureConnection', resolve).off('tlsClientError', onFailed)
+    socket.off('close', onClose)
   }
 }
 
-function keep(name: string, server: Server): void {
-  idle.delete(name)
-  idle.set(name, server)
-  if (idle.size > LIMITS.secureContextsMax) idle.delete(idle.keys().next().value ?? '')
+/** By the digest of its options. Building one parses its certificate, so the least recently used ones go first. */
+const servers = new Map<string, Server>()
+
+function serverOf(tls: TlsServer): Server {
+  const name = digestOf(tls)
+  const server = servers.get(name) ?? makeServer(tls)
+  servers.delete(name)
+  servers.set(name, server)
+  if (servers.size > LIMITS.secureContextsMax) servers.delete(servers.keys().next().value ?? '')
+  return server
+}
+
+function makeServer(tls: TlsServer): Server {
+  return createServer(optionsOf(tls))
+    .on('secureConnection', secured => {
+      const handshake = handshakes.getStore()
+      if (handshake === undefined) secured.destroy()
+      else handshake.succeed(secured)
+    })
+    .on('tlsClientError', (error, failed) => {
+      handshakes.getStore()?.fail(error)
+      failed.destroy()
+    })
+}
+
+/** The options of node:tls, built field by field. */
+function optionsOf({ cert, key, ca, requestCert = false, alpn, minVersion }: TlsServer): TlsOptions {
+  return {
+    cert,
+    key,
+    requestCert,
+    rejectUnauthorized: requestCert,
+    // The bound is `secureAsServer`'s: each handshake has its own.
+    handshakeTimeout: LIMITS.timerMsMax,
+    ...(ca === undefined ? {} : { ca }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+  }
 }

@@ -3,6 +3,7 @@ import { LIMITS } from '../../../src/base/limits.ts'
 import type { Channel } from '../../../src/channel/channel.ts'
 import type { RingConsumer } from '../../../src/channel/ring.ts'
 import { SlabAllocator, SlabNumbers } from '../../../src/channel/slab.ts'
+import { ENDLESS, type Tenure } from '../../../src/channel/tenure.ts'
 import { Inflow } from '../../../workers/io/inflow.ts'
 
 const OWN = 16_384
@@ -18,14 +19,24 @@ class Flow {
   readonly channel: Channel
   readonly inflow: Inflow
   readonly holder: RingConsumer
+  readonly tenure: Tenure
+  readonly ends: string[] = []
   #sent = 0
   #received = 0
 
   constructor(slabs: SlabAllocator, replay = 0) {
     this.channel = slabs.take()
     const scratch = Buffer.alloc(LIMITS.kernelReadBytes)
-    this.inflow = new Inflow({ channel: this.channel, scratch, ringHolder: () => {}, onRoom: () => {} })
-    this.holder = this.channel.inboundConsumer(replay)
+    this.tenure = this.channel.connectionTenure(this.channel.generation)
+    this.inflow = new Inflow({
+      channel: this.channel,
+      tenure: this.tenure,
+      scratch,
+      ringHolder: () => {},
+      onRoom: () => {},
+      tellEnd: how => this.ends.push(how),
+    })
+    this.holder = this.channel.inboundConsumer(ENDLESS, replay)
   }
 
   /** The kernel reads so many bytes into the buffer it was given before. True where the socket is to pause. */
@@ -54,7 +65,7 @@ class Flow {
   race(): void {
     this.fill()
     this.take()
-    expect(this.inflow.tryResume(true)).toBe(true)
+    expect(this.inflow.tryResume()).toBe(true)
   }
 
   get isAllTaken(): boolean {
@@ -83,7 +94,7 @@ test('Inflow stays in its own ring while the holder leaves bytes in it', () => {
   for (let round = 0; round < 5; round++) {
     flow.fill()
     flow.take(OWN >> 1)
-    expect(flow.inflow.tryResume(true)).toBe(true)
+    expect(flow.inflow.tryResume()).toBe(true)
   }
   flow.fill()
   expect(flow.holder.readable).toBe(OWN)
@@ -124,18 +135,49 @@ test('Inflow leaves the wide ring to others once reads are small and the ring is
   expect(first.isAllTaken && last.isAllTaken).toBe(true)
 })
 
+test('Inflow leaves the wide ring to others at the end of a lease whose last read emptied the kernel', () => {
+  const slabs = slabsOf()
+  const idle: { flow: Flow; pending: Buffer }[] = []
+  for (let ring = 0; ring < LIMITS.wideRingsPerSlab; ring++) {
+    const flow = new Flow(slabs)
+    flow.race()
+    flow.receive(LIMITS.kernelReadBytes)
+    flow.receive(2 * LIMITS.directReadBytesMin)
+    expect([flow.holder.readable > 0, flow.holder.capacity]).toEqual([true, WIDE])
+    flow.take()
+    // node asks for the buffer of the next read at once.
+    idle.push({ flow, pending: flow.inflow.nextBuffer() })
+    flow.channel.rewind()
+    flow.inflow.reopen()
+  }
+  const busy = new Flow(slabs)
+  busy.race()
+  busy.receive(LIMITS.directReadBytesMin)
+  expect([busy.holder.readable, busy.holder.capacity]).toEqual([LIMITS.directReadBytesMin, WIDE])
+  // And what comes for the next lease of the others lies in their own rings.
+  for (const { flow, pending } of idle) {
+    const next = flow.channel.inboundConsumer(ENDLESS)
+    pending.fill(7, 0, 5)
+    flow.inflow.deliver(pending, 5)
+    expect([Buffer.concat(next.views()), next.capacity]).toEqual([Buffer.alloc(5, 7), OWN])
+  }
+  busy.take()
+  expect(busy.isAllTaken).toBe(true)
+})
+
 test('Inflow keeps the wide ring over the end of a lease, as a read into it may be under way', () => {
   const flow = new Flow(slabsOf())
   flow.race()
-  flow.receive(LIMITS.directReadBytesMin)
+  // The kernel has more than the buffer holds, so the next read goes into the ring itself.
+  flow.receive(LIMITS.kernelReadBytes)
   flow.take()
   const pending = flow.inflow.nextBuffer()
   flow.channel.rewind()
   flow.inflow.reopen()
-  expect(flow.channel.inboundProducer().isWide).toBe(true)
+  expect(flow.channel.inboundProducer(flow.tenure).isWide).toBe(true)
   pending.fill(7, 0, 5)
   flow.inflow.deliver(pending, 5)
-  const next = flow.channel.inboundConsumer()
+  const next = flow.channel.inboundConsumer(ENDLESS)
   expect(Buffer.concat(next.views())).toEqual(Buffer.alloc(5, 7))
   expect(next.capacity).toBe(OWN)
 })
@@ -145,4 +187,29 @@ test('Inflow without wide rings uses its own for ever', () => {
   for (let round = 0; round < 5; round++) flow.race()
   expect(flow.holder.capacity).toBe(OWN)
   expect(flow.isAllTaken).toBe(true)
+})
+
+test('Inflow tells the end once the last byte is in the ring, and keeps its first name', () => {
+  const flow = new Flow(slabsOf(0))
+  const bytes = bytesFrom(0, OWN + 10)
+  flow.inflow.deliver(bytes, bytes.length)
+  expect(flow.inflow.pauseIfFull()).toBe(true)
+  flow.inflow.finish('fin')
+  flow.inflow.finish('reset')
+  expect([flow.inflow.end, flow.ends]).toEqual(['fin', []])
+  flow.holder.consume(OWN)
+  expect(flow.inflow.tryResume()).toBe(false)
+  expect([flow.holder.readable, flow.ends]).toEqual([10, ['fin']])
+  flow.inflow.cut('closed')
+  expect(flow.ends).toEqual(['fin'])
+})
+
+test('Inflow that is cut loses what is not in the ring, and does not call that a FIN', () => {
+  const flow = new Flow(slabsOf(0))
+  const bytes = bytesFrom(0, OWN + 10)
+  flow.inflow.deliver(bytes, bytes.length)
+  flow.inflow.pauseIfFull()
+  flow.inflow.finish('fin')
+  flow.inflow.cut('killed')
+  expect([flow.inflow.hasSpill, flow.inflow.end, flow.ends]).toEqual([false, 'killed', ['killed']])
 })

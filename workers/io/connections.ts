@@ -1,0 +1,184 @@
+/**
+ * The connections of one I/O worker, by the number of their channel: dialled ones and accepted ones. A channel serves one
+ * connection at a time; the pool gives it to the next when this worker has said that the socket is gone.
+ */
+import type { Socket } from 'node:net'
+import { type ErrorFields, SockpoolError } from '../../src/base/errors.ts'
+import { LIMITS } from '../../src/base/limits.ts'
+import { aborted } from '../../src/base/wait.ts'
+import { Channel } from '../../src/channel/channel.ts'
+import type { TurnRinger } from '../../src/channel/doorbell.ts'
+import type { Vitals } from '../../src/channel/vitals.ts'
+import type { AdoptMessage, FromIoWorker, OpenMessage, SocketFacts } from '../../src/threads/protocol.ts'
+import { Connection } from './connection.ts'
+import type { Dialler } from './dialler.ts'
+import type { HolderBells } from './holder-bells.ts'
+import type { Listeners } from './listeners.ts'
+import { socketFacts } from './socket-facts.ts'
+
+export type ConnectionsDeps = {
+  readonly dialler: Pick<Dialler, 'dial'>
+  readonly listeners: Pick<Listeners, 'take'>
+  readonly pool: TurnRinger
+  readonly holders: HolderBells
+  readonly vitals: Vitals
+  /** Milliseconds that a close may take; default: LIMITS.closeLingerMs. */
+  readonly closeLingerMs?: number | undefined
+  readonly stir: () => void
+  /** Channels below this number may be rung from now on. */
+  readonly cover: (channels: number) => void
+  readonly tell: (message: FromIoWorker) => void
+}
+
+/** Where a connection comes from, which its socket does not know: the host it was dialled by, paths of unix sockets. */
+type Origin = { readonly host: string; readonly local?: string; readonly remote?: string | undefined }
+
+/** A dial under way. A holder that gives up shuts the channel. */
+type DialUnderWay = { readonly channel: Channel; readonly controller: AbortController }
+
+export class Connections {
+  readonly #deps: ConnectionsDeps
+  readonly #scratch = Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes)
+  readonly #connections = new Map<number, Connection>()
+  readonly #dials = new Map<number, DialUnderWay>()
+  readonly #origins = new WeakMap<Connection, Origin>()
+
+  constructor(deps: ConnectionsDeps) {
+    this.#deps = deps
+  }
+
+  /** Dials, and serves the channel; tells `opened` or `failed`. */
+  async open(message: OpenMessage): Promise<void> {
+    const channel = new Channel(message.memory)
+    const { generation, dial, connectTimeoutMs } = message
+    const controller = new AbortController()
+    const connection = this.#make(channel, generation)
+    this.#dials.set(channel.number, { channel, controller })
+    // The bell for a dial that was given up at once may have rung before this message came.
+    if (channel.shut === 'abort') controller.abort()
+    const timeout = setTimeout(() => controller.abort('timeout'), connectTimeoutMs)
+    try {
+      const { socket, place } = await this.#deps.dialler.dial(dial, connection, controller.signal)
+      if (controller.signal.aborted) {
+        socket.destroy()
+        throw controller.signal.reason
+      }
+      this.#admit(connection, { host: place.host, remote: dial.path })
+      controller.signal.addEventListener('abort', () => connection.destroy(), { once: true })
+      if (dial.onConnect.length === 0) connection.open(socket, dial.onRelease)
+      else await connection.openWithDialog(socket, dial.onConnect, dial.onRelease)
+      if (controller.signal.aborted) throw controller.signal.reason
+      this.#opened(connection, socket)
+    } catch (error) {
+      connection.abandon()
+      const fields = dialFailure(error, controller.signal, connectTimeoutMs)
+      const attempts = attemptsOf(error)
+      this.#deps.tell({ kind: 'failed', channel: channel.number, generation, error: fields, attempts })
+    } finally {
+      clearTimeout(timeout)
+      this.#dials.delete(channel.number)
+    }
+  }
+
+  /** Serves the channel with an accepted connection. Errors: CONNECTION_RESET; the connection is gone then. */
+  adopt({ listener, incoming, memory, generation }: AdoptMessage): void {
+    const taken = this.#deps.listeners.take(listener, incoming)
+    if (taken === undefined)
+      throw new SockpoolError('CONNECTION_RESET', 'the client hung up before it was served')
+    const { socket, path } = taken
+    try {
+      const channel = new Channel(memory)
+      if (channel.shut === 'abort') throw new SockpoolError('ABORTED', 'nobody waits for the client any more')
+      this.#serve(this.#make(channel, generation), socket, path)
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+  }
+
+  /** The doorbell rang for a channel. */
+  rung(number: number): void {
+    const dial = this.#dials.get(number)
+    if (dial?.channel.shut === 'abort') dial.controller.abort()
+    this.#connections.get(number)?.rung()
+  }
+
+  find(channel: number, generation: number): Connection | undefined {
+    const connection = this.#connections.get(channel)
+    return connection?.generation === generation ? connection : undefined
+  }
+
+  /** The host that the connection was dialled by: what a certificate must show by default. */
+  hostOf(connection: Connection): string {
+    return this.#origins.get(connection)?.host ?? ''
+  }
+
+  factsOf(connection: Connection, socket: Socket): SocketFacts {
+    return socketFacts(socket, this.#origins.get(connection))
+  }
+
+  /** Gives up all dials and destroys all connections. */
+  destroyAll(): void {
+    for (const { controller } of this.#dials.values()) controller.abort()
+    for (const connection of this.#connections.values()) connection.destroy()
+  }
+
+  #make(channel: Channel, generation: number): Connection {
+    const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
+    const { number } = channel
+    cover(number + 1)
+    const connection = new Connection({
+      channel,
+      generation,
+      pool,
+      holders,
+      vitals,
+      scratch: this.#scratch,
+      closeLingerMs,
+      stir,
+      onFault: error =>
+        tell({ kind: 'fault', channel: number, generation, error: SockpoolError.from(error).toJSON() }),
+      onGone: () => {
+        if (this.#connections.get(number) === connection) this.#connections.delete(number)
+      },
+    })
+    return connection
+  }
+
+  #admit(connection: Connection, origin: Origin): void {
+    this.#origins.set(connection, origin)
+    this.#connections.set(connection.channel.number, connection)
+  }
+
+  #serve(connection: Connection, socket: Socket, path: string): void {
+    try {
+      this.#admit(connection, { host: '', local: path })
+      connection.open(socket, [])
+      connection.feedFrom(socket)
+      this.#opened(connection, socket)
+    } catch (error) {
+      connection.abandon()
+      throw error
+    }
+  }
+
+  #opened(connection: Connection, socket: Socket): void {
+    const { channel, generation } = connection
+    const facts = this.factsOf(connection, socket)
+    this.#deps.tell({ kind: 'opened', channel: channel.number, generation, facts })
+  }
+}
+
+function dialFailure(error: unknown, signal: AbortSignal, connectTimeoutMs: number): ErrorFields {
+  if (signal.reason === 'timeout')
+    return new SockpoolError('CONNECT_TIMEOUT', `no connection within ${connectTimeoutMs} ms`).toJSON()
+  if (signal.aborted) return aborted('connect', signal).toJSON()
+  return SockpoolError.from(error, 'CONNECT_FAILED').toJSON()
+}
+
+/** What a joined error is made of; its cause would not cross the thread. */
+function attemptsOf(error: unknown): readonly ErrorFields[] | undefined {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (!(cause instanceof AggregateError)) return undefined
+  return cause.errors.map(each => SockpoolError.from(each).toJSON())
+}
