@@ -28,7 +28,7 @@ import type {
 } from './attach-protocol.ts'
 import { currentThreadId } from './current-thread.ts'
 
-export type AttachLineParts = {
+export type AttachLineDeps = {
   readonly handle: PoolHandle
   readonly doorbell: DoorbellMemory
   /** The pool has ended a lease. */
@@ -40,29 +40,30 @@ export type AttachLineParts = {
 type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Error }
 
 export class AttachLine {
-  readonly #parts: AttachLineParts
+  readonly #deps: AttachLineDeps
   readonly #port: MessagePort
   readonly #pulse: Pulse
   readonly #bell = new ReplyBell()
   readonly #pending = new Map<number, (outcome: Outcome) => void>()
-  readonly #patience: NodeJS.Timeout
-  readonly #startedMs = performance.now()
+  readonly #watch: NodeJS.Timeout
   #isWelcome = false
   #lost: SockpoolError | null = null
   #next = 1
   #holds = 0
   #beats: number
-  #beatMs = performance.now()
+  #lookedMs = performance.now()
+  /** Looks since the thread of the pool last showed life. They count, not the clock: it ran on while all stood still. */
+  #silentLooks = 0
 
   /** Errors: WOULD_DEADLOCK on the pool's own thread. */
-  constructor(parts: AttachLineParts) {
-    const { handle, doorbell } = parts
+  constructor(deps: AttachLineDeps) {
+    const { handle, doorbell } = deps
     if (handle.threadId === currentThreadId())
       throw new SockpoolError(
         'WOULD_DEADLOCK',
         'the thread that created a pool cannot attach to it: it would wait for itself',
       )
-    this.#parts = parts
+    this.#deps = deps
     this.#pulse = new Pulse(handle.pulse)
     this.#beats = this.#pulse.beats
     const { port1, port2 } = new MessageChannel()
@@ -78,11 +79,12 @@ export class AttachLine {
       bell: this.#bell.memory,
     }
     postMessageToThread(handle.threadId, hello, [port2]).catch(() => this.#lose(gone()))
-    this.#patience = setTimeout(() => {
+    this.#watch = setInterval(() => {
       // The welcome may be there, unheard by a thread that was busy.
       this.#deliver()
-      this.#checkWelcome()
-    }, LIMITS.attachTimeoutMs).unref()
+      if (this.#isWelcome) clearInterval(this.#watch)
+      else this.#look()
+    }, LIMITS.sweepIntervalMs).unref()
   }
 
   /** Asks and awaits the reply. Errors: the pool's; ABORTED, DRAINING, NOT_READY, WORKER_LOST. */
@@ -112,7 +114,7 @@ export class AttachLine {
     return this.#askSync({ kind: 'request', request, name, data } as RequestMessage)
   }
 
-  /** Lets go of a lease and awaits the verdict. */
+  /** Lets go of a lease and awaits what becomes of it. */
   release(message: Omit<ReleaseMessage, 'kind' | 'request'>): Promise<unknown> {
     return this.#ask({ kind: 'release', request: this.#next++, ...message })
   }
@@ -137,13 +139,8 @@ export class AttachLine {
 
   /** To be called by whoever blocks, now and then. Errors: WORKER_LOST when the pool's thread shows no life. */
   assertAlive(): void {
-    const { beats } = this.#pulse
-    const now = performance.now()
-    if (beats !== this.#beats) {
-      this.#beats = beats
-      this.#beatMs = now
-    }
-    if (now - this.#beatMs <= LIMITS.poolSilenceMs) return
+    this.#look()
+    if (this.#silentLooks * LIMITS.sweepIntervalMs <= LIMITS.poolSilenceMs) return
     const silent = new SockpoolError(
       'WORKER_LOST',
       `the thread of the pool is silent for ${LIMITS.poolSilenceMs} ms`,
@@ -182,7 +179,6 @@ export class AttachLine {
       if (reply.outcome !== null) break
       this.#bell.wait(seen, LIMITS.sweepIntervalMs)
       this.assertAlive()
-      this.#checkWelcome()
     }
     if (reply.outcome.ok) return reply.outcome.value
     throw reply.outcome.error
@@ -204,14 +200,15 @@ export class AttachLine {
     switch (message.kind) {
       case 'welcome':
         this.#isWelcome = true
-        clearTimeout(this.#patience)
+        this.#silentLooks = 0
+        clearInterval(this.#watch)
         return
       case 'refused':
         return this.#lose(reviveError(message.error))
       case 'reply':
         return this.#settle(message.request, revived(message.outcome))
       case 'ended':
-        return this.#parts.onEnded(message.lease, message.reason)
+        return this.#deps.onEnded(message.lease, message.reason)
       case 'closed':
         return this.#lose(gone())
       default:
@@ -227,8 +224,15 @@ export class AttachLine {
     }
   }
 
-  #checkWelcome(): void {
-    if (this.#isWelcome || performance.now() - this.#startedMs < LIMITS.attachTimeoutMs) return
+  /** A look at the pulse; those that come sooner than the next beat could are none. Until it has said welcome, nothing is life. */
+  #look(): void {
+    const now = performance.now()
+    if (now - this.#lookedMs < LIMITS.sweepIntervalMs / 2) return
+    this.#lookedMs = now
+    const { beats } = this.#pulse
+    this.#silentLooks = this.#isWelcome && beats !== this.#beats ? 0 : this.#silentLooks + 1
+    this.#beats = beats
+    if (this.#isWelcome || this.#silentLooks * LIMITS.sweepIntervalMs < LIMITS.attachTimeoutMs) return
     this.#lose(
       new SockpoolError(
         'NOT_READY',
@@ -246,9 +250,9 @@ export class AttachLine {
   #lose(error: SockpoolError): void {
     if (this.#lost !== null) return
     this.#lost = error
-    clearTimeout(this.#patience)
+    clearInterval(this.#watch)
     for (const request of [...this.#pending.keys()]) this.#settle(request, { ok: false, error })
-    this.#parts.onLost(error)
+    this.#deps.onLost(error)
   }
 }
 

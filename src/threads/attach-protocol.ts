@@ -6,8 +6,9 @@
  *   thread ► pool   hello       attach: the port on which all that follows goes, and the thread's doorbells
  *   thread ► pool   request     ask for something (REQUESTS), answered by `reply`
  *   thread ► pool   cancel      a request is not wanted any more; it is answered all the same
- *   thread ► pool   release     let go of a lease, whose verdict may be awaited by `reply`
+ *   thread ► pool   release     let go of a lease; what becomes of its connection may be awaited by `reply`
  *   thread ► pool   renew       renew the ttl of a lease
+ *   thread ► pool   ending      a lease will be let go of once its last bytes are sent; nothing renews it any more
  *   pool ► thread   welcome     attached
  *   pool ► thread   refused     not attached
  *   pool ► thread   reply       what became of a request or a release
@@ -33,7 +34,7 @@ import type { ErrorFields, GoneReason } from '../base/errors.ts'
 import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
-import type { LentSource, ReturnedSource } from '../streams/channel-ends/blocking-channel-source.ts'
+import type { LentSource, ReturnedSource } from '../streams/channel-ends/lent-source.ts'
 import type { SocketFacts, TlsSide } from './protocol.ts'
 
 /** What a thread needs to attach itself to a pool: plain data that may be cloned to any thread of the process. */
@@ -101,13 +102,20 @@ export type RequestName = keyof RequestData
 export type GrantData = {
   /** Numbers the leases of one pool for one thread. */
   readonly lease: number
-  readonly target: string
-  readonly tenant: string
+  readonly terms: LeaseTermsData
   readonly connection: string
+  /** The epoch that the ends are to be made for. */
+  readonly epoch: number
   readonly facts: SocketFacts
   readonly memory: ChannelMemory
   /** The I/O worker's doorbell. */
   readonly doorbell: DoorbellMemory
+}
+
+/** What the lease was agreed to be, as the pool's LeaseTerms. */
+type LeaseTermsData = {
+  readonly target: string
+  readonly tenant: string
   readonly reused: boolean
   readonly reuse: 'clean' | 'never'
   readonly ttlMs: number | null
@@ -140,7 +148,7 @@ export type CancelMessage = { readonly kind: 'cancel'; readonly request: number 
 
 export type ReleaseMessage = {
   readonly kind: 'release'
-  /** Null: nobody waits for the verdict. */
+  /** Null: nobody waits for what becomes of it. */
   readonly request: number | null
   readonly lease: number
   /** Why the connection may not serve again, as far as its holder saw; null: nothing speaks against it. */
@@ -155,7 +163,9 @@ export type RenewMessage = {
   readonly ttlMs: number | undefined
 }
 
-export type FromThread = RequestMessage | CancelMessage | ReleaseMessage | RenewMessage
+export type EndingMessage = { readonly kind: 'ending'; readonly lease: number }
+
+export type FromThread = RequestMessage | CancelMessage | ReleaseMessage | RenewMessage | EndingMessage
 
 export type WelcomeMessage = { readonly kind: 'welcome' }
 export type RefusedMessage = { readonly kind: 'refused'; readonly error: ErrorFields }

@@ -1,10 +1,13 @@
 /**
- * A connection as the holder of its lease needs it, on whichever thread that is: an IoConnection on the pool's own,
- * on an attached thread what stands for it there.
+ * A connection as the ends of a lease need it, on whichever thread they are: an IoConnection on the pool's own, on an
+ * attached thread what stands for it there.
  */
 import type { IoConnection } from './io-connection.ts'
 
 export type HeldConnection = Pick<
   IoConnection,
-  'id' | 'channel' | 'ringer' | 'doorbell' | 'facts' | 'hold' | 'hush' | 'secure' | 'abort' | 'pin' | 'unpin'
+  'id' | 'channel' | 'ringer' | 'doorbell' | 'facts' | 'hush' | 'secure' | 'abort'
 >
+
+/** As the record of a lease needs it. */
+export type LeasedConnection = HeldConnection & Pick<IoConnection, 'hold' | 'fence' | 'pin' | 'unpin'>

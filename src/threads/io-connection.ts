@@ -1,26 +1,37 @@
 /**
- * The pool thread's handle of one connection that lives in an I/O worker. Its owner hears of verdicts and of the
- * end through `listener`; whoever holds the lease plugs its two ends in as `holder` and hears of bytes.
+ * The pool thread's handle of one connection that lives in an I/O worker. Its owner hears of what was found at releases
+ * and of the end through `listener`; whoever holds the lease plugs its two ends in as `holder` and hears of bytes.
+ *
+ *   idle ──hold──► held ──letGo──► checking ──► idle
+ *     └─────────────┴──────────────────┴── abort, leaveClosing, broke ──► closing
+ *   any of them ── the I/O worker says that the socket is gone ──► gone ── no end is left that was made for it ──► free
+ *
+ * Only a free connection's channel serves another. An end on another thread is known to be detached when that thread
+ * has said so, or is dead; until then it pins the channel.
  */
-import type { Channel, END, VerdictName } from '../channel/channel.ts'
+import { invariant } from '../base/errors.ts'
+import type { Channel } from '../channel/channel.ts'
 import type { DoorbellMemory, Ringer } from '../channel/doorbell.ts'
+import type { CheckName, EndName } from '../channel/values.ts'
 import type { SocketFacts, TlsSide } from './protocol.ts'
 import type { UpgradePort } from './tls-upgrades.ts'
 
 /** The side that owns the connection: the pool. */
 export interface ConnectionListener {
   /** What the I/O worker found after `letGo`. */
-  onVerdict(verdict: VerdictName): void
-  /** The connection is gone; after this call its channel belongs to somebody else. */
-  onClosed(how: Exclude<keyof typeof END, 'open'>): void
+  onChecked(found: CheckName): void
+  /** The socket is gone. The channel stays as it is for as long as something pins it. */
+  onClosed(how: EndName): void
 }
 
 /** The side that reads and writes. */
 export interface ConnectionHolder {
   rung(): void
+  /** The words of the channel make no sense, or serving it threw: its connection is being closed. */
+  broke(): void
 }
 
-export type IoConnectionParts = {
+export type IoConnectionDeps = {
   readonly id: string
   readonly worker: number
   readonly channel: Channel
@@ -29,9 +40,19 @@ export type IoConnectionParts = {
   readonly doorbell: DoorbellMemory
   readonly facts: SocketFacts
   readonly upgrades: UpgradePort
-  /** Gives the channel back once the connection is gone. */
+  /** Gives the channel back; called once. */
   readonly onFree: () => void
 }
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'held'; readonly holder: ConnectionHolder }
+  /** `epoch`: that the release began. */
+  | { readonly kind: 'checking'; readonly epoch: number }
+  /** `how`: what it is closed for, where this side knows better than the socket. */
+  | { readonly kind: 'closing'; readonly how: EndName | null }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'free' }
 
 export class IoConnection {
   readonly id: string
@@ -39,24 +60,24 @@ export class IoConnection {
   readonly channel: Channel
   readonly ringer: Ringer
   readonly doorbell: DoorbellMemory
+  readonly #generation: number
   readonly #upgrades: UpgradePort
   readonly #onFree: () => void
   #facts: SocketFacts
   #listener: ConnectionListener | null = null
-  #holder: ConnectionHolder | null = null
-  #awaitsVerdict = false
-  #isGone = false
+  #state: State = { kind: 'idle' }
   #pins = 0
 
-  constructor(parts: IoConnectionParts) {
-    this.id = parts.id
-    this.worker = parts.worker
-    this.channel = parts.channel
-    this.ringer = parts.ringer
-    this.doorbell = parts.doorbell
-    this.#facts = parts.facts
-    this.#upgrades = parts.upgrades
-    this.#onFree = parts.onFree
+  constructor(deps: IoConnectionDeps) {
+    this.id = deps.id
+    this.worker = deps.worker
+    this.channel = deps.channel
+    this.ringer = deps.ringer
+    this.doorbell = deps.doorbell
+    this.#generation = deps.channel.generation
+    this.#facts = deps.facts
+    this.#upgrades = deps.upgrades
+    this.#onFree = deps.onFree
   }
 
   get facts(): SocketFacts {
@@ -65,21 +86,21 @@ export class IoConnection {
 
   /** Stops plain reading before TLS starts; the bytes that had no room in the ring. Errors: as UpgradePort.hush. */
   hush(): Promise<Uint8Array> {
-    return this.#upgrades.hush(this.channel)
+    return this.#upgrades.hush(this.channel.number, this.#generation)
   }
 
   /** Starts TLS on the hushed connection. Errors: as UpgradePort.secure; the connection is gone then. */
   async secure(as: TlsSide, timeoutMs: number): Promise<void> {
-    this.#facts = await this.#upgrades.secure(this.channel, as, timeoutMs)
+    this.#facts = await this.#upgrades.secure(this.channel.number, this.#generation, as, timeoutMs)
   }
 
   get isGone(): boolean {
-    return this.#isGone
+    return this.#state.kind === 'gone' || this.#state.kind === 'free'
   }
 
   /** Nothing has ended on it and nothing came in: it may be handed out. A greeting counts for the first lease only. */
   get isFresh(): boolean {
-    return !this.#isGone && this.channel.inEnd === 'open' && this.channel.closed === 'open'
+    return !this.isGone && this.channel.inEnd === 'open' && this.channel.closed === 'open'
   }
 
   listen(listener: ConnectionListener): void {
@@ -87,75 +108,106 @@ export class IoConnection {
   }
 
   /**
-   * Begins a lease: the epoch turns odd, and `holder` hears the doorbell. `thread`: the attached thread whose own
-   * doorbell is rung for bytes; `holder` hears then of ends, and of what came before that thread was known.
+   * Begins a lease, and `holder` hears the doorbell; the epoch that its ends are to be made for. `thread`: the attached
+   * thread whose own doorbell is rung for bytes; `holder` hears then of ends, and of what came before that thread was
+   * known.
    */
-  hold(holder: ConnectionHolder, thread = 0): void {
-    this.channel.setVerdict('none')
+  hold(holder: ConnectionHolder, thread = 0): number {
+    invariant(this.#state.kind === 'idle', () => `a ${this.#state.kind} connection was leased`)
+    this.#state = { kind: 'held', holder }
     this.channel.setHolder(thread)
-    this.channel.advanceEpoch()
-    this.#holder = holder
+    return this.channel.advanceEpoch()
   }
 
   /** Ends a lease and asks the I/O worker whether the connection may serve again. */
   letGo(): void {
-    this.#holder = null
-    this.#awaitsVerdict = true
-    this.#fence()
-  }
-
-  /** Ends the connection at once; ends its lease first where there is one. */
-  abort(): void {
-    this.#holder = null
-    if (this.#isGone) return
-    this.channel.requestShut('abort')
-    this.#fence()
+    // Nobody knows what a thread does that has an end of it still.
+    if (this.#pins > 0) return this.abort()
+    if (this.isGone) return
+    this.fence()
+    this.#state = { kind: 'checking', epoch: this.channel.epoch }
+    this.ringer.ring(this.channel.number)
   }
 
   /** Ends a lease whose holder has asked to close: what it wrote is still sent. */
   leaveClosing(): void {
-    this.#holder = null
-    this.#fence()
+    if (this.isGone) return this.fence()
+    this.fence()
+    this.#state = { kind: 'closing', how: null }
+    this.ringer.ring(this.channel.number)
+  }
+
+  /** Ends the connection at once, and its lease where there is one. */
+  abort(): void {
+    if (this.isGone) return this.fence()
+    this.channel.requestShut('abort')
+    this.leaveClosing()
+  }
+
+  /** Ends the tenure of the lease's ends, whatever became of the connection. */
+  fence(): void {
+    // Once free, the channel is somebody else's.
+    if (this.#state.kind !== 'free' && this.channel.isLeased) this.channel.advanceEpoch()
   }
 
   /** The pool's doorbell rang for this channel. */
   rung(): void {
-    this.#holder?.rung()
-    if (this.#awaitsVerdict && this.channel.verdict !== 'none') {
-      this.#awaitsVerdict = false
-      this.#listener?.onVerdict(this.channel.verdict)
-    }
+    const state = this.#state
+    if (state.kind === 'free') return
+    if (state.kind === 'held') state.holder.rung()
+    if (state.kind === 'checking') this.#lookAtCheck(state.epoch)
     const { closed } = this.channel
     if (closed !== 'open') this.#close(closed)
   }
 
-  /** Keeps the channel from being reused while another thread reads it; `unpin` as often. */
+  /** Keeps the channel from serving another while an end of it is on another thread; `unpin` as often. */
   pin(): void {
     this.#pins++
   }
 
   unpin(): void {
-    if (--this.#pins === 0 && this.#isGone) this.#onFree()
+    this.#pins--
+    this.#freeIfDone()
   }
 
-  /** Ends it from this side: its worker died, or its words make no sense. What was not published is lost. */
-  lose(how: 'workerLost' | 'corrupt'): void {
-    if (this.#isGone) return
-    this.channel.endInbound(how)
-    this.channel.close(how)
-    this.#close(how)
-  }
-
-  #fence(): void {
-    if (this.channel.isLeased) this.channel.advanceEpoch()
+  /** Serving it has failed on either side: it is closed for that, and stays where it is until its I/O worker has. */
+  broke(): void {
+    const state = this.#state
+    if (this.isGone || (state.kind === 'closing' && state.how === 'corrupt')) return
+    this.#state = { kind: 'closing', how: 'corrupt' }
+    this.channel.endInbound('corrupt')
+    this.channel.requestShut('abort')
     this.ringer.ring(this.channel.number)
+    if (state.kind === 'held') state.holder.broke()
   }
 
-  #close(how: Exclude<keyof typeof END, 'open'>): void {
-    if (this.#isGone) return
-    this.#isGone = true
-    this.#holder = null
-    this.#listener?.onClosed(how)
-    if (this.#pins === 0) this.#onFree()
+  /** Its I/O worker is dead. What that had not published is lost. */
+  workerLost(): void {
+    if (this.isGone) return
+    this.channel.endInbound('workerLost')
+    this.channel.close('workerLost')
+    this.#close('workerLost')
+  }
+
+  #lookAtCheck(epoch: number): void {
+    const found = this.channel.checkedAt(epoch)
+    if (found === 'none') return
+    this.#state = { kind: 'idle' }
+    this.#listener?.onChecked(found)
+  }
+
+  #close(how: EndName): void {
+    const state = this.#state
+    if (this.isGone) return
+    this.#state = { kind: 'gone' }
+    this.#listener?.onClosed(state.kind === 'closing' ? (state.how ?? how) : how)
+    this.#freeIfDone()
+  }
+
+  #freeIfDone(): void {
+    if (this.#pins > 0 || this.#state.kind !== 'gone') return
+    this.fence()
+    this.#state = { kind: 'free' }
+    this.#onFree()
   }
 }

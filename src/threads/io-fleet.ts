@@ -27,6 +27,8 @@ export type IoFleetOptions = {
   readonly onDecision?: ((decision: Decision) => void) | undefined
   /** A ring of the pool's doorbell went unheard until the sweep found it: a fault of ours. */
   readonly onMissedWake?: (() => void) | undefined
+  /** So many clients of servers were disconnected, because too many waited for their handshake or handler already. */
+  readonly onDropped?: ((clients: number) => void) | undefined
   /** Handling one connection failed, which was ended for it: a fault of ours. */
   readonly onFault?: ((error: unknown) => void) | undefined
   /** A worker died and is being replaced. */
@@ -66,6 +68,7 @@ export class IoFleet {
   readonly #awaitingWorker = new Set<Wait<void>>()
   /** What the dead predecessors of each worker had counted. */
   readonly #past = new Map<number, VitalsSnapshot>()
+  /** In a row, each soon after the worker was started. */
   #deaths = 0
   #holds = 0
   #nextConnection = 1
@@ -148,11 +151,9 @@ export class IoFleet {
 
   /** All workers run and their hearts beat. */
   get isReady(): boolean {
-    const now = performance.now()
-    return (
-      !this.#isStopping &&
-      this.#threads.every(thread => thread !== null && thread.silenceMs(now) < LIMITS.heartbeatSuspectMs)
-    )
+    const isAlive = (thread: IoThread | null): boolean =>
+      thread !== null && thread.silenceMs < LIMITS.heartbeatSuspectMs
+    return !this.#isStopping && this.#threads.every(isAlive)
   }
 
   /** Rings of the pool's doorbell that only the sweep timer found; must be 0. */
@@ -208,6 +209,8 @@ export class IoFleet {
       connections: this.#connections,
       nextId: () => `c${this.#nextConnection++}`,
       onDecision: decision => this.#options.onDecision?.(decision),
+      onDropped: clients => this.#options.onDropped?.(clients),
+      onFault: error => this.#options.onFault?.(error),
       onExit: (thread, error) => this.#exited(thread, error),
     })
   }
@@ -231,9 +234,7 @@ export class IoFleet {
     try {
       connection?.rung()
     } catch (error) {
-      connection?.channel.requestShut('abort')
-      connection?.ringer.ring(number)
-      connection?.lose('corrupt')
+      connection?.broke()
       this.#options.onFault?.(error)
     }
   }
@@ -243,7 +244,11 @@ export class IoFleet {
     if (this.#threads[index] === thread) this.#threads[index] = null
     this.#past.set(index, sum(thread.vitals(), this.#past.get(index)))
     for (const listener of this.#listeners) listener.lost(index)
+    // It may have rung the pool's doorbell and died before it could wake this thread.
+    this.#doorbell.stir()
     if (this.#isStopping) return
+    // Deaths far apart are no crash loop.
+    if (thread.ageMs > LIMITS.restartForgetMs) this.#deaths = 0
     this.#deaths++
     this.#options.onWorkerLost?.(index, error)
     const backoffMs = Math.min(
@@ -272,9 +277,10 @@ export class IoFleet {
 
   #look(): void {
     this.#doorbell.findMissed(() => this.#options.onMissedWake?.())
-    const now = performance.now()
-    for (const thread of this.#threads)
-      if (thread && thread.silenceMs(now) > LIMITS.heartbeatDeadMs) thread.terminate()
+    for (const thread of this.#threads) {
+      thread?.look()
+      if (thread && thread.silenceMs > LIMITS.heartbeatDeadMs) thread.terminate()
+    }
   }
 }
 

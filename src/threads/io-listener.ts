@@ -7,7 +7,7 @@ import type { IoThread } from './io-thread.ts'
 import type { BoundAddress, ListenSpec } from './protocol.ts'
 import type { BoundListener, OnIncoming } from './thread-listeners.ts'
 
-export type IoListenerParts = {
+export type IoListenerDeps = {
   readonly spec: ListenSpec
   readonly onIncoming: OnIncoming
   /** The successor of a dead worker could not bind what it had. */
@@ -16,15 +16,15 @@ export type IoListenerParts = {
 }
 
 export class IoListener {
-  readonly #parts: IoListenerParts
+  readonly #deps: IoListenerDeps
   /** By the index of the worker. A worker that is between its death and its rebirth has a null. */
   readonly #bound = new Map<number, BoundListener | null>()
   #addresses: readonly BoundAddress[] = []
   #isServing = false
   #closing: Promise<void> | null = null
 
-  constructor(parts: IoListenerParts) {
-    this.#parts = parts
+  constructor(deps: IoListenerDeps) {
+    this.#deps = deps
   }
 
   /** Where it is bound. */
@@ -72,12 +72,12 @@ export class IoListener {
     this.#bind(thread).catch(error => {
       // A thread that dies again is replaced again.
       if (this.#closing !== null || (error instanceof SockpoolError && error.code === 'WORKER_LOST')) return
-      this.#parts.onFailed(SockpoolError.from(error, 'LISTEN_FAILED'))
+      this.#deps.onFailed(SockpoolError.from(error, 'LISTEN_FAILED'))
     })
   }
 
   async #bind(thread: IoThread): Promise<void> {
-    const { spec, onIncoming } = this.#parts
+    const { spec, onIncoming } = this.#deps
     this.#bound.set(thread.index, null)
     const bound = await thread.listen(boundTo(spec, this.#addresses), onIncoming)
     this.#bound.set(thread.index, bound)
@@ -88,7 +88,7 @@ export class IoListener {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#bound.values()].map(bound => bound?.close()))
-    this.#parts.onClosed(this)
+    this.#deps.onClosed(this)
   }
 }
 

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Decision } from '../base/egress-data.ts'
 import { reviveError, SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
 import type { Channel } from '../channel/channel.ts'
 import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from '../channel/doorbell.ts'
@@ -15,6 +16,7 @@ import type {
   Dial,
   EgressData,
   FailedMessage,
+  FaultMessage,
   FromIoWorker,
   IoWorkerData,
   ListenSpec,
@@ -24,7 +26,7 @@ import type {
 import { type BoundListener, type OnIncoming, ThreadListeners } from './thread-listeners.ts'
 import { TlsUpgrades } from './tls-upgrades.ts'
 
-export type IoThreadParts = {
+export type IoThreadDeps = {
   readonly index: number
   readonly file: URL
   readonly poolDoorbell: DoorbellMemory
@@ -39,6 +41,10 @@ export type IoThreadParts = {
   readonly connections: Map<number, IoConnection>
   readonly nextId: () => string
   readonly onDecision: (decision: Decision) => void
+  /** So many clients of servers were disconnected, because too many waited already. */
+  readonly onDropped: (clients: number) => void
+  /** Serving one connection failed, which was closed for it. */
+  readonly onFault: (error: unknown) => void
   /** The thread is gone, its connections have been told; `error` is what it threw, if it did. */
   readonly onExit: (thread: IoThread, error: Error | null) => void
 }
@@ -58,7 +64,7 @@ type Opening = {
 
 export class IoThread {
   readonly index: number
-  readonly #parts: IoThreadParts
+  readonly #deps: IoThreadDeps
   readonly #worker: Worker
   readonly #slabs: SlabAllocator
   readonly #ringer: TurnRinger
@@ -72,24 +78,25 @@ export class IoThread {
   })
   readonly #upgrades = new TlsUpgrades(message => this.#tell(message))
   readonly #exited: Promise<void>
+  readonly #startedMs = performance.now()
   #error: Error | null = null
   #isGone = false
   #beats = 0
-  #silentSince = performance.now()
+  #silentLooks = 0
 
-  constructor(parts: IoThreadParts) {
-    this.index = parts.index
-    this.#parts = parts
-    this.#slabs = new SlabAllocator(parts.ringSizes, parts.slabNumbers)
+  constructor(deps: IoThreadDeps) {
+    this.index = deps.index
+    this.#deps = deps
+    this.#slabs = new SlabAllocator(deps.ringSizes, deps.slabNumbers)
     const doorbell = allocateDoorbell()
     this.#doorbell = doorbell
     const vitals = allocateVitals()
-    this.#ringer = new TurnRinger(doorbellWords(doorbell), parts.promiseFlush)
+    this.#ringer = new TurnRinger(doorbellWords(doorbell), deps.promiseFlush)
     this.#vitals = new Vitals(vitals)
-    const { poolDoorbell, egress, index, holders } = parts
+    const { poolDoorbell, egress, index, holders } = deps
     const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress, holders }
     // None of the program's flags: `--input-type`, of a program given by --eval, would keep the thread from starting.
-    this.#worker = new Worker(parts.file, { workerData, name: `sockpool-io-${index}`, execArgv: [] })
+    this.#worker = new Worker(deps.file, { workerData, name: `sockpool-io-${index}`, execArgv: [] })
     this.#worker.on('message', (message: FromIoWorker) => this.#received(message))
     // The pool keeps its process alive while something is open or awaited, not by merely having threads. A listener
     // for messages would take the reference again, so this comes after it.
@@ -109,6 +116,11 @@ export class IoThread {
     return this.#worker.threadId
   }
 
+  /** Milliseconds since it was started. */
+  get ageMs(): number {
+    return performance.now() - this.#startedMs
+  }
+
   /** Connections open or being opened: what "least loaded" compares. */
   get load(): number {
     return this.#own.size + this.#openings.size
@@ -122,14 +134,19 @@ export class IoThread {
     return this.#isGone ? 0 : this.#worker.performance.eventLoopUtilization().utilization
   }
 
-  /** Milliseconds since the last sign of life, as of `look`. */
-  silenceMs(now: number): number {
+  /**
+   * Looks for a sign of life; to be called every LIMITS.sweepIntervalMs. Only looks count, never the clock: one that ran
+   * on while the whole process stood still says nothing against a thread that stood still with it.
+   */
+  look(): void {
     const { beats } = this.#vitals
-    if (beats !== this.#beats) {
-      this.#beats = beats
-      this.#silentSince = now
-    }
-    return now - this.#silentSince
+    this.#silentLooks = beats === this.#beats ? this.#silentLooks + 1 : 0
+    this.#beats = beats
+  }
+
+  /** For how many milliseconds of this thread's own looks there was no sign of life. */
+  get silenceMs(): number {
+    return this.#silentLooks * LIMITS.sweepIntervalMs
   }
 
   /**
@@ -186,8 +203,9 @@ export class IoThread {
     this.#ringer.flush()
   }
 
+  /** Ends the thread whatever it does; its `exit` event tells when. */
   terminate(): void {
-    void this.#worker.terminate()
+    this.#worker.terminate().catch((error: unknown) => this.#deps.onFault(error))
   }
 
   memory(): { readonly channels: number; readonly taken: number; readonly slabBytes: number } {
@@ -228,10 +246,23 @@ export class IoThread {
       case 'unsecured':
         return this.#upgrades.received(message)
       case 'decision':
-        return this.#parts.onDecision(message.decision)
+        return this.#deps.onDecision(message.decision)
+      case 'dropped':
+        return this.#deps.onDropped(message.clients)
+      case 'fault':
+        return this.#broke(message)
+      case 'mishandled':
+        return this.#deps.onFault(reviveError(message.error))
       default:
         message satisfies never
     }
+  }
+
+  /** The worker closes a connection for a fault of ours. Its ends hear of it at once, its owner when it is gone. */
+  #broke({ channel, generation, error }: FaultMessage): void {
+    const connection = this.#own.get(channel)
+    if (connection?.channel.generation === generation) connection.broke()
+    this.#deps.onFault(reviveError(error))
   }
 
   #settle(message: OpenedMessage | FailedMessage): Opening | null {
@@ -247,7 +278,7 @@ export class IoThread {
     if (opening === null) return
     const { channel } = opening
     const connection: IoConnection = new IoConnection({
-      id: this.#parts.nextId(),
+      id: this.#deps.nextId(),
       worker: this.index,
       channel,
       ringer: this.#ringer,
@@ -258,13 +289,13 @@ export class IoThread {
         if (this.#own.get(channel.number) !== connection) return
         this.#own.delete(channel.number)
         // A channel that stayed pinned beyond its thread's death shares its number with a successor's.
-        if (this.#parts.connections.get(channel.number) === connection)
-          this.#parts.connections.delete(channel.number)
+        if (this.#deps.connections.get(channel.number) === connection)
+          this.#deps.connections.delete(channel.number)
         this.#slabs.giveBack(channel)
       },
     })
     this.#own.set(channel.number, connection)
-    this.#parts.connections.set(channel.number, connection)
+    this.#deps.connections.set(channel.number, connection)
     opening.resolve(connection)
     // It may have ended, or been given up, before this message came.
     connection.rung()
@@ -288,9 +319,9 @@ export class IoThread {
     this.#openings.clear()
     this.#listeners.fail(lost(this.#error))
     this.#upgrades.fail(lost(this.#error))
-    for (const connection of [...this.#own.values()]) connection.lose('workerLost')
+    for (const connection of [...this.#own.values()]) connection.workerLost()
     this.#slabs.abandon()
-    this.#parts.onExit(this, this.#error)
+    this.#deps.onExit(this, this.#error)
   }
 }
 

@@ -28,7 +28,7 @@ export type BoundListener = {
   close(): Promise<void>
 }
 
-export type ThreadListenersParts = {
+export type ThreadListenersDeps = {
   readonly tell: (message: ToIoWorker) => void
   readonly adopt: (listener: number, incoming: number) => Promise<IoConnection>
 }
@@ -41,13 +41,13 @@ type Entry = {
 }
 
 export class ThreadListeners {
-  readonly #parts: ThreadListenersParts
+  readonly #deps: ThreadListenersDeps
   readonly #entries = new Map<number, Entry>()
   #next = 1
   #lost: Error | null = null
 
-  constructor(parts: ThreadListenersParts) {
-    this.#parts = parts
+  constructor(deps: ThreadListenersDeps) {
+    this.#deps = deps
   }
 
   get count(): number {
@@ -57,7 +57,7 @@ export class ThreadListeners {
   /** Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST. */
   async listen(spec: ListenSpec, onIncoming: OnIncoming): Promise<BoundListener> {
     if (this.#lost) throw this.#lost
-    const { tell } = this.#parts
+    const { tell } = this.#deps
     const listener = this.#next++
     const { promise, resolve, reject } = Promise.withResolvers<readonly BoundAddress[]>()
     const closed = Promise.withResolvers<void>()
@@ -90,8 +90,8 @@ export class ThreadListeners {
       case 'incoming': {
         const { incoming } = message
         return entry.onIncoming({
-          adopt: () => this.#parts.adopt(listener, incoming),
-          refuse: () => this.#parts.tell({ kind: 'refuse', listener, incoming }),
+          adopt: () => this.#deps.adopt(listener, incoming),
+          refuse: () => this.#deps.tell({ kind: 'refuse', listener, incoming }),
         })
       }
       default:

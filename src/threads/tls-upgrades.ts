@@ -3,10 +3,11 @@
  * connection that ends meanwhile, or whose worker dies, fails it.
  */
 import { reviveError } from '../base/errors.ts'
-import type { Channel } from '../channel/channel.ts'
 import type {
   HushedMessage,
+  HushMessage,
   SecuredMessage,
+  SecureMessage,
   SocketFacts,
   TlsSide,
   ToIoWorker,
@@ -15,10 +16,10 @@ import type {
 
 /** What a connection needs of its thread to start TLS. */
 export interface UpgradePort {
-  /** Stops plain reading; the bytes that had no room in the ring. Errors: CONNECTION_RESET, WORKER_LOST. */
-  hush(channel: Channel): Promise<Uint8Array>
+  /** Stops plain reading on the connection of that generation; the bytes that had no room in the ring. Errors: CONNECTION_RESET, WORKER_LOST. */
+  hush(channel: number, generation: number): Promise<Uint8Array>
   /** Shakes hands on a hushed connection; its new facts. Errors: TLS_FAILED, CONNECTION_RESET, WORKER_LOST. */
-  secure(channel: Channel, as: TlsSide, timeoutMs: number): Promise<SocketFacts>
+  secure(channel: number, generation: number, as: TlsSide, timeoutMs: number): Promise<SocketFacts>
 }
 
 type Waiting = {
@@ -35,15 +36,13 @@ export class TlsUpgrades implements UpgradePort {
     this.#tell = tell
   }
 
-  async hush(channel: Channel): Promise<Uint8Array> {
-    const { number, generation } = channel
-    const message = await this.#ask(channel, { kind: 'hush', channel: number, generation })
+  async hush(channel: number, generation: number): Promise<Uint8Array> {
+    const message = await this.#ask({ kind: 'hush', channel, generation })
     return message.kind === 'hushed' ? message.bytes : new Uint8Array()
   }
 
-  async secure(channel: Channel, as: TlsSide, timeoutMs: number): Promise<SocketFacts> {
-    const { number, generation } = channel
-    const message = await this.#ask(channel, { kind: 'secure', channel: number, generation, as, timeoutMs })
+  async secure(channel: number, generation: number, as: TlsSide, timeoutMs: number): Promise<SocketFacts> {
+    const message = await this.#ask({ kind: 'secure', channel, generation, as, timeoutMs })
     if (message.kind === 'secured') return message.facts
     throw new Error('an upgrade was hushed twice')
   }
@@ -63,10 +62,10 @@ export class TlsUpgrades implements UpgradePort {
     this.#waiting.clear()
   }
 
-  #ask(channel: Channel, message: ToIoWorker): Promise<HushedMessage | SecuredMessage> {
+  #ask(message: HushMessage | SecureMessage): Promise<HushedMessage | SecuredMessage> {
     if (this.#lost) return Promise.reject(this.#lost)
     const { promise, resolve, reject } = Promise.withResolvers<HushedMessage | SecuredMessage>()
-    this.#waiting.set(keyOf(channel.number, channel.generation), { resolve, reject })
+    this.#waiting.set(keyOf(message.channel, message.generation), { resolve, reject })
     this.#tell(message)
     return promise
   }

@@ -4,10 +4,10 @@
  */
 import { SockpoolError } from '../../src/base/errors.ts'
 import { aborted } from '../../src/base/wait.ts'
-import type { EndName, VerdictName } from '../../src/channel/channel.ts'
 import { allocateDoorbell, Ringer } from '../../src/channel/doorbell.ts'
 import { SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
-import type { Connector } from '../../src/pool/target/target-pool-parts.ts'
+import type { CheckName, EndName } from '../../src/channel/values.ts'
+import type { Connector } from '../../src/pool/target/connector.ts'
 import { IoConnection } from '../../src/threads/io-connection.ts'
 
 type Request = Parameters<Connector['open']>[0]
@@ -25,11 +25,11 @@ export class FakeConnection {
   }
 
   /** What the I/O worker would find after a release; null leaves it looking. */
-  judge(verdict: VerdictName): void {
+  judge(found: CheckName): void {
     const { channel } = this.io
     if (this.isGone || channel.isLeased || channel.epoch === this.#settledEpoch) return
     this.#settledEpoch = channel.epoch
-    channel.setVerdict(verdict)
+    channel.setChecked(channel.epoch, found)
     this.io.rung()
   }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { WorkerEvent } from '../../src/library/create-pool.ts'
-import type { LeaseHandle as Lease } from '../../src/pool/lease/lease-handle.ts'
+import type { Lease } from '../../src/pool/lease/lease.ts'
 import type { Pool } from '../../src/pool/pool.ts'
-import type { PoolEvent } from '../../src/pool/pool-parts.ts'
+import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
@@ -50,19 +50,18 @@ test('a fault in an I/O worker ends its own leases with WORKER_LOST and no other
   rich.writer.write('received before')
   await until('the bytes came', () => rich.reader.buffered === 15)
   const threadsBefore = (await workers(pool)).map(({ threadId }) => threadId)
-  await setTrap({ worker: 0, do: 'throwInRead' })
 
   const pending = [talker, silent].map(lease => lease.reader.readLine().catch(error => error))
   const going = spared.map(lease => lease.reader.readLine())
   const startedMs = performance.now()
-  talker.writer.write('into the trap\n')
+  await setTrap({ worker: 0, do: 'throw' })
   for (const error of await Promise.all(pending))
     expect(error).toMatchObject({ code: 'WORKER_LOST', retryable: true })
   expect(performance.now() - startedMs).toBeLessThan(1_000)
   expect(events).toContainEqual({
     kind: 'worker_lost',
     worker: 0,
-    error: expect.objectContaining({ message: 'the trap caught 14 bytes' }),
+    error: expect.objectContaining({ message: 'the trap was sprung' }),
   })
 
   // Bytes that had come precede the end; then the lease is gone, and says why.
@@ -97,6 +96,34 @@ test('a fault in an I/O worker ends its own leases with WORKER_LOST and no other
   )
 })
 
+test('a fault while an I/O worker serves one connection ends that one alone, and is told', async () => {
+  const server = await startTestServer(echo)
+  const events: (PoolEvent | WorkerEvent)[] = []
+  const pool = await openPool({
+    ioWorkerFile: TRAPPED_IO_WORKER,
+    targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 2 } }) },
+    onEvent: event => events.push(event),
+  })
+  const [victim, bystander] = [await pool.lease('it'), await pool.lease('it')]
+  await setTrap({ worker: 0, do: 'throwInRead' })
+  victim.writer.write('into the trap\n')
+  await expect(victim.reader.readLine()).rejects.toMatchObject({ code: 'CHANNEL_CORRUPT' })
+  expect(await victim.release()).toMatchObject({ outcome: 'closed' })
+  expect(events).toContainEqual({
+    kind: 'fault',
+    error: expect.objectContaining({ message: 'the trap caught 14 bytes' }),
+  })
+  bystander.writer.write('still here\n')
+  expect((await bystander.reader.readLine()).toString()).toBe('still here\n')
+  // The slot is free again.
+  const next = await pool.lease('it')
+  next.writer.write('next\n')
+  expect((await next.reader.readLine()).toString()).toBe('next\n')
+  for (const lease of [bystander, next])
+    expect(await lease.release()).toEqual({ outcome: 'reused', reason: 'clean' })
+  expect(events.map(({ kind }) => kind)).not.toContain('worker_lost')
+})
+
 test('a dial under way in a worker that dies is WORKER_LOST', async () => {
   const server = await startTestServer(echo)
   const stalled = await startTestServer(socket => socket.resume())
@@ -105,7 +132,7 @@ test('a dial under way in a worker that dies is WORKER_LOST', async () => {
     targets: { it: targetOf(server), stalled: targetOf(stalled, { tls: { servername: 'localhost' } }) },
   })
   const lease = await pool.lease('it')
-  await setTrap({ worker: 0, do: 'throwInRead' })
+  await setTrap({ worker: 0, do: 'throwAfterRead' })
   const dialling = pool.lease('stalled').catch(error => error)
   await stalled.connection()
   lease.writer.write('now')

@@ -28,15 +28,15 @@ export type ThreadLine = {
 type Line = { readonly post: ThreadLine['post']; readonly close: () => void }
 
 /** One listener for all pools of this thread. */
-const desks = new Map<string, (hello: HelloMessage) => void>()
+const listening = new Map<string, (hello: HelloMessage) => void>()
 
 function heard(value: unknown): void {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return
   const hello = value as HelloMessage
-  if (hello.kind === 'sockpool.hello') desks.get(hello.pool)?.(hello)
+  if (hello.kind === 'sockpool.hello') listening.get(hello.pool)?.(hello)
 }
 
-export class AttachDesk {
+export class AttachListener {
   readonly handle: PoolHandle
   readonly #serve: (line: ThreadLine) => ThreadServer
   readonly #pulse = new Pulse()
@@ -49,8 +49,8 @@ export class AttachDesk {
     this.#serve = serve
     this.handle = { pool: randomUUID(), threadId: currentThreadId(), pulse: this.#pulse.memory }
     this.#beat = setInterval(() => this.#pulse.beat(), LIMITS.sweepIntervalMs).unref()
-    if (desks.size === 0) process.on('workerMessage', heard)
-    desks.set(this.handle.pool, hello => this.#accept(hello))
+    if (listening.size === 0) process.on('workerMessage', heard)
+    listening.set(this.handle.pool, hello => this.#accept(hello))
   }
 
   /** Threads that are attached. */
@@ -60,8 +60,8 @@ export class AttachDesk {
 
   /** Tells all threads that nothing is answered any more, and lets go of them. */
   close(): void {
-    if (!desks.delete(this.handle.pool)) return
-    if (desks.size === 0) process.off('workerMessage', heard)
+    if (!listening.delete(this.handle.pool)) return
+    if (listening.size === 0) process.off('workerMessage', heard)
     clearInterval(this.#beat)
     // First the word: who blocks looks at it before its port, and so never misses what was posted last.
     this.#pulse.close()
