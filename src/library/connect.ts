@@ -4,7 +4,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { type StreamEnds, type WebChunk, WebPair } from '../streams/adapters/web-pair.ts'
-import type { StreamWriter } from '../streams/writing/stream-writer.ts'
+import { StreamWriter } from '../streams/writing/stream-writer.ts'
 import { openConnection } from './open-connection.ts'
 
 /** `[::1]:80` needs the brackets as a string; `hostname` takes an IPv6 address with or without. */
@@ -45,7 +45,8 @@ type Plan = {
 }
 
 /**
- * One connection. `connect` makes it, `startTls` its successor.
+ * One connection. `connect` makes it, `startTls` its successor. One that the program has lost, and its streams with it,
+ * is closed when they are collected, with a ResourceWarning; a wait for `closed` alone does not keep it.
  *
  * Source: WinterTC Sockets API, draft; where both streams are done the connection closes, and `closed` resolves.
  */
@@ -85,9 +86,7 @@ export class Socket {
     this.#settle = Promise.withResolvers()
     this.opened = this.#info.promise
     this.closed = this.#settle.promise
-    // Who does not ask for them is told by the streams.
-    for (const promise of [this.opened, this.closed]) promise.catch(() => 'handled')
-    void this.#follow()
+    Socket.#follow(ends, this.#info, this.#settle, giveUp.signal)
   }
 
   /** Whether `startTls` has handed the connection on. */
@@ -128,20 +127,27 @@ export class Socket {
     return new Socket(secured, { ...this.#plan, secureTransport: 'on' }, this.#giveUp)
   }
 
-  async #follow(): Promise<void> {
-    let writer: StreamWriter
-    try {
-      writer = (await this.#ends).writer
-    } catch (error) {
-      this.#info.reject(socketError(error))
-      if (this.#isClosed) this.#settle.resolve()
-      else this.#settle.reject(socketError(error))
-      return
-    }
-    this.#info.resolve(infoOf(writer))
-    // How it broke is the streams' to tell; the draft's `closed` resolves on a reset as well.
-    await writer.waitClosed().catch(() => 'the streams tell')
-    this.#settle.resolve()
+  /** Settles the socket's promises. What waits for the end refers neither to the socket nor to the program's ends. */
+  static #follow(
+    ends: Promise<StreamEnds>,
+    info: PromiseWithResolvers<SocketInfo>,
+    settle: PromiseWithResolvers<void>,
+    givenUp: AbortSignal,
+  ): void {
+    // Who does not ask for them is told by the streams. Not in the constructor: its closures have the socket.
+    for (const { promise } of [info, settle]) promise.catch(() => 'handled')
+    ends.then(
+      ({ writer }) => {
+        info.resolve(infoOf(writer))
+        // How it broke is the streams' to tell; the draft's `closed` resolves on a reset as well.
+        new StreamWriter(writer).waitClosed().then(settle.resolve, () => settle.resolve())
+      },
+      error => {
+        info.reject(socketError(error))
+        if (givenUp.aborted) settle.resolve()
+        else settle.reject(socketError(error))
+      },
+    )
   }
 }
 

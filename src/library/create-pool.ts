@@ -13,7 +13,7 @@ import { EgressRules } from '../egress/egress-rules.ts'
 import { type Authority, admit } from '../egress/judge.ts'
 import { Parsers } from '../parse/parsers.ts'
 import { Pool } from '../pool/pool.ts'
-import type { PoolEvent } from '../pool/pool-parts.ts'
+import type { PoolEvent } from '../pool/pool-deps.ts'
 import { IoFleet } from '../threads/io-fleet.ts'
 import { describedTarget } from './described-target.ts'
 
@@ -45,7 +45,8 @@ export type PoolOptions = {
 export type WorkerEvent =
   | { readonly kind: 'worker_lost'; readonly worker: number; readonly error: Error | null }
   | { readonly kind: 'missed_wake' }
-  | { readonly kind: 'fault'; readonly error: unknown }
+  /** Clients of servers were disconnected, because too many waited for their handshake or handler already. */
+  | { readonly kind: 'clients_dropped'; readonly clients: number }
   | { readonly kind: 'decision'; readonly decision: Decision }
 
 /** What only a service sets. */
@@ -70,8 +71,8 @@ export function joinPool(
   options: PoolOptions,
   traits: ServiceTraits,
 ): { readonly pool: Pool; readonly deny: (denied: Parameters<EgressRules['setDenied']>[0]) => void } {
-  const { ioWorkers = 1, egress, onEvent } = options
-  checkCount('ioWorkers', ioWorkers, LIMITS.workersMax)
+  const { egress } = options
+  const tell = teller(options.onEvent)
   const targets = Object.fromEntries(
     Object.entries(options.targets ?? {}).map(([name, input]) => [
       name,
@@ -79,16 +80,7 @@ export function joinPool(
     ]),
   )
   const rules = new EgressRules(egress?.allow ?? [])
-  const fleet = new IoFleet({
-    workers: ioWorkers,
-    egress: { allow: egress?.allow ?? [], denied: [], dnsServers: egress?.dnsServers ?? [] },
-    ringSizes: ringSizesOf(options.rings ?? {}),
-    workerFile: options.ioWorkerFile,
-    onDecision: decision => onEvent?.({ kind: 'decision', decision }),
-    onFault: error => onEvent?.({ kind: 'fault', error }),
-    onMissedWake: () => onEvent?.({ kind: 'missed_wake' }),
-    onWorkerLost: (worker, error) => onEvent?.({ kind: 'worker_lost', worker, error }),
-  })
+  const fleet = fleetOf(options, tell)
   const parsers = new Parsers({ workers: options.parseWorkers })
   const pool = new Pool({
     targets,
@@ -109,13 +101,40 @@ export function joinPool(
     waitersMax: options.limits?.waiters ?? DEFAULTS.waitersMax,
     replayBytes: traits.replayBytes,
     defaultTtl: traits.defaultTtl,
-    onEvent: event => onEvent?.(event),
+    onEvent: tell,
   })
   const deny: ReturnType<typeof joinPool>['deny'] = denied => {
     rules.setDenied(denied)
     fleet.setDenied(rules.data().denied)
   }
   return { pool, deny }
+}
+
+function fleetOf(options: PoolOptions, tell: (event: WorkerEvent | PoolEvent) => void): IoFleet {
+  const { ioWorkers = 1, egress } = options
+  checkCount('ioWorkers', ioWorkers, LIMITS.workersMax)
+  return new IoFleet({
+    workers: ioWorkers,
+    egress: { allow: egress?.allow ?? [], denied: [], dnsServers: egress?.dnsServers ?? [] },
+    ringSizes: ringSizesOf(options.rings ?? {}),
+    workerFile: options.ioWorkerFile,
+    onDecision: decision => tell({ kind: 'decision', decision }),
+    onDropped: clients => tell({ kind: 'clients_dropped', clients }),
+    onFault: error => tell({ kind: 'fault', error }),
+    onMissedWake: () => tell({ kind: 'missed_wake' }),
+    onWorkerLost: (worker, error) => tell({ kind: 'worker_lost', worker, error }),
+  })
+}
+
+/** The program's listener as the pool calls it: what it throws is its own fault, and disturbs nobody's lease. */
+function teller(onEvent: PoolOptions['onEvent']): (event: PoolEvent | WorkerEvent) => void {
+  return event => {
+    try {
+      onEvent?.(event)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
+  }
 }
 
 function ringSizesOf(rings: Partial<RingSizes>): RingSizes {

@@ -74,7 +74,7 @@ export async function openConnection(
   const { reader, writer } = lease
   warnOfFutileWrites(writer)
   if (!allowHalfOpen) reader.onEnd(() => writer.close())
-  const end = (): Promise<unknown> => lease.release()
+  const end = (): void => lease.forget()
   void writer.waitClosed().then(end, end)
   return ownEnds(lease)
 }

@@ -5,53 +5,66 @@
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Queue } from '../base/queue.ts'
-import { aborted } from '../base/wait.ts'
+import { aborted, settledWithin } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
 import { positiveLimit } from '../streams/reading/read-options.ts'
-import { AttachDesk } from '../threads/attach-desk.ts'
+import { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
+import type { IoConnection } from '../threads/io-connection.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
-import { AttachedThread } from './attached/attached-thread.ts'
-import { type ExchangeReply, type ExchangeRequest, exchangeBy, useLease } from './lease/exchange.ts'
+import { type Acquired, type AcquireOptions, AttachedThread } from './attached/attached-thread.ts'
+import {
+  type ExchangeReply,
+  type ExchangeRequest,
+  exchangeBy,
+  type Held,
+  useLease,
+} from './lease/exchange.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
-import { LeaseHandle } from './lease/lease-handle.ts'
+import { LeaseEnds } from './lease/lease-ends.ts'
+import type { LeaseHolder } from './lease/lease-keeper.ts'
 import type { LeaseOptions } from './lease/lease-options.ts'
-import type { LeaseParts } from './lease/lease-parts.ts'
+import { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall } from './lease/parse-port.ts'
-import type { Fleet, PoolParts } from './pool-parts.ts'
+import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
-import { Crowd } from './target/crowd.ts'
-import type { HeldLease } from './target/held-lease.ts'
 import {
   type ConnectionStats,
   connectionStats,
   type PoolStats,
   type TargetStats,
 } from './target/pool-stats.ts'
-import { TargetPool } from './target/target-pool.ts'
+import type { Slot } from './target/slot.ts'
+import { TargetPool, type TargetPoolDeps } from './target/target-pool.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
+import { WaiterCount } from './target/waiter-count.ts'
 
 export class Pool implements AsyncDisposable {
-  readonly #parts: PoolParts
+  readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
-  readonly #leases = new Queue<HeldLease>()
-  readonly #crowd: Crowd
+  readonly #leases = new Queue<LeaseRecord>()
+  readonly #waiterCount: WaiterCount
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
-  #attached: AttachDesk | null = null
+  #attached: AttachListener | null = null
   #closed: Promise<void> | null = null
 
-  constructor(parts: PoolParts) {
-    this.#parts = parts
-    this.#now = parts.now ?? (() => performance.now())
-    this.#crowd = new Crowd(parts.waitersMax, parts.fleet)
-    this.#pools = new TargetPools(parts.targets, parts, (name, target, dial) =>
-      this.#open(name, target, dial),
+  constructor(deps: PoolDeps) {
+    this.#deps = deps
+    this.#now = deps.now ?? (() => performance.now())
+    this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
+    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, unwanted) =>
+      this.#open(name, target, dial, unwanted),
     )
-    this.#servers = new Servers({ ...parts, now: this.#now, makeHold: () => keepAliveSwitch(parts.fleet) })
+    this.#servers = new Servers({
+      ...deps,
+      now: this.#now,
+      makeHold: () => keepAliveSwitch(deps.fleet),
+      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+    })
     this.#sweep = setInterval(() => this.#pools.sweep(this.#now()), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -64,22 +77,28 @@ export class Pool implements AsyncDisposable {
    * WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<LeaseHandle> {
-    return new LeaseHandle(await this.#lease(target, options))
+  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
+    const { keeper, ends } = await this.#hold(target, options)
+    return new Lease(keeper, ends)
   }
 
-  #lease(target: string | AdHocTarget, options: LeaseOptions): Promise<Lease> {
-    return this.#leaseAs(target, options, parts => new Lease(parts))
+  async #hold(target: string | AdHocTarget, options: LeaseOptions): Promise<Held> {
+    const { limit, onReset = 'drain-then-raise' } = options
+    // Before there is a connection that nobody would have.
+    if (limit !== undefined) positiveLimit(limit)
+    const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, { limit, onReset })
+    const { record, holder } = await this.#acquire(target, options, 0, make)
+    return { keeper: record, ends: holder }
   }
 
   /** What another thread of this process needs for `attachPool`: plain data that may be cloned. */
   get handle(): PoolHandle {
-    const { fleet, parse } = this.#parts
-    this.#attached ??= new AttachDesk(
+    const { fleet, parse } = this.#deps
+    this.#attached ??= new AttachListener(
       line =>
         new AttachedThread(line, {
           parse,
-          leaseAs: (target, options, make) => this.#leaseAs(target, options, make),
+          acquire: (target, options, thread, make) => this.#acquire(target, options, thread, make),
           limitOf: (target, tenant = '') => {
             const { name, target: found } = this.#pools.find(target, tenant)
             return { name, max: found.pool.max }
@@ -92,56 +111,75 @@ export class Pool implements AsyncDisposable {
     return this.#attached.handle
   }
 
-  async #leaseAs<T extends HeldLease>(
+  /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
+  async #acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    options: LeaseOptions,
-    make: (parts: LeaseParts) => T,
-  ): Promise<T> {
+    { tenant = '', ttlMs, signal, timeoutMs, waitMs }: AcquireOptions,
+    thread: number,
+    make: (record: LeaseRecord) => Holder,
+  ): Promise<Acquired<Holder>> {
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
-    const { tenant = '', ttlMs, limit, onReset = 'drain-then-raise', signal, timeoutMs } = options
-    // Before there is a connection that nobody would have.
-    if (limit !== undefined) positiveLimit(limit)
+    const startedMs = this.#now()
     const pool = this.#pools.find(target, tenant)
-    const waitMs = options.waitMs ?? pool.target.pool.waitTimeoutMs
-    const slot = await pool.lease({
-      tenant,
-      signal,
-      waitMs: timeoutMs === undefined ? waitMs : Math.min(waitMs, timeoutMs),
-    })
-    const keepAlive = keepAliveSwitch(this.#parts.fleet)
-    keepAlive(true)
-    const defaultTtlMs = this.#parts.defaultTtl === 'target' ? pool.target.pool.leaseTtlMs : null
-    const lease: T = make({
-      target: pool.name,
-      tenant,
-      connection: slot.leased,
-      reused: slot.uses > 1,
-      reuse: pool.target.reuse,
-      ttlMs: ttlMs ?? defaultTtlMs,
-      replayBytes: this.#parts.replayBytes,
-      limit,
-      onReset,
-      leakDetectionMs: pool.target.leakDetectionMs,
-      parse: this.#parts.parse,
-      now: this.#now,
-      isTooOld: () => this.#now() >= slot.diesMs,
-      giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
-      keepAlive,
-      onEnded: () => {
-        this.#leases.remove(held)
-        if (slot.lease === lease) slot.lease = null
-        keepAlive(false)
+    const longestMs = waitMs ?? pool.target.pool.waitTimeoutMs
+    const boundMs = timeoutMs === undefined ? longestMs : Math.min(longestMs, timeoutMs)
+    for (;;) {
+      const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#now() - startedMs))
+      const acquired = await pool.lease({ tenant, signal, waitMs: leftMs }, (slot, connection) => {
+        const record = this.#record(pool, slot, connection, ttlMs)
+        return { record, holder: record.begin(thread, make) }
+      })
+      const { record } = acquired
+      // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
+      const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
+      // One that has served before, and ended in those turns, was not worth having.
+      const isStale = record.lost !== null && record.terms.reused
+      if (late === null && !isStale) return acquired
+      // Nobody has heard of the lease: its connection is as it was.
+      void record.giveBack(null, false)
+      if (late !== null) throw late
+    }
+  }
+
+  /** The record of a lease on the connection that a slot has just been leased with. */
+  #record(
+    pool: TargetPool,
+    slot: Slot,
+    connection: IoConnection,
+    ttlMs: number | null | undefined,
+  ): LeaseRecord {
+    const { fleet, parse, replayBytes, defaultTtl, onEvent } = this.#deps
+    const { name, target } = pool
+    const record = new LeaseRecord({
+      terms: {
+        target: name,
+        tenant: slot.tenant ?? '',
+        reused: slot.uses > 1,
+        reuse: target.reuse,
+        ttlMs: ttlMs ?? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null),
+        replayBytes,
       },
-      onLeak: () => this.#parts.onEvent?.({ kind: 'leak', lease }),
+      connection,
+      parse,
+      now: this.#now,
+      leakDetectionMs: target.leakDetectionMs,
+      giveBack: (refusal, graceful) => {
+        const isTooOld = this.#now() >= slot.diesMs
+        return this.#awaited(pool.release(slot, refusal ?? (isTooOld ? 'lifetime' : null), graceful))
+      },
+      keepAlive: keepAliveSwitch(fleet),
+      onExpired: expired => expired.kill('expired'),
+      onEnded: () => {
+        this.#leases.remove(entry)
+        if (slot.lease === record) slot.lease = null
+      },
+      onLeak: () => onEvent?.({ kind: 'leak', lease: record }),
+      onFault: error => onEvent?.({ kind: 'fault', error }),
     })
-    const held = this.#leases.add(lease)
-    slot.lease = lease
-    // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
-    const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
-    if (late === null) return lease
-    void lease.release()
-    throw late
+    const entry = this.#leases.add(record)
+    slot.lease = record
+    return record
   }
 
   /**
@@ -155,7 +193,7 @@ export class Pool implements AsyncDisposable {
 
   /** Why no lease is given, or null where there is room for so many more. */
   #refusal(more: number): SockpoolError | null {
-    const { leasesMax } = this.#parts
+    const { leasesMax } = this.#deps
     if (this.#closed !== null) return new SockpoolError('DRAINING', 'the pool is closed')
     if (this.#leases.size + more <= leasesMax) return null
     return new SockpoolError('QUEUE_FULL', `${leasesMax} leases are held already`)
@@ -164,7 +202,7 @@ export class Pool implements AsyncDisposable {
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
   async use<T>(
     target: string | AdHocTarget,
-    run: (lease: LeaseHandle) => Promise<T> | T,
+    run: (lease: Lease) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
     return await useLease(await this.lease(target, options), run)
@@ -172,24 +210,24 @@ export class Pool implements AsyncDisposable {
 
   /**
    * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for
-   * the verdict on the connection.
+   * what becomes of the connection.
    */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await exchangeBy(wait => this.#lease(target, wait), options, this.#now)
+    return await exchangeBy(wait => this.#hold(target, wait), options, this.#now)
   }
 
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */
   parse(format: string, bytes: Uint8Array, options?: object, call: ParseCall = {}): Promise<unknown[]> {
-    return this.#parts.parse.parse(format, bytes, options, call)
+    return this.#deps.parse.parse(format, bytes, options, call)
   }
 
   /** Runs a module's default function `(argument) => value` in a thread where it may block. */
   run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
-    return this.#parts.parse.run(module, argument, call)
+    return this.#deps.parse.run(module, argument, call)
   }
 
   get ready(): boolean {
-    return this.#closed === null && this.#parts.fleet.isReady
+    return this.#closed === null && this.#deps.fleet.isReady
   }
 
   targets(): TargetStats[] {
@@ -203,7 +241,7 @@ export class Pool implements AsyncDisposable {
   }
 
   workers(): Promise<ReturnType<Fleet['stats']>> {
-    return Promise.resolve(this.#parts.fleet.stats())
+    return Promise.resolve(this.#deps.fleet.stats())
   }
 
   stats(): PoolStats {
@@ -233,48 +271,45 @@ export class Pool implements AsyncDisposable {
     this.#servers.close()
     const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
     await this.#drained(drainMs)
-    for (const { value: lease } of this.#leases) lease.kill()
+    for (const { value: lease } of this.#leases) lease.kill('killed')
     this.#servers.abortClients()
-    await this.#awaited(Promise.all(closing))
-    await this.#parts.fleet.stop()
+    // What still closes has a bound of its own. A connection that does not heed it goes with its I/O worker.
+    await this.#awaited(settledWithin(Promise.all(closing), LIMITS.closeLingerMs + LIMITS.workerStopMs))
+    await this.#deps.fleet.stop()
     this.#attached?.close()
-    await this.#parts.closeParse()
+    await this.#deps.closeParse()
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */
   async #awaited<T>(answer: Promise<T>): Promise<T> {
-    this.#parts.fleet.hold()
+    this.#deps.fleet.hold()
     try {
       return await answer
     } finally {
-      this.#parts.fleet.release()
+      this.#deps.fleet.release()
     }
   }
 
   /** Resolves when all leases have ended, or after `drainMs`. */
   async #drained(drainMs: number): Promise<void> {
     if (drainMs <= 0 || this.#leases.size + this.#servers.clients === 0) return
-    let timer: NodeJS.Timeout | undefined
-    const time = new Promise(resolve => (timer = setTimeout(resolve, drainMs)))
-    const ended = Array.from(this.#leases, async ({ value: lease }) => void (await lease.ended))
-    await Promise.race([Promise.all([...ended, this.#servers.waitClosed()]), time])
-    clearTimeout(timer)
+    const ended = Array.from(this.#leases, ({ value: lease }) => lease.ended)
+    await settledWithin(Promise.all([...ended, this.#servers.waitClosed()]), drainMs)
   }
 
-  #open(name: string, target: Target, dial: Dial): TargetPool {
-    const { fleet, random = Math.random } = this.#parts
+  #open(name: string, target: Target, dial: Dial, unwanted: TargetPoolDeps['unwanted']): TargetPool {
+    const { fleet, random = Math.random } = this.#deps
     return new TargetPool({
       name,
       target,
       dial,
+      unwanted,
       connector: fleet,
-      crowd: this.#crowd,
+      waiterCount: this.#waiterCount,
       now: this.#now,
       random,
-      onLost: (slot, how) => {
-        slot.lease?.connectionLost(how)
-        this.#parts.onEvent?.({ kind: 'lost', target: name, how })
-      },
+      onLost: how => this.#deps.onEvent?.({ kind: 'lost', target: name, how }),
+      onFault: error => this.#deps.onEvent?.({ kind: 'fault', error }),
     })
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { EndName } from '../../src/channel/channel.ts'
-import { SLOT_STATES } from '../../src/pool/target/pooled-connection.ts'
+import type { EndName } from '../../src/channel/values.ts'
+import { SLOT_STATES } from '../../src/pool/target/slot.ts'
 import { settle } from '../support/fake-connector.ts'
 import { type Asked, TargetPoolBench } from '../support/target-pool-bench.ts'
 
@@ -10,7 +10,7 @@ type Step =
   | { readonly do: 'ask'; readonly tenant: string; readonly waitMs: number }
   | { readonly do: 'turn' | 'obey' | 'sweep' }
   | {
-      readonly do: 'leave' | 'succeed' | 'fail' | 'discard' | 'release' | 'judge' | 'kill' | 'finish'
+      readonly do: 'leave' | 'succeed' | 'fail' | 'discard' | 'release' | 'judge' | 'finish'
       readonly pick: number
     }
   | { readonly do: 'judgeBadly' | 'die' | 'dieAtOnce'; readonly pick: number; readonly how: EndName }
@@ -34,7 +34,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      do: fc.constantFrom('leave', 'succeed', 'fail', 'discard', 'release', 'judge', 'kill', 'finish'),
+      do: fc.constantFrom('leave', 'succeed', 'fail', 'discard', 'release', 'judge', 'finish'),
       pick,
     }),
   },
@@ -45,6 +45,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
 class Run {
   readonly bench: TargetPoolBench
   readonly #asked: { readonly asked: Asked; readonly controller: AbortController }[] = []
+  readonly #gaveBack = new Set<Asked>()
   readonly #verdicts: Promise<unknown>[] = []
 
   constructor(max: number, min: number) {
@@ -56,7 +57,6 @@ class Run {
     const { connector, pool } = bench
     const choose = <T>(among: readonly T[]): T | undefined =>
       'pick' in step && among.length > 0 ? among[step.pick % among.length] : undefined
-    const leased = this.#asked.flatMap(({ asked: { slot } }) => (slot?.state.kind === 'leased' ? [slot] : []))
     switch (step.do) {
       case 'ask': {
         const controller = new AbortController()
@@ -82,19 +82,16 @@ class Run {
         return
       case 'discard':
       case 'release': {
-        const slot = choose(leased)
-        if (slot) this.#verdicts.push(pool.release(slot, step.do === 'release' ? null : 'discarded'))
+        const asked = choose(this.#holding)
+        if (asked?.slot)
+          this.#verdicts.push(pool.release(asked.slot, step.do === 'release' ? null : 'discarded'))
+        if (asked) this.#gaveBack.add(asked)
         return
       }
       case 'judge':
         return choose(connector.alive)?.judge('clean')
       case 'judgeBadly':
         return choose(connector.alive)?.judge('unread')
-      case 'kill': {
-        const slot = choose(pool.connections)
-        if (slot) pool.kill(slot)
-        return
-      }
       case 'finish':
         return choose(connector.alive)?.finish()
       case 'die':
@@ -107,6 +104,12 @@ class Run {
     }
   }
 
+  /** The callers that have a connection now; its slot may serve another once they have given it back. */
+  get #holding(): readonly Asked[] {
+    const all = this.#asked.map(({ asked }) => asked)
+    return all.filter(asked => asked.slot?.state.kind === 'leased' && !this.#gaveBack.has(asked))
+  }
+
   check(max: number): void {
     const { pool, waiting } = this.bench
     const sum = SLOT_STATES.reduce((total, state) => total + pool.counts[state], 0)
@@ -114,7 +117,7 @@ class Run {
     expect(sum).toBeLessThanOrEqual(max)
     expect(waiting).toBe(pool.waiters)
     // No connection is two callers' at once, and no caller waits beside one that it could have.
-    const held = this.#asked.flatMap(({ asked: { slot } }) => (slot?.state.kind === 'leased' ? [slot] : []))
+    const held = this.#holding.map(({ slot }) => slot)
     expect(new Set(held).size).toBe(held.length)
     if (pool.waiters > 0) expect(pool.size).toBeGreaterThan(0)
   }
@@ -126,7 +129,7 @@ class Run {
     const closed = pool.close()
     for (const { asked, controller } of this.#asked) {
       controller.abort()
-      if (asked.slot?.state.kind === 'leased') this.#verdicts.push(pool.release(asked.slot, null))
+      if (this.#holding.includes(asked) && asked.slot) this.#verdicts.push(pool.release(asked.slot, null))
     }
     for (const dial of connector.pending) if (!dial.isAborted) dial.succeed()
     await settle()
@@ -137,6 +140,7 @@ class Run {
     await closed
     await Promise.all(this.#verdicts)
     expect(this.bench.waiting).toBe(0)
+    expect(this.bench.faults).toEqual([])
     expect(pool.size).toBe(0)
     expect(connector.alive).toHaveLength(0)
     for (const { asked } of this.#asked) expect(asked.slot === null && asked.error === null).toBe(false)

@@ -1,16 +1,17 @@
 /** A TargetPool on a fake connector and a clock that stands still until the test moves it. */
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
-import { Crowd } from '../../src/pool/target/crowd.ts'
 import { dialOf } from '../../src/pool/target/dial-of.ts'
-import type { PooledConnection } from '../../src/pool/target/pooled-connection.ts'
+import type { Slot } from '../../src/pool/target/slot.ts'
 import { TargetPool } from '../../src/pool/target/target-pool.ts'
+import { WaiterCount } from '../../src/pool/target/waiter-count.ts'
 import { FakeConnector, settle } from './fake-connector.ts'
 
 export class TargetPoolBench {
   readonly connector: FakeConnector = new FakeConnector()
   readonly pool: TargetPool
   readonly lost: string[] = []
+  readonly faults: unknown[] = []
   nowMs = 1_000
   /** 0 is the longest life and no jitter; below 1. */
   random = 0
@@ -23,10 +24,12 @@ export class TargetPoolBench {
       target,
       dial: dialOf(target, 'operator', ''),
       connector: this.connector,
-      crowd: new Crowd(waitersMax, { hold: () => this.waiting++, release: () => this.waiting-- }),
+      waiterCount: new WaiterCount(waitersMax, { hold: () => this.waiting++, release: () => this.waiting-- }),
       now: () => this.nowMs,
       random: () => this.random,
-      onLost: (_slot, how) => this.lost.push(how),
+      unwanted: 'keep',
+      onLost: how => this.lost.push(how),
+      onFault: error => this.faults.push(error),
     })
   }
 
@@ -35,9 +38,8 @@ export class TargetPoolBench {
     const { tenant = '', waitMs = 60_000, signal } = options
     const asked: Asked = { slot: null, error: null }
     void this.pool
-      .lease({ tenant, waitMs, ...(signal && { signal }) })
-      .then(slot => {
-        slot.leased.hold({ rung: () => {} })
+      .lease({ tenant, waitMs, ...(signal && { signal }) }, (slot, connection) => {
+        connection.hold({ rung: () => {}, broke: () => {} })
         asked.slot = slot
       })
       .catch(error => {
@@ -47,7 +49,7 @@ export class TargetPoolBench {
   }
 
   /** Asks, and lets the dial that it takes succeed. */
-  async lease(tenant = ''): Promise<PooledConnection> {
+  async lease(tenant = ''): Promise<Slot> {
     const asked = this.ask({ tenant })
     await settle()
     if (asked.slot === null) this.connector.pending[0]?.succeed()
@@ -57,7 +59,7 @@ export class TargetPoolBench {
   }
 
   /** Releases with a clean verdict. */
-  async giveBack(slot: PooledConnection): Promise<unknown> {
+  async giveBack(slot: Slot): Promise<unknown> {
     const verdict = this.pool.release(slot, null)
     for (const connection of this.connector.alive) connection.judge('clean')
     return await verdict
@@ -65,6 +67,6 @@ export class TargetPoolBench {
 }
 
 export type Asked = {
-  slot: PooledConnection | null
+  slot: Slot | null
   error: (Error & { code?: string; position?: number }) | null
 }

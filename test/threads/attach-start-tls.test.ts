@@ -112,7 +112,7 @@ test('Pool.close ends a blocked handshake with an error', async () => {
   await thread.next()
   await until('the handshake had begun', () => peer.bytesRead > 'STARTTLS\n'.length)
   await pool.close()
-  expect(await thread.next()).toMatchObject({ code: expect.stringMatching(/^(TLS_FAILED|DRAINING)$/) })
+  expect(await thread.next()).toMatchObject({ code: 'LEASE_GONE' })
 })
 
 test('BlockingWriter.startTls sends what was written before in plain text', async () => {
@@ -133,9 +133,12 @@ test('BlockingWriter.startTls sends what was written before in plain text', asyn
   const socket = await server.connection()
   const take = (): void => {
     for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
-      check.take(chunk)
+      // The client's hello may come in one piece with the last plain bytes.
+      const left = written.accepted - check.received
+      check.take(chunk.subarray(0, left))
       if (check.received < written.accepted) continue
       socket.off('readable', take)
+      if (chunk.length > left) socket.unshift(chunk.subarray(left))
       tlsServer.emit('connection', socket)
       return
     }

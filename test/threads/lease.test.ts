@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { WorkerEvent } from '../../src/library/create-pool.ts'
-import type { PoolEvent } from '../../src/pool/pool-parts.ts'
+import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
@@ -217,7 +217,9 @@ test('a leak is told with the lease that was held for too long', async () => {
   const lease = await pool.lease('it')
   await until('the leak was told', () => events.some(({ kind }) => kind === 'leak'))
   const leaks = events.filter(({ kind }) => kind === 'leak')
-  expect(leaks).toEqual([{ kind: 'leak', lease: expect.objectContaining({ id: lease.id }) }])
+  expect(leaks).toMatchObject([
+    { kind: 'leak', lease: { terms: { target: 'it' }, connection: { id: lease.connection.id } } },
+  ])
 })
 
 test('bytes go through a ring both ways while more is written than it holds', async () => {

@@ -4,11 +4,12 @@
  */
 
 import { LIMITS } from '../../base/limits.ts'
-import { Channel, type EndName } from '../../channel/channel.ts'
+import { Channel } from '../../channel/channel.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory, Ringer } from '../../channel/doorbell.ts'
+import type { EndName } from '../../channel/values.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData } from '../../threads/attach-protocol.ts'
-import type { HeldConnection } from '../../threads/held-connection.ts'
+import type { LeasedConnection } from '../../threads/held-connection.ts'
 import type { ConnectionHolder } from '../../threads/io-connection.ts'
 import type { SocketFacts, TlsSide } from '../../threads/protocol.ts'
 
@@ -50,25 +51,31 @@ export class AttachedBells {
   }
 }
 
-export class AttachedConnection implements HeldConnection {
+export class AttachedConnection implements LeasedConnection {
   readonly id: string
   readonly channel: Channel
   readonly ringer: Ringer
   readonly doorbell: DoorbellMemory
   readonly #lease: number
+  readonly #epoch: number
   readonly #line: AttachLine
   readonly #bells: AttachedBells
+  readonly #onFault: (error: unknown) => void
   #facts: SocketFacts
+  #hasLeft = false
   #holder: ConnectionHolder | null = null
   #onClosed: ((how: EndName) => void) | null = null
 
-  constructor(grant: GrantData, line: AttachLine, bells: AttachedBells) {
+  /** `onFault`: told what serving it threw, for which it is closed. */
+  constructor(grant: GrantData, line: AttachLine, bells: AttachedBells, onFault: (error: unknown) => void) {
+    this.#onFault = onFault
     this.id = grant.connection
     this.channel = new Channel(grant.memory)
     this.ringer = Ringer.of(grant.doorbell)
     this.doorbell = grant.doorbell
     this.#facts = grant.facts
     this.#lease = grant.lease
+    this.#epoch = grant.epoch
     this.#line = line
     this.#bells = bells
   }
@@ -78,9 +85,10 @@ export class AttachedConnection implements HeldConnection {
   }
 
   /** The pool's thread has begun the lease; this thread begins to listen. */
-  hold(holder: ConnectionHolder): void {
+  hold(holder: ConnectionHolder): number {
     this.#holder = holder
     this.#bells.add(this)
+    return this.#epoch
   }
 
   /** Asks for one call of `onClosed` when the connection is gone, which may be so already. */
@@ -91,15 +99,24 @@ export class AttachedConnection implements HeldConnection {
 
   /** The lease is over: nothing is heard any more. */
   leave(): void {
+    this.#hasLeft = true
     this.#holder = null
     this.#onClosed = null
     this.#bells.remove(this)
   }
 
+  /** A fault in serving it stays its own: the others that the bell was rung for are still served. */
   rung(): void {
-    this.#holder?.rung()
-    const { closed } = this.channel
-    if (closed !== 'open') this.lose(closed)
+    try {
+      this.#holder?.rung()
+      const { closed } = this.channel
+      if (closed !== 'open') this.lose(closed)
+    } catch (error) {
+      this.channel.endInbound('corrupt')
+      this.abort()
+      this.#holder?.broke()
+      this.#onFault(error)
+    }
   }
 
   /** Tells its holder once that the connection is gone, or might as well be. */
@@ -129,11 +146,16 @@ export class AttachedConnection implements HeldConnection {
 
   /** Ends the connection; whose it is then, the pool's thread decides when it hears of the end. */
   abort(): void {
+    // Once this thread has let go of it, the channel is another's.
+    if (this.#hasLeft) return
     this.channel.requestShut('abort')
     this.ringer.ring(this.channel.number)
   }
 
-  /** The channel stays this thread's until the lease is let go of. */
+  /** The pool's thread moves the epoch on once this one has let go. */
+  fence(): void {}
+
+  /** The pool's thread keeps the channel from others until then, whatever else this one does with it. */
   pin(): void {}
 
   unpin(): void {}

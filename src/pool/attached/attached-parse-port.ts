@@ -1,9 +1,13 @@
 /** The parse workers of the pool, asked for by an attached thread. */
-import { reviveError, SockpoolError } from '../../base/errors.ts'
-import type { LentSource } from '../../streams/channel-ends/blocking-channel-source.ts'
+import { type ErrorFields, reviveError, SockpoolError } from '../../base/errors.ts'
+import { aborted } from '../../base/wait.ts'
+import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import type { LoanData } from '../../threads/attach-protocol.ts'
-import type { LoanResult, ParseCall, ParsePort } from '../lease/parse-port.ts'
+import type { ParseCall, ParsePort } from '../lease/parse-port.ts'
+
+/** The pool's thread keeps the channel from others until the borrower is gone. */
+const LOST: LoanResult['reader'] = { kind: 'lost', threadGone: Promise.resolve() }
 
 export class AttachedParsePort implements ParsePort {
   readonly #line: AttachLine
@@ -39,7 +43,7 @@ export class AttachedParsePort implements ParsePort {
     { signal, timeoutMs }: ParseCall = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
-    return this.#lend(() =>
+    return this.#lend('parse()', signal, () =>
       this.#line.request('parseMessage', { lease, lent, format, options, timeoutMs }, signal),
     )
   }
@@ -51,20 +55,32 @@ export class AttachedParsePort implements ParsePort {
     { signal, timeoutMs }: ParseCall = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
-    return this.#lend(() =>
+    return this.#lend('run()', signal, () =>
       this.#line.request('runOn', { lease, lent, module: String(module), argument, timeoutMs }, signal),
     )
   }
 
   /** Never rejects. A line that broke while the reader was lent says nothing of where it is. */
-  async #lend(ask: () => Promise<unknown>): Promise<LoanResult> {
+  async #lend(
+    what: string,
+    signal: AbortSignal | undefined,
+    ask: () => Promise<unknown>,
+  ): Promise<LoanResult> {
     try {
       const { outcome, reader } = (await ask()) as LoanData
-      return { reader, outcome: outcome.ok ? outcome : { ok: false, error: reviveError(outcome.error) } }
+      return {
+        reader: reader.kind === 'lost' ? LOST : reader,
+        outcome: outcome.ok ? outcome : { ok: false, error: this.#revived(outcome.error, what, signal) },
+      }
     } catch (error) {
       const failure = SockpoolError.from(error)
       const isUntouched = failure.code === 'INVALID_REQUEST' || failure.code === 'ABORTED'
-      return { reader: { kind: isUntouched ? 'untouched' : 'lost' }, outcome: { ok: false, error: failure } }
+      return { reader: isUntouched ? { kind: 'untouched' } : LOST, outcome: { ok: false, error: failure } }
     }
+  }
+
+  /** The pool's thread cannot know the caller's own reason. */
+  #revived(fields: ErrorFields, what: string, signal: AbortSignal | undefined): SockpoolError {
+    return fields.code === 'ABORTED' && signal?.aborted ? aborted(what, signal) : reviveError(fields)
   }
 }

@@ -3,8 +3,8 @@
  * this thread and the I/O worker directly. Leases are of two kinds: `lease` gives the asynchronous one that the pool
  * itself gives, `leaseSync` one for straight-line code that blocks.
  */
-import { type GoneReason, SockpoolError } from '../../base/errors.ts'
-import { aborted } from '../../base/wait.ts'
+import { SockpoolError } from '../../base/errors.ts'
+import { aborted, remainingMs } from '../../base/wait.ts'
 import { positiveLimit } from '../../streams/reading/read-options.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
@@ -12,32 +12,30 @@ import {
   type ExchangeReply,
   type ExchangeRequest,
   exchangeBy,
-  remaining,
+  type Held as LeaseInHand,
   useLease,
 } from '../lease/exchange.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
-import { LeaseHandle } from '../lease/lease-handle.ts'
+import { LeaseEnds } from '../lease/lease-ends.ts'
+import type { LeaseHolder } from '../lease/lease-keeper.ts'
 import type { LeaseOptions } from '../lease/lease-options.ts'
+import { LeaseRecord, type LeaseRecordDeps } from '../lease/lease-record.ts'
 import type { ParseCall } from '../lease/parse-port.ts'
 import type { PoolStats } from '../target/pool-stats.ts'
+import type { ReleaseResult } from '../target/release-result.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
-import type { ReleaseVerdict } from '../target/verdict.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
 import { AttachedParsePort } from './attached-parse-port.ts'
-import { BlockingLease, type BlockingLeaseOptions } from './blocking-lease.ts'
+import { BlockingEnds, type BlockingLeaseOptions } from './blocking-ends.ts'
+import { BlockingGiveBack, BlockingLease } from './blocking-lease.ts'
 import { exchangeSyncOn } from './exchange-sync.ts'
 
 export type LeaseSyncOptions = Omit<LeaseOptions, 'signal'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
 
-/** A lease of either kind, as the pool's word reaches it. */
-type Held = {
-  /** The pool has ended it. */
-  readonly end: (reason: GoneReason) => void
-  /** The pool is gone, and the connection with it. */
-  readonly lose: () => void
-}
+type Held = { readonly record: LeaseRecord; readonly connection: AttachedConnection }
+type Begun<Holder> = Held & { readonly holder: Holder }
 
 export class AttachedPool implements AsyncDisposable, Disposable {
   readonly #line: AttachLine
@@ -51,7 +49,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
       this.#line = new AttachLine({
         handle,
         doorbell: this.#bells.memory,
-        onEnded: (lease, reason) => this.#held.get(lease)?.end(reason),
+        onEnded: (lease, reason) => this.#held.get(lease)?.record.kill(reason),
         onLost: () => this.#lost(),
       })
     } catch (error) {
@@ -62,26 +60,35 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   }
 
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
-  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<LeaseHandle> {
-    return new LeaseHandle(await this.#lease(target, options))
+  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
+    const { keeper, ends } = await this.#lease(target, options)
+    return new Lease(keeper, ends)
   }
 
-  async #lease(target: string | AdHocTarget, options: LeaseOptions): Promise<Lease> {
-    const { waitMs, timeoutMs, ttlMs, tenant, signal, limit } = options
+  async #lease(target: string | AdHocTarget, options: LeaseOptions): Promise<LeaseInHand> {
+    const { waitMs, timeoutMs, ttlMs, tenant, signal, limit, onReset = 'drain-then-raise' } = options
     // Before there is a connection that nobody would have.
     if (limit !== undefined) positiveLimit(limit)
     const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: false }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
-    const lease = this.#hold(grant, options)
-    if (!signal?.aborted) return lease
-    void lease.release()
+    const line = this.#line
+    const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful) =>
+      resultOf(line.release({ lease: grant.lease, refusal, graceful }))
+    const keepAlive = keepAliveSwitch({ hold: () => line.hold(), release: () => line.letGo() })
+    const { record, holder } = this.#begin(
+      grant,
+      { giveBack, keepAlive },
+      keeper => new LeaseEnds(keeper, { limit, onReset }),
+    )
+    if (!signal?.aborted) return { keeper: record, ends: holder }
+    void record.giveBack(null, false)
     throw aborted('the wait for a connection', signal)
   }
 
   /** As Pool.use. */
   async use<T>(
     target: string | AdHocTarget,
-    run: (lease: LeaseHandle) => Promise<T> | T,
+    run: (lease: Lease) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
     return await useLease(await this.lease(target, options), run)
@@ -103,16 +110,16 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     const { waitMs, timeoutMs, ttlMs, tenant, limit } = options
     if (limit !== undefined) positiveLimit(limit)
     const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: true }
-    const grant = this.#line.requestSync('lease', data) as GrantData
-    const lease = new BlockingLease({
+    const line = this.#line
+    const grant = line.requestSync('lease', data) as GrantData
+    const back = new BlockingGiveBack(line, grant.lease)
+    const { record, holder } = this.#begin(
       grant,
-      connection: new AttachedConnection(grant, this.#line, this.#bells),
-      line: this.#line,
-      options,
-      onEnded: () => this.#held.delete(grant.lease),
-    })
-    this.#held.set(grant.lease, { end: reason => lease.end(reason), lose: () => lease.end('worker_lost') })
-    return lease
+      // Straight-line code that comes to its end lets its thread end, and loses what it holds.
+      { giveBack: (refusal, graceful) => back.giveBack(refusal, graceful), keepAlive: () => {} },
+      (keeper, connection) => new BlockingEnds(keeper, connection, line, options),
+    )
+    return new BlockingLease(record, holder, back)
   }
 
   /** Leases, runs, and releases, blocking; a `run` that throws discards the connection. */
@@ -131,13 +138,13 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     }
   }
 
-  /** As `exchange`, blocking. The reply does not wait for the verdict on the connection. */
+  /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
     const { write, read, timeoutMs, tenant, limit } = options
     const startedMs = now()
     const lease = this.leaseSync(target, { timeoutMs, tenant })
     try {
-      const reply = exchangeSyncOn(lease, write, read, limit, remaining(timeoutMs, startedMs, now()))
+      const reply = exchangeSyncOn(lease, write, read, limit, remainingMs(timeoutMs, startedMs, now()))
       lease.letGo()
       return reply
     } finally {
@@ -176,72 +183,62 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As `close`, for straight-line code. */
   [Symbol.dispose](): void {
-    for (const held of [...this.#held.values()]) held.end('killed')
+    for (const { record } of [...this.#held.values()]) record.kill('killed')
     this.#line.close()
     this.#bells.stop()
   }
 
-  #hold(grant: GrantData, { limit, onReset = 'drain-then-raise' }: LeaseOptions): Lease {
+  /** Begins the lease that the pool's thread has granted, with ends that `make` makes on this one. */
+  #begin<Holder extends LeaseHolder>(
+    grant: GrantData,
+    { giveBack, keepAlive }: Pick<LeaseRecordDeps, 'giveBack' | 'keepAlive'>,
+    make: (record: LeaseRecord, connection: AttachedConnection) => Holder,
+  ): Begun<Holder> {
     const line = this.#line
-    const connection = new AttachedConnection(grant, line, this.#bells)
-    const keepAlive = keepAliveSwitch({ hold: () => line.hold(), release: () => line.letGo() })
-    keepAlive(true)
-    const { lease: number, target, tenant, reused, reuse, ttlMs, replayBytes } = grant
-    let isGivenBack = false
-    const lease = new Lease({
-      target,
-      tenant,
+    const { lease: number, terms } = grant
+    const connection = new AttachedConnection(grant, line, this.#bells, warnOfFault)
+    const record = new LeaseRecord({
+      terms,
       connection,
-      reused,
-      reuse,
-      ttlMs,
-      replayBytes,
-      limit,
-      onReset,
-      leakDetectionMs: undefined,
       parse: new AttachedParsePort(line, number),
       now,
-      // The pool's own record knows.
-      isTooOld: () => false,
-      giveBack: (refusal, graceful) => {
-        isGivenBack = true
-        return verdictOf(line.release({ lease: number, refusal, graceful }))
-      },
+      giveBack,
       keepAlive,
+      // The pool's own record says when it is over, or held for too long.
+      onExpired: () => {},
+      onLeak: () => {},
+      onRenewed: ttlMs => line.post({ kind: 'renew', lease: number, ttlMs }),
+      onEnding: () => line.post({ kind: 'ending', lease: number }),
       onEnded: () => {
         this.#held.delete(number)
         connection.leave()
-        keepAlive(false)
-        // A lease whose connection broke ends without being given back; its channel still has to be let go of.
-        queueMicrotask(() => {
-          if (!isGivenBack)
-            line.post({ kind: 'release', request: null, lease: number, refusal: 'error', graceful: false })
-        })
       },
-      onLeak: () => {},
-      onRenewed: renewedMs => line.post({ kind: 'renew', lease: number, ttlMs: renewedMs }),
+      onFault: warnOfFault,
     })
-    this.#held.set(number, {
-      end: reason => lease.kill(reason),
-      lose: () => connection.lose('workerLost'),
-    })
-    connection.listen(how => lease.connectionLost(how))
-    return lease
+    const holder = record.begin(0, () => make(record, connection))
+    this.#held.set(number, { record, connection })
+    connection.listen(how => record.connectionLost(how))
+    return { record, holder, connection }
   }
 
   #lost(): void {
-    for (const held of [...this.#held.values()]) held.lose()
+    for (const { connection } of [...this.#held.values()]) connection.lose('workerLost')
   }
 }
 
 /** A pool that is gone has closed the connection. */
-async function verdictOf(answer: Promise<unknown>): Promise<ReleaseVerdict> {
+async function resultOf(answer: Promise<unknown>): Promise<ReleaseResult> {
   try {
-    return (await answer) as ReleaseVerdict
+    return (await answer) as ReleaseResult
   } catch (error) {
     if (error instanceof SockpoolError) return { outcome: 'closed', reason: 'error' }
     throw error
   }
+}
+
+/** Whoever attached has no listener for events of the pool. */
+function warnOfFault(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error))
 }
 
 function now(): number {

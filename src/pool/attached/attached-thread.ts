@@ -2,32 +2,43 @@
  * One attached thread, on the pool's own: answers what it asks, keeps what it holds, and takes everything back when it
  * is gone. It has no say of its own; leases come from the pool like everybody's.
  */
-import { invariant, SockpoolError } from '../../base/errors.ts'
+import { type GoneReason, invariant, SockpoolError } from '../../base/errors.ts'
 import { Ringer } from '../../channel/doorbell.ts'
-import type { ThreadLine, ThreadServer } from '../../threads/attach-desk.ts'
+import { goneError } from '../../streams/channel-ends/channel-end.ts'
+import type { LentSource } from '../../streams/channel-ends/lent-source.ts'
+import type { ThreadLine, ThreadServer } from '../../threads/attach-listener.ts'
 import type {
   FromThread,
+  GrantData,
   LoanData,
   OutcomeData,
   ReleaseMessage,
+  RenewMessage,
   RequestData,
   RequestMessage,
 } from '../../threads/attach-protocol.ts'
-import type { LeaseParts } from '../lease/lease-parts.ts'
-import type { LoanResult, ParsePort } from '../lease/parse-port.ts'
-import type { HeldLease } from '../target/held-lease.ts'
+import type { LeaseHolder, LoanWork } from '../lease/lease-keeper.ts'
+import type { LeaseOptions } from '../lease/lease-options.ts'
+import type { LeaseRecord } from '../lease/lease-record.ts'
+import type { ParseCall, ParsePort } from '../lease/parse-port.ts'
+import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
-import type { ReleaseReason, ReleaseVerdict } from '../target/verdict.ts'
-import { type Holder, RemoteLease } from './remote-lease.ts'
+import { AttachedHolder } from './attached-holder.ts'
+
+export type AcquireOptions = Pick<LeaseOptions, 'signal' | 'tenant' | 'timeoutMs' | 'ttlMs' | 'waitMs'>
+
+/** A lease, and its ends as its record sees them. */
+export type Acquired<Holder> = { readonly record: LeaseRecord; readonly holder: Holder }
 
 /** The pool, as its attached threads use it. */
 export interface AttachHost {
-  /** As Pool.lease, for a lease of another kind. */
-  leaseAs<T extends HeldLease>(
+  /** As Pool.lease, for ends on the thread of that number. */
+  acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    options: RequestData['lease']['options'] & { readonly signal: AbortSignal },
-    make: (parts: LeaseParts) => T,
-  ): Promise<T>
+    options: AcquireOptions,
+    thread: number,
+    make: (record: LeaseRecord) => Holder,
+  ): Promise<Acquired<Holder>>
   /** The target that a request means, and how many connections it may have. Errors: as Pool.lease. */
   limitOf(
     target: string | AdHocTarget,
@@ -43,7 +54,7 @@ export class AttachedThread implements ThreadServer {
   readonly #line: ThreadLine
   readonly #host: AttachHost
   readonly #ringer: Ringer
-  readonly #leases = new Map<number, RemoteLease>()
+  readonly #leases = new Map<number, Acquired<AttachedHolder>>()
   readonly #requests = new Map<number, AbortController>()
   #nextLease = 1
   #isGone = false
@@ -58,6 +69,7 @@ export class AttachedThread implements ThreadServer {
   received(message: FromThread): void {
     switch (message.kind) {
       case 'request':
+        // Neither of the two ever rejects: what fails is in the reply.
         void this.#serve(message)
         return
       case 'cancel':
@@ -67,7 +79,9 @@ export class AttachedThread implements ThreadServer {
         void this.#release(message)
         return
       case 'renew':
-        this.#leases.get(message.lease)?.renew(message.ttlMs)
+        return this.#renew(message)
+      case 'ending':
+        this.#leases.get(message.lease)?.record.beginRelease()
         return
       default:
         message satisfies never
@@ -77,7 +91,11 @@ export class AttachedThread implements ThreadServer {
   gone(): void {
     this.#isGone = true
     for (const controller of this.#requests.values()) controller.abort()
-    for (const lease of this.#leases.values()) lease.holderGone()
+    // What it left half done nobody knows.
+    for (const { record, holder } of this.#leases.values()) {
+      holder.leave()
+      void record.giveBack('discarded', false)
+    }
     this.#leases.clear()
     this.#host.setHolder(this.#line.number, null)
   }
@@ -93,12 +111,16 @@ export class AttachedThread implements ThreadServer {
   async #release({ request, lease: number, refusal, graceful }: ReleaseMessage): Promise<void> {
     const lease = this.#leases.get(number)
     this.#leases.delete(number)
-    const verdict: ReleaseVerdict | undefined = await lease?.letGo(
-      refusal as Exclude<ReleaseReason, 'clean'> | null,
-      graceful,
-    )
-    if (request !== null)
-      this.#reply(request, { ok: true, value: verdict ?? { outcome: 'closed', reason: 'discarded' } })
+    lease?.holder.leave()
+    const result = await lease?.record.giveBack(refusal as Refusal | null, graceful)
+    const unknown: ReleaseResult = { outcome: 'closed', reason: 'discarded' }
+    if (request !== null) this.#reply(request, { ok: true, value: result ?? unknown })
+  }
+
+  /** It may have ended before the message came; then its holder hears of that. */
+  #renew({ lease, ttlMs }: RenewMessage): void {
+    const record = this.#leases.get(lease)?.record
+    if (record?.gone === null) record.renew(ttlMs)
   }
 
   #reply(request: number, outcome: OutcomeData): void {
@@ -126,25 +148,23 @@ export class AttachedThread implements ThreadServer {
       }
       case 'parseMessage': {
         const { lease, lent, format, options, timeoutMs } = message.data
-        return await this.#lend(lease, call =>
-          parse.parseMessage(lent, format, options, { ...call, signal, timeoutMs }),
-        )
+        const work: LoanWork = (port, reader, call) => port.parseMessage(reader, format, options, call)
+        return await this.#lend(lease, lent, work, { signal, timeoutMs })
       }
       case 'runOn': {
         const { lease, lent, module, argument, timeoutMs } = message.data
-        return await this.#lend(lease, call =>
-          parse.runOn(lent, module, argument, { ...call, signal, timeoutMs }),
-        )
+        const work: LoanWork = (port, reader, call) => port.runOn(reader, module, argument, call)
+        return await this.#lend(lease, lent, work, { signal, timeoutMs })
       }
       case 'hush': {
-        const lease = this.#find(message.data.lease)
-        return await lease.operation('startTls', () => lease.connection.hush())
+        const record = this.#find(message.data.lease)
+        return await record.operation('startTls', () => record.connection.hush())
       }
       case 'secure': {
         const { lease: number, as, timeoutMs } = message.data
-        const lease = this.#find(number)
-        await lease.operation('startTls', () => lease.connection.secure(as, timeoutMs))
-        return lease.connection.facts
+        const record = this.#find(number)
+        await record.operation('startTls', () => record.connection.secure(as, timeoutMs))
+        return record.connection.facts
       }
       case 'stats':
         return this.#host.stats()
@@ -158,32 +178,30 @@ export class AttachedThread implements ThreadServer {
     const { options } = data
     if (data.blocks && options.waitMs !== 0) this.#assertNotStarved(target, options.tenant)
     const number = this.#nextLease++
-    const holder: Holder = {
-      thread: this.#line.number,
-      ringer: this.#ringer,
-      lease: number,
-      onEnded: reason => {
-        if (!this.#isGone) this.#line.post({ kind: 'ended', lease: number, reason })
-      },
+    const tell = (reason: GoneReason): void => {
+      if (!this.#isGone) this.#line.post({ kind: 'ended', lease: number, reason })
     }
-    const lease = await this.#host.leaseAs(
-      target,
-      { ...options, signal },
-      parts => new RemoteLease(parts, holder),
-    )
+    const make = (record: LeaseRecord): AttachedHolder => new AttachedHolder(record, this.#ringer, tell)
+    const acquired = await this.#host.acquire(target, { ...options, signal }, this.#line.number, make)
+    const { record, holder } = acquired
     if (this.#isGone) {
-      lease.holderGone()
+      holder.leave()
+      // Nobody has heard of the lease: its connection is as it was.
+      void record.giveBack(null, false)
       throw new SockpoolError('ABORTED', 'the thread that asked for the lease is gone')
     }
-    this.#leases.set(number, lease)
-    return lease.grant
+    if (record.gone !== null) throw goneError(record.gone)
+    holder.granted()
+    this.#leases.set(number, acquired)
+    return grantOf(number, record)
   }
 
   /** A thread that blocks for what it holds itself would wait for nothing. */
   #assertNotStarved(target: string | AdHocTarget, tenant: string | undefined): void {
     const { name, max } = this.#host.limitOf(target, tenant)
-    const held = [...this.#leases.values()].filter(lease => lease.target === name && lease.isHeld).length
-    if (held < max) return
+    const isHeld = ({ record }: Acquired<AttachedHolder>): boolean =>
+      record.terms.target === name && record.gone === null && record.lost === null
+    if ([...this.#leases.values()].filter(isHeld).length < max) return
     throw new SockpoolError(
       'WOULD_DEADLOCK',
       `this thread holds all ${max} connections that the target may have`,
@@ -191,20 +209,27 @@ export class AttachedThread implements ThreadServer {
   }
 
   /** Lets a parse worker read the channel of a lease for its holder. */
-  async #lend(
-    number: number,
-    run: (call: { readonly tenant: string }) => Promise<LoanResult>,
-  ): Promise<LoanData> {
-    const lease = this.#find(number)
-    const { outcome, reader } = await lease.operation('parse', () => run({ tenant: lease.tenant }))
-    return { reader, outcome: outcome.ok ? outcome : { ok: false, error: outcome.error.toJSON() } }
+  async #lend(number: number, lent: LentSource, work: LoanWork, call: ParseCall): Promise<LoanData> {
+    const record = this.#find(number)
+    const { outcome, reader } = await record.operation('parse', () => record.lend(lent, work, call))
+    return {
+      // That thread's end is this side's to know; until then the channel is pinned here.
+      reader: reader.kind === 'lost' ? { kind: 'lost' } : reader,
+      outcome: outcome.ok ? outcome : { ok: false, error: outcome.error.toJSON() },
+    }
   }
 
-  #find(number: number): RemoteLease {
+  #find(number: number): LeaseRecord {
     const lease = this.#leases.get(number)
     invariant(lease !== undefined, 'a thread asks of a lease only while it holds it')
-    return lease
+    return lease.record
   }
+}
+
+function grantOf(lease: number, record: LeaseRecord): GrantData {
+  const { terms, epoch, connection } = record
+  const { id, facts, channel, doorbell } = connection
+  return { lease, terms, connection: id, epoch, facts, memory: channel.memory, doorbell }
 }
 
 async function outcomeOf(run: () => Promise<unknown>): Promise<OutcomeData> {

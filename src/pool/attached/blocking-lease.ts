@@ -3,89 +3,93 @@
  * judged at its release like every other.
  */
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
-import { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
-import { BlockingWriter } from '../../streams/blocking/blocking-writer.ts'
-import { BlockingChannelSink, BlockingChannelSource } from '../../streams/channel-ends/blocking-ends.ts'
-import type { OnReset } from '../../streams/reading/read-options.ts'
+import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
+import type { BlockingWriter } from '../../streams/blocking/blocking-writer.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
-import type { GrantData } from '../../threads/attach-protocol.ts'
-import { type ConnectionFacts, connectionFacts, extraInfo } from '../lease/connection-facts.ts'
-import { goneError } from '../lease/gone.ts'
-import { type ReleaseReason, type ReleaseVerdict, refusalOf } from '../target/verdict.ts'
-import type { AttachedConnection } from './attached-connection.ts'
-import { upgradeToTlsSync } from './tls-upgrade-sync.ts'
+import { type ConnectionFacts, connectionFacts } from '../lease/connection-facts.ts'
+import type { LeaseRecord } from '../lease/lease-record.ts'
+import type { Refusal, ReleaseResult } from '../target/release-result.ts'
+import type { BlockingEnds } from './blocking-ends.ts'
 
-export type BlockingLeaseOptions = {
-  /** Bytes; default of the reader's `limit`. */
-  readonly limit?: number | undefined
-  /** What a read does after the connection broke while bytes are still there; default: `drain-then-raise`. */
-  readonly onReset?: OnReset | undefined
-  /** Milliseconds a call of reader or writer may block that does not say; default: no bound. */
-  readonly operationTimeoutMs?: number | undefined
+/** Gives a lease back to the pool's thread, and blocks for the result where its holder does. */
+export class BlockingGiveBack {
+  readonly #line: AttachLine
+  readonly #lease: number
+  /** Whether the holder waits for the result, and what it was. */
+  #state: { readonly kind: 'posts' } | { readonly kind: 'blocks' } | Done = { kind: 'posts' }
+
+  constructor(line: AttachLine, lease: number) {
+    this.#line = line
+    this.#lease = lease
+  }
+
+  /** What came of it, once it was given back. */
+  get result(): ReleaseResult | null {
+    return this.#state.kind === 'done' ? this.#state.result : null
+  }
+
+  /** From now on the thread blocks for the result. */
+  block(): void {
+    if (this.#state.kind === 'posts') this.#state = { kind: 'blocks' }
+  }
+
+  async giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
+    const blocks = this.#state.kind === 'blocks'
+    this.#state = { kind: 'done', result: { outcome: 'closed', reason: refusal ?? 'error' } }
+    const release = { lease: this.#lease, refusal, graceful }
+    if (!blocks) this.#line.post({ kind: 'release', request: null, ...release })
+    else this.#state = { kind: 'done', result: this.#await(release) }
+    return this.#state.result
+  }
+
+  /** A pool that is gone has closed the connection. */
+  #await(release: Parameters<AttachLine['releaseSync']>[0]): ReleaseResult {
+    try {
+      return this.#line.releaseSync(release) as ReleaseResult
+    } catch (error) {
+      if (error instanceof SockpoolError) return { outcome: 'closed', reason: 'error' }
+      throw error
+    }
+  }
 }
 
-export type BlockingLeaseParts = {
-  readonly grant: GrantData
-  readonly connection: AttachedConnection
-  readonly line: AttachLine
-  readonly options: BlockingLeaseOptions
-  /** Called once, when the lease has ended. */
-  readonly onEnded: () => void
-}
+type Done = { readonly kind: 'done'; readonly result: ReleaseResult }
 
 export class BlockingLease implements Disposable {
-  readonly target: string
-  readonly tenant: string
-  readonly reused: boolean
   readonly reader: BlockingReader
   readonly writer: BlockingWriter
-  readonly #parts: BlockingLeaseParts
-  readonly #source: BlockingChannelSource
-  readonly #sink: BlockingChannelSink
-  #seenAtLastWrite = 0
-  #isUpgraded = false
-  #gone: GoneReason | null = null
-  #verdict: ReleaseVerdict | null = null
+  readonly #record: LeaseRecord
+  readonly #ends: BlockingEnds
+  readonly #back: BlockingGiveBack
 
-  constructor(parts: BlockingLeaseParts) {
-    const { grant, connection, line, options } = parts
-    const { channel, ringer, facts } = connection
-    this.#parts = parts
-    this.target = grant.target
-    this.tenant = grant.tenant
-    this.reused = grant.reused
-    const lookAround = (): void => line.assertAlive()
-    this.#source = new BlockingChannelSource(channel, ringer, grant.replayBytes, lookAround)
-    this.#sink = new BlockingChannelSink(channel, ringer, lookAround)
-    const { limit, onReset = 'drain-then-raise', operationTimeoutMs: timeoutMs } = options
-    this.reader = new BlockingReader(this.#source, { limit, onReset, timeoutMs })
-    this.writer = new BlockingWriter(this.#sink, {
-      timeoutMs,
-      extraInfo: extraInfo(facts),
-      canWriteEof: facts.tls === null,
-      readerException: () => this.reader.exception(),
-      onWrite: () => {
-        this.#seenAtLastWrite = this.reader.seen
-      },
-      startTls: (tls, flush) => {
-        const source = this.#source
-        const onBegun = (): void => {
-          this.#isUpgraded = true
-        }
-        const onFailed = (error: Error): void => this.#revoke(error)
-        upgradeToTlsSync({ connection, source, onBegun, onFailed }, tls, flush)
-        return extraInfo(connection.facts)
-      },
-    })
+  constructor(record: LeaseRecord, ends: BlockingEnds, back: BlockingGiveBack) {
+    this.reader = ends.reader
+    this.writer = ends.writer
+    this.#record = record
+    this.#ends = ends
+    this.#back = back
+  }
+
+  get target(): string {
+    return this.#record.terms.target
+  }
+
+  get tenant(): string {
+    return this.#record.terms.tenant
+  }
+
+  /** Whether its connection has served another lease before. */
+  get reused(): boolean {
+    return this.#record.terms.reused
   }
 
   get connection(): ConnectionFacts {
-    return connectionFacts(this.#parts.connection)
+    return connectionFacts(this.#record.connection)
   }
 
   /** Why the lease has ended, as far as this thread has heard; null while it is held. */
   get gone(): GoneReason | null {
-    return this.#gone
+    return this.#record.gone
   }
 
   /** Bytes that reads have taken, less those put back: the stream offset of the next one. */
@@ -95,26 +99,28 @@ export class BlockingLease implements Disposable {
 
   /** Renews the ttl, or sets a new one. Does not block. Errors: LEASE_GONE. */
   renew(ttlMs?: number): void {
-    if (this.#gone !== null) throw goneError(this.#gone)
-    this.#parts.line.post({ kind: 'renew', lease: this.#parts.grant.lease, ttlMs })
+    this.#ends.assertHeld()
+    this.#record.renew(ttlMs)
   }
 
   /**
-   * Gives the connection back, by the holder's word at a message boundary, and blocks for the verdict on it.
+   * Gives the connection back, by the holder's word at a message boundary, and blocks for what becomes of it.
    * Idempotent: later calls answer as the first.
    */
-  release(): ReleaseVerdict {
-    return this.#giveBack(this.#refusal(), true)
+  release(): ReleaseResult {
+    this.#back.block()
+    return this.#release()
   }
 
   /** Gives the connection back to be closed. */
-  discard(): ReleaseVerdict {
-    return this.#giveBack('discarded', true)
+  discard(): ReleaseResult {
+    this.#back.block()
+    return this.#giveBack('discarded', false)
   }
 
-  /** As `release`, but does not block for the verdict. */
+  /** As `release`, but does not block. */
   letGo(): void {
-    this.#giveBack(this.#refusal(), false)
+    this.#release()
   }
 
   /** As `discard`, but does not block; nothing where the connection was given back already. */
@@ -127,67 +133,24 @@ export class BlockingLease implements Disposable {
     this.discard()
   }
 
-  /** The pool has ended the lease, or is gone itself. */
-  end(reason: GoneReason): void {
-    if (this.#gone !== null) return
-    this.#finish(reason)
-    this.#verdict = { outcome: 'closed', reason: 'discarded' }
-    const { line, grant } = this.#parts
-    // The pool keeps the channel from others until it hears that this thread has let go of it.
-    line.post({ kind: 'release', request: null, lease: grant.lease, refusal: 'discarded', graceful: false })
-  }
-
-  #refusal(): Exclude<ReleaseReason, 'clean'> | null {
-    const { reader, writer } = this
-    const end = this.#source.end ?? this.#sink.end
-    return refusalOf({
-      reuse: this.#parts.grant.reuse,
-      ended: end === null ? 'open' : end.kind === 'failed' ? 'failed' : 'fin',
-      interrupted: reader.interrupted || writer.interrupted,
-      eofWritten: writer.eofWritten,
-      closing: writer.isClosing(),
-      unreadBytes: reader.buffered,
-      unsentBytes: writer.buffered,
-      upgraded: this.#isUpgraded,
-      unanswered: writer.offset > 0 && reader.seen === this.#seenAtLastWrite,
-      tooOld: false,
-    })
-  }
-
-  #giveBack(refusal: Exclude<ReleaseReason, 'clean'> | null, blocks: boolean): ReleaseVerdict {
-    if (this.#verdict !== null) return this.#verdict
-    this.#verdict = { outcome: 'closed', reason: refusal ?? 'error' }
-    const { line, grant } = this.#parts
-    // It will not serve again, but what its holder wrote was accepted and still goes out.
-    if (refusal !== null && refusal !== 'discarded' && this.writer.buffered > 0) this.writer.close()
-    const graceful = refusal !== 'discarded' && this.writer.isClosing()
-    this.#finish('released')
-    const release = { lease: grant.lease, refusal, graceful }
-    if (!blocks) line.post({ kind: 'release', request: null, ...release })
-    else this.#verdict = this.#awaitVerdict(() => line.releaseSync(release) as ReleaseVerdict)
-    return this.#verdict
-  }
-
-  /** A pool that is gone has closed the connection. */
-  #awaitVerdict(ask: () => ReleaseVerdict): ReleaseVerdict {
+  #release(): ReleaseResult {
+    const record = this.#record
+    const { result } = this.#back
+    if (result !== null) return result
     try {
-      return ask()
+      const refusal = this.#ends.reasonToClose(record.terms.reuse)
+      // It will not serve again, but what its holder wrote was accepted and still goes out.
+      if (refusal !== null && record.lost === null && this.writer.buffered > 0) this.writer.close()
+      return this.#giveBack(refusal, this.writer.isClosing())
     } catch (error) {
-      if (error instanceof SockpoolError) return { outcome: 'closed', reason: 'error' }
-      throw error
+      record.fault(error)
+      return this.#giveBack('error', false)
     }
   }
 
-  /** The one place where the lease ends; from here on the channel is not touched. */
-  #finish(reason: GoneReason): void {
-    this.#gone = reason
-    this.#revoke(goneError(reason))
-    this.#parts.onEnded()
-  }
-
-  /** Whoever still reads or writes gets the error. */
-  #revoke(error: Error): void {
-    this.#source.revoke({ kind: 'failed', error })
-    this.#sink.detach({ kind: 'failed', error })
+  #giveBack(refusal: Refusal | null, graceful: boolean): ReleaseResult {
+    // It is given back within the call, and the promise never rejects.
+    void this.#record.giveBack(refusal, graceful)
+    return this.#back.result ?? { outcome: 'closed', reason: 'discarded' }
   }
 }

@@ -1,8 +1,9 @@
 /** One round trip on a blocking lease: write, drain, read one reply. */
 import { copyError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
+import { remainingMs } from '../../base/wait.ts'
 import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import type { OnReset } from '../../streams/reading/read-options.ts'
-import { type ExchangeReply, type ReadSpec, remaining } from '../lease/exchange.ts'
+import type { ExchangeReply, ReadSpec } from '../lease/exchange.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 
 /** As `exchangeOn`. Errors: those of write, drain and read. */
@@ -15,7 +16,7 @@ export function exchangeSyncOn(
 ): ExchangeReply {
   const startedMs = performance.now()
   const left = (): { readonly timeoutMs?: number } => {
-    const leftMs = remaining(timeoutMs, startedMs, performance.now())
+    const leftMs = remainingMs(timeoutMs, startedMs, performance.now())
     return leftMs === undefined ? {} : { timeoutMs: leftMs }
   }
   const { reader, writer } = lease

@@ -6,7 +6,7 @@ import type { ChannelSource } from '../../streams/channel-ends/channel-source.ts
 import { refuseEarly } from '../lease/tls-upgrade.ts'
 import type { AttachedConnection } from './attached-connection.ts'
 
-export type TlsUpgradeSyncParts = {
+export type TlsUpgradeSyncDeps = {
   readonly connection: AttachedConnection
   readonly source: ChannelSource
   /** TLS is about to start: from here on the connection is never what it was. */
@@ -20,7 +20,7 @@ export type TlsUpgradeSyncParts = {
  * WORKER_LOST: the connection is destroyed.
  */
 export function upgradeToTlsSync(
-  { connection, source, onBegun, onFailed }: TlsUpgradeSyncParts,
+  { connection, source, onBegun, onFailed }: TlsUpgradeSyncDeps,
   { timeoutMs, ...options }: BlockingStartTlsOptions & { readonly timeoutMs: number },
   flush: () => void,
 ): void {

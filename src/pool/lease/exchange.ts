@@ -1,9 +1,11 @@
 /** One round trip on a leased connection: write, drain, read one reply. */
 import { copyError, SockpoolError } from '../../base/errors.ts'
-import type { WaitOptions } from '../../base/wait.ts'
+import { remainingMs, type WaitOptions } from '../../base/wait.ts'
 import type { Separator, StreamReader } from '../../streams/reading/stream-reader.ts'
 import type { Lease } from './lease.ts'
-import type { LeaseHandle } from './lease-handle.ts'
+import type { LeaseEnds } from './lease-ends.ts'
+import type { LeaseKeeper } from './lease-keeper.ts'
+import { releaseLease } from './release-lease.ts'
 
 /** How one reply ends. `until`: the separator that ends first; `none`: no reply is read. */
 export type ReadSpec =
@@ -30,11 +32,11 @@ export type ExchangeRequest = WaitOptions & {
   readonly limit?: number | undefined
 }
 
+/** A lease that nobody but this code has in hand. */
+export type Held = { readonly keeper: LeaseKeeper; readonly ends: LeaseEnds }
+
 /** Runs, and releases; a `run` that throws discards the connection. */
-export async function useLease<T>(
-  lease: LeaseHandle,
-  run: (lease: LeaseHandle) => Promise<T> | T,
-): Promise<T> {
+export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T> | T): Promise<T> {
   try {
     const result = await run(lease)
     await lease.release()
@@ -46,34 +48,31 @@ export async function useLease<T>(
 
 /**
  * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for the
- * verdict on the connection. Errors: those of `acquire`, write, drain and read.
+ * judgement of the connection. Errors: those of `acquire`, write, drain and read.
  */
 export async function exchangeBy(
-  acquire: (options: WaitOptions & { readonly tenant: string | undefined }) => Promise<Lease>,
+  acquire: (options: WaitOptions & { readonly tenant: string | undefined }) => Promise<Held>,
   { write, read, timeoutMs, signal, tenant, limit }: ExchangeRequest,
   now: () => number,
 ): Promise<ExchangeReply> {
   const startedMs = now()
-  const lease = await acquire({ signal, timeoutMs, tenant })
+  const held = await acquire({ signal, timeoutMs, tenant })
+  const { keeper, ends } = held
   try {
-    const wait = { signal, timeoutMs: remaining(timeoutMs, startedMs, now()) }
-    const reply = await lease.operation('exchange', () => exchangeOn(lease, write, read, limit, wait, now))
-    void lease.release()
+    const wait = { signal, timeoutMs: remainingMs(timeoutMs, startedMs, now()) }
+    const reply = await keeper.operation('exchange', () => exchangeOn(held, write, read, limit, wait, now))
+    // Neither of the two ever rejects.
+    void releaseLease(keeper, ends)
     return reply
   } catch (error) {
-    void lease.discard()
+    void keeper.giveBack('discarded', false)
     throw error
   }
 }
 
-/** Milliseconds left of a deadline that began at `startedMs`; undefined without one. */
-export function remaining(timeoutMs: number | undefined, startedMs: number, now: number): number | undefined {
-  return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (now - startedMs))
-}
-
 /** Errors: those of write, drain and read. */
 async function exchangeOn(
-  lease: Lease,
+  { keeper, ends }: Held,
   bytes: string | Uint8Array,
   read: ReadSpec,
   limit: number | undefined,
@@ -81,14 +80,14 @@ async function exchangeOn(
   now: () => number,
 ): Promise<ExchangeReply> {
   const startedMs = now()
-  const { reader, writer } = lease
+  const { reader, writer } = ends
   try {
     writer.write(bytes)
     await writer.drain(wait)
-    const left = remaining(wait.timeoutMs, startedMs, now())
+    const left = remainingMs(wait.timeoutMs, startedMs, now())
     const { offset } = reader
     const data = await readReply(reader, read, limit, { signal: wait.signal, timeoutMs: left })
-    return { data, reused: lease.reused, offset, eof: reader.atEof() }
+    return { data, reused: keeper.terms.reused, offset, eof: reader.atEof() }
   } catch (error) {
     // A copy: the error of a broken connection is shared by all who were on it.
     throw error instanceof SockpoolError ? copyError(error).add({ bytesAccepted: writer.offset }) : error

@@ -9,8 +9,9 @@ import { SocketDuplex, type SocketTraits } from '../../streams/adapters/socket-d
 import { WebPair } from '../../streams/adapters/web-pair.ts'
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
+import type { HeldBack } from './lease-ends.ts'
 
-export type HandoverParts = {
+export type HandoverDeps = {
   readonly reader: StreamReader
   readonly writer: StreamWriter
   readonly traits: SocketTraits
@@ -28,31 +29,32 @@ type Shape =
   | { readonly kind: 'web'; readonly web: WebPair; readonly streams: WebStreams }
 
 export class Handover {
-  readonly #parts: HandoverParts
+  readonly #deps: HandoverDeps
   #shape: Shape = { kind: 'none' }
 
-  constructor(parts: HandoverParts) {
-    this.#parts = parts
+  constructor(deps: HandoverDeps) {
+    this.#deps = deps
   }
 
-  get isMade(): boolean {
-    return this.#shape.kind !== 'none'
-  }
-
-  /** Bytes that the stream has taken from the reader and nobody from the stream. */
-  get unreadBytes(): number {
-    return this.#shape.kind === 'duplex' ? this.#shape.duplex.readableLength : 0
-  }
-
-  /** Bytes written to the stream that it has not given to the writer. */
-  get unsentBytes(): number {
-    return this.#shape.kind === 'duplex' ? this.#shape.duplex.writableLength : 0
+  /** What the stream has taken and nobody has had of it; null where there is no stream. */
+  get heldBack(): HeldBack | null {
+    const shape = this.#shape
+    switch (shape.kind) {
+      case 'none':
+        return null
+      case 'duplex':
+        return { unreadBytes: shape.duplex.readableLength, unsentBytes: shape.duplex.writableLength }
+      case 'web':
+        return { unreadBytes: 0, unsentBytes: 0 }
+      default:
+        return shape satisfies never
+    }
   }
 
   toDuplex(): SocketDuplex {
     if (this.#shape.kind === 'duplex') return this.#shape.duplex
     this.#assertFree()
-    const { reader, writer, traits, keepAlive, onBegun, onEnded } = this.#parts
+    const { reader, writer, traits, keepAlive, onBegun, onEnded } = this.#deps
     const duplex = new SocketDuplex({ reader, writer, traits, keepAlive, onDestroyed: onEnded })
     this.#shape = { kind: 'duplex', duplex }
     onBegun('duplex')
@@ -62,7 +64,7 @@ export class Handover {
   toWeb(): WebStreams {
     if (this.#shape.kind === 'web') return this.#shape.streams
     this.#assertFree()
-    const { reader, writer, onBegun, onEnded } = this.#parts
+    const { reader, writer, onBegun, onEnded } = this.#deps
     const web = new WebPair({
       ends: { reader, writer },
       allowHalfOpen: true,

@@ -2,18 +2,25 @@
  * When a lease was last used and when it expires. It never expires while an operation runs, and every operation
  * renews it. The timer is set once and looks again when it fires: operations only note when they were.
  */
-export type LeaseClockParts = {
+export type LeaseActivity = {
+  /** A call waits. */
+  readonly waits: boolean
+  /** It changes with every byte that is moved. */
+  readonly bytes: number
+}
+
+export type LeaseClockDeps = {
   /** Milliseconds; null never expires. */
   readonly ttlMs: number | null
   /** The monotonic clock. */
   readonly now: () => number
   readonly onExpired: () => void
-  /** What the holder does beside operations: whether it waits now, and how many bytes it has moved so far. */
-  readonly activity?: () => { readonly waits: boolean; readonly bytes: number }
+  /** What the holder does beside operations. */
+  readonly activity?: () => LeaseActivity
 }
 
 export class LeaseClock {
-  readonly #parts: LeaseClockParts
+  readonly #deps: LeaseClockDeps
   readonly #createdMs: number
   #ttlMs: number | null
   #touchedMs: number
@@ -21,17 +28,19 @@ export class LeaseClock {
   #bytes = 0
   #lastOperation: string | null = null
   #timer: NodeJS.Timeout | null = null
+  /** Nothing renews it any more. */
+  #isFrozen = false
 
-  constructor(parts: LeaseClockParts) {
-    this.#parts = parts
-    this.#ttlMs = parts.ttlMs
-    this.#createdMs = parts.now()
+  constructor(deps: LeaseClockDeps) {
+    this.#deps = deps
+    this.#ttlMs = deps.ttlMs
+    this.#createdMs = deps.now()
     this.#touchedMs = this.#createdMs
     this.#arm()
   }
 
   get isBusy(): boolean {
-    return this.#operations > 0
+    return this.#operations > 0 && !this.#isFrozen
   }
 
   get lastOperation(): string | null {
@@ -39,13 +48,13 @@ export class LeaseClock {
   }
 
   get ageMs(): number {
-    return this.#parts.now() - this.#createdMs
+    return this.#deps.now() - this.#createdMs
   }
 
   /** Milliseconds since the last operation or moved byte; 0 while the holder waits. */
   get idleMs(): number {
     this.#noteActivity()
-    return this.isBusy ? 0 : this.#parts.now() - this.#touchedMs
+    return this.isBusy ? 0 : this.#deps.now() - this.#touchedMs
   }
 
   get expiresAt(): Date | null {
@@ -59,13 +68,20 @@ export class LeaseClock {
 
   end(): void {
     this.#operations--
-    this.#touchedMs = this.#parts.now()
+    if (!this.#isFrozen) this.#touchedMs = this.#deps.now()
   }
 
   renew(ttlMs?: number): void {
     if (ttlMs !== undefined) this.#ttlMs = ttlMs
-    this.#touchedMs = this.#parts.now()
+    this.#touchedMs = this.#deps.now()
     this.#arm()
+  }
+
+  /** The ttl runs out from here on, whatever the holder does. */
+  freeze(): void {
+    this.#noteActivity()
+    this.#isFrozen = true
+    if (this.#timer) this.#arm()
   }
 
   stop(): void {
@@ -75,8 +91,9 @@ export class LeaseClock {
 
   /** A read or write of the holder's own renews when it is seen, so late by no more than a ttl and never early. */
   #noteActivity(): void {
-    const { waits, bytes } = this.#parts.activity?.() ?? { waits: false, bytes: this.#bytes }
-    if (waits || bytes !== this.#bytes) this.#touchedMs = this.#parts.now()
+    if (this.#isFrozen) return
+    const { waits, bytes } = this.#deps.activity?.() ?? { waits: false, bytes: this.#bytes }
+    if (waits || bytes !== this.#bytes) this.#touchedMs = this.#deps.now()
     this.#bytes = bytes
   }
 
@@ -87,7 +104,7 @@ export class LeaseClock {
   }
 
   #look(): void {
-    if (!this.isBusy && this.idleMs >= (this.#ttlMs ?? Infinity)) this.#parts.onExpired()
+    if (!this.isBusy && this.idleMs >= (this.#ttlMs ?? Infinity)) this.#deps.onExpired()
     else this.#arm()
   }
 }

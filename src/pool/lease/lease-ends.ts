@@ -1,109 +1,101 @@
 /**
- * The two stream ends of a lease over the channel of its connection. They let go of the channel once: when the
- * connection is gone, and what was received stays readable, or when the lease is over, and nothing does.
+ * The two stream ends of a lease over the channel of its connection, and what they tell of how the lease was used. They
+ * are made for its epoch, and let go of the channel once: when the connection is gone, and what was received stays
+ * readable, or when the lease is over.
  */
-import type { EndName } from '../../channel/channel.ts'
-import type { FailedEnd } from '../../streams/byte-source.ts'
-import { streamEnd } from '../../streams/channel-ends/channel-end.ts'
+import type { GoneReason } from '../../base/errors.ts'
+import type { EndName } from '../../channel/values.ts'
+import { goneError, RevokedEnd } from '../../streams/channel-ends/channel-end.ts'
 import { ChannelSink } from '../../streams/channel-ends/channel-sink.ts'
 import { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
-import { type OnReset, StreamReader } from '../../streams/reading/stream-reader.ts'
+import { EndPair } from '../../streams/channel-ends/end-pair.ts'
+import type { OnReset } from '../../streams/reading/read-options.ts'
+import { StreamReader } from '../../streams/reading/stream-reader.ts'
 import { StreamWriter } from '../../streams/writing/stream-writer.ts'
-import type { HeldConnection } from '../../threads/held-connection.ts'
 import type { TlsSide } from '../../threads/protocol.ts'
-import type { LeaseTrace } from '../target/verdict.ts'
+import type { Refusal } from '../target/release-result.ts'
 import { extraInfo } from './connection-facts.ts'
+import type { LeaseActivity } from './lease-clock.ts'
+import type { LeaseHolder, LeaseKeeper } from './lease-keeper.ts'
+import { LeaseUse } from './lease-use.ts'
 import { upgradeToTls } from './tls-upgrade.ts'
 
-export type LeaseEndsParts = {
-  readonly connection: HeldConnection
-  /** Bytes behind the read position that stay readable again. */
-  readonly replayBytes: number
+export type LeaseEndsOptions = {
   /** Bytes; default of the reader's `limit`. */
-  readonly limit: number | undefined
+  readonly limit?: number | undefined
   readonly onReset: OnReset
   /** Which side of TLS this end is when TLS is started; default: the client. */
   readonly side?: TlsSide['side'] | undefined
 }
 
-/** What the ends know of how a lease was left. */
-export type EndsTrace = Omit<LeaseTrace, 'reuse' | 'tooOld'>
+/** What a stream has taken from the reader that nobody has taken from it, and was given and has not given to the writer. */
+export type HeldBack = { readonly unreadBytes: number; readonly unsentBytes: number }
 
-export class LeaseEnds {
+export class LeaseEnds implements LeaseHolder {
   readonly reader: StreamReader
   readonly writer: StreamWriter
   readonly source: ChannelSource
-  readonly #sink: ChannelSink
-  #seenAtLastWrite = 0
-  #isUpgraded = false
+  readonly onReset: OnReset
+  readonly #pair: EndPair
+  readonly #use: LeaseUse
 
-  constructor({ connection, replayBytes, limit, onReset, side = 'client' }: LeaseEndsParts) {
+  constructor(keeper: LeaseKeeper, { limit, onReset, side = 'client' }: LeaseEndsOptions) {
+    const { connection, epoch, terms } = keeper
     const { channel, ringer, facts } = connection
-    this.source = new ChannelSource(channel, ringer, replayBytes)
-    this.#sink = new ChannelSink(channel, ringer)
+    this.onReset = onReset
+    this.source = new ChannelSource(channel, ringer, epoch, { replay: terms.replayBytes })
+    const sink = new ChannelSink(channel, ringer, epoch)
+    this.#pair = new EndPair(this.source, sink)
     this.reader = new StreamReader({ onReset, limit }, this.source)
-    this.writer = new StreamWriter(this.#sink, {
+    this.writer = new StreamWriter(sink, {
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),
-      onWrite: () => {
-        this.#seenAtLastWrite = this.reader.seen
-      },
+      onWrite: () => this.#use.written(),
       extraInfo: extraInfo(facts),
       startTls: async (options, flushed) => {
         const { source, reader } = this
-        const onBegun = (): void => {
-          this.#isUpgraded = true
+        const onBegun = (): void => this.#use.upgraded()
+        const onFailed = (error: Error): void => this.#pair.revoke({ kind: 'failed', error })
+        try {
+          await upgradeToTls({ connection, source, reader, side, onBegun, onFailed }, options, flushed)
+        } catch (error) {
+          // That the lease has ended is why, whatever the connection says of it.
+          throw keeper.gone === null ? error : goneError(keeper.gone)
         }
-        const onFailed = (error: Error): void => this.revoke({ kind: 'failed', error })
-        await upgradeToTls({ connection, source, reader, side, onBegun, onFailed }, options, flushed)
         return extraInfo(connection.facts)
       },
     })
-    connection.hold({
-      rung: () => {
-        this.source.rung()
-        this.#sink.rung()
-      },
-    })
+    this.#use = new LeaseUse(this.reader, this.writer)
   }
 
-  /** Whether a call waits on either end, and what both have moved so far. */
-  get activity(): { readonly waits: boolean; readonly bytes: number } {
+  get activity(): LeaseActivity {
     const { reader, writer } = this
     return { waits: reader.isWaiting || writer.isWaiting, bytes: reader.offset + writer.offset }
   }
 
-  /** Whether a wait here ended by time or signal, and nothing has been read since. */
-  get isInterrupted(): boolean {
-    return this.reader.interrupted || this.writer.interrupted
+  isSpent(how: EndName | null): boolean {
+    const isOrderly = how === null || how === 'fin' || how === 'closed'
+    return this.reader.buffered === 0 && (!isOrderly || this.reader.exception() !== null)
   }
 
-  get trace(): EndsTrace {
-    const { reader, writer } = this
-    const end = this.source.end ?? this.#sink.end
-    return {
-      ended: end === null ? 'open' : end.kind === 'failed' ? 'failed' : 'fin',
-      interrupted: this.isInterrupted || reader.isWaiting,
-      eofWritten: writer.eofWritten,
-      closing: writer.isClosing(),
-      unreadBytes: reader.buffered,
-      unsentBytes: writer.buffered,
-      upgraded: this.#isUpgraded,
-      unanswered: writer.offset > 0 && reader.seen === this.#seenAtLastWrite,
-    }
+  /** Why the connection may not serve again, as far as it shows here. Errors: CHANNEL_CORRUPT. */
+  reasonToClose(reuse: 'clean' | 'never', stream: HeldBack | null): Refusal | null {
+    return this.#use.reasonToClose(reuse, this.#pair.end, stream)
   }
 
-  /** The connection is gone. Bytes of a corrupt channel are nobody's. */
-  letGo(how: EndName): void {
-    const end = streamEnd(how) ?? { kind: 'closed' }
-    if (how === 'corrupt' && end.kind === 'failed') this.source.drop(end)
-    else this.source.detach(end)
-    this.#sink.detach(end)
+  rung(): void {
+    this.#pair.rung()
   }
 
-  /** The lease is over: whoever still reads or writes gets the end's error. */
-  revoke(end: FailedEnd): void {
-    this.source.revoke(end)
-    this.#sink.detach(end)
+  broke(): void {
+    this.#pair.lost('corrupt')
+  }
+
+  lost(how: EndName): void {
+    this.#pair.lost(how)
+  }
+
+  ended(reason: GoneReason): void {
+    this.#pair.revoke(new RevokedEnd(reason))
   }
 }

@@ -1,164 +1,191 @@
 /**
- * Exclusive use of one connection for a while. The lease owns the two stream ends; the connection stays with the
- * pool. It ends once, by `#finish`: released, discarded, expired, killed, or because its connection broke.
+ * A lease in the hands of its program: exclusive use of one connection for a while. It owns the two ends and nothing
+ * else; what the lease is, its record says.
  *
- * A connection that broke leaves its lease standing for as long as received bytes are unread: they come first,
- * then the error, then the lease is gone.
+ *   program ─► Lease, its reader, its writer ─► grip (watched)       pool ─► record ─► ends
+ *
+ * The program has a reader and a writer of its own, to which nothing else refers. Once it can reach none of the three,
+ * nor a stream that it made of them, nobody can release the lease: it is discarded, with a ResourceWarning, and its
+ * place in the pool is free again. A call that waits keeps what it was called on.
  */
 import { randomBytes } from 'node:crypto'
-import type { GoneReason } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
-import type { EndName } from '../../channel/channel.ts'
+import { type GoneReason, SockpoolError } from '../../base/errors.ts'
+import { LossWatch, type Watched } from '../../base/loss-watch.ts'
+import { remainingMs } from '../../base/wait.ts'
 import type { SocketDuplex } from '../../streams/adapters/socket-duplex.ts'
-import type { StreamReader } from '../../streams/reading/stream-reader.ts'
-import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
-import { type ReleaseVerdict, refusalOf } from '../target/verdict.ts'
+import { warnOfUnclosed } from '../../streams/adapters/unclosed-watch.ts'
+import { goneError } from '../../streams/channel-ends/channel-end.ts'
+import { StreamReader } from '../../streams/reading/stream-reader.ts'
+import { StreamWriter } from '../../streams/writing/stream-writer.ts'
+import type { ReleaseResult } from '../target/release-result.ts'
 import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
-import { GoneEnd, goneError, goneReason } from './gone.ts'
 import { Handover, type WebStreams } from './handover.ts'
-import { LeaseClock } from './lease-clock.ts'
-import { LeaseEnds } from './lease-ends.ts'
-import type { LeaseParts } from './lease-parts.ts'
-import { Lending } from './lending.ts'
+import type { LeaseEnds } from './lease-ends.ts'
+import type { LeaseKeeper, LoanWork } from './lease-keeper.ts'
+import { lendEnd } from './loan.ts'
 import type { ParseCall } from './parse-port.ts'
+import { releaseLease } from './release-lease.ts'
+
+const watch = new LossWatch<LeaseKeeper>(discardLost)
+
+function discardLost(keeper: LeaseKeeper): void {
+  if (keeper.gone !== null) return
+  warnOfUnclosed(`unreleased <Lease of ${keeper.terms.target}>`)
+  keeper.kill('released')
+}
 
 export class Lease implements AsyncDisposable {
-  readonly target: string
-  readonly tenant: string
-  readonly reused: boolean
   readonly createdAt: Date = new Date()
   readonly reader: StreamReader
   readonly writer: StreamWriter
-  /** Resolves with the reason when the lease has ended; never rejects. */
-  readonly ended: Promise<GoneReason>
-  readonly #parts: LeaseParts
+  readonly #keeper: LeaseKeeper
   readonly #ends: LeaseEnds
-  readonly #clock: LeaseClock
-  readonly #lending: Lending
   readonly #handover: Handover
-  readonly #resolveEnded: (reason: GoneReason) => void
-  readonly #leakTimer: NodeJS.Timeout | null = null
+  readonly #watched: Watched
   #id: string | null = null
-  #gone: GoneReason | null = null
-  /** How the connection ended under the lease. */
-  #lost: EndName | null = null
-  #released: Promise<ReleaseVerdict> | null = null
+  #released: Promise<ReleaseResult> | null = null
 
-  constructor(parts: LeaseParts) {
-    const { leakDetectionMs, ttlMs, now } = parts
-    this.#parts = parts
-    this.target = parts.target
-    this.tenant = parts.tenant
-    this.reused = parts.reused
-    const { promise, resolve } = Promise.withResolvers<GoneReason>()
-    this.ended = promise
-    this.#resolveEnded = resolve
-    this.#ends = new LeaseEnds({ ...parts, limit: parts.limit })
-    this.reader = this.#ends.reader
-    this.writer = this.#ends.writer
-    const onExpired = (): void => void this.#end('expired')
-    this.#clock = new LeaseClock({ ttlMs, now, onExpired, activity: () => this.#ends.activity })
-    this.#lending = this.#makeLending()
+  constructor(keeper: LeaseKeeper, ends: LeaseEnds) {
+    const grip = {}
+    this.#keeper = keeper
+    this.#ends = ends
+    this.reader = new StreamReader({}, ends.reader, grip)
+    this.writer = new StreamWriter(ends.writer, {}, grip)
+    this.#watched = watch.watch(grip, keeper)
     this.#handover = this.#makeHandover()
-    if (leakDetectionMs !== undefined)
-      this.#leakTimer = setTimeout(() => parts.onLeak(), leakDetectionMs).unref()
   }
 
-  /** 256 random bits as base64url, drawn once somebody asks: an exchange needs none. */
+  /** 256 random bits as base64url, drawn once somebody asks. */
   get id(): string {
     this.#id ??= randomBytes(32).toString('base64url')
     return this.#id
   }
 
+  get target(): string {
+    return this.#keeper.terms.target
+  }
+
+  get tenant(): string {
+    return this.#keeper.terms.tenant
+  }
+
+  /** Whether its connection has served another lease before. */
+  get reused(): boolean {
+    return this.#keeper.terms.reused
+  }
+
   get connection(): ConnectionFacts {
-    return connectionFacts(this.#parts.connection)
+    return connectionFacts(this.#keeper.connection)
   }
 
   /** Why the lease has ended, or null while it is held. */
   get gone(): GoneReason | null {
-    return this.#gone
+    return this.#keeper.gone
+  }
+
+  /** Resolves with the reason when the lease has ended; never rejects. */
+  get ended(): Promise<GoneReason> {
+    return this.#keeper.ended
   }
 
   /** Null for a lease without a ttl. Every operation moves it on. */
   get expiresAt(): Date | null {
-    return this.#clock.expiresAt
+    return this.#keeper.clock.expiresAt
   }
 
   get ageMs(): number {
-    return this.#clock.ageMs
+    return this.#keeper.clock.ageMs
   }
 
   /** Milliseconds since the last operation; 0 while one runs. */
   get idleMs(): number {
-    return this.#clock.idleMs
+    return this.#keeper.clock.idleMs
   }
 
   get lastOperation(): string | null {
-    return this.#clock.lastOperation
+    return this.#keeper.clock.lastOperation
   }
 
   /** Renews the ttl, or sets a new one; the new expiry. Errors: LEASE_GONE. */
   renew(ttlMs?: number): Date | null {
-    this.#assertHeld()
-    this.#clock.renew(ttlMs)
-    this.#parts.onRenewed?.(ttlMs)
+    this.#keeper.renew(ttlMs)
     return this.expiresAt
   }
 
   /** Runs one operation: the lease does not expire meanwhile, and its ttl is renewed. Errors: LEASE_GONE. */
   async operation<T>(name: string, run: () => Promise<T>): Promise<T> {
-    this.#assertHeld()
-    this.#clock.begin(name)
-    try {
-      return await run()
-    } finally {
-      this.#clock.end()
-      this.#endIfDrained()
-    }
+    return await this.#keeper.operation(name, run)
   }
 
   /**
    * Gives the connection back, by the holder's word at a message boundary. Whether it serves again is judged.
-   * Idempotent: later calls answer as the first.
+   * Idempotent: later calls answer as the first. It never rejects.
    */
-  release(): Promise<ReleaseVerdict> {
-    this.#released ??= this.#release()
+  release(): Promise<ReleaseResult> {
+    watch.forget(this.#watched)
+    this.#released ??= releaseLease(this.#keeper, this.#ends, this.#handover)
     return this.#released
   }
 
   /** Gives the connection back to be closed. */
-  discard(): Promise<ReleaseVerdict> {
-    this.#released ??= this.#giveBack('released', 'discarded')
-    return this.#released
+  discard(): Promise<ReleaseResult> {
+    watch.forget(this.#watched)
+    return this.#keeper.giveBack('discarded', false)
+  }
+
+  /** Ends a lease whose connection is gone: reader and writer go on telling how that ended, as without a lease. */
+  forget(): void {
+    watch.forget(this.#watched)
+    this.#keeper.forget()
   }
 
   /** Ends the lease from outside: its connection is killed. */
   kill(reason: GoneReason = 'killed'): void {
-    void this.#end(reason)
+    watch.forget(this.#watched)
+    this.#keeper.kill(reason)
   }
 
   /**
    * Reads one message in a parse worker, off this thread; bytes after it stay readable.
    *
    * Errors: FORMAT_NOT_FOUND, INVALID_REQUEST, PARSE_FAILED, PARSE_LIMIT, PARSE_TIMEOUT, QUEUE_FULL, READ_BUSY,
-   * READ_TIMEOUT, INCOMPLETE_READ (an empty `partial`: EOF between messages), LEASE_GONE, ABORTED.
+   * READ_TIMEOUT, INCOMPLETE_READ (an empty `partial`: EOF between messages), LEASE_GONE, ABORTED. After a time-out or an
+   * abort nothing is removed, and the lease goes on.
    */
   async parse(
     format: string,
     options?: object,
     call: ParseCall = {},
   ): Promise<{ value: unknown; offset: number }> {
-    return await this.#lending.parse(format, options, call)
+    const { offset } = this.reader
+    const value = await this.#lend(call, (port, lent, rest) => port.parseMessage(lent, format, options, rest))
+    return { value, offset }
   }
 
   /** The messages to the end of the stream, each parsed as by `parse`. */
-  messages(format: string, options?: object, call: ParseCall = {}): AsyncGenerator<unknown, void, undefined> {
-    return this.#lending.messages(format, options, call)
+  async *messages(
+    format: string,
+    options?: object,
+    call: ParseCall = {},
+  ): AsyncGenerator<unknown, void, undefined> {
+    for (;;) {
+      try {
+        yield (await this.parse(format, options, call)).value
+      } catch (error) {
+        const isCut = error instanceof SockpoolError && error.code === 'INCOMPLETE_READ'
+        const partial = isCut && 'partial' in error ? (error.partial as Uint8Array) : null
+        if (partial?.length === 0 && this.reader.atEof()) return
+        throw error
+      }
+    }
   }
 
-  /** Runs a module's default function `(reader: BlockingReader, argument) => value` on the live connection. */
+  /**
+   * Runs a module's default function `(reader: BlockingReader, argument) => value` on the live connection. Errors: as
+   * `parse`, and the module's own.
+   */
   async run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
-    return await this.#lending.run(module, argument, call)
+    return await this.#lend(call, (port, lent, rest) => port.runOn(lent, module, argument, rest))
   }
 
   /**
@@ -186,115 +213,40 @@ export class Lease implements AsyncDisposable {
 
   /** Discards, unless `release` was called. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.discard()
-  }
-
-  /** The socket is gone; called by the pool before the channel serves another connection. */
-  connectionLost(how: EndName): void {
-    this.#lost = how
-    if (!this.#lending.isOut) this.#letGoOfChannel()
-  }
-
-  #makeLending(): Lending {
-    const { connection, onReset, parse: port, now } = this.#parts
-    return new Lending({
-      connection,
-      source: this.#ends.source,
-      reader: this.reader,
-      onReset,
-      port,
-      tenant: this.tenant,
-      now,
-      operation: (name, run) => this.operation(name, run),
-      lost: () => this.#lost,
-      onReturned: isLost => {
-        if (isLost) void this.#end('killed')
-        if (this.#lost !== null) this.#letGoOfChannel()
-      },
-    })
+    await (this.#released ?? this.discard())
   }
 
   #makeHandover(): Handover {
-    const { connection, keepAlive } = this.#parts
+    const { reader, writer } = this
+    const keeper = this.#keeper
     return new Handover({
-      reader: this.reader,
-      writer: this.writer,
-      traits: connection.facts,
-      keepAlive: isOn => {
-        if (this.#gone === null) keepAlive(isOn)
-      },
-      onBegun: shape => this.#clock.begin(shape),
+      reader,
+      writer,
+      traits: keeper.connection.facts,
+      keepAlive: isOn => keeper.keepAlive(isOn),
+      onBegun: shape => keeper.clock.begin(shape),
       onEnded: () => {
-        this.#clock.end()
-        this.#endIfDrained()
-        void (this.#ends.trace.ended === 'failed' ? this.#end('reset') : this.release())
+        keeper.clock.end()
+        if (this.reader.exception() === null) void this.release()
+        else keeper.kill('reset')
       },
     })
   }
 
-  #refusal(): ReturnType<typeof refusalOf> {
-    const trace = this.#ends.trace
-    const { isMade, unreadBytes, unsentBytes } = this.#handover
-    return refusalOf({
-      ...trace,
-      reuse: this.#parts.reuse,
-      // A stream reads ahead as long as it is open; that read is nobody's unanswered question.
-      interrupted: isMade ? this.#ends.isInterrupted : trace.interrupted,
-      unreadBytes: trace.unreadBytes + unreadBytes,
-      unsentBytes: trace.unsentBytes + unsentBytes,
-      tooOld: this.#parts.isTooOld(),
+  async #lend(call: ParseCall, work: LoanWork): Promise<unknown> {
+    const { reader } = this
+    return await this.#keeper.operation('parse', async () => {
+      const { signal, timeoutMs } = call
+      const startedMs = performance.now()
+      // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
+      if (reader.buffered === 0) await reader.peek(1, { signal, timeoutMs })
+      const left = remainingMs(timeoutMs, startedMs, performance.now())
+      return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, { signal, timeoutMs: left }))
     })
-  }
-
-  async #release(): Promise<ReleaseVerdict> {
-    const refusal = this.#refusal()
-    // It will not serve again, but what its holder wrote was accepted and still goes out.
-    if (refusal !== null && this.#lost === null && this.writer.buffered > 0) this.writer.close()
-    // What was written before a close is still sent; the part beyond the ring only this writer can send.
-    if (this.writer.isClosing() && this.writer.queued > 0)
-      await this.writer.waitClosed({ timeoutMs: LIMITS.closeLingerMs }).catch(() => 'the verdict tells')
-    return await this.#giveBack('released', refusal)
-  }
-
-  async #giveBack(gone: GoneReason, refusal: ReturnType<typeof refusalOf>): Promise<ReleaseVerdict> {
-    if (this.#gone !== null) return { outcome: 'closed', reason: this.#lost === null ? 'discarded' : 'error' }
-    // A close that the holder asked for still sends what was written before it.
-    const graceful = refusal !== 'discarded' && this.writer.isClosing() && this.writer.queued === 0
-    this.#finish(gone)
-    return await this.#parts.giveBack(refusal, graceful)
-  }
-
-  #end(gone: GoneReason): Promise<ReleaseVerdict> {
-    this.#released ??= this.#giveBack(gone, 'discarded')
-    return this.#released
-  }
-
-  /** The one place where a lease ends. */
-  #finish(gone: GoneReason): void {
-    if (this.#gone !== null) return
-    this.#gone = gone
-    this.#clock.stop()
-    if (this.#leakTimer) clearTimeout(this.#leakTimer)
-    if (gone === 'released') this.#handover.letGo()
-    // A connection that ended by itself leaves behind what it delivered and how it ended.
-    if (this.#lost === null && !this.#lending.isOut) this.#ends.revoke(new GoneEnd(gone))
-    this.#resolveEnded(gone)
-    this.#parts.onEnded()
-  }
-
-  #letGoOfChannel(): void {
-    this.#ends.letGo(this.#lost ?? 'closed')
-    this.#endIfDrained()
-  }
-
-  #endIfDrained(): void {
-    if (this.#lost === null || this.#gone !== null || this.#clock.isBusy) return
-    const isOrderly = this.#lost === 'fin' || this.#lost === 'closed'
-    const isBroken = !isOrderly || this.reader.exception() !== null
-    if (isBroken && this.reader.buffered === 0) this.#finish(goneReason(this.#lost))
   }
 
   #assertHeld(): void {
-    if (this.#gone !== null) throw goneError(this.#gone)
+    const { gone } = this.#keeper
+    if (gone !== null) throw goneError(gone)
   }
 }

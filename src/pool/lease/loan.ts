@@ -1,56 +1,65 @@
-/**
- * A reading end lent to a parse worker. While it is out, the connection's channel is pinned: should the socket end
- * meanwhile, the channel goes to nobody else before the reader is back.
- */
-import type { Channel, EndName } from '../../channel/channel.ts'
+/** The reading end of a lease lent to another thread for one piece of work, and what becomes of it. */
 import { endedChannel } from '../../channel/slab.ts'
-import type { LentSource } from '../../streams/channel-ends/blocking-channel-source.ts'
-import type { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
-import type { OnReset } from '../../streams/reading/read-options.ts'
-import type { LendResult } from '../../streams/reading/stream-reader.ts'
-import type { HeldConnection } from '../../threads/held-connection.ts'
-import type { LoanResult, ParseCall } from './parse-port.ts'
+import { goneError } from '../../streams/channel-ends/channel-end.ts'
+import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
+import type { LendResult } from '../../streams/reading/pending-read.ts'
+import type { LeaseEnds } from './lease-ends.ts'
+import type { LeaseKeeper, LoanWork } from './lease-keeper.ts'
+import type { ParseCall } from './parse-port.ts'
 
-export class Loan {
-  readonly #connection: HeldConnection
-  readonly #channel: Channel
-  readonly #source: ChannelSource
-  readonly #onReset: OnReset
-  #isLost = false
-
-  /** `lost`: how the connection ended already; its channel serves another by now, so an ended one stands in. */
-  constructor(connection: HeldConnection, source: ChannelSource, onReset: OnReset, lost: EndName | null) {
-    this.#onReset = onReset
-    this.#connection = connection
-    this.#channel = lost === null ? connection.channel : endedChannel(lost)
-    this.#source = source
-    connection.pin()
+/**
+ * Lends, awaits the work, and takes up reading where it left off. A borrower that died, or was ended while it read, ends
+ * the lease: nobody knows what it read.
+ */
+export async function lendEnd(
+  keeper: LeaseKeeper,
+  ends: LeaseEnds,
+  work: LoanWork,
+  call: ParseCall,
+): Promise<LendResult> {
+  const { source } = ends
+  const lent = lentSource(keeper, ends)
+  const result = await keeper.lend(lent, work, call)
+  const { reader, outcome } = result
+  // The lease may have ended meanwhile; then its source takes nothing back.
+  const gone = keeper.isEnding ? 'released' : keeper.gone
+  switch (reader.kind) {
+    case 'returned':
+      source.resume(reader.returned.position)
+      break
+    case 'untouched':
+      source.resume(lent.position)
+      break
+    case 'lost':
+      keeper.kill('killed')
+      break
+    default:
+      reader satisfies never
   }
-
-  /** The borrower died or was ended while it read. */
-  get isLost(): boolean {
-    return this.#isLost
+  const tells = gone === null || isHung(result)
+  return {
+    count: reader.kind === 'returned' ? reader.returned.count : 0,
+    interrupted: isInterrupted(result),
+    outcome: tells ? outcome : { ok: false, error: goneError(gone) },
   }
+}
 
-  /** Lends, awaits the work, and takes up reading where it left off. */
-  async run(
-    task: (lent: LentSource, call: ParseCall) => Promise<LoanResult>,
-    call: ParseCall,
-  ): Promise<LendResult> {
-    const { doorbell } = this.#connection
-    const position = this.#source.suspend()
-    const lent = { memory: this.#channel.memory, doorbell, position, onReset: this.#onReset }
-    const { outcome, reader } = await task(lent, call)
-    let count = 0
-    if (reader.kind === 'returned') {
-      this.#source.resume(reader.returned.position)
-      count = reader.returned.count
-    } else if (reader.kind === 'untouched') this.#source.resume(position)
-    else this.#isLost = true
-    return { count, outcome }
-  }
+/** Plain data of the reading end as it stands. A connection that is gone has a channel for it that has ended likewise. */
+function lentSource(keeper: LeaseKeeper, { source, onReset }: LeaseEnds): LentSource {
+  const { connection, lost } = keeper
+  const position = source.suspend()
+  const channel = lost === null ? connection.channel : endedChannel(lost)
+  const epoch = lost === null ? keeper.epoch : channel.epoch
+  return { memory: channel.memory, epoch, doorbell: connection.doorbell, position, onReset }
+}
 
-  end(): void {
-    this.#connection.unpin()
-  }
+/** Whether nobody knows any more which answer belongs to which question: not so where the work was refused at once. */
+function isInterrupted({ reader, outcome }: LoanResult): boolean {
+  if (reader.kind === 'returned') return reader.returned.interrupted || !outcome.ok
+  return !outcome.ok && (outcome.error.code === 'ABORTED' || outcome.error.code === 'PARSE_TIMEOUT')
+}
+
+/** Its own time-out tells more of a borrower that heeds nothing than that the lease has ended meanwhile. */
+function isHung({ reader, outcome }: LoanResult): boolean {
+  return reader.kind === 'lost' && !outcome.ok && outcome.error.code === 'PARSE_TIMEOUT'
 }

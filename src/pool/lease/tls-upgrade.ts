@@ -13,7 +13,7 @@ import type { StartTlsOptions } from '../../streams/writing/writer-options.ts'
 import type { HeldConnection } from '../../threads/held-connection.ts'
 import type { TlsSide } from '../../threads/protocol.ts'
 
-export type TlsUpgradeParts = {
+export type TlsUpgradeDeps = {
   readonly connection: HeldConnection
   readonly source: ChannelSource
   readonly reader: StreamReader
@@ -29,11 +29,11 @@ export type TlsUpgradeParts = {
  * CONNECTION_RESET, WORKER_LOST: the connection is destroyed.
  */
 export async function upgradeToTls(
-  parts: TlsUpgradeParts,
+  deps: TlsUpgradeDeps,
   options: StartTlsOptions,
   flushed: () => Promise<void>,
 ): Promise<void> {
-  const { connection, reader, side } = parts
+  const { connection, reader, side } = deps
   const { signal, timeoutMs = LIMITS.tlsHandshakeTimeoutMs, ...tls } = options
   const as: TlsSide =
     side === 'client'
@@ -42,9 +42,9 @@ export async function upgradeToTls(
   if (connection.facts.tls !== null)
     throw new SockpoolError('INVALID_REQUEST', 'the connection speaks TLS already')
   const run = async (): Promise<void> => {
-    parts.onBegun()
+    deps.onBegun()
     const wait = new Wait<void>('startTls()', 'CONNECT_TIMEOUT', { signal, timeoutMs }, () => {})
-    steps(parts, as, timeoutMs, flushed).then(
+    steps(deps, as, timeoutMs, flushed).then(
       () => wait.resolve(),
       error => wait.reject(error),
     )
@@ -52,19 +52,19 @@ export async function upgradeToTls(
       await wait.promise
     } catch (error) {
       const failure = SockpoolError.from(error, 'TLS_FAILED')
-      parts.onFailed(failure)
+      deps.onFailed(failure)
       connection.abort()
       throw failure
     }
   }
   await reader.lend(async () => {
     await run()
-    return { count: 0, outcome: { ok: true, value: undefined } }
+    return { count: 0, interrupted: false, outcome: { ok: true, value: undefined } }
   }, 'startTls()')
 }
 
 async function steps(
-  { connection, source }: TlsUpgradeParts,
+  { connection, source }: TlsUpgradeDeps,
   as: TlsSide,
   timeoutMs: number,
   flushed: () => Promise<void>,

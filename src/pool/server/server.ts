@@ -1,8 +1,9 @@
 /**
  * A server: a listener in the I/O workers, and on the pool's thread the connections that it accepted, each with its
- * reader and writer for the handler. Every accepted connection is a lease of its own that is never reused.
+ * reader and writer for the handler.
  *
- *   bound ──► serving ──► closed        (close: from either; clients are left alone)
+ *   binding ──► bound ──► serving
+ *                 └──close──┴──► closing ──nothing listens, and no client is left──► closed
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { aborted, Wait, type WaitOptions } from '../../base/wait.ts'
@@ -12,7 +13,8 @@ import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { BoundAddress } from '../../threads/protocol.ts'
 import type { Incoming, OnIncoming } from '../../threads/thread-listeners.ts'
-import type { Lease } from '../lease/lease.ts'
+import type { LeaseEnds } from '../lease/lease-ends.ts'
+import type { LeaseRecord } from '../lease/lease-record.ts'
 import { DrainTimer } from './drain-timer.ts'
 
 /**
@@ -35,46 +37,53 @@ export interface Listening {
   close(): Promise<void>
 }
 
-export type ServerParts = {
+export type ServerDeps = {
   readonly handler: ConnectionHandler
   /** Clients at once at the most; who comes beyond is disconnected. */
   readonly maxConnections: number
   /** What a handler threw, or why the server stopped to listen. */
   readonly onError: (error: Error) => void
   readonly bind: (onIncoming: OnIncoming, onFailed: (error: Error) => void) => Promise<Listening>
-  readonly lease: (connection: IoConnection) => Lease
+  /** Makes an accepted connection a lease of its own. */
+  readonly adopt: (connection: IoConnection) => Client
   /** Whether the server keeps the process alive. */
   readonly keepAlive: (isOn: boolean) => void
   /** Called once: it is closed, and no client is left. */
   readonly onGone: () => void
 }
 
+/** One accepted connection. */
+export type Client = { readonly record: LeaseRecord; readonly ends: LeaseEnds }
+
+type State =
+  | { readonly kind: 'binding' }
+  | { readonly kind: 'bound' | 'serving'; readonly listening: Listening }
+  | { readonly kind: 'closing'; readonly listens: boolean }
+  | { readonly kind: 'closed' }
+
 export class Server implements AsyncDisposable {
-  readonly #parts: ServerParts
-  readonly #clients = new Set<Lease>()
+  readonly #deps: ServerDeps
+  readonly #clients = new Set<Client>()
   readonly #drain = new DrainTimer(() => this.abortClients())
   readonly #closes = new Set<Wait<void>>()
-  #isGone = false
-  #listening: Listening | null = null
   #address: ServerAddress = { address: '', port: 0, family: 'IPv4' }
-  #state: 'bound' | 'serving' | 'closed' = 'bound'
+  #state: State = { kind: 'binding' }
   /** Accepted, and on their way to the handler. */
   #adopting = 0
-  #isListening = true
   #forever: PromiseWithResolvers<void> | null = null
 
-  private constructor(parts: ServerParts) {
-    this.#parts = parts
+  private constructor(deps: ServerDeps) {
+    this.#deps = deps
   }
 
   /** A server that is bound and does not serve yet. Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST. */
-  static async bind(parts: ServerParts): Promise<Server> {
-    const server = new Server(parts)
-    const listening = await parts.bind(
+  static async bind(deps: ServerDeps): Promise<Server> {
+    const server = new Server(deps)
+    const listening = await deps.bind(
       incoming => server.#accept(incoming),
       error => server.#failed(error),
     )
-    server.#listening = listening
+    server.#state = { kind: 'bound', listening }
     server.#address = listening.addresses[0] ?? server.#address
     return server
   }
@@ -86,21 +95,23 @@ export class Server implements AsyncDisposable {
 
   /** All addresses it listens on; none once it is closed. Source: asyncio.Server.sockets. */
   get addresses(): readonly ServerAddress[] {
-    return this.#state === 'closed' ? [] : (this.#listening?.addresses ?? [])
+    return 'listening' in this.#state ? this.#state.listening.addresses : []
   }
 
   /** Whether it accepts connections. */
   isServing(): boolean {
-    return this.#state === 'serving'
+    return this.#state.kind === 'serving'
   }
 
   /** Accepts from now on, first what waits already. Idempotent. Errors: INVALID_REQUEST when closed. */
   startServing(): void {
-    if (this.#state === 'closed') throw new SockpoolError('INVALID_REQUEST', 'the server is closed')
-    if (this.#state === 'serving') return
-    this.#state = 'serving'
+    const state = this.#state
+    if (!('listening' in state)) throw new SockpoolError('INVALID_REQUEST', 'the server is closed')
+    if (state.kind === 'serving') return
+    const { listening } = state
+    this.#state = { kind: 'serving', listening }
     this.#settle()
-    this.#listening?.serve()
+    listening.serve()
   }
 
   /**
@@ -136,25 +147,29 @@ export class Server implements AsyncDisposable {
    */
   close({ drainMs }: CloseOptions = {}): void {
     if (drainMs !== undefined) this.#drain.within(drainMs)
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
+    const state = this.#state
+    if (!('listening' in state)) return
+    this.#state = { kind: 'closing', listens: true }
     this.#forever?.resolve()
     const ended = (): void => {
-      this.#isListening = false
+      this.#state = { kind: 'closing', listens: false }
       this.#settle()
     }
     this.#settle()
-    this.#listening?.close().then(ended, ended)
+    state.listening.close().then(ended, error => {
+      this.#report(error as Error)
+      ended()
+    })
   }
 
   /** Closes every client's connection after what was written to it. */
   closeClients(): void {
-    for (const { writer } of [...this.#clients]) writer.close()
+    for (const { ends } of [...this.#clients]) ends.writer.close()
   }
 
   /** Closes every client's connection at once. */
   abortClients(): void {
-    for (const { writer } of [...this.#clients]) writer.abort()
+    for (const { ends } of [...this.#clients]) ends.writer.abort()
   }
 
   /**
@@ -162,7 +177,7 @@ export class Server implements AsyncDisposable {
    * server goes on to close.
    */
   async waitClosed(options: WaitOptions = {}): Promise<void> {
-    if (this.#isGone) return
+    if (this.#state.kind === 'closed') return
     const wait = new Wait<void>('waitClosed()', 'DRAIN_TIMEOUT', options, () => this.#closes.delete(wait))
     this.#closes.add(wait)
     await wait.promise
@@ -183,58 +198,61 @@ export class Server implements AsyncDisposable {
   }
 
   #accept(incoming: Incoming): void {
-    if (this.#state !== 'serving' || this.#count >= this.#parts.maxConnections) return incoming.refuse()
+    if (this.#state.kind !== 'serving' || this.#count >= this.#deps.maxConnections) return incoming.refuse()
     this.#adopting++
     this.#settle()
-    incoming.adopt().then(
-      connection => {
-        this.#adopting--
-        this.#adopted(connection)
-        this.#settle()
-      },
-      error => {
-        this.#adopting--
-        incoming.refuse()
-        // A client that hung up is not worth a word; that there is no room for clients is.
-        if (error instanceof SockpoolError && error.code === 'QUEUE_FULL') this.#report(error)
-        this.#settle()
-      },
-    )
+    incoming
+      .adopt()
+      .then(
+        connection => {
+          this.#adopting--
+          this.#adopted(connection)
+        },
+        error => {
+          this.#adopting--
+          incoming.refuse()
+          // A client that hung up is not worth a word; that there is no room for clients is.
+          if (error instanceof SockpoolError && error.code === 'QUEUE_FULL') this.#report(error)
+        },
+      )
+      .catch(error => this.#report(error as Error))
+      .finally(() => this.#settle())
   }
 
   #adopted(connection: IoConnection): void {
     if (connection.isGone) return
-    const lease = this.#parts.lease(connection)
-    this.#clients.add(lease)
+    const client = this.#deps.adopt(connection)
+    const { record, ends } = client
+    this.#clients.add(client)
     connection.listen({
-      // It is asked for no verdict: it is never reused.
-      onVerdict: () => {},
+      // It is never asked whether it may serve again: it may not.
+      onChecked: () => {},
       onClosed: how => {
-        lease.connectionLost(how)
-        this.#clients.delete(lease)
+        record.connectionLost(how)
+        record.forget()
+        this.#clients.delete(client)
         this.#settle()
       },
     })
-    const end = (): Promise<unknown> => lease.release()
-    void lease.writer.waitClosed().then(end, end)
-    if (this.#state === 'closed') lease.writer.abort()
-    else void this.#run(lease)
+    if (this.#state.kind !== 'serving') ends.writer.abort()
+    // It never rejects: what the handler throws is reported.
+    else void this.#run(client)
   }
 
   /** A handler that fails ends its own connection, and nothing else. */
-  async #run(lease: Lease): Promise<void> {
+  async #run({ ends }: Client): Promise<void> {
     try {
-      await this.#handle(lease)
+      await this.#handle(ends)
     } catch (error) {
-      lease.writer.close()
+      ends.writer.close()
       const isCancelled = error instanceof Error && error.name === 'AbortError'
       if (!isCancelled) this.#report(error instanceof Error ? error : new Error(String(error)))
     }
   }
 
   /** A function of its own: while the handler runs, only the handler has the ends that it was given. */
-  #handle(lease: Lease): void | Promise<void> {
-    return this.#parts.handler(...ownEnds(lease))
+  #handle(ends: LeaseEnds): void | Promise<void> {
+    return this.#deps.handler(...ownEnds(ends))
   }
 
   #failed(error: Error): void {
@@ -243,19 +261,20 @@ export class Server implements AsyncDisposable {
   }
 
   #report(error: Error): void {
-    this.#parts.onError(error)
+    this.#deps.onError(error)
   }
 
   /** Tells who waits for the end, and keeps the process alive until then. */
   #settle(): void {
-    const isGone = this.#state === 'closed' && !this.#isListening && this.#count === 0
-    const isHeld = this.#state === 'serving' || this.#count > 0 || (this.#state === 'closed' && !isGone)
-    this.#parts.keepAlive(isHeld)
-    if (!isGone || this.#isGone) return
-    this.#isGone = true
+    const state = this.#state
+    if (state.kind === 'closed') return
+    const isOver = state.kind === 'closing' && !state.listens && this.#count === 0
+    this.#deps.keepAlive(!isOver && (state.kind === 'serving' || state.kind === 'closing' || this.#count > 0))
+    if (!isOver) return
+    this.#state = { kind: 'closed' }
     this.#drain.stop()
     for (const wait of this.#closes) wait.resolve()
     this.#closes.clear()
-    this.#parts.onGone()
+    this.#deps.onGone()
   }
 }

@@ -3,9 +3,10 @@ import { SockpoolError } from '../../base/errors.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { ListenSpec } from '../../threads/protocol.ts'
 import type { OnIncoming } from '../../threads/thread-listeners.ts'
-import { Lease } from '../lease/lease.ts'
+import { LeaseEnds } from '../lease/lease-ends.ts'
+import { LeaseRecord } from '../lease/lease-record.ts'
 import type { ParsePort } from '../lease/parse-port.ts'
-import { type ConnectionHandler, type Listening, Server } from './server.ts'
+import { type Client, type ConnectionHandler, type Listening, Server } from './server.ts'
 
 /** The I/O workers, as servers need them. */
 export interface ListenerFleet {
@@ -16,11 +17,13 @@ export interface ListenerFleet {
   ): Promise<Listening>
 }
 
-export type ServersParts = {
+export type ServersDeps = {
   readonly fleet: ListenerFleet
   readonly parse: ParsePort
   readonly replayBytes: number
   readonly now: () => number
+  /** A fault of ours, which concerned one client and closed its connection. */
+  readonly onFault: (error: unknown) => void
   /** A switch that holds the process alive, off at first. */
   readonly makeHold: () => (isOn: boolean) => void
 }
@@ -37,17 +40,17 @@ export type ListenOptions = {
 }
 
 export class Servers {
-  readonly #parts: ServersParts
+  readonly #deps: ServersDeps
   readonly #servers = new Set<Server>()
   #isClosed = false
 
-  constructor(parts: ServersParts) {
-    this.#parts = parts
+  constructor(deps: ServersDeps) {
+    this.#deps = deps
   }
 
   /** Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, INVALID_REQUEST, DRAINING. */
   async listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions): Promise<Server> {
-    const { fleet, makeHold } = this.#parts
+    const { fleet, makeHold } = this.#deps
     const { maxConnections = Infinity, startServing = true, onError } = options
     this.#assertOpen()
     const keepAlive = makeHold()
@@ -59,7 +62,7 @@ export class Servers {
         maxConnections,
         onError: error => report(error, onError),
         bind: (onIncoming, onFailed) => fleet.listen(spec, onIncoming, onFailed),
-        lease: connection => this.#lease(connection, spec, options.limit),
+        adopt: connection => this.#adopt(connection, spec, options.limit),
         keepAlive,
         onGone: () => this.#servers.delete(server),
       })
@@ -98,23 +101,15 @@ export class Servers {
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
   }
 
-  #lease(connection: IoConnection, { where }: ListenSpec, limit: number | undefined): Lease {
-    const { parse, replayBytes, now } = this.#parts
-    return new Lease({
-      target: where.kind === 'unix' ? `unix:${where.path}` : `port ${connection.facts.localPort}`,
-      tenant: '',
+  /** Every accepted connection is a lease of its own that is never reused. */
+  #adopt(connection: IoConnection, { where }: ListenSpec, limit: number | undefined): Client {
+    const { parse, replayBytes, now, onFault } = this.#deps
+    const target = where.kind === 'unix' ? `unix:${where.path}` : `port ${connection.facts.localPort}`
+    const record = new LeaseRecord({
+      terms: { target, tenant: '', reused: false, reuse: 'never', ttlMs: null, replayBytes },
       connection,
-      side: 'server',
-      reused: false,
-      reuse: 'never',
-      ttlMs: null,
-      replayBytes,
-      limit,
-      onReset: 'raise',
-      leakDetectionMs: undefined,
       parse,
       now,
-      isTooOld: () => false,
       giveBack: async (refusal, graceful) => {
         if (graceful) connection.leaveClosing()
         else connection.abort()
@@ -122,9 +117,13 @@ export class Servers {
       },
       // The server holds the process for as long as the connection is there.
       keepAlive: () => {},
+      onExpired: () => {},
       onEnded: () => {},
       onLeak: () => {},
+      onFault,
     })
+    const ends = record.begin(0, keeper => new LeaseEnds(keeper, { limit, onReset: 'raise', side: 'server' }))
+    return { record, ends }
   }
 }
 

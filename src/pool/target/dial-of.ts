@@ -3,7 +3,7 @@
  * key is the whole struct, and the tenant: two callers share a connection only if nothing that shapes it differs.
  */
 import { createHash } from 'node:crypto'
-import type { Target, DialogStep as TextStep } from '../../config/target.ts'
+import type { Target, TextStep } from '../../config/target.ts'
 import type { Dial, Dialog } from '../../threads/protocol.ts'
 
 export function dialOf(target: Target, authority: Dial['authority'], tenant: string): Dial {

@@ -1,5 +1,5 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
-import type { PooledConnection, SlotStateName } from './pooled-connection.ts'
+import type { Slot, SlotStateName } from './slot.ts'
 import type { TargetPool } from './target-pool.ts'
 
 /** How much is going on in a whole pool. */
@@ -61,7 +61,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
 }
 
 /** The row of a slot; none while it is still being dialled. */
-export function connectionStats(pool: TargetPool, slot: PooledConnection, nowMs: number): ConnectionStats[] {
+export function connectionStats(pool: TargetPool, slot: Slot, nowMs: number): ConnectionStats[] {
   const { connection, lease } = slot
   if (connection === null) return []
   const { localAddress, localPort, remoteAddress, remotePort, tls } = connection.facts

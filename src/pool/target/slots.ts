@@ -5,18 +5,13 @@
  * every step; a step that breaks it is a fault of ours.
  */
 import { invariant } from '../../base/errors.ts'
-import {
-  type PooledConnection,
-  SLOT_STATES,
-  type SlotState,
-  type SlotStateName,
-} from './pooled-connection.ts'
+import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './slot.ts'
 
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
 
 export class Slots {
   readonly max: number
-  readonly #all = new Set<PooledConnection>()
+  readonly #all = new Set<Slot>()
   readonly #counts: Record<SlotStateName, number> = {
     connecting: 0,
     idle: 0,
@@ -25,7 +20,7 @@ export class Slots {
     closing: 0,
   }
   /** Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
-  readonly #idle: PooledConnection[] = []
+  readonly #idle: Slot[] = []
   readonly #closedFor = new Map<string, number>()
 
   constructor(max: number) {
@@ -57,12 +52,12 @@ export class Slots {
     return this.#counts.closing
   }
 
-  get all(): readonly PooledConnection[] {
+  get all(): readonly Slot[] {
     return [...this.#all]
   }
 
   /** The idle ones, the longest idle first. */
-  get idle(): readonly PooledConnection[] {
+  get idle(): readonly Slot[] {
     return this.#idle
   }
 
@@ -72,13 +67,13 @@ export class Slots {
   }
 
   /** Takes a slot for a connection that is about to be dialled. */
-  add(slot: PooledConnection): void {
+  add(slot: Slot): void {
     this.#all.add(slot)
     this.#counts.connecting++
     this.#check()
   }
 
-  move(slot: PooledConnection, next: SlotState): void {
+  move(slot: Slot, next: SlotState): void {
     const before = slot.state.kind
     slot.move(next)
     this.#counts[before]--
@@ -89,7 +84,7 @@ export class Slots {
   }
 
   /** Gives a closing slot back. */
-  free(slot: PooledConnection): void {
+  free(slot: Slot): void {
     if (!this.#all.delete(slot)) return
     const { state } = slot
     invariant(state.kind === 'closing', () => `a ${state.kind} slot was freed`)

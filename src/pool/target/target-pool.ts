@@ -5,20 +5,42 @@
  * first in, first out; for waiters that no idle connection and no dial under way will serve it dials.
  */
 import { SockpoolError } from '../../base/errors.ts'
-import type { EndName, VerdictName } from '../../channel/channel.ts'
+import { aborted, type WaitOptions } from '../../base/wait.ts'
+import type { CheckName, EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
+import type { Dial } from '../../threads/protocol.ts'
+import type { Connector } from './connector.ts'
 import { DialBackoff } from './dial-backoff.ts'
-import { PooledConnection } from './pooled-connection.ts'
+import type { Refusal, ReleaseReason, ReleaseResult } from './release-result.ts'
+import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
-import type { LeaseWait, TargetPoolParts } from './target-pool-parts.ts'
-import type { ReleaseReason, ReleaseVerdict } from './verdict.ts'
-import { Waiters } from './waiters.ts'
+import type { WaiterCount } from './waiter-count.ts'
+import { type Begin, Waiters } from './waiters.ts'
+
+export type TargetPoolDeps = {
+  readonly name: string
+  readonly target: Target
+  readonly dial: Dial
+  /** What becomes of a connection that was dialled for a caller who has left, and that nobody else waits for. */
+  readonly unwanted: 'keep' | 'close'
+  readonly connector: Connector
+  /** Waiters of all targets together. */
+  readonly waiterCount: WaiterCount
+  readonly now: () => number
+  readonly random: () => number
+  /** A leased connection lost its socket. */
+  readonly onLost: (how: EndName) => void
+  /** A fault of ours, which nobody awaits. */
+  readonly onFault: (error: unknown) => void
+}
+
+export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
 
 export class TargetPool {
   readonly name: string
   readonly target: Target
-  readonly #parts: TargetPoolParts
+  readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #backoff: DialBackoff
@@ -27,19 +49,19 @@ export class TargetPool {
   #opened = 0
   #lastUsedMs: number
 
-  constructor(parts: TargetPoolParts) {
-    this.name = parts.name
-    this.target = parts.target
-    this.#parts = parts
-    this.#slots = new Slots(parts.target.pool.max)
-    this.#waiters = new Waiters(parts.crowd)
-    this.#backoff = new DialBackoff(parts.now, parts.random)
-    this.#lastUsedMs = parts.now()
+  constructor(deps: TargetPoolDeps) {
+    this.name = deps.name
+    this.target = deps.target
+    this.#deps = deps
+    this.#slots = new Slots(deps.target.pool.max)
+    this.#waiters = new Waiters(deps.waiterCount, () => this.#trim())
+    this.#backoff = new DialBackoff(deps.now, deps.random)
+    this.#lastUsedMs = deps.now()
   }
 
   /** Whose pool it is; empty for a configured target, which all tenants share. */
   get tenant(): string {
-    return this.#parts.dial.tenant
+    return this.#deps.dial.tenant
   }
 
   get waiters(): number {
@@ -54,7 +76,7 @@ export class TargetPool {
     return this.#slots.size
   }
 
-  get connections(): readonly PooledConnection[] {
+  get connections(): readonly Slot[] {
     return this.#slots.all
   }
 
@@ -68,53 +90,47 @@ export class TargetPool {
   }
 
   /**
-   * A connection, leased: an idle one, a new one, or the next that comes free within `waitMs`.
+   * A lease, begun by `begin` in the very moment its connection is handed out: on an idle one, a new one, or the next
+   * that comes free within `waitMs`.
    *
-   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING, and those of
-   * the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
+   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING, those of `begin`, and
+   * those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease({ tenant, waitMs, signal }: LeaseWait): Promise<PooledConnection> {
+  async lease<Held>({ tenant, waitMs, signal }: LeaseWait, begin: Begin<Held>): Promise<Held> {
+    if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
-    this.#lastUsedMs = this.#parts.now()
+    this.#lastUsedMs = this.#deps.now()
     const idle = this.#waiters.size === 0 ? this.#takeIdle(tenant) : null
-    if (idle) return idle
+    if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
     if (this.#slots.isFull && waitMs === 0)
       throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
-    const { crowd } = this.#parts
-    if (crowd.isFull) throw new SockpoolError('QUEUE_FULL', `${crowd.max} callers wait already`)
+    const { waiterCount } = this.#deps
+    if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
     // Who will not wait for others still waits for its own dial, which has a bound of its own.
     const timeoutMs = waitMs === 0 ? undefined : waitMs
-    const leased = this.#waiters.add(tenant, this.#parts.now(), { signal, timeoutMs }, () => this.#describe())
+    const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, tenant, begin)
+    const served = this.#waiters.add(tenant, { signal, timeoutMs }, () => this.#describe(), hand)
     this.#dispatch()
-    return await leased
+    return await served
   }
 
   /** Ends a lease: `refusal` says why the connection may not serve again; null leaves it to the I/O worker. */
-  async release(
-    slot: PooledConnection,
-    refusal: Exclude<ReleaseReason, 'clean'> | null,
-    graceful = false,
-  ): Promise<ReleaseVerdict> {
+  async release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection } = slot.state
     if (refusal !== null) {
       this.#close(slot, refusal, graceful)
       return { outcome: 'closed', reason: refusal }
     }
-    const { promise, resolve } = Promise.withResolvers<ReleaseVerdict>()
-    this.#slots.move(slot, { kind: 'quarantined', connection, settle: resolve })
+    const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
+    this.#slots.move(slot, { kind: 'quarantined', connection, tell: resolve })
     connection.letGo()
     return await promise
   }
 
-  /** Closes the connection of a slot, leased or not. */
-  kill(slot: PooledConnection): void {
-    if (slot.state.kind !== 'closing') this.#close(slot, 'killed')
-  }
-
   /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
   sweep(): void {
-    const now = this.#parts.now()
+    const now = this.#deps.now()
     const { min, idleTimeoutMs } = this.target.pool
     // The oldest idle ones lie at the bottom.
     for (const slot of [...this.#slots.idle]) {
@@ -138,7 +154,7 @@ export class TargetPool {
   async close(): Promise<void> {
     this.#isClosed = true
     while (this.#waiters.failFirst(new SockpoolError('DRAINING', 'the pool is closed')));
-    for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.kill(slot)
+    for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.#close(slot, 'killed')
     if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
   }
 
@@ -146,9 +162,9 @@ export class TargetPool {
     if (this.#isClosed) return
     for (const waiter of this.#waiters) {
       if (this.#slots.idle.length === 0) break
-      const slot = this.#takeIdle(waiter.value.tenant)
-      if (slot === null) continue
-      this.#waiters.serve(waiter, slot)
+      const idle = this.#takeIdle(waiter.value.tenant)
+      if (idle === null) continue
+      this.#waiters.take(waiter).serve(idle.slot, idle.connection)
     }
     while (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dial()
     // What lies idle for another tenant makes room rather than block this one.
@@ -156,44 +172,58 @@ export class TargetPool {
     for (const slot of this.#slots.idle.slice(0, Math.max(0, uncovered))) this.#close(slot, 'evicted')
   }
 
-  /** The most recently used connection that this tenant may have and that is still good, leased. */
-  #takeIdle(tenant: string): PooledConnection | null {
+  /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
+  #trim(): void {
+    if (this.#deps.unwanted === 'keep') return
+    let surplus = this.#slots.connecting - this.#waiters.size
+    for (const slot of this.#slots.all.toReversed())
+      if (slot.state.kind === 'connecting' && surplus-- > 0) this.#close(slot, 'unwanted')
+  }
+
+  /** The most recently used connection that this tenant may have and that is still good. */
+  #takeIdle(tenant: string): { readonly slot: Slot; readonly connection: IoConnection } | null {
     for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
       const slot = this.#slots.idle[index]
       if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
       if (slot.state.kind !== 'idle') continue
       const { connection } = slot.state
-      if (!connection.isFresh || this.#parts.now() >= slot.diesMs) {
-        this.#close(slot, connection.isFresh ? 'lifetime' : 'error')
-        continue
-      }
-      return this.#hand(slot, connection, tenant)
+      if (connection.isFresh && this.#deps.now() < slot.diesMs) return { slot, connection }
+      this.#close(slot, connection.isFresh ? 'lifetime' : 'error')
     }
     return null
   }
 
-  #hand(slot: PooledConnection, connection: IoConnection, tenant: string): PooledConnection {
-    this.#slots.move(slot, { kind: 'leased', connection, sinceMs: this.#parts.now() })
+  /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
+  #hand<Held>(slot: Slot, connection: IoConnection, tenant: string, begin: Begin<Held>): Held {
+    this.#slots.move(slot, { kind: 'leased', connection, sinceMs: this.#deps.now() })
     slot.tenant = tenant
     slot.uses++
-    return slot
+    try {
+      return begin(slot, connection)
+    } catch (error) {
+      this.#close(slot, 'error')
+      throw error
+    }
   }
 
   #dial(): void {
-    const { connector, now, random, dial } = this.#parts
+    const { connector, now, random, dial, onFault } = this.#deps
     const { maxLifetimeMs, connectTimeoutMs } = this.target.pool
     const controller = new AbortController()
     // Up to a tenth earlier at random, so that a pool never renews all at once.
     const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
-    const slot = new PooledConnection(controller, now(), diesMs)
+    const slot = new Slot(controller, now(), diesMs)
     this.#slots.add(slot)
-    connector.open({ dial, connectTimeoutMs, signal: controller.signal }).then(
-      connection => this.#connected(slot, connection),
-      error => this.#failed(slot, SockpoolError.from(error, 'CONNECT_FAILED')),
-    )
+    connector
+      .open({ dial, connectTimeoutMs, signal: controller.signal })
+      .then(
+        connection => this.#connected(slot, connection),
+        error => this.#failed(slot, SockpoolError.from(error, 'CONNECT_FAILED')),
+      )
+      .catch(onFault)
   }
 
-  #connected(slot: PooledConnection, connection: IoConnection): void {
+  #connected(slot: Slot, connection: IoConnection): void {
     // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
     if (connection.isGone)
       return this.#failed(
@@ -205,7 +235,7 @@ export class TargetPool {
     this.#opened++
     this.#backoff.succeeded()
     connection.listen({
-      onVerdict: verdict => this.#judged(slot, verdict),
+      onChecked: found => this.#checked(slot, found),
       onClosed: how => this.#gone(slot, how),
     })
     // It was given up while it was dialled.
@@ -213,14 +243,15 @@ export class TargetPool {
       connection.abort()
       return
     }
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
     // Not by way of `#takeIdle`: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
-    if (first !== null) this.#waiters.serve(first, this.#hand(slot, connection, first.value.tenant))
+    if (first !== null) this.#waiters.take(first).serve(slot, connection)
+    else if (this.#deps.unwanted === 'close') this.#close(slot, 'unwanted')
     this.#dispatch()
   }
 
-  #failed(slot: PooledConnection, error: SockpoolError): void {
+  #failed(slot: Slot, error: SockpoolError): void {
     if (slot.state.kind === 'connecting')
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed' })
     this.#free(slot)
@@ -229,20 +260,19 @@ export class TargetPool {
     this.#dispatch()
   }
 
-  #judged(slot: PooledConnection, verdict: VerdictName): void {
+  #checked(slot: Slot, found: CheckName): void {
     if (slot.state.kind !== 'quarantined') return
-    const { connection, settle } = slot.state
+    const { connection, tell } = slot.state
     if (this.#isClosed) return this.#close(slot, 'policy')
-    const isTooOld = this.#parts.now() >= slot.diesMs
-    if (verdict !== 'clean' || isTooOld) return this.#close(slot, verdict === 'clean' ? 'lifetime' : verdict)
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#parts.now() })
-    settle({ outcome: 'reused', reason: 'clean' })
+    const isTooOld = this.#deps.now() >= slot.diesMs
+    if (found !== 'clean' || isTooOld) return this.#close(slot, found === 'clean' ? 'lifetime' : found)
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
+    tell({ outcome: 'reused', reason: 'clean' })
     this.#dispatch()
   }
 
   /** The socket is gone, by whoever's doing. */
-  #gone(slot: PooledConnection, how: EndName): void {
-    if (slot.state.kind === 'leased') this.#parts.onLost(slot, how)
+  #gone(slot: Slot, how: EndName): void {
     const { state } = slot
     if (state.kind !== 'closing')
       this.#slots.move(slot, {
@@ -251,17 +281,21 @@ export class TargetPool {
         reason: how === 'poisoned' ? 'poisoned' : 'error',
       })
     if (state.kind === 'quarantined')
-      state.settle({ outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
+      state.tell({ outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
+    if (state.kind === 'leased') {
+      slot.lease?.connectionLost(how)
+      this.#deps.onLost(how)
+    }
     this.#free(slot)
     this.#dispatch()
   }
 
-  #close(slot: PooledConnection, reason: string, graceful = false): void {
+  #close(slot: Slot, reason: string, graceful = false): void {
     const { state } = slot
     if (state.kind === 'closing') return
     this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason })
     if (state.kind === 'quarantined')
-      state.settle({
+      state.tell({
         outcome: 'closed',
         reason: reason === 'killed' ? 'discarded' : (reason as ReleaseReason),
       })
@@ -270,7 +304,7 @@ export class TargetPool {
     else state.connection.abort()
   }
 
-  #free(slot: PooledConnection): void {
+  #free(slot: Slot): void {
     this.#slots.free(slot)
     if (this.#slots.size === 0) this.#onEmpty?.()
   }

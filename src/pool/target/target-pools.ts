@@ -9,7 +9,7 @@ import type { TargetInput } from '../../config/target-input.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
 import { type TargetStats, targetStats } from './pool-stats.ts'
-import type { TargetPool } from './target-pool.ts'
+import type { TargetPool, TargetPoolDeps } from './target-pool.ts'
 
 type Described = {
   /** As the config's. */
@@ -43,11 +43,11 @@ export type AdHocRules = {
   readonly adHoc: (target: AdHocTarget) => { readonly target: Target; readonly reach: Reach }
   /** Whether such targets are judged by egress rules, or the caller is its own authority. */
   readonly adHocAuthority: Dial['authority']
-  /** An early verdict on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
+  /** An early word on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
   readonly admit: (place: { readonly host: string; readonly port: number }, tenant: string) => void
 }
 
-type OpenPool = (name: string, target: Target, dial: Dial) => TargetPool
+type OpenPool = (name: string, target: Target, dial: Dial, unwanted: TargetPoolDeps['unwanted']) => TargetPool
 
 export class TargetPools {
   readonly #rules: AdHocRules
@@ -62,7 +62,7 @@ export class TargetPools {
     this.#named = new Map(
       Object.entries(targets).map(([name, target]) => [
         name,
-        open(name, target, dialOf(target, 'operator', '')),
+        open(name, target, dialOf(target, 'operator', ''), 'keep'),
       ]),
     )
   }
@@ -101,7 +101,7 @@ export class TargetPools {
     const known = this.#adHoc.get(key)
     if (!known) this.#makeRoom()
     const name = target.path === undefined ? `${target.host}:${target.port}` : `unix:${target.path}`
-    const pool = known ?? this.#open(name, described, dial)
+    const pool = known ?? this.#open(name, described, dial, 'close')
     this.#adHoc.delete(key)
     this.#adHoc.set(key, pool)
     return pool

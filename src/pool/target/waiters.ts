@@ -5,21 +5,29 @@
 import type { SockpoolError } from '../../base/errors.ts'
 import { Queue, type QueueEntry } from '../../base/queue.ts'
 import { Wait, type WaitOptions } from '../../base/wait.ts'
-import type { Crowd } from './crowd.ts'
-import type { PooledConnection } from './pooled-connection.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import type { Slot } from './slot.ts'
+import type { WaiterCount } from './waiter-count.ts'
 
 export type Waiter = {
   readonly tenant: string
-  readonly sinceMs: number
-  readonly wait: Wait<PooledConnection>
+  /** Begins its lease on a connection that is leased to it by now. Errors: none; the waiter hears of them. */
+  readonly serve: (slot: Slot, connection: IoConnection) => void
+  readonly fail: (error: SockpoolError) => void
 }
+
+/** Begins a lease. */
+export type Begin<Held> = (slot: Slot, connection: IoConnection) => Held
 
 export class Waiters {
   readonly #queue = new Queue<Waiter>()
-  readonly #crowd: Crowd
+  readonly #count: WaiterCount
+  readonly #onLeft: () => void
 
-  constructor(crowd: Crowd) {
-    this.#crowd = crowd
+  /** `onLeft`: a caller has left unserved, by time or signal. */
+  constructor(count: WaiterCount, onLeft: () => void) {
+    this.#count = count
+    this.#onLeft = onLeft
   }
 
   get size(): number {
@@ -34,21 +42,30 @@ export class Waiters {
     return this.#queue[Symbol.iterator]()
   }
 
-  /** Errors of the wait: WAIT_TIMEOUT with the position, ABORTED. */
-  add(tenant: string, nowMs: number, options: WaitOptions, counts: () => string): Promise<PooledConnection> {
-    const wait = new Wait<PooledConnection>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
+  /** What `begin` gave. Errors: its own; those of the wait: WAIT_TIMEOUT with the position, ABORTED. */
+  add<Held>(tenant: string, options: WaitOptions, counts: () => string, begin: Begin<Held>): Promise<Held> {
+    const wait = new Wait<Held>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
       error.add({ position: this.#positionOf(entry) })
       error.message += ` (${counts()})`
       this.#leave(entry)
+      this.#onLeft()
     })
-    const entry = this.#queue.add({ tenant, sinceMs: nowMs, wait })
-    this.#crowd.joined()
+    const serve: Waiter['serve'] = (slot, connection) => {
+      try {
+        wait.resolve(begin(slot, connection))
+      } catch (error) {
+        wait.reject(error as Error)
+      }
+    }
+    const entry = this.#queue.add({ tenant, serve, fail: error => wait.reject(error) })
+    this.#count.joined()
     return wait.promise
   }
 
-  serve(entry: QueueEntry<Waiter>, connection: PooledConnection): void {
+  /** Takes a waiter out of the queue, to serve it. */
+  take(entry: QueueEntry<Waiter>): Waiter {
     this.#leave(entry)
-    entry.value.wait.resolve(connection)
+    return entry.value
   }
 
   /** Fails the first in the queue; false when there is none. */
@@ -56,12 +73,12 @@ export class Waiters {
     const { first } = this.#queue
     if (first === null) return false
     this.#leave(first)
-    first.value.wait.reject(error)
+    first.value.fail(error)
     return true
   }
 
   #leave(entry: QueueEntry<Waiter>): void {
-    if (this.#queue.remove(entry)) this.#crowd.left()
+    if (this.#queue.remove(entry)) this.#count.left()
   }
 
   #positionOf(wanted: QueueEntry<Waiter>): number {

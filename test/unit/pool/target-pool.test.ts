@@ -67,7 +67,7 @@ describe('TargetPool.lease', () => {
     await bench.lease()
     bench.ask()
     bench.ask()
-    const error = await bench.pool.lease({ tenant: '', waitMs: 5 }).catch(reason => reason)
+    const error = await bench.pool.lease({ tenant: '', waitMs: 5 }, slot => slot).catch(reason => reason)
     expect(error).toMatchObject({ code: 'WAIT_TIMEOUT', position: 3 })
     expect(bench.pool.waiters).toBe(2)
   })
@@ -297,7 +297,9 @@ describe('TargetPool.close', () => {
     bench.connector.obey()
     await closed
     expect(bench.pool.size).toBe(0)
-    await expect(bench.pool.lease({ tenant: '', waitMs: 0 })).rejects.toMatchObject({ code: 'DRAINING' })
+    await expect(bench.pool.lease({ tenant: '', waitMs: 0 }, slot => slot)).rejects.toMatchObject({
+      code: 'DRAINING',
+    })
   })
 
   test('does not wait for a dial that succeeds after it was given up', async () => {

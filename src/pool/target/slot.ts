@@ -6,22 +6,30 @@
  *
  * The slot is taken before the dial and held until the socket is gone.
  */
-import { invariant, SockpoolError } from '../../base/errors.ts'
+import { invariant } from '../../base/errors.ts'
+import type { EndName } from '../../channel/values.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
-import type { HeldLease } from './held-lease.ts'
-import type { ReleaseVerdict } from './verdict.ts'
+import type { ReleaseResult } from './release-result.ts'
 
 export const SLOT_STATES = ['connecting', 'idle', 'leased', 'quarantined', 'closing'] as const
 export type SlotStateName = (typeof SLOT_STATES)[number]
 
+/** The lease on a slot, as far as its pool knows it. */
+export interface SlotLease {
+  readonly ageMs: number
+  readonly lastOperation: string | null
+  /** The socket is gone. */
+  connectionLost(how: EndName): void
+}
+
 /** Tells whoever released the connection what became of it. */
-export type Settle = (verdict: ReleaseVerdict) => void
+export type TellResult = (result: ReleaseResult) => void
 
 export type SlotState =
   | { readonly kind: 'connecting'; readonly controller: AbortController }
   | { readonly kind: 'idle'; readonly connection: IoConnection; readonly sinceMs: number }
   | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
-  | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly settle: Settle }
+  | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly tell: TellResult }
   | { readonly kind: 'closing'; readonly connection: IoConnection | null; readonly reason: string }
 
 const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
@@ -32,14 +40,14 @@ const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
   closing: [],
 }
 
-export class PooledConnection {
+export class Slot {
   #state: SlotState
   /** Whose it is from its first lease on; null before. */
   tenant: string | null = null
   /** Leases it has served or serves. */
   uses = 0
-  /** The lease on it, once that is made; one whose connection is gone may outlast the slot. */
-  lease: HeldLease | null = null
+  /** The lease on it; one whose connection is gone may outlast the slot. */
+  lease: SlotLease | null = null
   /** Instants on the monotonic clock, in milliseconds: when the dial began, and when it is too old. */
   readonly createdMs: number
   readonly diesMs: number
@@ -66,11 +74,5 @@ export class PooledConnection {
       () => `a ${this.#state.kind} slot turned ${next.kind}`,
     )
     this.#state = next
-  }
-
-  /** The connection of a slot that is leased. Errors: LEASE_GONE. */
-  get leased(): IoConnection {
-    if (this.#state.kind !== 'leased') throw new SockpoolError('LEASE_GONE', 'the lease has ended')
-    return this.#state.connection
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type LeaseTrace, refusalOf } from '../../../src/pool/target/verdict.ts'
+import { type LeaseTrace, reasonToClose } from '../../../src/pool/lease/reason-to-close.ts'
 
 const CLEAN: LeaseTrace = {
   reuse: 'clean',
@@ -10,11 +10,10 @@ const CLEAN: LeaseTrace = {
   unreadBytes: 0,
   unsentBytes: 0,
   unanswered: false,
-  tooOld: false,
 }
 
-test('refusalOf leaves a clean trace to the I/O worker', () => {
-  expect(refusalOf(CLEAN)).toBeNull()
+test('reasonToClose leaves a clean trace to the I/O worker', () => {
+  expect(reasonToClose(CLEAN)).toBeNull()
 })
 
 test.each<[string, Partial<LeaseTrace>]>([
@@ -27,7 +26,7 @@ test.each<[string, Partial<LeaseTrace>]>([
   ['unread', { unreadBytes: 1 }],
   ['unsent', { unsentBytes: 1 }],
   ['unanswered', { unanswered: true }],
-  ['lifetime', { tooOld: true }],
-])('refusalOf is %s for %o', (reason, flaw) => {
-  expect(refusalOf({ ...CLEAN, ...flaw })).toBe(reason)
+  ['upgraded', { upgraded: true, reuse: 'never' }],
+])('reasonToClose is %s for %o', (reason, flaw) => {
+  expect(reasonToClose({ ...CLEAN, ...flaw })).toBe(reason)
 })

@@ -1,32 +1,19 @@
 /**
- * May a connection that its holder released serve again? What the pool's thread can see is decided here; the rest
- * (bytes in flight, the release dialog, two silent turns) is the I/O worker's to see. When in doubt, close.
+ * May a connection that its holder released serve again? What the holder's side can see is judged here; the rest
+ * (bytes in flight, the release dialog, two silent turns) is for its I/O worker to see. When in doubt, close.
  */
 import type { Reuse } from '../../config/target.ts'
-
-export type ReleaseReason =
-  | 'clean'
-  | 'policy'
-  | 'discarded'
-  | 'unread'
-  | 'unsent'
-  | 'unanswered'
-  | 'timed_out'
-  | 'half_closed'
-  | 'error'
-  | 'upgraded'
-  | 'lifetime'
-  | 'dialog_failed'
-  | 'poisoned'
-
-export type ReleaseVerdict = { readonly outcome: 'reused' | 'closed'; readonly reason: ReleaseReason }
+import type { Refusal } from '../target/release-result.ts'
 
 /** What a lease looked like when it was released. */
 export type LeaseTrace = {
   readonly reuse: Reuse
   /** Whether the connection has ended, and how. */
   readonly ended: 'open' | 'fin' | 'failed'
-  /** A read or write is under way, or one was cancelled or timed out and none has completed since. */
+  /**
+   * A read or write is under way, or one was ever cancelled or timed out. A later read proves nothing: a peer that
+   * answers late, and in order, then gives each caller the answer of the one before.
+   */
   readonly interrupted: boolean
   readonly eofWritten: boolean
   readonly closing: boolean
@@ -36,11 +23,10 @@ export type LeaseTrace = {
   readonly upgraded?: boolean
   /** Bytes were written, and none has been read since. */
   readonly unanswered: boolean
-  readonly tooOld: boolean
 }
 
 /** The reason not to reuse, or null where the I/O worker has the last word. */
-export function refusalOf(trace: LeaseTrace): Exclude<ReleaseReason, 'clean'> | null {
+export function reasonToClose(trace: LeaseTrace): Refusal | null {
   if (trace.upgraded === true) return 'upgraded'
   if (trace.reuse === 'never') return 'policy'
   if (trace.ended === 'failed') return 'error'
@@ -48,7 +34,5 @@ export function refusalOf(trace: LeaseTrace): Exclude<ReleaseReason, 'clean'> | 
   if (trace.interrupted) return 'timed_out'
   if (trace.unreadBytes > 0) return 'unread'
   if (trace.unsentBytes > 0) return 'unsent'
-  if (trace.unanswered) return 'unanswered'
-  if (trace.tooOld) return 'lifetime'
-  return null
+  return trace.unanswered ? 'unanswered' : null
 }

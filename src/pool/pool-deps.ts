@@ -1,17 +1,20 @@
 /** What a pool is made of, and what its calls may be told. The composition root fills these in. */
-import type { EndName } from '../channel/channel.ts'
+
 import type { DoorbellMemory } from '../channel/doorbell.ts'
+import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
+import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParsePort } from './lease/parse-port.ts'
 import type { ListenerFleet } from './server/servers.ts'
-import type { HeldLease } from './target/held-lease.ts'
-import type { Connector } from './target/target-pool-parts.ts'
+import type { Connector } from './target/connector.ts'
 import type { AdHocRules } from './target/target-pools.ts'
 
 /** What happened in the pool that its owner may want to log. */
 export type PoolEvent =
-  | { readonly kind: 'leak'; readonly lease: HeldLease }
+  | { readonly kind: 'leak'; readonly lease: LeaseRecord }
   | { readonly kind: 'lost'; readonly target: string; readonly how: EndName }
+  /** A fault of ours, which concerned one lease and closed its connection. */
+  | { readonly kind: 'fault'; readonly error: unknown }
 
 /** The I/O workers, as the pool needs them. */
 export interface Fleet extends Connector, ListenerFleet {
@@ -25,7 +28,7 @@ export interface Fleet extends Connector, ListenerFleet {
   stop(): Promise<void>
 }
 
-export type PoolParts = AdHocRules & {
+export type PoolDeps = AdHocRules & {
   readonly targets: Readonly<Record<string, Target>>
   readonly fleet: Fleet
   readonly parse: ParsePort

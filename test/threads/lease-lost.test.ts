@@ -1,7 +1,7 @@
 /** Leases that a program has lost without releasing them. */
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { LeaseHandle } from '../../src/pool/lease/lease-handle.ts'
+import type { Lease } from '../../src/pool/lease/lease.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { collected, collectUntil, warningsNamed } from '../support/collect-garbage.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
@@ -18,7 +18,7 @@ async function start(serve = echo): Promise<{ server: TestServer; pool: Pool }> 
 }
 
 /** Leases, and keeps what `keep` makes of the handle. */
-async function lease<T>(pool: Pool, keep: (lease: LeaseHandle) => T): Promise<{ readonly kept: T }> {
+async function lease<T>(pool: Pool, keep: (lease: Lease) => T): Promise<{ readonly kept: T }> {
   return { kept: keep(await pool.lease('it')) }
 }
 
@@ -43,7 +43,7 @@ describe('a lease that is lost', () => {
     await until('it was another connection', () => server.accepted === 2)
   })
 
-  test.each<[string, (lease: LeaseHandle) => unknown]>([
+  test.each<[string, (lease: Lease) => unknown]>([
     ['the lease', held => held],
     ['its reader', held => held.reader],
     ['its writer', held => held.writer],
@@ -87,7 +87,7 @@ describe('a lease that is lost', () => {
   })
 })
 
-test('LeaseHandle is the lease in all that it says', async () => {
+test('Lease is the lease in all that it says', async () => {
   const { pool } = await start()
   const handle = await pool.lease('it', { ttlMs: 60_000, tenant: 'somebody' })
   const row = pool.connections().find(({ tenant }) => tenant === 'somebody')

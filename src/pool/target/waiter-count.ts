@@ -1,5 +1,5 @@
 /** All who wait in one pool, whatever for: bounded together, and each keeps the process alive while it waits. */
-export class Crowd {
+export class WaiterCount {
   readonly max: number
   readonly #keepAlive: { hold(): void; release(): void }
   #size = 0

@@ -1,0 +1,89 @@
+/**
+ * The two sides of a lease. Its record is on the pool's thread and says what the lease is; its ends are on the thread
+ * of its holder and move the bytes.
+ *
+ *   Lease, BlockingLease ─► LeaseKeeper (the record, or what stands for it on an attached thread)
+ *   LeaseRecord ─► LeaseHolder (the ends, or what stands for them on the pool's thread)
+ */
+import type { GoneReason } from '../../base/errors.ts'
+import type { EndName } from '../../channel/values.ts'
+import type { Reuse } from '../../config/target.ts'
+import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
+import type { HeldConnection } from '../../threads/held-connection.ts'
+import type { ConnectionHolder } from '../../threads/io-connection.ts'
+import type { Refusal, ReleaseResult } from '../target/release-result.ts'
+import type { LeaseActivity, LeaseClock } from './lease-clock.ts'
+import type { ParseCall, ParsePort } from './parse-port.ts'
+
+/** What a lease was agreed to be. Plain data. */
+export type LeaseTerms = {
+  readonly target: string
+  readonly tenant: string
+  /** Its connection has served another lease before. */
+  readonly reused: boolean
+  readonly reuse: Reuse
+  /** Milliseconds without an operation until the lease expires; null never. */
+  readonly ttlMs: number | null
+  /** Bytes behind the read position that stay readable again. */
+  readonly replayBytes: number
+}
+
+/** The ends of a lease, as its record sees them. */
+export interface LeaseHolder extends ConnectionHolder {
+  /** Whether a call waits on either end, and a number that changes with every byte moved. */
+  readonly activity: LeaseActivity
+  /**
+   * Whether the connection broke, and everything that it gave has been read: nothing is left to hold. `how`: how it ended,
+   * or null while its socket may still be there.
+   */
+  isSpent(how: EndName | null): boolean
+  /** The connection is gone. What was received stays readable. */
+  lost(how: EndName): void
+  /** The lease is over. No call may touch the channel any more, and each fails with the reason. */
+  ended(reason: GoneReason): void
+}
+
+/** Work that another thread does on a lent reading end. */
+export type LoanWork = (
+  port: ParsePort,
+  lent: LentSource,
+  call: ParseCall & { readonly tenant: string },
+) => Promise<LoanResult>
+
+/** The record of a lease, as its holder sees it. */
+export interface LeaseKeeper {
+  readonly terms: LeaseTerms
+  readonly connection: HeldConnection
+  /** The epoch that the ends are made for. */
+  readonly epoch: number
+  readonly clock: LeaseClock
+  /** Why the lease has ended, or null while it is held. */
+  readonly gone: GoneReason | null
+  /** The program has released it, and only its last bytes are still being sent. */
+  readonly isEnding: boolean
+  /** How the connection ended under the lease, or null. */
+  readonly lost: EndName | null
+  /** Resolves with the reason when the lease has ended; never rejects. */
+  readonly ended: Promise<GoneReason>
+  /** Runs one operation: the lease does not expire meanwhile, and its ttl is renewed. Errors: LEASE_GONE, and `run`'s. */
+  operation<T>(name: string, run: () => Promise<T>): Promise<T>
+  /** Renews the ttl, or sets a new one. Errors: LEASE_GONE. */
+  renew(ttlMs: number | undefined): void
+  /** The program wants nothing more of the lease than that its last bytes are sent. */
+  beginRelease(): void
+  /**
+   * Ends the lease and gives its connection back, to be closed for the refusal where there is one. `graceful`: what was
+   * written is still sent. Later calls answer as the first. It never rejects.
+   */
+  giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult>
+  /** Ends the lease and its connection at once. */
+  kill(reason: GoneReason): void
+  /** Ends a lease whose connection is gone, without a word to its ends: they go on telling how that ended. */
+  forget(): void
+  /** Has another thread read. The channel is nobody else's before that thread is known to be done. */
+  lend(lent: LentSource, work: LoanWork, call: ParseCall): Promise<LoanResult>
+  /** Whether the lease keeps the process alive; it does from the start, and until it has ended. */
+  keepAlive(isOn: boolean): void
+  /** A fault of ours, which nobody awaits. */
+  fault(error: unknown): void
+}

@@ -1,0 +1,265 @@
+/**
+ * What a lease is: one record for each, on the pool's thread, wherever its ends are. On an attached thread one of the same
+ * make stands for it, and has the pool's follow by messages.
+ *
+ *   held ──the connection is gone──► lost            what was received is still its holder's to read
+ *     └──────────────┴──beginRelease──► ending       its last bytes are being sent; nothing renews it any more
+ *   any of them ──giveBack, kill, expiry, spent──► ended
+ *
+ * `#end` alone ends it: first the ends let go of the channel, then the connection is given back, which ends their
+ * tenure. While another thread reads for it, the channel is pinned until that thread is known to be done: whenever
+ * a borrower returns, and to whatever state, it has nothing to undo.
+ */
+import type { GoneReason } from '../../base/errors.ts'
+import type { EndName } from '../../channel/values.ts'
+import { goneError } from '../../streams/channel-ends/channel-end.ts'
+import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
+import type { LeasedConnection } from '../../threads/held-connection.ts'
+import type { Refusal, ReleaseResult } from '../target/release-result.ts'
+import type { SlotLease } from '../target/slot.ts'
+import { LeaseClock } from './lease-clock.ts'
+import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
+import type { ParseCall, ParsePort } from './parse-port.ts'
+
+export type LeaseRecordDeps = {
+  readonly terms: LeaseTerms
+  readonly connection: LeasedConnection
+  readonly parse: ParsePort
+  /** The monotonic clock. */
+  readonly now: () => number
+  readonly leakDetectionMs?: number | undefined
+  /** Gives the connection back; called once. */
+  readonly giveBack: (refusal: Refusal | null, graceful: boolean) => Promise<ReleaseResult>
+  /** Whether the lease keeps the process alive; off at first. */
+  readonly keepAlive: (isOn: boolean) => void
+  /** Its ttl is over: to be answered by `kill`, by whoever has the say. */
+  readonly onExpired: (record: LeaseRecord) => void
+  /** Called once, when the lease has ended. */
+  readonly onEnded: () => void
+  /** Its holder has renewed it, with a new ttl where one is given; or wants nothing more than its last bytes sent. */
+  readonly onRenewed?: ((ttlMs: number | undefined) => void) | undefined
+  readonly onEnding?: (() => void) | undefined
+  /** It is held for longer than `leakDetectionMs`. */
+  readonly onLeak: () => void
+  /** A fault of ours, which nobody awaits. */
+  readonly onFault: (error: unknown) => void
+}
+
+type State =
+  | { readonly kind: 'held' }
+  | { readonly kind: 'lost'; readonly how: EndName }
+  | { readonly kind: 'ending'; readonly lost: EndName | null }
+  | { readonly kind: 'ended'; readonly reason: GoneReason; readonly result: Promise<ReleaseResult> }
+
+/** Stands for the ends before they are there, and once they have nothing more to hear. */
+const NOBODY: LeaseHolder = {
+  activity: { waits: false, bytes: 0 },
+  isSpent: () => false,
+  rung: () => {},
+  broke: () => {},
+  lost: () => {},
+  ended: () => {},
+}
+
+export class LeaseRecord implements LeaseKeeper, SlotLease {
+  readonly terms: LeaseTerms
+  readonly connection: LeasedConnection
+  readonly clock: LeaseClock
+  readonly ended: Promise<GoneReason>
+  readonly #deps: LeaseRecordDeps
+  readonly #resolveEnded: (reason: GoneReason) => void
+  readonly #leakTimer: NodeJS.Timeout | null = null
+  #holder: LeaseHolder = NOBODY
+  #epoch = 0
+  #state: State = { kind: 'held' }
+
+  constructor(deps: LeaseRecordDeps) {
+    const { leakDetectionMs, terms, now } = deps
+    this.#deps = deps
+    this.terms = terms
+    this.connection = deps.connection
+    const { promise, resolve } = Promise.withResolvers<GoneReason>()
+    this.ended = promise
+    this.#resolveEnded = resolve
+    this.clock = new LeaseClock({
+      ttlMs: terms.ttlMs,
+      now,
+      onExpired: () => deps.onExpired(this),
+      activity: () => this.#holder.activity,
+    })
+    if (leakDetectionMs !== undefined)
+      this.#leakTimer = setTimeout(() => deps.onLeak(), leakDetectionMs).unref()
+  }
+
+  /**
+   * Begins the lease with ends that `make` makes for its epoch. `thread`: the attached thread that they are on; 0: the
+   * pool's own. Where `make` throws, the lease has ended.
+   */
+  begin<Holder extends LeaseHolder>(thread: number, make: (record: LeaseRecord) => Holder): Holder {
+    const bell = { rung: () => this.#holder.rung(), broke: () => this.#holder.broke() }
+    this.#epoch = this.connection.hold(bell, thread)
+    this.#deps.keepAlive(true)
+    try {
+      const holder = make(this)
+      this.#holder = holder
+      return holder
+    } catch (error) {
+      this.kill('killed')
+      throw error
+    }
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get gone(): GoneReason | null {
+    return this.#state.kind === 'ended' ? this.#state.reason : null
+  }
+
+  get isEnding(): boolean {
+    return this.#state.kind === 'ending'
+  }
+
+  get lost(): EndName | null {
+    const state = this.#state
+    switch (state.kind) {
+      case 'lost':
+        return state.how
+      case 'ending':
+        return state.lost
+      case 'held':
+      case 'ended':
+        return null
+      default:
+        return state satisfies never
+    }
+  }
+
+  get ageMs(): number {
+    return this.clock.ageMs
+  }
+
+  get idleMs(): number {
+    return this.clock.idleMs
+  }
+
+  get lastOperation(): string | null {
+    return this.clock.lastOperation
+  }
+
+  async operation<T>(name: string, run: () => Promise<T>): Promise<T> {
+    this.#assertHeld()
+    this.clock.begin(name)
+    try {
+      return await run()
+    } finally {
+      this.clock.end()
+      this.#endIfSpent()
+    }
+  }
+
+  renew(ttlMs: number | undefined): void {
+    this.#assertHeld()
+    this.clock.renew(ttlMs)
+    this.#deps.onRenewed?.(ttlMs)
+  }
+
+  beginRelease(): void {
+    if (this.#state.kind === 'ended') return
+    this.#state = { kind: 'ending', lost: this.lost }
+    this.clock.freeze()
+    this.#deps.onEnding?.()
+  }
+
+  giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
+    return this.#end('released', refusal, graceful)
+  }
+
+  kill(reason: GoneReason): void {
+    void this.#end(reason, 'discarded', false)
+  }
+
+  forget(): void {
+    if (this.lost !== null) this.#holder = NOBODY
+    void this.#end('released', 'error', false)
+  }
+
+  async lend(lent: LentSource, work: LoanWork, call: ParseCall): Promise<LoanResult> {
+    const { connection } = this
+    connection.pin()
+    let done = Promise.resolve()
+    try {
+      const result = await work(this.#deps.parse, lent, { ...call, tenant: this.terms.tenant })
+      if (result.reader.kind === 'lost') done = result.reader.threadGone
+      return result
+    } finally {
+      done.then(
+        () => connection.unpin(),
+        error => this.fault(error),
+      )
+    }
+  }
+
+  keepAlive(isOn: boolean): void {
+    if (this.#state.kind !== 'ended') this.#deps.keepAlive(isOn)
+  }
+
+  fault(error: unknown): void {
+    this.#deps.onFault(error)
+  }
+
+  /** The socket is gone; called before the channel serves another connection. */
+  connectionLost(how: EndName): void {
+    const state = this.#state
+    if (state.kind === 'ended') return
+    this.#state = state.kind === 'ending' ? { ...state, lost: how } : { kind: 'lost', how }
+    this.#holder.lost(how)
+    this.#endIfSpent()
+  }
+
+  #endIfSpent(): void {
+    const { lost } = this
+    if (this.#state.kind === 'ended' || this.clock.isBusy || !this.#holder.isSpent(lost)) return
+    const end = lost ?? this.connection.channel.inEnd
+    this.#holder.lost(end === 'open' ? 'reset' : end)
+    // From here on its ends go on telling how it broke.
+    this.#holder = NOBODY
+    void this.#end(goneReason(end === 'open' ? 'reset' : end), 'error', false)
+  }
+
+  /** The one place where a lease ends. */
+  #end(reason: GoneReason, refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
+    if (this.#state.kind === 'ended') return this.#state.result
+    const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
+    this.#state = { kind: 'ended', reason, result: promise }
+    this.clock.stop()
+    if (this.#leakTimer) clearTimeout(this.#leakTimer)
+    this.#holder.ended(reason)
+    this.#deps.giveBack(refusal, graceful).then(resolve, error => {
+      this.fault(error)
+      resolve({ outcome: 'closed', reason: 'error' })
+    })
+    this.connection.fence()
+    this.#deps.keepAlive(false)
+    this.#resolveEnded(reason)
+    this.#deps.onEnded()
+    return promise
+  }
+
+  #assertHeld(): void {
+    if (this.#state.kind === 'ended') throw goneError(this.#state.reason)
+  }
+}
+
+/** How a connection ended, as its lease tells it. */
+export function goneReason(how: EndName): GoneReason {
+  switch (how) {
+    case 'workerLost':
+      return 'worker_lost'
+    case 'killed':
+      return 'killed'
+    default:
+      return 'reset'
+  }
+}

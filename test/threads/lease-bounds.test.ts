@@ -1,0 +1,159 @@
+/** What is dialled for callers who leave, and how long an end of a lease may take: each bounded, whatever the peer does. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { openConnection } from '../../src/library/open-connection.ts'
+import type { Pool } from '../../src/pool/pool.ts'
+import { openPool, targetOf } from '../support/pool-fixture.ts'
+import { echo, startTestServer } from '../support/test-server.ts'
+import { until } from '../support/until.ts'
+
+/** A server that accepts and says nothing, and never reads. */
+async function startDeafServer() {
+  const server = createServer({ pauseOnConnect: true })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  server.on('connection', socket => {
+    socket.on('error', () => {})
+    onTestFinished(() => void socket.destroy())
+  })
+  return server
+}
+
+const portOf = (server: ReturnType<typeof createServer>): number => {
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('it listens')
+  return address.port
+}
+
+function slotsOf(pool: Pool): number {
+  return pool.targets().reduce((sum, { connections: { max: _max, min: _min, ...states } }) => {
+    return sum + Object.values(states).reduce((one, other) => one + other, 0)
+  }, 0)
+}
+
+test('a lease whose signal was aborted before the call dials nothing', async () => {
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server) } })
+  const signal = AbortSignal.abort('too late')
+  const described = { host: '127.0.0.1', port: server.port }
+  await expect(pool.lease('it', { signal })).rejects.toMatchObject({ code: 'ABORTED', cause: 'too late' })
+  await expect(pool.lease(described, { signal })).rejects.toMatchObject({ code: 'ABORTED' })
+  // Whatever had been dialled before would have been accepted before this one.
+  await (await pool.lease('it')).discard()
+  expect(server.accepted).toBe(1)
+})
+
+test('openConnection that is aborted leaves nothing at the peer', async () => {
+  const server = await startDeafServer()
+  const port = portOf(server)
+  let accepted = 0
+  server.on('connection', () => accepted++)
+  const early = openConnection('127.0.0.1', port, { signal: AbortSignal.abort('early') })
+  await expect(early).rejects.toMatchObject({ code: 'ABORTED', cause: 'early' })
+  const controller = new AbortController()
+  const connected = once(server, 'connection')
+  const opening = openConnection('127.0.0.1', port, {
+    signal: controller.signal,
+    tls: { servername: 'localhost' },
+  })
+  opening.catch(() => {})
+  const [socket] = await connected
+  const closed = once(socket.resume(), 'close')
+  controller.abort()
+  await expect(opening).rejects.toMatchObject({ code: 'ABORTED' })
+  await closed
+  expect(accepted).toBe(1)
+})
+
+test('a caller that leaves a described target takes along what was dialled for it', async () => {
+  const server = await startDeafServer()
+  const pool = await openPool({})
+  const described = { host: '127.0.0.1', port: portOf(server), tls: { servername: 'localhost' } }
+  const controller = new AbortController()
+  const accepted = once(server, 'connection')
+  const asked = pool.lease(described, { signal: controller.signal })
+  const [socket] = await accepted
+  const closed = once(socket.resume(), 'close')
+  controller.abort()
+  await expect(asked).rejects.toMatchObject({ code: 'ABORTED' })
+  await closed
+  await until('the slot is free', () => slotsOf(pool) === 0)
+})
+
+test('a caller that leaves a described target leaves the dial to another who waits', async () => {
+  const server = await startTestServer(echo)
+  const pool = await openPool({ adHocMax: 1 })
+  const described = { host: '127.0.0.1', port: server.port }
+  const held = await pool.lease(described)
+  const controller = new AbortController()
+  const leaving = pool.lease(described, { signal: controller.signal })
+  const staying = pool.lease(described)
+  controller.abort()
+  await expect(leaving).rejects.toMatchObject({ code: 'ABORTED' })
+  await held.discard()
+  await (await staying).discard()
+  await until('nothing is left', () => slotsOf(pool) === 0)
+})
+
+test('a caller that leaves a named target leaves its connection to whoever comes next', async () => {
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server) } })
+  const controller = new AbortController()
+  const asked = pool.lease('it', { signal: controller.signal })
+  controller.abort()
+  await expect(asked).rejects.toMatchObject({ code: 'ABORTED' })
+  await until('it lies idle', () => pool.targets()[0]?.connections.idle === 1)
+  await (await pool.lease('it')).discard()
+  expect(server.accepted).toBe(1)
+})
+
+test.each<[string, (end: { pool: Pool; lease: Awaited<ReturnType<Pool['lease']>> }) => unknown, string]>([
+  ['kill', ({ lease }) => lease.kill(), 'killed'],
+  ['its expiry', () => {}, 'expired'],
+  ['Pool.close', ({ pool }) => pool.close(), 'killed'],
+  ['discard', ({ lease }) => lease.discard(), 'released'],
+])('a release that waits for its last bytes ends at once by %s', async (_name, end, gone) => {
+  const server = await startDeafServer()
+  const target = { host: '127.0.0.1', port: portOf(server), reuse: 'clean' as const }
+  const pool = await openPool({ targets: { it: target } })
+  const lease = await pool.lease('it', gone === 'expired' ? { ttlMs: 80 } : {})
+  // More than the kernel, the ring and the queue hold together: it can never be sent.
+  lease.writer.write(Buffer.alloc(48 * 1_048_576))
+  const released = lease.release()
+  const startedMs = performance.now()
+  await end({ pool, lease })
+  expect(await released).toMatchObject({ outcome: 'closed' })
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
+  expect(lease.gone).toBe(gone)
+  expect(() => lease.writer.write('late')).toThrow(expect.objectContaining({ code: 'LEASE_GONE' }))
+  await until('the slot is free', () => slotsOf(pool) === 0)
+})
+
+test('a lease that cannot begin leaves neither its slot nor the process held', async () => {
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server, { pool: { max: 1 } }) } })
+  const ttlMs = 1n as unknown as number
+  for (let round = 0; round < 3; round++) await expect(pool.lease('it', { ttlMs })).rejects.toThrow(TypeError)
+  await until('the slots are free', () => slotsOf(pool) === 0)
+  expect(pool.stats()).toMatchObject({ leases: 0, waiters: 0 })
+  await (await pool.lease('it')).discard()
+})
+
+test('a connection that ends as it is handed out is not given to the caller of a reused one', async () => {
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 1 } }) } })
+  for (let round = 0; round < 50; round++) {
+    const lease = await pool.lease('it')
+    lease.writer.write('x')
+    // It may end from here on, as any connection may.
+    await lease.reader.readExactly(1).catch(() => 'it ended')
+    await lease.release()
+    // The peer hangs up somewhere between the release and the next lease.
+    const [socket] = server.sockets
+    setTimeout(() => socket?.destroy(), round % 5)
+    for (let turn = 0; turn < round % 7; turn++) await new Promise(resolve => setImmediate(resolve))
+  }
+  await (await pool.lease('it')).discard()
+})
