@@ -1,6 +1,6 @@
 /**
- * The HTTP API as a function of its parts. It never listens: `service.ts` does, and tests inject requests. It is
- * one user of the pool among others, with no private door.
+ * The HTTP API as a function of what it needs. It never listens: `service.ts` does, and tests inject requests. It is
+ * one user of the pool among others and has no private access to it.
  *
  * Every request passes, in this order: the Host and Origin check, the token, the content type, the schema.
  */
@@ -14,55 +14,71 @@ import { HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { answerClientError, registerRefusals } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { LeaseTable } from './leases/lease-table.ts'
-import type { AppParts, ListenerTls } from './parts.ts'
+import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
+import { Calls } from './routes/calls.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
+import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
 import { openApiDocument, openApiRoute } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
-import { parseRoutes } from './routes/parse-routes.ts'
+import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
+import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
 import { compileValidator } from './routes/validation.ts'
-import { writerRoutes } from './routes/writer-routes.ts'
+import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
-/** Builds the app. The caller listens, and closes it. */
-export function buildApp(parts: AppParts): FastifyInstance {
+/** Builds the app. The caller makes it listen, and closes it. */
+export function buildApp(deps: AppDeps): FastifyInstance {
   const app = fastify({
-    ...serverOptions(parts),
-    ...loggerOptions(parts.log),
+    ...serverOptions(deps),
+    ...loggerOptions(deps.log),
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
-  // Each plugin says which bodies it reads; an unknown route reads none.
+  // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
   registerRequestLog(app)
   registerClientSignal(app)
   boundRequests(app)
-  const policy = new HostPolicy({ ...parts, tls: parts.tls !== false })
-  const callers = new Callers(parts)
+  const policy = new HostPolicy({ ...deps, tls: deps.tls !== false })
+  const callers = new Callers(deps)
   registerHostPolicy(app, policy)
   registerAuth(app, callers)
   registerRefusals(app, policy, callers)
   refuseMalformedQueries(app)
   app.server.maxConnections = LIMITS.httpConnectionsMax
-
-  const table = new LeaseTable(parts.now ? { now: parts.now } : {})
-  app.register(swagger, openApiDocument(parts.version))
-  app.register(openApiRoute)
-  app.register(healthRoutes(parts))
-  app.register(leaseRoutes(parts, table))
-  app.register(readerRoutes(parts, table))
-  app.register(writerRoutes(parts, table))
-  app.register(startTlsRoute(parts, table))
-  app.register(exchangeRoute(parts))
-  app.register(parseRoutes(parts, table))
-  app.register(operationRoutes(parts, table))
+  registerApi(app, deps)
   return app
 }
 
-function serverOptions({ limits, tls }: AppParts) {
+/** Registers the routes, in the order in which the OpenAPI document lists them. */
+function registerApi(app: FastifyInstance, deps: AppDeps): void {
+  const { pool, version, now } = deps
+  const onFault = (error: unknown): void =>
+    app.log.error({ err: error }, 'internal error after a lease ended')
+  const table = new LeaseTable({ now, onFault })
+  const calls = new Calls(deps, table)
+  app.register(swagger, openApiDocument(version))
+  app.register(openApiRoute)
+  registerRoutes(app, [
+    healthRoutes(calls, pool),
+    leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
+    readerRoutes(calls),
+    writeLinesRoute(calls),
+    writerVerbRoutes(calls),
+    writeRoute(calls),
+    startTlsRoute(calls),
+    exchangeRoute(calls, pool),
+    parseBodyRoute(calls, pool),
+    parseLeaseRoute(calls),
+    operationRoutes(pool, table),
+  ])
+}
+
+function serverOptions({ limits, tls }: AppDeps) {
   const http = {
     headersTimeout: LIMITS.httpHeadersTimeoutMs,
     connectionsCheckingInterval: LIMITS.httpCheckIntervalMs,
@@ -72,13 +88,13 @@ function serverOptions({ limits, tls }: AppParts) {
     bodyLimit: limits.bodyBytes,
     maxRequestsPerSocket: LIMITS.httpRequestsPerSocketMax,
     keepAliveTimeout: LIMITS.httpKeepAliveMs,
-    // Silence in both directions: longer than any wait that a request may ask for.
+    // Ends a connection that is silent in both directions for longer than any wait that a request may ask for.
     connectionTimeout: Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs,
-    // Fastify's own bound would cut an upload that flows; bodies have a minimum pace instead (request-body.ts).
+    // Fastify's own bound would cut an upload that flows; instead bodies have a minimum pace (request-body.ts).
     requestTimeout: 0,
     ...(tls ? { https: { ...http, ...tlsOptions(tls) } } : { http }),
     forceCloseConnections: 'idle' as const,
-    // A request on an open connection is answered while the service drains; new leases are refused by name.
+    // While the service drains it answers requests on open connections; new leases are refused with their own code.
     return503OnClosing: false,
     onProtoPoisoning: 'error' as const,
     onConstructorPoisoning: 'error' as const,
@@ -91,15 +107,19 @@ function serverOptions({ limits, tls }: AppParts) {
   }
 }
 
-/** A caller without a certificate may connect, as the probes do; what it may ask for is up to `Callers`. */
+/** A caller without a certificate may connect, as the probes do; `Callers` decides what it may ask for. */
 function tlsOptions({ cert, key, clientCa }: ListenerTls) {
-  const asked = clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: false }
-  return { cert, key, handshakeTimeout: LIMITS.httpHeadersTimeoutMs, ...asked }
+  const askForCertificate = clientCa !== undefined && {
+    ca: clientCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+  }
+  return { cert, key, handshakeTimeout: LIMITS.httpHeadersTimeoutMs, ...askForCertificate }
 }
 
 /**
- * Node announces the end of a connection at its last request and then answers 503, but never ends it; so the last
- * answer ends it here, after all that were asked for before it.
+ * At the last request of a connection Node announces its end and from then on answers 503, but it never ends the
+ * connection. So the last answer ends it here, after the answers to all earlier requests.
  */
 function boundRequests(app: FastifyInstance): void {
   const counts = new WeakMap<object, number>()
@@ -111,14 +131,17 @@ function boundRequests(app: FastifyInstance): void {
   })
 }
 
-/** An escape that is not UTF-8 would be taken as text, and a separator of one byte become one of three. */
+/** An escape that is not UTF-8 would be read as text, and a separator of one byte would become one of three. */
 function refuseMalformedQueries(app: FastifyInstance): void {
   app.addHook('preValidation', (request, _reply, done) => {
     const { url = '' } = request.raw
     const start = url.indexOf('?')
     if (start !== -1 && !isDecodable(url.slice(start + 1)))
       return done(
-        invalidField('query', 'holds a percent escape that is not UTF-8; use separatorEncoding for bytes'),
+        invalidField(
+          'query',
+          'contains a percent escape that is not UTF-8; send bytes with separatorEncoding',
+        ),
       )
     done()
   })

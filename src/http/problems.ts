@@ -1,7 +1,7 @@
 /**
- * Every failure leaves the HTTP app here, as `application/problem+json` (RFC 9457). A SockpoolError tells its
- * own story; Fastify's errors are translated; anything else is a fault of ours and says nothing but that, while
- * the log keeps its name and frames.
+ * Turns every failure of the HTTP app into `application/problem+json` (RFC 9457). A SockpoolError is told as it is, and
+ * Fastify's errors are translated. Anything else is a fault of the service: the caller learns only that, and the log
+ * keeps its name and frames.
  */
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -13,19 +13,20 @@ export interface Problem {
   readonly body: { readonly code: string; readonly [field: string]: unknown }
 }
 
-/** Codes under which Fastify reports what a client did wrong, and what each is called here. */
+/** Fastify's codes for what a client did wrong, and what each becomes here. */
 const FASTIFY_CODES: Readonly<Record<string, () => SockpoolError>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
-    new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'this content type cannot be read here'),
-  FST_ERR_CTP_BODY_TOO_LARGE: () => new SockpoolError('BODY_TOO_LARGE', 'the body is too large'),
-  FST_ERR_BAD_URL: () => invalidField('url', 'holds a malformed percent escape'),
+    new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'this route does not read bodies of this content type'),
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new SockpoolError('BODY_TOO_LARGE', 'the body is larger than this route accepts'),
+  FST_ERR_BAD_URL: () => invalidField('url', 'contains a malformed percent escape'),
 }
 
 /**
  * Describes an error as status, headers and body.
  *
- * `extra` stands under the error's own fields: the counts that a failed read or write owes even where the error
- * does not know them. Errors: none; whatever it is given becomes a problem.
+ * `extra` is what the error's own fields may override: the counts that the problem of a failed read or write always
+ * has, even if the error does not know them. Errors: none; anything becomes a problem.
  */
 export function toProblem(error: unknown, extra: Readonly<Record<string, unknown>> = {}): Problem {
   if (error instanceof CountedFailure) return withCounts(toProblem(error.cause, extra), error.counts)
@@ -40,9 +41,7 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
       type: `urn:sockpool:problem:${code.toLowerCase()}`,
       title,
       status,
-      detail: hidden
-        ? 'A fault of the service itself; its log has more under this request id.'
-        : known.message,
+      detail: hidden ? 'the service failed; its log has the cause under this request id' : known.message,
       code: code.toLowerCase(),
       retryable,
       ...extra,
@@ -51,7 +50,7 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
   }
 }
 
-/** Sends an error as the reply. A body that was not read to its end costs the HTTP connection. */
+/** Sends an error as the reply. If the request's body was not read to its end, the HTTP connection is closed. */
 export function sendProblem(
   error: unknown,
   request: FastifyRequest,
@@ -62,7 +61,7 @@ export function sendProblem(
   const isInternal = problem.body.code === 'internal'
   if (isInternal) request.log.error({ err: causeOf(error) }, 'internal error')
   if (hasUnreadBody(request)) reply.header('connection', 'close')
-  // Only a fault of ours needs the log: all other problems are the same bytes whoever asks, and when.
+  // Only for a fault of the service must the caller find the log's line; all other problems stay the same bytes.
   const body = isInternal ? { ...problem.body, requestId: request.id } : problem.body
   return reply
     .code(problem.status)
@@ -71,7 +70,7 @@ export function sendProblem(
     .send(Buffer.from(JSON.stringify(body)))
 }
 
-/** An error handler for a plugin's routes whose problems always carry the given fields. */
+/** An error handler for routes whose problems always have the given fields. */
 export function problemHandler(
   extra: Readonly<Record<string, unknown>> = {},
 ): (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply {
@@ -82,13 +81,13 @@ export function problemHandler(
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler(problemHandler())
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(new SockpoolError('NOT_FOUND', 'there is no such route'), request, reply),
+    sendProblem(new SockpoolError('NOT_FOUND', 'no route has this method and path'), request, reply),
   )
 }
 
 /**
- * An error together with what its call had moved. The error itself stays as it is: one that broke a connection is
- * thrown at every call that comes after, and each has counts of its own.
+ * An error together with the bytes that its call had moved. The error itself stays unchanged: the one that broke a
+ * connection is thrown by every later call too, and each call has counts of its own.
  */
 export class CountedFailure extends Error {
   readonly counts: Counts
@@ -102,18 +101,21 @@ export class CountedFailure extends Error {
   }
 }
 
-/** Bytes of one call that reached the caller, and that were accepted for sending. */
-export interface Counts {
+/** Bytes of one call: those that reached the caller, and those that were accepted for sending. */
+export type Counts = {
   readonly bytesDelivered: number
   readonly bytesAccepted: number
 }
 
-/** INVALID_REQUEST with one bad field. */
+/** The counts of a call that failed before it moved a byte. */
+export const NOTHING_MOVED: Counts = { bytesDelivered: 0, bytesAccepted: 0 }
+
+/** INVALID_REQUEST for one bad field. */
 export function invalidField(path: string, message: string): SockpoolError {
   return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 
-/** A problem as the text of a whole reply, after which the connection ends; `over` replaces status and adds headers. */
+/** A problem as the text of a whole reply that ends the connection. `over` replaces the status or the headers. */
 export function rawProblem(
   error: unknown,
   over: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
@@ -147,7 +149,7 @@ function knownError(error: unknown): SockpoolError | null {
 function fieldsOf(error: SockpoolError): Record<string, unknown> {
   const { code: _code, message: _message, partial, ...fields } = error.toJSON()
   if (partial === undefined) return fields
-  // The partial bytes have left the stream and reach the caller with this problem.
+  // The partial bytes have left the stream, and this problem carries them to the caller.
   const text = Buffer.from(partial.buffer, partial.byteOffset, partial.length).toString('base64')
   return { bytesDelivered: partial.length, ...fields, partial: text }
 }

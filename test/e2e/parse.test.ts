@@ -77,6 +77,29 @@ describe('POST /v1/leases/{id}/parse', () => {
     })
   })
 
+  test('leaves lease and bytes to the next call where its caller hangs up', async () => {
+    const { lease, peer } = await scripted.leased()
+    const isBusy = async (): Promise<boolean> =>
+      problemOf(await lease.call('readline?timeoutMs=1')).code === 'read_busy'
+    // A thread that has started, so that it has the reader soon after the parse has begun.
+    await peer.send('0\n')
+    expect(jsonOf(await lease.call('parse', { json: { format: 'json' } }))).toEqual({ value: 0, offset: 0 })
+    expect(await lease.callForJson('readline')).toMatchObject({ data: '\n' })
+    await peer.send('{"half":')
+    const hangUp = new AbortController()
+    const parsing = lease.call('parse', { json: { format: 'json' }, signal: hangUp.signal })
+    await lease.begun('parse')
+    for (let turn = 0; turn < 20; turn++) await scripted.api.get('/livez')
+    hangUp.abort()
+    await expect(parsing).rejects.toMatchObject({ name: 'AbortError' })
+    while (await isBusy());
+    await peer.send('true}')
+    expect(jsonOf(await lease.call('parse', { json: { format: 'json' } }))).toEqual({
+      value: { half: true },
+      offset: 2,
+    })
+  })
+
   test('fails on bytes of another format with their place', async () => {
     const { lease, peer } = await scripted.leased()
     await peer.send('{"a": oops}\n')

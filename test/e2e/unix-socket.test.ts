@@ -71,7 +71,7 @@ describe('serve on a unix socket', () => {
     ] as const) {
       const at = join(folder, name)
       await make(at)
-      await expect(serveAt(at), name).rejects.toThrow('exists and is no socket')
+      await expect(serveAt(at), name).rejects.toThrow('exists and is not a socket')
       await lstat(at)
     }
     expect(await readFile(join(folder, 'data.txt'), 'utf8')).toBe('precious')

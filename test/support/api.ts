@@ -139,12 +139,22 @@ export class HeldLease {
     while (jsonOf<{ lastOperation: string | null }>(await this.look()).lastOperation !== operation);
   }
 
+  /** Resolves when the service says that no operation of this lease runs: until then its `idleMs` is 0. */
+  async idle(): Promise<void> {
+    while (jsonOf<{ idleMs: number }>(await this.look()).idleMs === 0);
+  }
+
   call(operation: string, call?: Call): Promise<Answer> {
     return this.#api.post(`${this.path}/${operation}`, call)
   }
 
   callForJson(operation: string, call?: Call): Promise<Readonly<Record<string, unknown>>> {
     return this.#api.postForJson(`${this.path}/${operation}`, call)
+  }
+
+  /** Sets a new ttl. */
+  renew(ttlMs: number): Promise<Answer> {
+    return this.#api.request('PATCH', this.path, { json: { ttlMs } })
   }
 
   release(query = ''): Promise<Answer> {

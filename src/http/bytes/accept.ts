@@ -1,9 +1,9 @@
 /**
- * Picks the media type of an answer from what a route offers and the Accept header asks for (RFC 9110, 12.5.1).
+ * Picks the media type of an answer from those that the route offers and the Accept header asks for (RFC 9110, 12.5.1).
  *
- * The better quality wins, then the more exact range, so that a type before a catch-all, which some clients send
- * by default, means that type; then the route's own order. Where nothing fits, the first is sent: bytes in the
- * wrong dress beat a 406 after they have left the stream.
+ * The higher quality wins; then the more exact range, because some clients send a type together with a catch-all and
+ * mean the type; then the route's own order. If nothing fits, the first type is sent: the bytes have left the stream,
+ * and a 406 would lose them.
  */
 export function pickType<T extends string>(accept: string | undefined, offered: readonly [T, ...T[]]): T {
   const ranges = (accept ?? '*/*').split(',').map(parseRange)
@@ -21,7 +21,7 @@ export function pickType<T extends string>(accept: string | undefined, offered: 
 interface Range {
   readonly name: string
   readonly quality: number
-  /** 0 for any type, 1 for `type/*`, 2 for a type in full. */
+  /** 0 for any type, 1 for `type/*`, 2 for a whole type. */
   readonly exactness: number
 }
 

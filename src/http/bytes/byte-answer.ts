@@ -1,4 +1,4 @@
-/** How bytes that were read go back: as they are with their facts in headers, or as text in JSON. */
+/** Answers bytes that were read: as they are, with the facts about them in headers; or as text in JSON. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { pickType } from './accept.ts'
 import { type ByteEncoding, textOf } from './byte-text.ts'
@@ -8,11 +8,11 @@ export interface BytesRead {
   /** Stream offset of the first byte. */
   readonly offset: number
   readonly eof: boolean
-  /** Of an exchange: whether the connection was open before. */
+  /** For an exchange: whether the connection was open before it. */
   readonly reused?: boolean
 }
 
-/** Answers with bytes, in the form that the Accept header prefers. `encoding` is for the JSON form. */
+/** Answers in the form that the Accept header prefers. `encoding` applies to the JSON form. */
 export function sendBytes(
   read: BytesRead,
   encoding: ByteEncoding | undefined,

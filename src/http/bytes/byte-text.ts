@@ -1,4 +1,4 @@
-/** Bytes as text in JSON and in query strings, both ways, without ever losing one. */
+/** Bytes as text in JSON and in query strings, in both directions, without the loss of a byte. */
 import { isUtf8 } from 'node:buffer'
 import { type TUnsafe, Type } from 'typebox'
 import { invalidField } from '../problems.ts'
@@ -11,30 +11,30 @@ export const ByteEncodingSchema: TUnsafe<ByteEncoding> = Type.Unsafe<ByteEncodin
 })
 
 /**
- * The bytes that a text stands for. base64 is taken in both alphabets, padded or not.
+ * The bytes that a text stands for. base64 may use either alphabet, with or without padding.
  *
- * Errors: INVALID_REQUEST naming `path` for text that is not of the encoding, and for a lone surrogate, which has
- * no bytes in UTF-8.
+ * Errors: INVALID_REQUEST at `path` for text that the encoding does not allow, and for a lone surrogate, which has no
+ * bytes in UTF-8.
  */
 export function bytesOf(text: string, encoding: ByteEncoding, path: string): Buffer {
   if (encoding === 'utf8') {
-    if (!text.isWellFormed()) throw invalidField(path, 'holds a lone surrogate, which UTF-8 cannot carry')
+    if (!text.isWellFormed()) throw invalidField(path, 'contains a lone surrogate, which UTF-8 cannot encode')
     return Buffer.from(text, 'utf8')
   }
   const digits = encoding === 'hex' ? text : text.replace(/={1,2}$/, '')
   const bytes = Buffer.from(digits, encoding)
   const expected = encoding === 'hex' ? digits.length / 2 : Math.floor((digits.length * 3) / 4)
-  // Node stops at the first bad digit or skips it: the count shows either.
+  // Node stops at the first bad digit or skips it; either shows in the count.
   const isWhole = bytes.length === expected && (encoding === 'hex' || digits.length % 4 !== 1)
-  if (!isWhole) throw invalidField(path, `is not ${encoding}`)
+  if (!isWhole) throw invalidField(path, `is not valid ${encoding}`)
   return bytes
 }
 
 /**
  * Bytes as text, with the encoding that was used.
  *
- * Default: utf8 where the bytes are valid UTF-8, else base64. Asking for utf8 does not change that: the bytes
- * have left the stream, and replacement characters would lose them.
+ * Default: utf8 where the bytes are valid UTF-8, else base64. A wish for utf8 does not change that: the bytes have left
+ * the stream, and replacement characters would lose them.
  */
 export function textOf(
   bytes: Buffer,

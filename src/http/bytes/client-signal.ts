@@ -1,8 +1,8 @@
 /**
- * A signal for each request that fires when the client is gone before it had its answer.
+ * A signal for each request, which fires when the client disconnects before it has its answer.
  *
- * Fastify's own `request.signal` follows the request's `close`, which Node emits as soon as the body has been
- * read: it would end every wait of a POST before it began. The response closes early only with its connection.
+ * Fastify's own `request.signal` follows the request's `close`, which Node emits as soon as the body has been read: it
+ * would end every wait of a POST before the wait began. The response closes early only if its connection does.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
@@ -19,7 +19,8 @@ export function registerClientSignal(app: FastifyInstance): void {
     const controller = new AbortController()
     request.setDecorator(DECORATOR, controller.signal)
     reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) controller.abort(new SockpoolError('ABORTED', 'the client is gone'))
+      if (!reply.raw.writableFinished)
+        controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
     })
     done()
   })

@@ -1,16 +1,16 @@
 /**
- * How one reply ends, in its three spellings: `until:SEP` in a query string, the same as a JSON string, and
- * `{"until": ["SEP"]}`. All errors name the field `read`.
+ * How one reply ends, in its three spellings: `until:SEP` in a query string, the same text in JSON, and
+ * `{"until": ["SEP"]}`. Every error names the field `read`.
  */
 import { type TSchema, Type } from 'typebox'
+import type { ReadSpec } from '../../pool/lease/exchange.ts'
 import { parseSeparators } from '../../streams/reading/separator-search.ts'
-import type { ReadSpec } from '../parts.ts'
 import { invalidField } from '../problems.ts'
 import { type ByteEncoding, bytesOf } from './byte-text.ts'
 
 const EXPECTED = 'must be line, until:SEP, exactly:N, eof or none'
 
-/** The JSON spellings, open enough that `parseReadSpec` has the last word on what is wrong. */
+/** The JSON spellings. The schema admits more than is valid, so that `parseReadSpec` says what is wrong. */
 export const ReadSpecSchema: TSchema = Type.Union(
   [
     Type.String({ minLength: 1, description: 'line · until:SEP · exactly:N · eof · none' }),
@@ -30,16 +30,16 @@ export const ReadSpecSchema: TSchema = Type.Union(
 )
 
 export interface ReadSpecOptions {
-  /** Of the separators; default utf8. */
+  /** How the separators are spelled. */
   readonly separatorEncoding: ByteEncoding
-  /** Bytes of `exactly` at the most. */
+  /** The most bytes that `exactly` may ask for. */
   readonly bytesMax: number
 }
 
 /**
- * What one of the spellings means.
+ * What a spelling means.
  *
- * Errors: INVALID_REQUEST at `read` for an unknown spelling, for a count that is none or too large and for
+ * Errors: INVALID_REQUEST at `read` for an unknown spelling, for a count that is not a number or is too large, and for
  * frames; INVALID_SEPARATOR for separators that are empty, too long or too many.
  */
 export function parseReadSpec(spec: unknown, options: ReadSpecOptions): ReadSpec {
@@ -82,7 +82,7 @@ function until(separators: readonly string[], { separatorEncoding }: ReadSpecOpt
 }
 
 function exactly(count: number, { bytesMax }: ReadSpecOptions): ReadSpec {
-  if (count > bytesMax) throw invalidField('read', `exactly: must be <= ${bytesMax}`)
+  if (count > bytesMax) throw invalidField('read', `exactly must be at most ${bytesMax}`)
   return { exactly: count }
 }
 

@@ -1,8 +1,8 @@
 /**
- * A request body, chunk by chunk. Only the time in which we wait for the client counts against its pace: while a
- * slow target holds up the writing, nobody reads the body, and TCP slows the client down.
+ * A request body, chunk by chunk. Only the time that the service spends waiting for the client counts against the
+ * client's pace: while a slow target holds up the writing, nobody reads the body, and TCP slows the client down.
  *
- * The stream is never destroyed here: that would take the connection, and with it the answer.
+ * The stream is never destroyed here: that would end the connection, and the client would get no answer.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
@@ -14,11 +14,11 @@ import { aborted, Wait } from '../../base/wait.ts'
 import { invalidField } from '../problems.ts'
 import { clientSignalOf } from './client-signal.ts'
 
-/** How long a body may keep us waiting. */
+/** How long a body may keep the service waiting. */
 export interface BodyPace {
-  /** Milliseconds of waiting that every body has. */
+  /** Milliseconds of waiting that every body is granted. */
   readonly waitMs: number
-  /** Bytes that buy one more second. */
+  /** So many bytes received grant one second more. */
   readonly bytesPerSecond: number
 }
 
@@ -38,9 +38,9 @@ export class RequestBody {
   }
 
   /**
-   * The next chunk as it came, or null at the end of the body.
+   * The next chunk as it came; null at the end of the body.
    *
-   * Errors: ABORTED when the client is gone before the end, REQUEST_TIMEOUT when it sends too slowly.
+   * Errors: ABORTED when the client disconnects before the end, REQUEST_TIMEOUT when it sends too slowly.
    */
   async next(): Promise<Buffer | null> {
     for (;;) {
@@ -56,7 +56,7 @@ export class RequestBody {
     }
   }
 
-  /** All of it. Errors: BODY_TOO_LARGE past `limit` bytes, and as `next`. */
+  /** The whole body. Errors: BODY_TOO_LARGE past `limit` bytes, and those of `next`. */
   async readAll(limit: number): Promise<Buffer> {
     const chunks: Buffer[] = []
     for (let total = 0; ; ) {
@@ -90,19 +90,28 @@ export class RequestBody {
   }
 }
 
-/** Makes a plugin's routes read JSON, and JSON only, up to the route's body limit. An empty body is none. */
+/** Makes a scope's routes read JSON, and JSON only, up to the route's body limit. An empty body counts as no body. */
 export function registerJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   refuseMalformedJson(app)
   app.addContentTypeParser('application/json', readJson)
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
-    // Many clients name a content type for the empty body of a POST.
+    // Many clients send a content type with the empty body of a POST.
     if ((await new RequestBody(payload, clientSignalOf(request)).next()) === null) return undefined
-    throw new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'send application/json')
+    throw new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'this route reads application/json only')
   })
 }
 
-/** Makes a plugin's routes read JSON as JSON and any other type as a Buffer, up to the route's body limit. */
+/** As `registerJsonBodies`, with an empty body read as the object `{}`. */
+export function registerOptionalJsonBodies(app: FastifyInstance): void {
+  registerJsonBodies(app)
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.body === undefined) request.body = {}
+    done()
+  })
+}
+
+/** Makes a scope's routes read JSON as JSON and any other type as a Buffer, up to the route's body limit. */
 export function registerJsonOrByteBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   refuseMalformedJson(app)
@@ -110,19 +119,19 @@ export function registerJsonOrByteBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', readBuffered)
 }
 
-/** Makes a plugin's routes read a body of any type, JSON too, as a Buffer, up to the route's body limit. */
+/** Makes a scope's routes read a body of any type, JSON too, as a Buffer, up to the route's body limit. */
 export function registerByteBodies(app: FastifyInstance): void {
   registerUntypedBodies(app)
   app.addContentTypeParser('*', readBuffered)
 }
 
-/** Makes a plugin's routes get the unread stream as their body, whatever its type, to be read by `RequestBody`. */
+/** Makes a scope's routes get the unread stream as their body, whatever its type; `RequestBody` reads it. */
 export function registerStreamedBodies(app: FastifyInstance): void {
   registerUntypedBodies(app)
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
-/** Even a Content-Type that is no media type must not keep bytes from being bytes. */
+/** Removes the Content-Type: Fastify would refuse one that is not a media type, but here any body is bytes. */
 function registerUntypedBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', (request, _reply, done) => {
@@ -137,7 +146,7 @@ async function readBuffered(request: FastifyRequest, payload: IncomingMessage): 
   return new RequestBody(payload, clientSignalOf(request)).readAll(limit)
 }
 
-/** Bodies that were read whole and are no JSON. Fastify would end the connection for an error of a parser. */
+/** Bodies that were read whole and are not JSON. For an error of a parser Fastify would end the connection. */
 const malformed = new WeakMap<FastifyRequest, SockpoolError>()
 
 async function readJson(request: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
@@ -161,13 +170,13 @@ function parseJson(bytes: Buffer): unknown {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw invalidField('body', 'is not UTF-8')
+    throw invalidField('body', 'is not valid UTF-8')
   }
   try {
     return secureJson.parse(text, { protoAction: 'error', constructorAction: 'error' })
   } catch {
-    // The parser's own message quotes the body, which belongs in no log.
-    throw invalidField('body', 'is not JSON, or holds a __proto__ or constructor key')
+    // The parser's own message quotes the body, and no log may hold that.
+    throw invalidField('body', 'is not valid JSON, or has a key __proto__ or constructor')
   }
 }
 

@@ -1,60 +1,56 @@
 /**
- * Who calls: the holder of a bearer token, or of a client certificate whose name is a token's. A token is compared by
- * hash, in constant time and against every configured one, so neither its length nor its place in the list shows
- * in the time of the answer.
+ * Who calls: the holder of a bearer token, or of a client certificate that bears a token's name. The hash of a token is
+ * compared with the hash of every configured one, each in constant time: the time of the answer shows neither the length
+ * of a token nor its place in the list.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
-import type { AppParts } from '../parts.ts'
-import { abandonedConnections } from './abandoned-connections.ts'
+import type { AppDeps } from '../ports.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
-import { isOpenRoute } from './open-routes.ts'
 import { PRINCIPAL, Principal } from './principal.ts'
 
 /** The tenant of every caller where authentication is off. */
 const LOCAL_TENANT = 'local'
 
-type AuthParts = Pick<AppParts, 'auth' | 'tls' | 'now' | 'pool'>
+/** These routes answer anyone: a probe knows neither a token nor the name under which it reaches the service. */
+const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz'])
 
-/** All callers there are. */
+type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now'>
+
+/** All callers that the service knows. */
 export class Callers {
   readonly #local: Principal | null
   readonly #known: readonly { readonly hash: Buffer; readonly principal: Principal }[]
   readonly #needsCertificate: boolean
 
-  constructor({ auth, tls, pool, now = () => performance.now() }: AuthParts) {
+  constructor({ auth, tls, now = () => performance.now() }: CallersOptions) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
-    const common = (tenant: string) => ({
-      tenant,
-      countAbandoned: () => abandonedConnections(pool.targets(), tenant),
-      now,
-    })
     this.#local =
-      auth === null ? new Principal({ ...common(LOCAL_TENANT), isAdmin: true, targets: ['*'] }) : null
+      auth === null ? new Principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'], now }) : null
     this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, limits }) => ({
       hash: Buffer.from(sha256, 'hex'),
-      principal: new Principal({ ...common(name), isAdmin: admin, targets, ...(limits && { limits }) }),
+      principal: new Principal({ tenant: name, isAdmin: admin, targets, now, ...(limits && { limits }) }),
     }))
   }
 
   /**
-   * The caller of a request. A token that is sent decides, right or wrong; without one the certificate does.
+   * The caller of a request. If the request has a token, right or wrong, the token decides; if not, the certificate does.
    *
    * Errors: UNAUTHORIZED.
    */
   identify(authorization: string | undefined, socket: object): Principal {
-    // Who shows no certificate does not get as far as guessing tokens.
+    // Without a certificate nobody gets as far as guessing tokens.
     if (this.#needsCertificate && !isVerified(socket))
       throw new SockpoolError(
         'UNAUTHORIZED',
-        'send a client certificate of an authority that this service trusts',
+        'send a client certificate that an authority trusted by this service has signed',
       )
     if (this.#local) return this.#local
     const found =
       authorization === undefined ? this.#byCertificate(socket) : this.#byToken(tokenOf(authorization))
     if (found) return found
-    throw new SockpoolError('UNAUTHORIZED', 'send a valid bearer token')
+    throw new SockpoolError('UNAUTHORIZED', 'send a bearer token that this service knows')
   }
 
   #byCertificate(socket: object): Principal | null {
@@ -70,7 +66,7 @@ export class Callers {
     if (token === null) return null
     const hash = createHash('sha256').update(token).digest()
     let found: Principal | null = null
-    // No early exit: the time of the answer must not tell which token came close.
+    // The loop never ends early: the time of the answer must not tell which token came close.
     for (const known of this.#known)
       if (known.hash.length === hash.length && timingSafeEqual(known.hash, hash)) found = known.principal
     return found
@@ -91,6 +87,10 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
     principal.countRequest()
     done()
   })
+}
+
+export function isOpenRoute(request: FastifyRequest): boolean {
+  return OPEN_ROUTES.has(request.routeOptions.url)
 }
 
 function tokenOf(authorization: string): string | null {

@@ -1,9 +1,9 @@
 /**
- * The names that a client certificate stands for. The listener asks for one but lets callers without one connect, since
- * the probes need none; so whether it was verified is asked here, of each connection.
+ * The names that a client certificate stands for. The listener asks for a certificate but lets callers without one
+ * connect, because the probes have none; so each connection is asked here whether its certificate was verified.
  */
 
-/** What is asked of a TLS connection; a plain one has none of it. */
+/** The part of a TLS connection that is used here; a plain connection has none of it. */
 interface TlsPeer {
   readonly authorized?: boolean
   getPeerCertificate?(): {
@@ -12,11 +12,11 @@ interface TlsPeer {
   } | null
 }
 
-/** One entry of the list that Node joins by commas; a value that holds special characters is quoted as JSON. */
+/** One entry of the list that Node joins by commas. Node quotes a value with special characters as JSON. */
 const ALT_NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
 const NAMES = new WeakMap<object, readonly string[]>()
 
-/** The common name and the first DNS or URI name, in this order; none where no certificate was verified. */
+/** The common name and then the first DNS or URI name; none where no certificate was verified. */
 export function certificateNames(socket: object): readonly string[] {
   const peer: TlsPeer = socket
   if (!isVerified(socket) || peer.getPeerCertificate === undefined) return []
@@ -24,19 +24,19 @@ export function certificateNames(socket: object): readonly string[] {
   if (known) return known
   const certificate = peer.getPeerCertificate()
   const { CN } = certificate?.subject ?? {}
-  // Two common names come as a list: which of them is meant is anyone's guess, so neither is.
+  // Several common names come as a list. Nobody can say which one is meant, so none is taken.
   const names = [CN, alternativeName(certificate?.subjectaltname)].filter(name => typeof name === 'string')
   NAMES.set(socket, names)
   return names
 }
 
-/** Whether the other side showed a certificate of an authority that the listener trusts. */
+/** Whether the client showed a certificate that an authority trusted by the listener has signed. */
 export function isVerified(socket: object): boolean {
   const peer: TlsPeer = socket
   return peer.authorized === true
 }
 
-/** Entry by entry, so that no quoted value is taken for the entries it spells; what cannot be read ends the search. */
+/** Reads entry by entry, so that the text of a quoted value is never taken for an entry; an unreadable entry ends it. */
 function alternativeName(list: unknown): string | null {
   if (typeof list !== 'string') return null
   ALT_NAME.lastIndex = 0

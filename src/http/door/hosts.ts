@@ -1,95 +1,102 @@
 /**
  * Which Host and Origin headers may reach the routes. A page in a local browser can send requests to a loopback
- * port, directly or under a name of its own that it resolves to 127.0.0.1; it cannot forge these headers.
+ * port, directly or under a name of its own that resolves to 127.0.0.1; but it cannot forge these headers.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
-import type { AppParts } from '../parts.ts'
-import { isOpenRoute } from './open-routes.ts'
+import type { AppDeps } from '../ports.ts'
+import { isOpenRoute } from './auth.ts'
 
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]']
 const WILDCARDS = new Set(['0.0.0.0', '::', ''])
 const HOST = /^(\[[0-9a-f:.]+\]|[^:/?#@[\]\s]+)(?::(\d{1,5}))?$/
 
-/** What tells of the page that sent a request. */
+/** What a request tells about the web page that sent it. */
 export interface PageFacts {
   readonly host: string | undefined
   readonly origin: string | undefined
   readonly fetchSite: string | undefined
 }
 
-/** The facts of a request that the policy judges. */
+/** What the policy judges in a request. */
 export interface HostFacts extends PageFacts {
-  /** Of the connection; absent where there is none. */
+  /** Of the HTTP connection; absent where there is none. */
   readonly localAddress: string | undefined
   readonly localPort: number | undefined
 }
 
-export type HostParts = Pick<AppParts, 'listen' | 'hosts' | 'origins'> & {
+export type HostRules = Pick<AppDeps, 'listen' | 'hosts' | 'origins'> & {
   /** Whether the listener itself speaks TLS. */
   readonly tls: boolean
 }
 
 export class HostPolicy {
-  readonly #parts: HostParts
-  /** Names that are valid with the listener's own port. */
+  readonly #rules: HostRules
+  /** Names that are valid together with the listener's own port. */
   readonly #own: ReadonlySet<string>
-  /** Configured `host`, valid with any port, and `host:port`. */
+  /** The configured names: `host` is valid with any port, `host:port` with that one. */
   readonly #configured: ReadonlySet<string>
   readonly #origins: ReadonlySet<string>
 
-  constructor(parts: HostParts) {
-    this.#parts = parts
-    this.#own = new Set(ownNames(parts.listen))
-    this.#configured = new Set(parts.hosts.map(host => host.toLowerCase()))
-    this.#origins = new Set(parts.origins.map(origin => origin.toLowerCase()))
+  constructor(rules: HostRules) {
+    this.#rules = rules
+    this.#own = new Set(ownNames(rules.listen))
+    this.#configured = new Set(rules.hosts.map(host => host.toLowerCase()))
+    this.#origins = new Set(rules.origins.map(origin => origin.toLowerCase()))
   }
 
-  /** Errors: HOST_DENIED for a Host that is not ours, or a page that is not listed. */
+  /** Errors: HOST_DENIED for a Host header that is not the service's, and for a page that may not call. */
   check(facts: HostFacts): void {
-    if (!this.#admitsHost(facts)) throw new SockpoolError('HOST_DENIED', 'this Host is not served here')
+    if (!this.#admitsHost(facts))
+      throw new SockpoolError(
+        'HOST_DENIED',
+        'the Host header names another service; the operator can add the name to http.hosts',
+      )
     this.checkPage(facts)
   }
 
-  /** The same for a request whose Host is not ours. Errors: HOST_DENIED for a page that is not listed. */
+  /** Checks the page alone, for a request whose Host header names someone else. Errors: HOST_DENIED. */
   checkPage(facts: PageFacts): void {
     if (!this.#admitsPage(facts))
-      throw new SockpoolError('HOST_DENIED', 'this Origin may not call the service')
+      throw new SockpoolError(
+        'HOST_DENIED',
+        'a page of this origin may not call; the operator can add the origin to http.origins',
+      )
   }
 
   #admitsHost({ host, localAddress, localPort }: HostFacts): boolean {
-    const { listen, tls } = this.#parts
-    // No name can be rebound to a unix socket, and clients put anything into Host there.
+    const { listen, tls } = this.#rules
+    // Nobody can rebind a name to a unix socket, and clients put anything into the Host header there.
     if (listen.kind === 'unix') return true
     const [, name, port] = HOST.exec((host ?? '').toLowerCase()) ?? []
     if (name === undefined) return false
     if (this.#configured.has(name) || this.#configured.has(`${name}:${port}`)) return true
     const presented = port === undefined ? (tls ? 443 : 80) : Number(port)
     if (presented !== (localPort ?? listen.port)) return false
-    // On a wildcard listener the address that was dialled is as safe as a name can be: it needs no resolving.
+    // On a wildcard listener the address that the client dialled is safe: it is not resolved, so nobody can rebind it.
     return this.#own.has(name) || (WILDCARDS.has(listen.host) && name === literal(localAddress))
   }
 
   #admitsPage({ host, origin, fetchSite }: PageFacts): boolean {
     if (origin !== undefined) {
-      const scheme = this.#parts.tls ? 'https' : 'http'
+      const scheme = this.#rules.tls ? 'https' : 'http'
       const sent = origin.toLowerCase()
       return this.#origins.has(sent) || sent === `${scheme}://${host?.toLowerCase()}`
     }
-    // A page on another port of this host is same-site, and no less foreign.
+    // `same-site` is a page on another port of this host: it is as foreign as any other.
     return fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none'
   }
 }
 
-/** Refuses requests with a foreign Host or Origin, on every method and every route but the open ones. */
+/** Refuses requests with a foreign Host or Origin, for every method and every route but the open ones. */
 export function registerHostPolicy(app: FastifyInstance, policy: HostPolicy): void {
   app.addHook('onRequest', (request, _reply, done) => {
     if (isOpenRoute(request)) return done()
     const { headers, socket } = request
     const { localAddress, localPort } = socket
     const facts = { ...pageFacts(headers), localAddress, localPort }
-    // Of two Host headers Node keeps the first, and a proxy before us may have judged the other one.
+    // Node keeps the first of two Host headers; a proxy in front of the service may have judged the second.
     policy.check(hasOneHost(request.raw.rawHeaders) ? facts : { ...facts, host: undefined })
     done()
   })
@@ -99,7 +106,7 @@ function hasOneHost(rawHeaders: readonly string[]): boolean {
   return rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length <= 1
 }
 
-/** What the headers tell of the page. */
+/** What the headers tell about the page. */
 export function pageFacts(headers: IncomingHttpHeaders): PageFacts {
   const fetchSite = headers['sec-fetch-site']
   return {
@@ -110,8 +117,8 @@ export function pageFacts(headers: IncomingHttpHeaders): PageFacts {
 }
 
 /**
- * The path of an absolute-form request target. Its authority takes the place of the Host header (RFC 9112, 3.2.2)
- * where the two agree; where they differ, no Host is left, and the policy refuses the request.
+ * The path of an absolute-form request target. Its authority replaces the Host header (RFC 9112, 3.2.2). Where the two
+ * differ, the Host header is removed, so that the policy refuses the request.
  */
 export function originForm(request: Pick<IncomingMessage, 'url' | 'headers'>): string {
   const url = request.url ?? '/'
@@ -122,7 +129,7 @@ export function originForm(request: Pick<IncomingMessage, 'url' | 'headers'>): s
   return path.startsWith('/') ? path : `/${path}`
 }
 
-function ownNames(listen: AppParts['listen']): string[] {
+function ownNames(listen: AppDeps['listen']): string[] {
   if (listen.kind === 'unix') return []
   const host = listen.host.toLowerCase()
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')

@@ -1,23 +1,21 @@
-/** One authenticated caller: which targets it may use, how fast it may ask, and how much it may hold. */
+/** One authenticated caller: which targets it may use, how fast it may send requests, and how much it may hold. */
 import type { FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
-import type { AdHocTarget, TokenLimits } from '../parts.ts'
-import { matchesGlob } from './glob.ts'
+import type { TokenLimits } from '../../config/config.ts'
+import type { TargetChoice } from '../ports.ts'
 import { Quota } from './quota.ts'
 import { RequestRate } from './request-rate.ts'
 
 /** The name under which a request keeps its caller. */
 export const PRINCIPAL = 'principal'
 
-export interface PrincipalParts {
+export interface PrincipalOptions {
   readonly tenant: string
   readonly isAdmin: boolean
   /** Globs over target names. */
   readonly targets: readonly string[]
   /** Default: none. */
   readonly limits?: TokenLimits
-  /** Connections dialled for callers of this tenant who have left. */
-  readonly countAbandoned: () => number
   /** Monotonic milliseconds. */
   readonly now: () => number
 }
@@ -29,10 +27,10 @@ export class Principal {
   readonly #rate: RequestRate | null
   readonly #targets: readonly string[]
 
-  constructor({ tenant, isAdmin, targets, limits = {}, countAbandoned, now }: PrincipalParts) {
+  constructor({ tenant, isAdmin, targets, limits = {}, now }: PrincipalOptions) {
     this.tenant = tenant
     this.isAdmin = isAdmin
-    this.quota = new Quota(limits, countAbandoned)
+    this.quota = new Quota(limits)
     this.#targets = targets
     const { requestsPerSecond, burst = requestsPerSecond } = limits
     this.#rate =
@@ -47,12 +45,12 @@ export class Principal {
   }
 
   /**
-   * Checks that this caller may lease a connection to the target. One that is not configured has no name to
-   * match: it takes the glob `*`, and is judged by the egress rules after that.
+   * Checks that this caller may lease a connection to the target. A described target has no name that a glob could
+   * match, so it needs the glob `*`; the egress rules judge it after that.
    *
    * Errors: FORBIDDEN, whether a target of that name exists or not.
    */
-  authorize(target: string | AdHocTarget): void {
+  authorize(target: TargetChoice): void {
     if (typeof target === 'string' ? this.mayUse(target) : this.#targets.includes('*')) return
     throw new SockpoolError('FORBIDDEN', 'this token may not use this target')
   }
@@ -66,4 +64,23 @@ export class Principal {
 /** The caller of an authenticated request. */
 export function principalOf(request: FastifyRequest): Principal {
   return request.getDecorator<Principal>(PRINCIPAL)
+}
+
+/**
+ * Whether a name matches a glob: `*` stands for any run of characters, every other character for itself. The search is
+ * greedy from the left, so its time is linear in the name for each `*`; an operator's text never becomes a regular
+ * expression.
+ */
+export function matchesGlob(glob: string, name: string): boolean {
+  const [first = '', ...rest] = glob.split('*')
+  if (rest.length === 0) return glob === name
+  if (!name.startsWith(first)) return false
+  const last = rest.pop() ?? ''
+  let at = first.length
+  for (const piece of rest) {
+    const found = name.indexOf(piece, at)
+    if (found === -1) return false
+    at = found + piece.length
+  }
+  return name.length - last.length >= at && name.endsWith(last)
 }

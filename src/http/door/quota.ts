@@ -1,48 +1,41 @@
 /**
- * How much one token may hold at once. The pool bounds all callers together; this bounds each, so that one of them
- * cannot take everything. What is counted is what the HTTP API handed out, so a share ends with its lease; only the
- * connections that callers left behind are asked of the pool.
+ * How much one token may hold at once. The pool bounds all callers together; a quota bounds one, so that no caller can
+ * take everything. A quota counts what the HTTP API gave out, so a share ends with its lease; and each lease is one
+ * connection, for a caller that leaves takes what was dialled for it along.
  */
 import { SockpoolError } from '../../base/errors.ts'
-import type { AdHocTarget, TokenLimits } from '../parts.ts'
+import type { TokenLimits } from '../../config/config.ts'
+import type { TargetChoice } from '../ports.ts'
 
-/** One lease's part of a quota, from the asking to the end of the lease. */
+/** One lease's part of a quota, from the request for the lease to its end. */
 export interface Share {
-  /** The lease is there: its caller waits no more. */
+  /** The lease was granted: its caller no longer waits. */
   leased(): void
-  /** The lease has ended, or none came. Safe to call twice. */
+  /** The lease has ended, or was not granted. Safe to call twice. */
   end(): void
 }
 
 export class Quota {
   readonly #limits: TokenLimits
-  /** Leases held, and those that are being acquired. */
+  /** Leases that are held or being acquired. */
   #leases = 0
   #waiters = 0
   /** Uses of each described target. */
   readonly #targets = new Map<string, number>()
-  readonly #countAbandoned: () => number
-  /**
-   * No fewer than `#countAbandoned` would say: each caller that leaves adds one at the most. Counting anew looks at
-   * all targets of the pool, so that waits until this bound no longer admits a lease.
-   */
-  #abandonedMax = 0
 
-  /** `countAbandoned`: connections dialled for callers of this token who have left. */
-  constructor(limits: TokenLimits, countAbandoned: () => number) {
+  constructor(limits: TokenLimits) {
     this.#limits = limits
-    this.#countAbandoned = countAbandoned
   }
 
-  /** Takes a share for one lease. Errors: QUEUE_FULL, which says what bound was reached. */
-  enter(target: string | AdHocTarget): Share {
+  /** Takes a share for one lease. Errors: QUEUE_FULL, whose message names the limit that was reached. */
+  enter(target: TargetChoice): Share {
     const described = typeof target === 'string' ? null : JSON.stringify(target)
-    const { leases, waiters, targets } = this.#limits
-    this.#check(this.#leases, leases, 'leases are held')
-    this.#check(this.#waiters, waiters, 'requests wait for a lease')
-    this.#checkConnections()
+    const { leases, connections, waiters, targets } = this.#limits
+    this.#check(this.#leases, leases, 'held leases')
+    this.#check(this.#waiters, waiters, 'requests that wait for a lease')
+    this.#check(this.#leases, connections, 'open connections')
     if (described !== null && !this.#targets.has(described))
-      this.#check(this.#targets.size, targets, 'described targets are in use')
+      this.#check(this.#targets.size, targets, 'described targets in use')
     this.#leases++
     this.#waiters++
     if (described !== null) this.#targets.set(described, (this.#targets.get(described) ?? 0) + 1)
@@ -54,7 +47,6 @@ export class Quota {
     }
     const end = (): void => {
       if (state === 'ended') return
-      if (state === 'waiting' && described !== null) this.#abandonedMax++
       leased()
       state = 'ended'
       this.#leases--
@@ -67,19 +59,9 @@ export class Quota {
     return { leases: this.#leases, waiters: this.#waiters, targets: this.#targets.size }
   }
 
-  #checkConnections(): void {
-    const { connections } = this.#limits
-    if (connections === undefined) return
-    const what = 'connections are open or being opened'
-    this.#check(this.#leases, connections, what)
-    if (this.#leases + this.#abandonedMax < connections) return
-    this.#abandonedMax = this.#countAbandoned()
-    this.#check(this.#leases + this.#abandonedMax, connections, what)
-  }
-
   #check(used: number, bound: number | undefined, what: string): void {
     if (bound === undefined || used < bound) return
-    throw new SockpoolError('QUEUE_FULL', `the bound of this token is reached: ${bound} ${what}`)
+    throw new SockpoolError('QUEUE_FULL', `this token has reached its limit of ${bound} ${what}`)
   }
 
   #leaveTarget(described: string): void {

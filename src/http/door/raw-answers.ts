@@ -1,6 +1,6 @@
 /**
- * Answers outside the routes, on the bare socket: to bytes that are no request, and to requests to become something
- * else than HTTP. None leaves a connection behind that a silent client could hold open.
+ * Answers that no route gives, written to the bare socket: to bytes that are not a request, and to requests that ask for
+ * another protocol. After such an answer a silent client cannot hold the connection open.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -11,15 +11,15 @@ import { invalidField, rawProblem } from '../problems.ts'
 import type { Callers } from './auth.ts'
 import { type HostPolicy, pageFacts } from './hosts.ts'
 
-/** Protocols that a client really wants; others, such as the `h2c` that Java's client offers, may be passed over. */
+/** Protocols that a client insists on. The service ignores others, such as the `h2c` that Java's client offers. */
 const UPGRADES: ReadonlySet<string> = new Set(['websocket', 'tcp'])
 
-/** Answers a connection that failed before it was a request. */
+/** Answers a connection that failed before a whole request had come. */
 export function answerClientError(error: { readonly code?: string }, socket: Duplex): void {
   const { code = '' } = error
   if (code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return endWith(socket, rawProblem(clientError(code)))
-  // A TLS handshake that failed, a connection that broke: nobody could read an answer.
+  // The TLS handshake failed or the connection broke: nobody could read an answer.
   socket.destroy()
 }
 
@@ -31,14 +31,22 @@ export function registerRefusals(app: FastifyInstance, policy: HostPolicy, calle
     const wanted = upgrade.split(',').map(name => name.trim().toLowerCase())
     if (!isAsked || !wanted.some(name => UPGRADES.has(name))) return done()
     reply.header('connection', 'close')
-    done(invalidField('upgrade', 'this route does not change protocols'))
+    done(invalidField('upgrade', 'this service does not switch protocols; send the request without Upgrade'))
   })
-  // CONNECT passes no hook: its Host is the target, and its token is the proxy's.
+  // CONNECT passes no hook: its Host header names the target, and its token is in Proxy-Authorization.
   app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     try {
       policy.checkPage({ ...pageFacts(request.headers), host: undefined })
       callers.identify(proxyToken(request.headers['proxy-authorization']), request.socket)
-      endWith(socket, rawProblem(new SockpoolError('NOT_FOUND', 'this service opens no tunnels')))
+      endWith(
+        socket,
+        rawProblem(
+          new SockpoolError(
+            'NOT_FOUND',
+            'this service does not open tunnels; POST /v1/leases leases a connection',
+          ),
+        ),
+      )
     } catch (error) {
       const isUnknown = error instanceof SockpoolError && error.code === 'UNAUTHORIZED'
       const proxy = {
@@ -49,12 +57,12 @@ export function registerRefusals(app: FastifyInstance, policy: HostPolicy, calle
     }
   })
   app.server.on('checkExpectation', (_request, reply) => {
-    const text = rawProblem(invalidField('expect', 'only 100-continue is understood'))
+    const text = rawProblem(invalidField('expect', 'must be 100-continue'))
     endWith(reply.socket, text)
   })
 }
 
-/** Basic carries the token as the password, as command-line tools send it. */
+/** Command-line tools send Basic, with the token as the password. */
 function proxyToken(header: string | undefined): string | undefined {
   const basic = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(header ?? '')?.[1]
   if (basic === undefined) return header
@@ -62,7 +70,7 @@ function proxyToken(header: string | undefined): string | undefined {
   return `Bearer ${text.slice(text.indexOf(':') + 1)}`
 }
 
-/** Sends the last bytes of a connection, and gives its client a moment to read them before it is cut. */
+/** Sends the last bytes of a connection, and leaves the client a moment to read them before it cuts the connection. */
 function endWith(socket: Duplex | null, text: string): void {
   if (socket === null) return
   if (!socket.writable) return void socket.destroy()
@@ -77,8 +85,11 @@ function endWith(socket: Duplex | null, text: string): void {
 
 function clientError(code: string): SockpoolError {
   if (code === 'HPE_HEADER_OVERFLOW')
-    return new SockpoolError('HEADERS_TOO_LARGE', 'the request headers are too large')
+    return new SockpoolError(
+      'HEADERS_TOO_LARGE',
+      `the request headers exceed ${LIMITS.httpHeaderBytesMax} bytes`,
+    )
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new SockpoolError('REQUEST_TIMEOUT', 'the request headers came too slowly')
-  return invalidField('request', 'is no whole HTTP/1.1 request')
+    return new SockpoolError('REQUEST_TIMEOUT', 'the client took too long to send the request headers')
+  return invalidField('request', 'cannot be read as HTTP/1.1; send a complete, well-formed request')
 }

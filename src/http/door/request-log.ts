@@ -1,20 +1,20 @@
 /**
- * One JSON line for each request, to stderr. A line names the route, never the URL: paths hold lease ids, which
- * are credentials, and query strings hold separators and offsets of other people's protocols. A short hash of the
- * id serves to follow a lease.
+ * Writes one JSON line to stderr for each request. A line names the route, never the URL: a path may hold a lease id,
+ * which is a credential, and a query string holds separators and offsets of other people's protocols. A short hash of the
+ * id lets an operator follow a lease.
  */
 import { createHash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
-import type { AppParts } from '../parts.ts'
-import { isOpenRoute } from './open-routes.ts'
+import type { AppDeps } from '../ports.ts'
+import { isOpenRoute } from './auth.ts'
 import { principalOf } from './principal.ts'
 
-/** Characters of a lease's hash: enough to tell 10,000 leases apart, too few to be of use to anyone else. */
+/** Characters of a lease's hash: enough to tell 10,000 leases apart, and too few to find the id. */
 const HASH_CHARS = 12
 
-/** Fastify's own request lines name URLs, so they are off; these options cover what it logs besides. */
-export function loggerOptions(log: AppParts['log']): {
+/** Fastify's own lines about requests name URLs, so they are off; these options shape what else it logs. */
+export function loggerOptions(log: AppDeps['log']): {
   logger: {
     level: string
     stream: { write(line: string): void }
@@ -69,8 +69,8 @@ function describeRequest(request: FastifyRequest): Record<string, unknown> {
 }
 
 /**
- * A fault by its name and frames. Messages of foreign errors quote the values they dislike, which may be payload:
- * only those written here are kept.
+ * A fault by its name and frames. The message of a foreign error may quote payload, so only messages that this project
+ * wrote are kept.
  */
 function describeError(error: unknown): { type: string; message: string; stack: string } {
   if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' }
@@ -84,7 +84,7 @@ function describeError(error: unknown): { type: string; message: string; stack: 
   }
 }
 
-/** A SockpoolError that adopted a foreign error speaks with that one's words. */
+/** A SockpoolError with a cause may repeat the words of that foreign error. */
 function isOurMessage(error: Error): boolean {
   return error instanceof SockpoolError
     ? error.cause === undefined

@@ -1,6 +1,6 @@
 /**
- * The place of a unix socket, made safe before anyone listens there. Who may open the socket is decided by who may
- * enter its directory: a mode set on the socket after listening comes late, and some systems do not ask for it.
+ * Makes the place of a unix socket safe before the service listens there. The directory decides who may open the socket:
+ * a mode set on the socket itself comes after listening has begun, and some systems ignore it.
  */
 import { lstat, mkdir, stat, unlink } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -8,11 +8,11 @@ import { userInfo } from 'node:os'
 import { dirname } from 'node:path'
 
 /**
- * Makes the directory where it is missing, and removes a socket that nobody serves any more; no other file is ever
- * removed.
+ * Creates the directory if it is missing, and removes a socket that no process serves any more. It never removes any
+ * other file.
  *
- * Errors: a plain Error for a directory that is not ours or that others may enter, and for a file in the way;
- *   `code` EADDRINUSE where a process serves the socket.
+ * Errors: a plain Error for a directory that belongs to another user or that others may enter, and for another file at
+ * the path; `code` EADDRINUSE where a process serves the socket.
  */
 export async function prepareUnixSocket(path: string): Promise<void> {
   const directory = dirname(path)
@@ -23,9 +23,11 @@ export async function prepareUnixSocket(path: string): Promise<void> {
     throw error
   })
   if (found === null) return
-  if (!found.isSocket()) throw new Error(`${path} exists and is no socket; remove it or choose another path`)
+  if (!found.isSocket())
+    throw new Error(`${path} exists and is not a socket; remove it or choose another path`)
   const isServed = await answers(path)
-  if (isServed) throw Object.assign(new Error(`a process serves ${path} already`), { code: 'EADDRINUSE' })
+  if (isServed)
+    throw Object.assign(new Error(`another process already serves ${path}`), { code: 'EADDRINUSE' })
   await unlink(path)
 }
 
@@ -33,15 +35,17 @@ async function checkPrivate(directory: string): Promise<void> {
   const { uid, mode } = await stat(directory)
   const own = userInfo().uid
   if (uid !== own)
-    throw new Error(`the directory ${directory} belongs to uid ${uid}, not to ${own}; choose one of your own`)
+    throw new Error(
+      `the directory ${directory} belongs to uid ${uid}, not to uid ${own}; choose a directory of your own`,
+    )
   if ((mode & 0o077) === 0) return
   const octal = (mode & 0o777).toString(8).padStart(4, '0')
   throw new Error(
-    `others may enter the directory ${directory}, whose mode is ${octal}; run: chmod 700 ${directory}`,
+    `other users may enter the directory ${directory}, whose mode is ${octal}; run: chmod 700 ${directory}`,
   )
 }
 
-/** Whether a connection to the socket is accepted; that the connect is refused is the one proof that nobody listens. */
+/** Whether a process accepts connections on the socket. Only a refused connection proves that none does. */
 function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = request({ socketPath, path: '/livez', agent: false })

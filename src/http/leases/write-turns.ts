@@ -1,6 +1,6 @@
 /**
  * Turns at writing to one lease, first come, first served. A body that streams in is written in many chunks, and a
- * repeated write with an offset must not begin before the first one has told how far it got.
+ * repeated write with an offset must not begin before the first one has ended and its bytes are counted.
  */
 import { Wait, type WaitOptions } from '../../base/wait.ts'
 
@@ -8,7 +8,7 @@ export class WriteTurns {
   #isTaken = false
   readonly #waiting: Set<Wait<void>> = new Set()
 
-  /** Runs `write` when all before it are done. Errors: DRAIN_TIMEOUT, ABORTED, and those of `write`. */
+  /** Runs `write` when all before it have ended. Errors: DRAIN_TIMEOUT, ABORTED, and those of `write`. */
   async take<T>(options: WaitOptions, write: () => Promise<T>): Promise<T> {
     if (this.#isTaken) await this.#waitForTurn(options)
     this.#isTaken = true
@@ -27,7 +27,7 @@ export class WriteTurns {
     await wait.promise
   }
 
-  /** The turn goes straight to the next in line, so that none who comes later can slip in between. */
+  /** Gives the turn straight to the next in line, so that nobody who comes later can slip in between. */
   #pass(): void {
     const [next] = this.#waiting
     this.#isTaken = next !== undefined

@@ -2,16 +2,16 @@
  * What the pool is doing. A caller sees the targets within its token's globs and its own connections; an admin
  * sees them all.
  */
-import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
 import { registerJsonBodies } from '../bytes/request-body.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { AppParts, TargetRow } from '../parts.ts'
+import type { RowsPort, TargetRow } from '../ports.ts'
+import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
 
-/** Rows say at least this; the pool may count more. */
+/** A row has at least these fields; the pool may add more. */
 const row = (fields: TProperties) => Type.Object(fields, { additionalProperties: true })
 
 const count = Type.Integer()
@@ -42,85 +42,91 @@ const Worker = row({
 
 const tags = ['operation']
 
-export function operationRoutes(parts: AppParts, table: LeaseTable): FastifyPluginCallbackTypebox {
-  const { pool } = parts
-  const visibleTargets = (principal: Principal): TargetRow[] =>
-    pool.targets().filter(target => mayRead(target, principal) && principal.mayUse(target.name))
+const TargetsSchema = {
+  tags,
+  summary: 'List the targets',
+  response: { 200: Type.Object({ targets: Type.Array(Target) }), default: ProblemAnswer },
+}
 
-  return (app, _options, done) => {
-    registerJsonBodies(app)
+const TargetSchema = {
+  tags,
+  summary: 'Look at a target',
+  params: Type.Object({ name: Type.String() }),
+  response: { 200: Target, default: ProblemAnswer },
+}
 
-    app.route({
-      method: 'GET',
-      url: '/v1/targets',
-      schema: {
-        tags,
-        summary: 'List the targets',
-        response: { 200: Type.Object({ targets: Type.Array(Target) }), default: ProblemAnswer },
-      },
-      handler: request => ({ targets: visibleTargets(principalOf(request)) }),
-    })
+const ConnectionsSchema = {
+  tags,
+  summary: 'List the connections',
+  response: { 200: Type.Object({ connections: Type.Array(Connection) }), default: ProblemAnswer },
+}
 
-    app.route({
-      method: 'GET',
-      url: '/v1/targets/:name',
-      schema: {
-        tags,
-        summary: 'Look at a target',
-        params: Type.Object({ name: Type.String() }),
-        response: { 200: Target, default: ProblemAnswer },
-      },
-      handler: request => {
-        const principal = principalOf(request)
-        principal.authorize(request.params.name)
-        const target = visibleTargets(principal).find(({ name }) => name === request.params.name)
-        if (target) return target
-        throw new SockpoolError('TARGET_NOT_FOUND', 'there is no such target')
-      },
-    })
+const WorkersSchema = {
+  tags,
+  summary: 'List the I/O workers',
+  response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
+}
 
-    app.route({
-      method: 'GET',
-      url: '/v1/connections',
-      schema: {
-        tags,
-        summary: 'List the connections',
-        response: { 200: Type.Object({ connections: Type.Array(Connection) }), default: ProblemAnswer },
-      },
-      handler: request => {
-        const { isAdmin, tenant } = principalOf(request)
-        return {
-          connections: pool.connections().filter(connection => isAdmin || connection.tenant === tenant),
-        }
-      },
-    })
+const StatsSchema = {
+  tags,
+  summary: 'Counts of the whole service',
+  response: { 200: row({}), default: ProblemAnswer },
+}
 
-    app.route({
-      method: 'GET',
-      url: '/v1/workers',
-      schema: {
-        tags,
-        summary: 'List the I/O workers',
-        response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
-      },
-      handler: async () => ({ workers: [...(await pool.workers())] }),
-    })
-
-    app.route({
-      method: 'GET',
-      url: '/v1/stats',
-      schema: {
-        tags,
-        summary: 'Counts of the whole service',
-        response: { 200: row({}), default: ProblemAnswer },
-      },
-      handler: () => ({ ...pool.stats(), http: table.stats() }),
-    })
-    done()
+export function operationRoutes(pool: RowsPort, table: LeaseTable): RouteTable {
+  return {
+    readBodies: registerJsonBodies,
+    routes: [
+      route({
+        method: 'GET',
+        url: '/v1/targets',
+        schema: TargetsSchema,
+        run: request => ({ targets: visibleTargets(pool, principalOf(request)) }),
+      }),
+      route({
+        method: 'GET',
+        url: '/v1/targets/:name',
+        schema: TargetSchema,
+        run: request => findTarget(pool, principalOf(request), request.params.name),
+      }),
+      route({
+        method: 'GET',
+        url: '/v1/connections',
+        schema: ConnectionsSchema,
+        run: request => {
+          const { isAdmin, tenant } = principalOf(request)
+          return { connections: pool.connections().filter(row => isAdmin || row.tenant === tenant) }
+        },
+      }),
+      route({
+        method: 'GET',
+        url: '/v1/workers',
+        schema: WorkersSchema,
+        run: async () => ({ workers: [...(await pool.workers())] }),
+      }),
+      route({
+        method: 'GET',
+        url: '/v1/stats',
+        schema: StatsSchema,
+        run: () => ({ ...pool.stats(), http: table.stats() }),
+      }),
+    ],
   }
 }
 
-/** Targets of the configuration belong to nobody; ad-hoc ones to the tenant that described them. */
+function visibleTargets(pool: RowsPort, principal: Principal): TargetRow[] {
+  return pool.targets().filter(target => mayRead(target, principal) && principal.mayUse(target.name))
+}
+
+/** Errors: FORBIDDEN, TARGET_NOT_FOUND. */
+function findTarget(pool: RowsPort, principal: Principal, name: string): TargetRow {
+  principal.authorize(name)
+  const target = visibleTargets(pool, principal).find(row => row.name === name)
+  if (target) return target
+  throw new SockpoolError('TARGET_NOT_FOUND', 'no target has this name')
+}
+
+/** Targets of the configuration belong to nobody; described ones belong to the tenant that described them. */
 function mayRead({ tenant }: TargetRow, principal: Principal): boolean {
-  return tenant === undefined || tenant === null || principal.isAdmin || tenant === principal.tenant
+  return tenant === null || principal.isAdmin || tenant === principal.tenant
 }

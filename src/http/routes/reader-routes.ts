@@ -1,171 +1,176 @@
 /**
- * asyncio.StreamReader over HTTP. One read at a time for each lease; a read that fails takes nothing unless its
- * problem carries the bytes, and its problem always counts what moved.
+ * asyncio.StreamReader over HTTP. One read at a time for each lease. A read that fails takes nothing, unless its
+ * problem carries the bytes; and its problem always counts what moved.
  */
-import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
+import type { ReadOptions } from '../../streams/reading/read-options.ts'
 import { parseSeparators } from '../../streams/reading/separator-search.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
-import { clientSignalOf } from '../bytes/client-signal.ts'
 import { registerJsonBodies } from '../bytes/request-body.ts'
-import { principalOf } from '../door/principal.ts'
-import type { LeaseTable } from '../leases/lease-table.ts'
-import type { AppLimits, AppParts, LeaseReader, ReadOptions } from '../parts.ts'
-import { problemHandler } from '../problems.ts'
-import { bytesAnswer, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import type { AppLimits, ReaderPort } from '../ports.ts'
+import { NOTHING_MOVED } from '../problems.ts'
+import type { Calls } from './calls.ts'
+import { type RouteTable, route } from './route-table.ts'
+import { bytesAnswer, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
 
-const CLOSED = { additionalProperties: false }
+const ReadAnswers = { 200: bytesAnswer(), default: ProblemAnswer }
 
-interface CommonQuery {
-  readonly timeoutMs?: number
-  readonly limit?: number
-  readonly offset?: number
-  readonly encoding?: ByteEncoding
-}
+const readSchema = (limits: AppLimits) =>
+  schemaOf(
+    limits,
+    { n: Type.Optional(Type.Integer({ minimum: -1 })) },
+    'Read up to n bytes',
+    'As soon as one byte is there. Without n, or with -1, everything until EOF, at most `limit` bytes; past ' +
+      'that 413, and the bytes stay readable. Empty at EOF and for n=0.',
+  )
 
-type ReadRequest = FastifyRequest & { params: { id: string }; query: CommonQuery }
+const readLineSchema = (limits: AppLimits) =>
+  schemaOf(limits, {}, 'Read one line', 'With its newline; at EOF what is left.')
 
-type Take = (reader: LeaseReader, options: ReadOptions) => Promise<Buffer>
+const readExactlySchema = (limits: AppLimits) =>
+  schemaOf(
+    limits,
+    { n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes }) },
+    'Read exactly n bytes',
+    'EOF before that is 502 incomplete_read, with the bytes in `partial`.',
+  )
 
-export function readerRoutes(parts: AppParts, table: LeaseTable): FastifyPluginCallbackTypebox {
-  const { limits } = parts
-  const common = commonQuery(limits)
-  const response = { 200: bytesAnswer(), default: ProblemAnswer }
-  const route = (summary: string, description: string): object => ({
-    tags: ['reader'],
-    summary,
-    description,
-    params: LeaseParams,
-    response,
-  })
+const readUntilSchema = (limits: AppLimits) =>
+  schemaOf(
+    limits,
+    {
+      separator: Type.Optional(Type.Array(Type.String(), { description: 'Repeatable; default a newline.' })),
+      separatorEncoding: Type.Optional(ByteEncodingSchema),
+    },
+    'Read until a separator',
+    'Up to and including the separator that ends first.',
+  )
 
-  const read = async (
-    name: string,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    take: Take,
-  ): Promise<FastifyReply> => {
-    const { params, query } = request as ReadRequest
-    const held = table.find(params.id, principalOf(request).tenant)
-    const { reader } = held.lease
-    const options = {
-      signal: clientSignalOf(request),
-      timeoutMs: query.timeoutMs ?? limits.operationTimeoutMs,
-      ...(query.limit !== undefined && { limit: query.limit }),
-    }
-    const result = await held.read(name, async () => {
-      checkOffset(query.offset, reader.offset)
-      const offset = reader.offset
-      const bytes = await take(reader, options)
-      return { bytes, offset, eof: reader.atEof() }
-    })
-    return sendBytes(result, query.encoding, request, reply)
-  }
-
-  return (app, _options, done) => {
-    registerJsonBodies(app)
-    app.setErrorHandler(problemHandler({ bytesDelivered: 0, bytesAccepted: 0 }))
-
-    app.route({
-      method: 'POST',
-      url: '/v1/leases/:id/read',
-      schema: {
-        ...route(
-          'Read up to n bytes',
-          'As soon as one byte is there. Without n, or with -1, everything until EOF, at most `limit` bytes; past ' +
-            'that 413, and the bytes stay readable. Empty at EOF and for n=0.',
-        ),
-        querystring: Type.Object({ ...common, n: Type.Optional(Type.Integer({ minimum: -1 })) }, CLOSED),
-      },
-      handler: (request, reply) => {
-        const { n = -1 } = request.query
-        return read('read', request, reply, (reader, options) =>
-          n < 0
-            ? reader.read(-1, { ...options, limit: options.limit ?? limits.bodyBytes })
-            : reader.read(Math.min(n, limits.bodyBytes), options),
-        )
-      },
-    })
-
-    app.route({
-      method: 'POST',
-      url: '/v1/leases/:id/readline',
-      schema: {
-        ...route('Read one line', 'With its newline; at EOF what is left.'),
-        querystring: Type.Object(common, CLOSED),
-      },
-      handler: (request, reply) =>
-        read('readline', request, reply, (reader, options) => reader.readLine(options)),
-    })
-
-    app.route({
-      method: 'POST',
-      url: '/v1/leases/:id/readexactly',
-      schema: {
-        ...route(
-          'Read exactly n bytes',
-          'EOF before that is 502 incomplete_read, with the bytes in `partial`.',
-        ),
-        querystring: Type.Object(
-          { ...common, n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes }) },
-          CLOSED,
-        ),
-      },
-      handler: (request, reply) =>
-        read('readexactly', request, reply, (reader, options) =>
-          reader.readExactly(request.query.n, options),
-        ),
-    })
-
-    app.route({
-      method: 'POST',
-      url: '/v1/leases/:id/readuntil',
-      schema: {
-        ...route('Read until a separator', 'Up to and including the separator that ends first.'),
-        querystring: Type.Object(
-          {
-            ...common,
-            separator: Type.Optional(
-              Type.Array(Type.String(), {
-                description: 'Repeatable; default a newline.',
-              }),
-            ),
-            separatorEncoding: Type.Optional(ByteEncodingSchema),
-          },
-          CLOSED,
-        ),
-      },
-      handler: (request, reply) => {
-        const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
-        const separators = parseSeparators(
-          separator.map(text => bytesOf(text, separatorEncoding, 'separator')),
-        )
-        return read('readuntil', request, reply, (reader, options) => reader.readUntil(separators, options))
-      },
-    })
-    done()
-  }
-}
-
-const integer = (minimum: number, maximum: number, description: string) =>
-  Type.Optional(Type.Integer({ minimum, maximum, description }))
-
-function commonQuery(limits: AppLimits) {
-  return {
+/** A read: the fields that all reads take in their query, and its own. */
+function schemaOf<Own extends TProperties>(
+  limits: AppLimits,
+  own: Own,
+  summary: string,
+  description: string,
+) {
+  const common = {
     timeoutMs: timeoutMs(limits),
     limit: integer(1, limits.bodyBytes, 'Bytes before the separator, or of a read to EOF, at the most.'),
     offset: integer(0, Number.MAX_SAFE_INTEGER, 'Stream offset at which this read is meant to start.'),
     encoding: Type.Optional(ByteEncodingSchema),
   }
+  return {
+    tags: ['reader'],
+    summary,
+    description,
+    params: LeaseParams,
+    response: ReadAnswers,
+    querystring: Type.Object({ ...common, ...own }, CLOSED),
+  }
+}
+
+function integer(minimum: number, maximum: number, description: string) {
+  return Type.Optional(Type.Integer({ minimum, maximum, description }))
+}
+
+export function readerRoutes(calls: Calls): RouteTable {
+  const { limits } = calls
+  return {
+    readBodies: registerJsonBodies,
+    counts: NOTHING_MOVED,
+    routes: [
+      route({
+        method: 'POST',
+        url: '/v1/leases/:id/read',
+        schema: readSchema(limits),
+        run: (request, reply) => read(calls, 'read', request, reply, upTo(request.query.n, limits.bodyBytes)),
+      }),
+      route({
+        method: 'POST',
+        url: '/v1/leases/:id/readline',
+        schema: readLineSchema(limits),
+        run: (request, reply) =>
+          read(calls, 'readline', request, reply, (reader, options) => reader.readLine(options)),
+      }),
+      route({
+        method: 'POST',
+        url: '/v1/leases/:id/readexactly',
+        schema: readExactlySchema(limits),
+        run: (request, reply) => {
+          const { n } = request.query
+          return read(calls, 'readexactly', request, reply, (reader, options) =>
+            reader.readExactly(n, options),
+          )
+        },
+      }),
+      route({
+        method: 'POST',
+        url: '/v1/leases/:id/readuntil',
+        schema: readUntilSchema(limits),
+        run: (request, reply) => {
+          const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
+          const separators = parseSeparators(
+            separator.map(text => bytesOf(text, separatorEncoding, 'separator')),
+          )
+          return read(calls, 'readuntil', request, reply, (reader, options) =>
+            reader.readUntil(separators, options),
+          )
+        },
+      }),
+    ],
+  }
+}
+
+/** Takes what is there, up to n bytes; without n everything until EOF, as far as `bytesMax` bytes. */
+function upTo(n = -1, bytesMax: number): Take {
+  if (n >= 0) return (reader, options) => reader.read(Math.min(n, bytesMax), options)
+  return (reader, options) => reader.read(-1, { ...options, limit: options.limit ?? bytesMax })
+}
+
+type ReadRequest = FastifyRequest & {
+  readonly params: { readonly id: string }
+  readonly query: {
+    readonly timeoutMs?: number
+    readonly limit?: number
+    readonly offset?: number
+    readonly encoding?: ByteEncoding
+  }
+}
+
+type Take = (reader: ReaderPort, options: ReadOptions) => Promise<Buffer>
+
+/** Runs one read of the lease and answers its bytes. Errors: READ_BUSY, OFFSET_MISMATCH, OFFSET_GONE, those of `take`. */
+async function read(
+  calls: Calls,
+  name: string,
+  request: ReadRequest,
+  reply: FastifyReply,
+  take: Take,
+): Promise<FastifyReply> {
+  const { timeoutMs, limit, offset: wanted, encoding } = request.query
+  const held = calls.leaseOf(request)
+  const { reader } = held.lease
+  const options = { ...calls.waitOf(request, timeoutMs), limit }
+  const result = await held.read(name, async () => {
+    checkOffset(wanted, reader.offset)
+    const { offset } = reader
+    const bytes = await take(reader, options)
+    return { bytes, offset, eof: reader.atEof() }
+  })
+  return sendBytes(result, encoding, request, reply)
 }
 
 /** A read that names its start takes place there or not at all. Bytes that were read are not kept. */
 function checkOffset(wanted: number | undefined, offset: number): void {
   if (wanted === undefined || wanted === offset) return
-  if (wanted > offset)
-    throw new SockpoolError('OFFSET_MISMATCH', `the next byte is ${offset}, not yet ${wanted}`, { offset })
-  throw new SockpoolError('OFFSET_GONE', `the bytes before ${offset} are gone`, { offset })
+  if (wanted > offset) {
+    const message = `the next byte to read has the offset ${offset}; the read was to start at ${wanted}`
+    throw new SockpoolError('OFFSET_MISMATCH', message, { offset })
+  }
+  throw new SockpoolError('OFFSET_GONE', `the bytes before the offset ${offset} were read and are not kept`, {
+    offset,
+  })
 }

@@ -1,6 +1,6 @@
 /**
- * The schemas that several routes share. Objects are closed: a field that nobody knows is an error, not a wish
- * that silently came to nothing. Maxima come from the app's own limits, so OpenAPI shows the real ones.
+ * The schemas that several routes share. Objects are closed: an unknown field is an error, so that no wish is ignored
+ * without a word. Maxima come from the app's own limits, so OpenAPI shows the real ones.
  */
 import {
   type TInteger,
@@ -12,9 +12,10 @@ import {
   Type,
 } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
-import type { AdHocTarget, AdHocTls, AppLimits } from '../parts.ts'
+import type { AppLimits, CallerTls, TargetChoice } from '../ports.ts'
 
-const CLOSED = { additionalProperties: false }
+/** Makes an object refuse fields that its schema does not name. */
+export const CLOSED: { readonly additionalProperties: false } = { additionalProperties: false }
 
 /** `/v1/leases/{id}` */
 export const LeaseParams: TObject<{ id: TString }> = Type.Object({
@@ -34,8 +35,8 @@ export function ttlMs(): TInteger {
   return Type.Integer({ minimum: 1, maximum: LIMITS.leaseTtlMsMax, description })
 }
 
-/** How TLS is spoken to a target that a caller describes. */
-export const TlsSchema: TUnsafe<AdHocTls> = Type.Unsafe<AdHocTls>(
+/** TLS options of a target that a caller describes. */
+export const TlsSchema: TUnsafe<CallerTls> = Type.Unsafe<CallerTls>(
   Type.Object(
     {
       servername: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
@@ -48,7 +49,7 @@ export const TlsSchema: TUnsafe<AdHocTls> = Type.Unsafe<AdHocTls>(
 )
 
 /** A configured target's name, or where to connect and how. */
-export const TargetSchema: TUnsafe<string | AdHocTarget> = Type.Unsafe<string | AdHocTarget>(
+export const TargetSchema: TUnsafe<TargetChoice> = Type.Unsafe<TargetChoice>(
   Type.Union([
     Type.String({ minLength: 1, description: 'The name of a configured target.' }),
     Type.Object(
@@ -64,7 +65,7 @@ export const TargetSchema: TUnsafe<string | AdHocTarget> = Type.Unsafe<string | 
 
 const nullable = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()])
 
-/** What TLS came to; null on a plain connection. */
+/** What the TLS handshake agreed on; null on a plain connection. */
 export const TlsFactsSchema: TSchema = nullable(
   Type.Object({
     protocol: Type.String(),
@@ -93,10 +94,10 @@ const LEASE_FIELDS = {
   connection: ConnectionSchema,
 }
 
-/** What acquiring a lease answers. */
+/** The answer to a request for a lease. */
 export const LeaseSchema: TSchema = Type.Object(LEASE_FIELDS)
 
-/** What looking at a lease answers. */
+/** The answer to a look at a lease. */
 export const LeaseStateSchema: TSchema = Type.Object({
   ...LEASE_FIELDS,
   readOffset: Type.Integer({ description: 'Bytes read so far.' }),
@@ -106,7 +107,7 @@ export const LeaseStateSchema: TSchema = Type.Object({
   lastOperation: nullable(Type.String()),
 })
 
-/** The JSON form of bytes that were read; the binary form carries the same in its headers. */
+/** Bytes that were read. The binary form carries in its headers what the JSON form has in fields. */
 export function bytesAnswer(extra: Record<string, TSchema> = {}): TSchema {
   const fields = {
     data: Type.String(),

@@ -1,54 +1,43 @@
 /** asyncio.StreamWriter.start_tls over HTTP. A connection that has begun to speak TLS never serves another lease. */
-import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { LIMITS } from '../../base/limits.ts'
-import { clientSignalOf } from '../bytes/client-signal.ts'
-import { registerJsonBodies } from '../bytes/request-body.ts'
-import { principalOf } from '../door/principal.ts'
+import { registerOptionalJsonBodies } from '../bytes/request-body.ts'
 import { rebuildTls } from '../leases/ad-hoc-target.ts'
-import type { LeaseTable } from '../leases/lease-table.ts'
-import type { AppParts } from '../parts.ts'
-import { LeaseParams, ProblemAnswer, TlsFactsSchema, TlsSchema, timeoutMs } from './schemas.ts'
+import type { AppLimits } from '../ports.ts'
+import type { Calls } from './calls.ts'
+import { type RouteTable, route } from './route-table.ts'
+import { CLOSED, LeaseParams, ProblemAnswer, TlsFactsSchema, TlsSchema, timeoutMs } from './schemas.ts'
 
-const CLOSED = { additionalProperties: false }
+const startTlsSchema = (limits: AppLimits) => ({
+  tags: ['writer'],
+  summary: 'Start TLS on the connection',
+  description:
+    'As the client, once everything written is sent. By default the certificate must be that of the host that ' +
+    'was dialled. Bytes that came before the handshake are starttls_injection; any failure ends the connection.',
+  params: LeaseParams,
+  querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED),
+  body: TlsSchema,
+  response: { 200: Type.Object({ tls: TlsFactsSchema }), default: ProblemAnswer },
+})
 
-export function startTlsRoute(parts: AppParts, table: LeaseTable): FastifyPluginCallbackTypebox {
-  const { limits } = parts
-  return (app, _options, done) => {
-    registerJsonBodies(app)
-    // The body may be left out: then TLS is spoken by the platform's settings.
-    app.addHook('preValidation', async request => {
-      if (request.body === undefined) request.body = {}
-    })
-    app.route({
-      method: 'POST',
-      url: '/v1/leases/:id/start_tls',
-      bodyLimit: Math.min(limits.bodyBytes, LIMITS.controlBodyBytesMax),
-      schema: {
-        tags: ['writer'],
-        summary: 'Start TLS on the connection',
-        description:
-          'As the client, once everything written is sent. By default the certificate must be that of the host that ' +
-          'was dialled. Bytes that came before the handshake are starttls_injection; any failure ends the connection.',
-        params: LeaseParams,
-        querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED),
-        body: TlsSchema,
-        response: { 200: Type.Object({ tls: TlsFactsSchema }), default: ProblemAnswer },
-      },
-      handler: async request => {
-        const held = table.find(request.params.id, principalOf(request).tenant)
-        const { lease } = held
-        const wait = {
-          signal: clientSignalOf(request),
-          timeoutMs: request.query.timeoutMs ?? limits.operationTimeoutMs,
-        }
-        const tls = rebuildTls(request.body)
-        await held.writes.take(wait, () =>
-          lease.operation('start_tls', () => lease.writer.startTls({ ...tls, ...wait })),
-        )
-        return { tls: lease.connection.tls }
-      },
-    })
-    done()
+export function startTlsRoute(calls: Calls): RouteTable {
+  return {
+    // Without a body TLS is spoken by the platform's settings.
+    readBodies: registerOptionalJsonBodies,
+    bodyBytesMax: calls.controlBodyBytesMax,
+    routes: [
+      route({
+        method: 'POST',
+        url: '/v1/leases/:id/start_tls',
+        schema: startTlsSchema(calls.limits),
+        run: async request => {
+          const held = calls.leaseOf(request)
+          const { lease } = held
+          const wait = calls.waitOf(request, request.query.timeoutMs)
+          const tls = rebuildTls(request.body)
+          await held.write('start_tls', wait, () => lease.writer.startTls({ ...tls, ...wait }))
+          return { tls: lease.connection.tls }
+        },
+      }),
+    ],
   }
 }

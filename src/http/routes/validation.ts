@@ -1,7 +1,7 @@
 /**
- * Checks requests against their TypeBox schemas. Bodies are taken as they are: nothing is coerced, dropped or
- * defaulted, so that a number in quotes or an array for a string is an error and not a surprise further down.
- * Query strings have no types, so the schema decides how their text is read, strictly.
+ * Checks requests against their TypeBox schemas. A body is taken as it is: nothing is coerced, dropped or filled in, so
+ * a number in quotes or an array in place of a string is an error and no surprise further down. A query string has no
+ * types, so the schema decides, strictly, how its text is read.
  */
 import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
@@ -35,9 +35,9 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 }
 
 /**
- * The query with integers and booleans read as such, and single values of lists wrapped.
+ * The query with its integers and booleans read as such, and with a single value of a list made a list.
  *
- * Text that is not exactly a decimal integer, or `true` or `false`, stays text and fails the check: `n=` is not 0.
+ * Text that is not exactly a decimal integer, `true` or `false` stays text and fails the check: `n=` is not 0.
  */
 function typedQuery(schema: TSchema, query: unknown): unknown {
   const { properties } = schema as { properties?: Record<string, { type?: string }> }
@@ -59,10 +59,10 @@ function typedText(type: string | undefined, value: unknown): unknown {
 }
 
 /**
- * One message for each bad field, by its dotted path; `part` names the whole where the whole is wrong.
+ * One message for each bad field, by its dotted path. `part` is the path where the whole value is wrong.
  *
- * A union reports what every branch dislikes. Where one branch got deeper into the value than the others, it is
- * the one that was meant, so what was said about the union's own place is dropped.
+ * A union reports the errors of every branch. A branch whose errors lie deeper in the value is the one that the caller
+ * meant, so the errors at the union's own place are then dropped.
  */
 function fieldErrors(errors: readonly SchemaError[], part: string): FieldError[] {
   const unions = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(e => e.instancePath))
@@ -78,7 +78,7 @@ function fieldErrors(errors: readonly SchemaError[], part: string): FieldError[]
   return [...messages].map(([path, all]) => ({ path, message: [...all].join(' or ') }))
 }
 
-/** An error at the place of the field it is about: a missing or surplus one is reported at its parent. */
+/** An error at the path of its field: the validator reports a missing or unknown field at its parent. */
 function spelled(error: SchemaError): FieldError[] {
   const { instancePath: path, message } = error
   const { requiredProperties, additionalProperties } = error.params as {

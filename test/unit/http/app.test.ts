@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES, SockpoolError } from '../../../src/base/errors.ts'
 import { leaseHash } from '../../../src/http/door/request-log.ts'
-import { DEV_TOKEN, FakePool, harness, OPS_TOKEN } from './fakes.ts'
+import { DEV_TOKEN, FakePool, harness, OPS_TOKEN, targetRow } from './fakes.ts'
 
 const asDev = { authorization: `Bearer ${DEV_TOKEN}` }
 
@@ -94,18 +94,15 @@ describe('operation', () => {
   test('shows targets within the globs of the token', async () => {
     const { send, pool } = harness()
     pool.targetRows = [
-      { name: 'cache', waiters: 2 } as { name: string },
-      { name: 'other' },
-      { name: 'demo', tenant: 'ops' },
+      targetRow('cache', { waiters: 2 }),
+      targetRow('other'),
+      targetRow('demo', { tenant: 'ops' }),
     ]
     expect((await send({ url: '/v1/targets' })).json().targets).toEqual(pool.targetRows)
     expect((await send({ url: '/v1/targets', headers: asDev })).json()).toEqual({
-      targets: [{ name: 'cache', waiters: 2 }],
+      targets: [pool.targetRows[0]],
     })
-    expect((await send({ url: '/v1/targets/cache', headers: asDev })).json()).toEqual({
-      name: 'cache',
-      waiters: 2,
-    })
+    expect((await send({ url: '/v1/targets/cache', headers: asDev })).json()).toEqual(pool.targetRows[0])
     expect((await send({ url: '/v1/targets/other', headers: asDev })).json().code).toBe('forbidden')
     expect((await send({ url: '/v1/targets/nobody' })).json()).toMatchObject({
       status: 404,

@@ -77,8 +77,8 @@ describe('POST /v1/exchange', () => {
     await send(bytes('?target=cache&read=until:%0D%0A', 'x'))
     await send(bytes('?target=cache&read=until:ff00&separatorEncoding=hex', 'x'))
     await send(json({ ...ping, read: { until: ['/wA='] }, separatorEncoding: 'base64' }))
-    const separators = pool.exchanges.map(({ read }) => ('until' in read ? Buffer.concat(read.until) : null))
-    expect(separators).toEqual([Buffer.from('\r\n'), Buffer.from([255, 0]), Buffer.from([255, 0])])
+    const separators = pool.exchanges.map(({ read }) => ('until' in read ? read.until : null))
+    expect(separators).toEqual([[Uint8Array.of(13, 10)], [Uint8Array.of(255, 0)], [Uint8Array.of(255, 0)]])
   })
 
   test.each<[unknown]>([

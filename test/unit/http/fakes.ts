@@ -5,23 +5,20 @@ import { onTestFinished } from 'vitest'
 import { type GoneReason, SockpoolError } from '../../../src/base/errors.ts'
 import { buildApp } from '../../../src/http/app.ts'
 import type {
-  AdHocTarget,
-  AdHocTls,
-  AppParts,
+  AppDeps,
   ConnectionRow,
-  ExchangeReply,
-  ExchangeRequest,
-  Lease,
-  LeaseRequest,
-  LeaseWriter,
-  Pool,
-  ReleaseVerdict,
+  LeasePort,
+  PoolPort,
   TargetRow,
-  WaitOptions,
-} from '../../../src/http/parts.ts'
+  WriterPort,
+} from '../../../src/http/ports.ts'
+import type { ExchangeReply, ExchangeRequest } from '../../../src/pool/lease/exchange.ts'
+import type { LeaseOptions } from '../../../src/pool/lease/lease-options.ts'
+import type { AdHocTarget } from '../../../src/pool/target/target-pools.ts'
 import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
+import type { StartTlsOptions } from '../../../src/streams/writing/writer-options.ts'
 
-export class FakeWriter implements LeaseWriter {
+export class FakeWriter implements WriterPort {
   readonly chunks: Buffer[] = []
   readonly calls: string[] = []
   #watchers: { readonly count: number; readonly resolve: () => void }[] = []
@@ -57,19 +54,19 @@ export class FakeWriter implements LeaseWriter {
     this.#watchers = this.#watchers.filter(({ count }) => count > this.calls.length)
   }
 
-  write(data: Uint8Array): void {
+  writeLines(list: Iterable<string | Uint8Array>): void {
+    for (const line of list) if (line.length > 0) this.#write(Buffer.from(line))
+  }
+
+  #write(bytes: Buffer): void {
     if (this.failWrite) throw this.failWrite
     if (this.closing) return
-    this.chunks.push(Buffer.from(data))
-    this.offset += data.length
+    this.chunks.push(bytes)
+    this.offset += bytes.length
     this.#record('write')
   }
 
-  writeLines(list: readonly Uint8Array[]): void {
-    for (const line of list) if (line.length > 0) this.write(line)
-  }
-
-  async drain(_options?: WaitOptions): Promise<void> {
+  async drain(): Promise<void> {
     this.#record('drain')
     if (this.failDrain) throw this.failDrain
     await this.room
@@ -91,29 +88,29 @@ export class FakeWriter implements LeaseWriter {
     return this.closing
   }
 
-  async waitClosed(_options?: WaitOptions): Promise<void> {
+  async waitClosed(): Promise<void> {
     this.#record('waitClosed')
     if (this.brokenBy) throw this.brokenBy
     await this.room
   }
 
   /** What `startTls` was asked for. */
-  tls: (AdHocTls & WaitOptions) | null = null
+  tls: StartTlsOptions | null = null
   failTls: Error | null = null
 
-  async startTls(options: AdHocTls & WaitOptions = {}): Promise<void> {
+  async startTls(options: StartTlsOptions = {}): Promise<void> {
     this.tls = options
     this.#record('startTls')
     if (this.failTls) throw this.failTls
   }
 }
 
-export class FakeLease implements Lease {
+export class FakeLease implements LeasePort {
   readonly id: string = randomBytes(32).toString('base64url')
   readonly target: string
   readonly reused = false
   expiresAt: Date | null = new Date(Date.UTC(2030, 0, 1))
-  readonly connection: Lease['connection'] = {
+  readonly connection: LeasePort['connection'] = {
     id: 'c1',
     localAddress: '127.0.0.1',
     localPort: 50_000,
@@ -128,13 +125,13 @@ export class FakeLease implements Lease {
   lastOperation: string | null = null
   gone: GoneReason | null = null
   readonly ended: Promise<GoneReason>
-  readonly request: LeaseRequest
+  readonly request: LeaseOptions
   renewedTo: number | undefined
   parsed: [string, object | undefined] | null = null
   #end: (reason: GoneReason) => void
   #onOperation: ((operation: { readonly ended: Promise<unknown> }) => void) | null = null
 
-  constructor(target: string | AdHocTarget, request: LeaseRequest) {
+  constructor(target: string | AdHocTarget, request: LeaseOptions) {
     this.target = typeof target === 'string' ? target : `${target.host}:${target.port}`
     this.request = request
     const { promise, resolve } = Promise.withResolvers<GoneReason>()
@@ -166,12 +163,12 @@ export class FakeLease implements Lease {
     this.#end(reason)
   }
 
-  async release(): Promise<ReleaseVerdict> {
+  async release(): Promise<ReleaseResult> {
     this.end('released')
     return { outcome: 'reused', reason: 'clean' }
   }
 
-  async discard(): Promise<ReleaseVerdict> {
+  async discard(): Promise<ReleaseResult> {
     this.end('released')
     return { outcome: 'closed', reason: 'discarded' }
   }
@@ -184,9 +181,21 @@ export class FakeLease implements Lease {
   }
 }
 
+/** Where no fault is expected: a rejection that nobody handles fails the test run. */
+export const onFault = (error: unknown): void => {
+  throw error
+}
+
+type ReleaseResult = Awaited<ReturnType<LeasePort['release']>>
 type Exchanged = ExchangeRequest & { readonly target: string | AdHocTarget }
 
-export class FakePool implements Pool {
+/** A row about a target; by default one of the configuration that nobody uses. */
+export function targetRow(name: string, facts: Partial<TargetRow> = {}): TargetRow {
+  const connections = { connecting: 0, idle: 0, leased: 0, closing: 0, max: 1 }
+  return { name, tenant: null, waiters: 0, connections, ...facts }
+}
+
+export class FakePool implements PoolPort {
   readonly leases: FakeLease[] = []
   readonly targetsLeased: (string | AdHocTarget)[] = []
   readonly exchanges: Exchanged[] = []
@@ -196,19 +205,19 @@ export class FakePool implements Pool {
   reply: ExchangeReply = { data: Buffer.from('pong\n'), reused: true, offset: 0, eof: false }
   /** What `lease` waits for. */
   free: Promise<void> = Promise.resolve()
-  targetRows: TargetRow[] = [{ name: 'cache' }, { name: 'other' }]
+  targetRows: TargetRow[] = [targetRow('cache'), targetRow('other')]
   connectionRows: ConnectionRow[] = []
 
-  #onLease: ((request: LeaseRequest) => void) | null = null
+  #onLease: ((request: LeaseOptions) => void) | null = null
 
   /** Resolves with what the next call of `lease` asks for. */
-  nextLease(): Promise<LeaseRequest> {
+  nextLease(): Promise<LeaseOptions> {
     return new Promise(resolve => {
       this.#onLease = resolve
     })
   }
 
-  async lease(target: string | AdHocTarget, request: LeaseRequest): Promise<Lease> {
+  async lease(target: string | AdHocTarget, request: LeaseOptions = {}): Promise<FakeLease> {
     if (this.failure) throw this.failure
     this.targetsLeased.push(target)
     this.#onLease?.(request)
@@ -254,7 +263,7 @@ export const DEV_TOKEN = 'dev-token'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-export const TOKENS: { readonly tokens: NonNullable<AppParts['auth']>['tokens'] } = {
+export const TOKENS: { readonly tokens: NonNullable<AppDeps['auth']>['tokens'] } = {
   tokens: [
     { name: 'ops', sha256: sha256(OPS_TOKEN), targets: ['*'], admin: true },
     { name: 'dev', sha256: sha256(DEV_TOKEN), targets: ['cache*', 'd*o'], admin: false },
@@ -273,8 +282,8 @@ export interface Harness {
 }
 
 /** The app over a fake pool, closed when the test is over. */
-export function harness(parts: Partial<AppParts> = {}): Harness {
-  const pool = (parts.pool ?? new FakePool()) as FakePool
+export function harness(deps: Partial<AppDeps> = {}): Harness {
+  const pool = (deps.pool ?? new FakePool()) as FakePool
   const log: string[] = []
   const app = buildApp({
     auth: TOKENS,
@@ -286,7 +295,7 @@ export function harness(parts: Partial<AppParts> = {}): Harness {
     version: '1.2.3',
     isClosing: () => false,
     log: { level: 'info', stream: { write: line => void log.push(line) } },
-    ...parts,
+    ...deps,
     pool,
   })
   onTestFinished(() => app.close())

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type HostFacts, type HostParts, HostPolicy, originForm } from '../../../src/http/door/hosts.ts'
+import { type HostFacts, HostPolicy, type HostRules, originForm } from '../../../src/http/door/hosts.ts'
 
-const tcp = (host: string, port = 7070): HostParts => ({
+const tcp = (host: string, port = 7070): HostRules => ({
   listen: { kind: 'tcp', host, port },
   hosts: [],
   origins: [],
@@ -15,9 +15,9 @@ const facts = (host: string | undefined, more: Partial<HostFacts> = {}): HostFac
   localPort: undefined,
   ...more,
 })
-const admits = (parts: HostParts, given: HostFacts): boolean => {
+const admits = (rules: HostRules, given: HostFacts): boolean => {
   try {
-    new HostPolicy(parts).check(given)
+    new HostPolicy(rules).check(given)
     return true
   } catch (error) {
     expect(error).toMatchObject({ code: 'HOST_DENIED' })
@@ -42,8 +42,8 @@ describe('HostPolicy', () => {
     ['127.0.0.1:7070/x', false],
     ['', false],
     [undefined, false],
-  ])('on loopback judges %j as %s', (host, verdict) => {
-    expect(admits(tcp('127.0.0.2'), facts(host))).toBe(verdict)
+  ])('on loopback judges %j as %s', (host, isAdmitted) => {
+    expect(admits(tcp('127.0.0.2'), facts(host))).toBe(isAdmitted)
   })
 
   test('takes the real port from the connection', () => {
@@ -72,18 +72,18 @@ describe('HostPolicy', () => {
   })
 
   test('takes configured hosts, with any port or the one they name', () => {
-    const parts = { ...tcp('0.0.0.0'), hosts: ['Pool.internal', 'edge.example:8443'] }
-    expect(admits(parts, facts('pool.internal:1234'))).toBe(true)
-    expect(admits(parts, facts('pool.internal'))).toBe(true)
-    expect(admits(parts, facts('edge.example:8443'))).toBe(true)
-    expect(admits(parts, facts('edge.example:8444'))).toBe(false)
-    expect(admits(parts, facts('edge.example'))).toBe(false)
+    const rules = { ...tcp('0.0.0.0'), hosts: ['Pool.internal', 'edge.example:8443'] }
+    expect(admits(rules, facts('pool.internal:1234'))).toBe(true)
+    expect(admits(rules, facts('pool.internal'))).toBe(true)
+    expect(admits(rules, facts('edge.example:8443'))).toBe(true)
+    expect(admits(rules, facts('edge.example:8444'))).toBe(false)
+    expect(admits(rules, facts('edge.example'))).toBe(false)
   })
 
   test('on a unix socket takes any Host, and still no foreign page', () => {
-    const parts: HostParts = { ...tcp('x'), listen: { kind: 'unix', path: '/run/x' } }
-    expect(admits(parts, facts('whatever'))).toBe(true)
-    expect(admits(parts, facts('whatever', { origin: 'http://evil.example' }))).toBe(false)
+    const rules: HostRules = { ...tcp('x'), listen: { kind: 'unix', path: '/run/x' } }
+    expect(admits(rules, facts('whatever'))).toBe(true)
+    expect(admits(rules, facts('whatever', { origin: 'http://evil.example' }))).toBe(false)
   })
 
   test('takes the origin of its own scheme alone', () => {

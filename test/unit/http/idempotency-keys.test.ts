@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
+import { CallerLease } from '../../../src/http/leases/caller-lease.ts'
 import { IdempotencyKeys } from '../../../src/http/leases/idempotency-keys.ts'
-import { HeldLease } from '../../../src/http/leases/lease-table.ts'
-import { FakeLease } from './fakes.ts'
+import { FakeLease, onFault } from './fakes.ts'
 
-const held = () => new HeldLease(new FakeLease('cache', {}), 'a')
+const held = () => new CallerLease(new FakeLease('cache', {}), 'a', onFault)
 const request = (signal = new AbortController().signal) => ({
   tenant: 'a',
   key: 'k',
@@ -13,7 +13,7 @@ const request = (signal = new AbortController().signal) => ({
 
 /** An acquiring that ends when it is told to, or with its signal. */
 function acquiring() {
-  const { promise, resolve, reject } = Promise.withResolvers<HeldLease>()
+  const { promise, resolve, reject } = Promise.withResolvers<CallerLease>()
   const acquire = vi.fn((signal: AbortSignal) => {
     signal.addEventListener('abort', () => reject(new Error('given up')))
     return promise
@@ -28,10 +28,7 @@ describe('IdempotencyKeys', () => {
     const both = [keys.lease(request(), acquire), keys.lease(request(), acquire)]
     const lease = held()
     resolve(lease)
-    expect(await Promise.all(both)).toEqual([
-      { held: lease, isRepeat: false },
-      { held: lease, isRepeat: true },
-    ])
+    for (const got of await Promise.all(both)) expect(got).toBe(lease)
     expect(acquire).toHaveBeenCalledTimes(1)
   })
 
@@ -49,7 +46,7 @@ describe('IdempotencyKeys', () => {
     await expect(second).rejects.toMatchObject({ code: 'ABORTED' })
     expect(signal?.aborted).toBe(true)
     const anew = held()
-    expect(await keys.lease(request(), async () => anew)).toEqual({ held: anew, isRepeat: false })
+    expect(await keys.lease(request(), async () => anew)).toBe(anew)
   })
 
   test('keeps a lease whose first caller went after it was there', async () => {
@@ -58,7 +55,7 @@ describe('IdempotencyKeys', () => {
     const lease = held()
     await keys.lease(request(controller.signal), async () => lease)
     controller.abort()
-    expect(await keys.lease(request(), async () => held())).toEqual({ held: lease, isRepeat: true })
+    expect(await keys.lease(request(), async () => held())).toBe(lease)
   })
 
   test('knows a tenant’s keys from another’s', async () => {
@@ -66,6 +63,6 @@ describe('IdempotencyKeys', () => {
     const [mine, theirs] = [held(), held()]
     await keys.lease(request(), async () => mine)
     const foreign = await keys.lease({ ...request(), tenant: 'b' }, async () => theirs)
-    expect(foreign).toEqual({ held: theirs, isRepeat: false })
+    expect(foreign).toBe(theirs)
   })
 })

@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { DEV_TOKEN, harness } from './fakes.ts'
+import { DEV_TOKEN, FakeLease, harness, OPS_TOKEN } from './fakes.ts'
 
 const post = (payload: object, headers = {}) =>
   ({ method: 'POST', url: '/v1/leases', payload, headers }) as const
@@ -161,6 +162,35 @@ describe('POST /v1/leases', () => {
     pool.failure = null
     expect((await send(keyed)).statusCode).toBe(201)
   })
+
+  test.each([{}, { 'idempotency-key': 'k1' }])(
+    'releases a lease that comes after its callers left: %j',
+    async key => {
+      const { app, pool } = harness()
+      const [asked, free] = [Promise.withResolvers<AbortSignal>(), Promise.withResolvers<void>()]
+      const late = new FakeLease('cache', {})
+      pool.lease = async (_target, { signal } = {}) => {
+        if (signal) asked.resolve(signal)
+        await free.promise
+        return late
+      }
+      const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/v1/leases`
+      const client = new AbortController()
+      const headers = {
+        authorization: `Bearer ${OPS_TOKEN}`,
+        'content-type': 'application/json',
+        ...key,
+      }
+      const body = JSON.stringify({ target: 'cache' })
+      const pending = fetch(url, { method: 'POST', headers, body, signal: client.signal })
+      const signal = await asked.promise
+      client.abort()
+      await expect(pending).rejects.toThrow(/abort/i)
+      if (!signal.aborted) await once(signal, 'abort')
+      free.resolve()
+      expect(await late.ended).toBe('released')
+    },
+  )
 
   test.each(['', 'x'.repeat(256)])('refuses the Idempotency-Key %.10j', async key => {
     const { send } = harness()

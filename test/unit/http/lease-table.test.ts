@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { LeaseTable } from '../../../src/http/leases/lease-table.ts'
-import { FakeLease } from './fakes.ts'
+import { FakeLease, onFault } from './fakes.ts'
 
 const lease = () => new FakeLease('cache', {})
 
 describe('LeaseTable', () => {
   test('finds a lease for its tenant alone', () => {
-    const table = new LeaseTable()
+    const table = new LeaseTable({ onFault })
     const held = table.add(lease(), 'a')
     expect(table.find(held.lease.id, 'a')).toBe(held)
     expect(() => table.find(held.lease.id, 'b')).toThrow(expect.objectContaining({ code: 'LEASE_NOT_FOUND' }))
@@ -15,7 +15,7 @@ describe('LeaseTable', () => {
   })
 
   test('tells why a lease is gone to its tenant alone', async () => {
-    const table = new LeaseTable()
+    const table = new LeaseTable({ onFault })
     const held = lease()
     table.add(held, 'a')
     held.end('killed')
@@ -31,7 +31,7 @@ describe('LeaseTable', () => {
   })
 
   test('keeps a bounded number of tombstones, the latest', async () => {
-    const table = new LeaseTable({ tombstonesMax: 2 })
+    const table = new LeaseTable({ onFault, tombstonesMax: 2 })
     const leases = [lease(), lease(), lease()]
     for (const each of leases) {
       table.add(each, 'a')
@@ -51,7 +51,7 @@ describe('LeaseTable', () => {
 
   test('sweeps tombstones that have aged', async () => {
     let now = 0
-    const table = new LeaseTable({ now: () => now, tombstoneMs: 100 })
+    const table = new LeaseTable({ onFault, now: () => now, tombstoneMs: 100 })
     for (now = 0; now < 1_000; now += 50) {
       const each = lease()
       table.add(each, 'a')

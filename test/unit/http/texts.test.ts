@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { pickType } from '../../../src/http/bytes/accept.ts'
 import { bytesOf, textOf } from '../../../src/http/bytes/byte-text.ts'
-import { matchesGlob } from '../../../src/http/door/glob.ts'
+import { matchesGlob } from '../../../src/http/door/principal.ts'
 
 describe('matchesGlob', () => {
   test.each([
@@ -19,8 +19,8 @@ describe('matchesGlob', () => {
     ['a.c', 'abc', false],
     ['', '', true],
     ['', 'x', false],
-  ])('%j against %j is %s', (glob, name, verdict) => {
-    expect(matchesGlob(glob, name)).toBe(verdict)
+  ])('%j against %j is %s', (glob, name, matches) => {
+    expect(matchesGlob(glob, name)).toBe(matches)
   })
 })
 

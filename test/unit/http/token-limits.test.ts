@@ -1,7 +1,7 @@
 /** The limits of a token, as its callers meet them. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { TokenLimits } from '../../../src/http/parts.ts'
+import type { TokenLimits } from '../../../src/config/config.ts'
 import { harness, TOKENS } from './fakes.ts'
 
 const sha256 = createHash('sha256').update('bound').digest('hex')

@@ -1,0 +1,98 @@
+/**
+ * What the HTTP app needs of the rest of the system: the few members that it uses of what the pool, the streams and the
+ * configuration export. A test satisfies each port with a small fake. All of it runs on the thread that serves HTTP, and
+ * none of it touches a target's socket.
+ */
+import type { Config } from '../config/config.ts'
+import type { TargetTls } from '../config/target.ts'
+import type { Lease } from '../pool/lease/lease.ts'
+import type { Pool } from '../pool/pool.ts'
+import type { ConnectionStats, TargetStats } from '../pool/target/pool-stats.ts'
+import type { HostTarget } from '../pool/target/target-pools.ts'
+import type { StreamReader } from '../streams/reading/stream-reader.ts'
+import type { StreamWriter } from '../streams/writing/stream-writer.ts'
+
+/** TLS as a caller may describe it. `ca` is PEM text; a caller never sends a key. */
+export type CallerTls = Pick<TargetTls, 'servername' | 'ca' | 'alpn' | 'minVersion'>
+
+/** A target as a caller may describe it: a host and a port, never a unix socket. */
+export type CallerTarget = Pick<HostTarget, 'host' | 'port'> & { readonly tls?: boolean | CallerTls }
+
+/** The name of a configured target, or a described one. */
+export type TargetChoice = string | CallerTarget
+
+export type ReaderPort = Pick<
+  StreamReader,
+  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'atEof' | 'offset'
+>
+
+/** How the sending side, or the whole connection, ends. */
+type ClosingPort = Pick<StreamWriter, 'canWriteEof' | 'writeEof' | 'close' | 'isClosing' | 'waitClosed'>
+
+export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' | 'offset'> & ClosingPort
+
+/** What an answer tells about a lease. */
+type LeaseFacts = Pick<
+  Lease,
+  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation'
+>
+
+/** How a lease ends, and how its end is learnt. */
+type LeaseEnd = Pick<Lease, 'release' | 'discard' | 'gone' | 'ended'>
+
+export type LeasePort = LeaseFacts &
+  LeaseEnd &
+  Pick<Lease, 'operation' | 'renew' | 'parse'> & {
+    readonly reader: ReaderPort
+    readonly writer: WriterPort
+  }
+
+/** Leases, and whole round trips. */
+export type LeasingPort = Pick<Pool, 'exchange'> & {
+  lease(...request: Parameters<Pool['lease']>): Promise<LeasePort>
+}
+
+/** What the app reads of a row about a target. It passes the rest of the row on as it is. */
+export type TargetRow = Pick<TargetStats, 'name' | 'tenant' | 'waiters'> & {
+  readonly connections: Pick<TargetStats['connections'], 'connecting' | 'idle'>
+}
+
+/** What the app reads of a row about a connection. It passes the rest of the row on as it is. */
+export type ConnectionRow = Pick<ConnectionStats, 'id' | 'tenant'>
+
+/** What the pool is doing, in rows. */
+export type RowsPort = {
+  targets(): readonly TargetRow[]
+  connections(): readonly ConnectionRow[]
+  workers(): Promise<readonly object[]>
+  stats(): object
+}
+
+export type PoolPort = LeasingPort & RowsPort & Pick<Pool, 'parse' | 'ready'>
+
+/** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
+export type ListenerTls = NonNullable<Config['http']['tls']>
+
+/**
+ * `bodyBytes`: bytes of a body that is held in memory, and of a reply that is read to its end.
+ * `operationTimeoutMs`: default and maximum of `timeoutMs`.
+ */
+export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
+
+/** What `buildApp` is given. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
+export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
+  readonly pool: PoolPort
+  /** `host` or `host:port` forms beside the listener's own that a Host header may name. */
+  readonly hosts: readonly string[]
+  /** Origins of web pages that may call, as browsers send them: `https://console.example`. */
+  readonly origins: readonly string[]
+  /** False: the listener speaks plain HTTP. */
+  readonly tls: false | ListenerTls
+  readonly limits: AppLimits
+  readonly version: string
+  /** True from the moment the service drains: no new leases. */
+  readonly isClosing: () => boolean
+  readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
+  /** Monotonic milliseconds; default: `performance.now`. */
+  readonly now?: () => number
+}

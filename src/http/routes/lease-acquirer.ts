@@ -1,0 +1,76 @@
+/** Acquires leases for HTTP callers: within the quota of their token, and once for each Idempotency-Key. */
+import type { FastifyRequest } from 'fastify'
+import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import { clientSignalOf } from '../bytes/client-signal.ts'
+import type { Principal } from '../door/principal.ts'
+import { locateInRequest, rebuildTarget } from '../leases/ad-hoc-target.ts'
+import type { CallerLease } from '../leases/caller-lease.ts'
+import { IdempotencyKeys } from '../leases/idempotency-keys.ts'
+import type { LeaseTable } from '../leases/lease-table.ts'
+import type { LeasePort, LeasingPort, TargetChoice } from '../ports.ts'
+import { invalidField } from '../problems.ts'
+
+/** What a caller says about the lease it wants. */
+export interface LeaseWishes {
+  readonly target: TargetChoice
+  readonly ttlMs?: number
+  readonly waitMs?: number
+}
+
+export class LeaseAcquirer {
+  readonly #pool: Pick<LeasingPort, 'lease'>
+  readonly #table: LeaseTable
+  readonly #keys = new IdempotencyKeys()
+
+  constructor(pool: Pick<LeasingPort, 'lease'>, table: LeaseTable) {
+    this.#pool = pool
+    this.#table = table
+  }
+
+  /**
+   * The lease that a request asks for. A repeat of its Idempotency-Key gets the same one while that lives.
+   *
+   * Errors: INVALID_REQUEST, QUEUE_FULL where the quota is used up, ABORTED, and those of `Pool.lease`.
+   */
+  async acquire(request: FastifyRequest, wishes: LeaseWishes, principal: Principal): Promise<CallerLease> {
+    const signal = clientSignalOf(request)
+    const key = idempotencyKey(request)
+    if (key === null) return await this.#lease(wishes, principal, signal)
+    const { tenant } = principal
+    const fingerprint = JSON.stringify([wishes.target, wishes.ttlMs])
+    return await this.#keys.lease({ tenant, key, fingerprint, signal }, whoWaits =>
+      this.#lease(wishes, principal, whoWaits),
+    )
+  }
+
+  async #lease(
+    { target: described, ttlMs, waitMs }: LeaseWishes,
+    { tenant, quota }: Principal,
+    signal: AbortSignal,
+  ): Promise<CallerLease> {
+    const target = rebuildTarget(described)
+    const share = quota.enter(target)
+    let lease: LeasePort
+    try {
+      lease = await this.#pool.lease(target, { ttlMs, waitMs, signal, tenant })
+    } catch (error) {
+      share.end()
+      throw locateInRequest(error, target)
+    }
+    share.leased()
+    const held = this.#table.add(lease, tenant)
+    held.whenEnded(() => share.end())
+    if (!signal.aborted) return held
+    // Nobody has learnt its id, and a key whose callers have all left is forgotten: nobody could ever use it.
+    await lease.release()
+    throw new SockpoolError('ABORTED', 'the client disconnected')
+  }
+}
+
+function idempotencyKey(request: FastifyRequest): string | null {
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return null
+  if (typeof key === 'string' && key.length > 0 && key.length <= LIMITS.idempotencyKeyCharsMax) return key
+  throw invalidField('Idempotency-Key', `must have 1 to ${LIMITS.idempotencyKeyCharsMax} characters`)
+}
