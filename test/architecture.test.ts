@@ -3,7 +3,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES } from '../src/base/errors.ts'
-import { brokenRules, type Files, LINES_MAX } from './support/import-rules.ts'
+import {
+  brokenRules,
+  type Files,
+  FUNCTION_LINES_MAX,
+  LINES_MAX,
+  ROOMS,
+  ROWS,
+} from './support/import-rules.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -45,6 +52,34 @@ describe('the sources', () => {
     expect(Object.keys(files).length).toBeGreaterThan(100)
     expect(Object.keys(files)).toEqual(expect.arrayContaining(['src/cli.ts', 'workers/io/connection.ts']))
     expect(brokenRules(files)).toEqual([])
+  })
+})
+
+/** The layers as docs/architecture.md draws them: a line a row, the rooms of a folder in brackets. */
+function pictureOf(rows: typeof ROWS, rooms: typeof ROOMS): string {
+  const unit = (name: string): string => {
+    const inner = rooms[name]?.map(row => row.join(' · ')).join(' > ')
+    return inner === undefined ? name : `${name} [${inner}]`
+  }
+  return rows.map(row => row.map(unit).join(' ')).join('\n')
+}
+
+describe('docs/architecture.md', () => {
+  test('draws the layers and rooms that the rules hold', async () => {
+    const text = await readFile(join(ROOT, 'docs', 'architecture.md'), 'utf8')
+    const [, drawn = ''] = /## Layers and rooms.*?```\n(.*?)```/s.exec(text) ?? []
+    expect(drawn.trim().replace(/ +/g, ' ')).toBe(pictureOf(ROWS, ROOMS))
+  })
+
+  test('names the error codes that nothing answers yet, and no other', async () => {
+    const text = await readFile(join(ROOT, 'docs', 'architecture.md'), 'utf8')
+    const [, listed = ''] = /Error codes that nothing answers: (.*?)\.\n/s.exec(text) ?? []
+    const files = Object.entries(await sourceFiles()).filter(([file]) => file !== 'src/base/errors.ts')
+    // The one with a class of its own is answered by that class.
+    const isAnswered = (code: string): boolean =>
+      code === 'LIMIT_OVERRUN' || files.some(([, source]) => source.includes(`'${code}'`))
+    const silent = Object.keys(ERROR_CODES).filter(code => !isAnswered(code))
+    expect([...listed.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code)).toEqual(silent)
   })
 })
 
@@ -195,5 +230,22 @@ describe('a made-up source', () => {
     expect(brokenRules({ 'src/base/a.ts': "import './gone.ts'" })).toEqual([
       'src/base/a.ts imports ./gone.ts: there is no such file',
     ])
+  })
+
+  test('with a function that is too long is caught', () => {
+    const of = (lines: number): string =>
+      `export function long(): void {\n${'  run()\n'.repeat(lines - 2)}}\n`
+    expect(brokenRules({ 'src/base/a.ts': of(FUNCTION_LINES_MAX) })).toEqual([])
+    expect(brokenRules({ 'src/base/a.ts': of(FUNCTION_LINES_MAX + 1) })).toEqual([
+      `src/base/a.ts: long has ${FUNCTION_LINES_MAX + 1} lines of ${FUNCTION_LINES_MAX}`,
+    ])
+  })
+
+  test('with a type that another file exports too is caught', () => {
+    const files = {
+      'src/pool/a.ts': 'export type A = 1\ntype B = 1',
+      'src/pool/b.ts': 'export class A {}\ntype B = 2',
+    }
+    expect(brokenRules(files)).toEqual(['A is declared in src/pool/a.ts and src/pool/b.ts'])
   })
 })

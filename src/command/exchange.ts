@@ -7,7 +7,7 @@ import { call, describeProblem } from './call.ts'
 import { readCallTls, type TlsFlags } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand } from './config-commands.ts'
-import { parseReadSpec, type ReadSpec, readSpecJson } from './read-spec.ts'
+import { parseReadSpec, type ReadOption, readSpecJson } from './read-spec.ts'
 import { print, type Streams } from './streams.ts'
 
 export type ExchangeOptions = TlsFlags & {
@@ -60,7 +60,7 @@ function chooseTarget(target: string, file: string | undefined): TargetInput {
   )
 }
 
-async function exchangeByDial(target: TargetInput, write: Buffer, read: ReadSpec): Promise<Uint8Array> {
+async function exchangeByDial(target: TargetInput, write: Buffer, read: ReadOption): Promise<Uint8Array> {
   if ('frame' in read)
     throw new CommandError(2, 'a frame is read by the service; name it with --url, or choose another --read')
   const { createPool } = await import('../library/index.ts')

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { CommandError } from './command-error.ts'
 
-export type ReadSpec =
+export type ReadOption =
   | { readonly line: true }
   | { readonly until: readonly Buffer[] }
   | { readonly exactly: number }
@@ -24,7 +24,7 @@ const ESCAPES = new Map([
  *
  * Errors: CommandError with exit code 2.
  */
-export function parseReadSpec(text: string): ReadSpec {
+export function parseReadSpec(text: string): ReadOption {
   const colon = text.indexOf(':')
   const word = colon < 0 ? text : text.slice(0, colon)
   const argument = colon < 0 ? null : text.slice(colon + 1)
@@ -49,7 +49,7 @@ export function parseReadSpec(text: string): ReadSpec {
  *
  * Errors: CommandError with exit code 2 for a separator that is no UTF-8, which JSON cannot carry.
  */
-export function readSpecJson(spec: ReadSpec): unknown {
+export function readSpecJson(spec: ReadOption): unknown {
   if ('none' in spec) return 'none'
   if ('frame' in spec && spec.frame === true) return 'frame'
   if (!('until' in spec)) return spec

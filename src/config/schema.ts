@@ -47,66 +47,78 @@ export function configSchema(parallelism: number): SchemaNode {
       isolation: choice('What a parser is kept in.', ['thread', 'process', 'auto'], { default: 'auto' }),
     }),
     auth: mapping('Who may use the service.', { tokens: list('The bearer tokens.', token()) }),
-    http: mapping('The HTTP side.', {
-      hosts: list(
-        "Names under which the service is called besides the listener's own.",
-        text('A host name, with or without a port.', 'a host name', { pattern: '^[^\\s/@]{1,260}$' }),
-      ),
-      origins: list(
-        'Origins of web pages that may call the service.',
-        text('An origin.', 'an origin such as https://ops.example.com', {
-          pattern: '^https?://[^\\s/?#@]+$',
-        }),
-      ),
-      threads: count('Threads that serve HTTP.', 1, LIMITS.workersMax, { default: DEFAULTS.httpThreads }),
-      tls: optional(
-        mapping('TLS on the listener; default: none.', {
-          cert: pemFile('The certificate chain'),
-          key: pemFile('The key of `cert`'),
-          clientCa: optional(
-            pemFile(
-              "The authorities that sign client certificates; where set, every caller needs one, and one whose common name (or first DNS or URI name) is a token's name needs no token",
-            ),
-          ),
-        }),
-      ),
-    }),
-    egress: mapping('What may be dialled besides the named targets.', {
-      allow: list(
-        'Rules `HOST[:PORTS]`: HOST is an address, a CIDR, a name, `*.suffix` or `*` (every public address); PORTS is `443`, `6000-6999` or `*`.',
-        text('A rule.', 'a rule HOST[:PORTS]', { minLength: 1 }),
-      ),
-      dnsServers: list(
-        "Servers that resolve the callers' names; default: the system's.",
-        text('An address, with or without a port.', 'an address such as 10.0.0.53 or [fd00::53]:53', {
-          pattern:
-            '^(?:\\d{1,3}(?:\\.\\d{1,3}){3}(?::\\d{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|\\[[0-9A-Fa-f:.]+\\]:\\d{1,5})$',
-        }),
-      ),
-    }),
+    http: http(),
+    egress: egress(),
     ingress: mapping('Where listeners may bind.', {
       listen: list(
         'Addresses `HOST:PORT`, port 0 for any; default: nowhere.',
         text('An address.', 'HOST:PORT or [IPV6]:PORT', { kind: 'tcp' }),
       ),
     }),
-    limits: mapping('Bounds of the whole service.', {
-      leases: count('Leases alive at once.', 1, LIMITS.channelsMax, { default: DEFAULTS.leasesMax }),
-      waiters: count('Callers waiting for a lease at once.', 0, LIMITS.waitersMax, {
-        default: DEFAULTS.waitersMax,
-      }),
-      bodyBytes: size('A body that is held in memory whole.', DEFAULTS.bodyBytesMax),
-      operationTimeout: duration(
-        'One operation, and the most that a call may ask for.',
-        DEFAULTS.operationTimeoutMs,
-      ),
-      drainTimeout: duration('How long open leases may take to end at shutdown.', DEFAULTS.drainTimeoutMs, 0),
-    }),
+    limits: limits(),
     targets: named('The named targets.', TARGET_NAME, fileTargetSchema, {
       expects:
         'a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or a digit',
     }),
     forwards: list('Local ports whose every accepted connection is one lease.', forward()),
+  })
+}
+
+function http(): SchemaNode {
+  return mapping('The HTTP side.', {
+    hosts: list(
+      "Names under which the service is called besides the listener's own.",
+      text('A host name, with or without a port.', 'a host name', { pattern: '^[^\\s/@]{1,260}$' }),
+    ),
+    origins: list(
+      'Origins of web pages that may call the service.',
+      text('An origin.', 'an origin such as https://ops.example.com', {
+        pattern: '^https?://[^\\s/?#@]+$',
+      }),
+    ),
+    threads: count('Threads that serve HTTP.', 1, LIMITS.workersMax, { default: DEFAULTS.httpThreads }),
+    tls: optional(
+      mapping('TLS on the listener; default: none.', {
+        cert: pemFile('The certificate chain'),
+        key: pemFile('The key of `cert`'),
+        clientCa: optional(
+          pemFile(
+            "The authorities that sign client certificates; where set, every caller needs one, and one whose common name (or first DNS or URI name) is a token's name needs no token",
+          ),
+        ),
+      }),
+    ),
+  })
+}
+
+function egress(): SchemaNode {
+  return mapping('What may be dialled besides the named targets.', {
+    allow: list(
+      'Rules `HOST[:PORTS]`: HOST is an address, a CIDR, a name, `*.suffix` or `*` (every public address); PORTS is `443`, `6000-6999` or `*`.',
+      text('A rule.', 'a rule HOST[:PORTS]', { minLength: 1 }),
+    ),
+    dnsServers: list(
+      "Servers that resolve the callers' names; default: the system's.",
+      text('An address, with or without a port.', 'an address such as 10.0.0.53 or [fd00::53]:53', {
+        pattern:
+          '^(?:\\d{1,3}(?:\\.\\d{1,3}){3}(?::\\d{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|\\[[0-9A-Fa-f:.]+\\]:\\d{1,5})$',
+      }),
+    ),
+  })
+}
+
+function limits(): SchemaNode {
+  return mapping('Bounds of the whole service.', {
+    leases: count('Leases alive at once.', 1, LIMITS.channelsMax, { default: DEFAULTS.leasesMax }),
+    waiters: count('Callers waiting for a lease at once.', 0, LIMITS.waitersMax, {
+      default: DEFAULTS.waitersMax,
+    }),
+    bodyBytes: size('A body that is held in memory whole.', DEFAULTS.bodyBytesMax),
+    operationTimeout: duration(
+      'One operation, and the most that a call may ask for.',
+      DEFAULTS.operationTimeoutMs,
+    ),
+    drainTimeout: duration('How long open leases may take to end at shutdown.', DEFAULTS.drainTimeoutMs, 0),
   })
 }
 

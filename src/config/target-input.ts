@@ -1,6 +1,6 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
 import type { HostPort } from './address.ts'
-import type { DialogStep, Frame, LengthField, Reuse, TargetPool, TargetTls } from './target.ts'
+import type { Frame, LengthField, PoolSettings, Reuse, TargetTls, TextStep } from './target.ts'
 
 /** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
 export type DurationInput = number | string
@@ -13,7 +13,7 @@ export type TlsInput = Omit<TargetTls, 'ca' | 'cert' | 'key'> & {
 }
 
 /** Each duration under either of its names: `idleTimeout: '60s'` or `idleTimeoutMs: 60_000`. */
-export type PoolInput = Partial<TargetPool> & { readonly [Name in PoolDuration]?: DurationInput }
+export type PoolInput = Partial<PoolSettings> & { readonly [Name in PoolDuration]?: DurationInput }
 
 /** `host` and `port`, or `hosts`; all else has a default. */
 export type TargetInput = {
@@ -24,9 +24,9 @@ export type TargetInput = {
   /** Default: false. */
   readonly tls?: boolean | TlsInput
   readonly pool?: PoolInput
-  readonly onConnect?: readonly DialogStep[]
-  readonly probe?: readonly DialogStep[]
-  readonly onRelease?: readonly DialogStep[]
+  readonly onConnect?: readonly TextStep[]
+  readonly probe?: readonly TextStep[]
+  readonly onRelease?: readonly TextStep[]
   readonly frame?: Exclude<Frame, object> | { readonly lengthField: Partial<LengthField> }
   /** Default: clean where `frame` or `onRelease` is set, else never. */
   readonly reuse?: Reuse

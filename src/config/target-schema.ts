@@ -50,45 +50,10 @@ function targetSchema(pem: (description: string) => SchemaNode): SchemaNode {
     tls: optional(
       either('TLS to the target: true, false, or how.', 'true, false or a mapping', [
         flag('With the settings of the platform, or not at all.'),
-        mapping('How TLS is spoken to the target.', {
-          servername: optional(
-            text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
-              kind: 'host',
-            }),
-          ),
-          ca: optional(pem("The only authorities to trust; default: the platform's")),
-          cert: optional(pem('The certificate shown to the target, with `key`')),
-          key: optional(pem('The key of `cert`')),
-          alpn: optional(
-            list(
-              'Protocols to offer, best first.',
-              text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
-              { default: undefined, minItems: 1, maxItems: 16 },
-            ),
-          ),
-          minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
-        }),
+        tlsSchema(pem),
       ]),
     ),
-    pool: mapping("The pool's bounds.", {
-      min: count('Connections kept warm.', 0, LIMITS.channelsMax, { default: DEFAULTS.poolMin }),
-      max: count('Connections at the most.', 1, LIMITS.channelsMax, { default: DEFAULTS.poolMax }),
-      idleTimeout: duration(
-        'How long a connection may lie idle before it is closed.',
-        DEFAULTS.idleTimeoutMs,
-      ),
-      maxLifetime: duration(
-        'How old a connection may grow; it ends up to 10 % earlier at random, never under a lease.',
-        DEFAULTS.maxLifetimeMs,
-      ),
-      waitTimeout: duration(
-        'How long a caller waits for a lease; 0 does not wait.',
-        DEFAULTS.waitTimeoutMs,
-        0,
-      ),
-      leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
-      connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
-    }),
+    pool: poolSchema(),
     onConnect: optional(dialog('Run on each new connection before its first lease.')),
     probe: optional(dialog('Run on a connection that lay idle before it is leased again.')),
     onRelease: optional(dialog('Run at each release; a connection that fails it is closed.')),
@@ -105,6 +70,42 @@ function targetSchema(pem: (description: string) => SchemaNode): SchemaNode {
       ),
     ),
     leakDetection: optional(duration('Log a lease that was held for longer; default: off.')),
+  })
+}
+
+function tlsSchema(pem: (description: string) => SchemaNode): SchemaNode {
+  return mapping('How TLS is spoken to the target.', {
+    servername: optional(
+      text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
+        kind: 'host',
+      }),
+    ),
+    ca: optional(pem("The only authorities to trust; default: the platform's")),
+    cert: optional(pem('The certificate shown to the target, with `key`')),
+    key: optional(pem('The key of `cert`')),
+    alpn: optional(
+      list(
+        'Protocols to offer, best first.',
+        text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
+        { default: undefined, minItems: 1, maxItems: 16 },
+      ),
+    ),
+    minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
+  })
+}
+
+function poolSchema(): SchemaNode {
+  return mapping("The pool's bounds.", {
+    min: count('Connections kept warm.', 0, LIMITS.channelsMax, { default: DEFAULTS.poolMin }),
+    max: count('Connections at the most.', 1, LIMITS.channelsMax, { default: DEFAULTS.poolMax }),
+    idleTimeout: duration('How long a connection may lie idle before it is closed.', DEFAULTS.idleTimeoutMs),
+    maxLifetime: duration(
+      'How old a connection may grow; it ends up to 10 % earlier at random, never under a lease.',
+      DEFAULTS.maxLifetimeMs,
+    ),
+    waitTimeout: duration('How long a caller waits for a lease; 0 does not wait.', DEFAULTS.waitTimeoutMs, 0),
+    leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
+    connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
   })
 }
 

@@ -27,7 +27,7 @@ export type TargetTls = {
   readonly minVersion?: (typeof TLS_VERSIONS)[number]
 }
 
-export type DialogStep =
+export type TextStep =
   | { readonly send: string; readonly expect?: never }
   | { readonly expect: string; readonly send?: never }
 
@@ -47,7 +47,7 @@ export type Frame = (typeof FRAME_NAMES)[number] | { readonly lengthField: Lengt
 export type Reuse = (typeof REUSE_RULES)[number]
 
 /** The pool's bounds: counts of connections, durations in milliseconds. */
-export type TargetPool = {
+export type PoolSettings = {
   readonly min: number
   readonly max: number
   readonly idleTimeoutMs: number
@@ -62,10 +62,10 @@ export type Target = {
   /** At least one, as written; which address of which host is dialled is the dialler's choice. */
   readonly hosts: readonly HostPort[]
   readonly tls: false | TargetTls
-  readonly pool: TargetPool
-  readonly onConnect?: readonly DialogStep[]
-  readonly probe?: readonly DialogStep[]
-  readonly onRelease?: readonly DialogStep[]
+  readonly pool: PoolSettings
+  readonly onConnect?: readonly TextStep[]
+  readonly probe?: readonly TextStep[]
+  readonly onRelease?: readonly TextStep[]
   readonly frame?: Frame
   readonly reuse: Reuse
   readonly leakDetectionMs?: number
