@@ -14,7 +14,7 @@ import { hashToken } from './config/token-file.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
-import type { AppParts } from './http/parts.ts'
+import type { AppDeps } from './http/ports.ts'
 import { joinPool, type PoolOptions } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
@@ -81,11 +81,11 @@ export async function startService(config: Config, options: { readonly demo: boo
 }
 
 /** Errors of the operator's certificate are told as what they are. */
-function buildListener(parts: AppParts): App {
+function buildListener(deps: AppDeps): App {
   try {
-    return buildApp(parts)
+    return buildApp(deps)
   } catch (error) {
-    if (parts.tls === false) throw error
+    if (deps.tls === false) throw error
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`http.tls: the certificate or its key cannot be used: ${reason}`, { cause: error })
   }
@@ -152,18 +152,33 @@ function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEven
       return
     }
     case 'leak': {
-      const { target, tenant, ageMs, lastOperation } = event.lease
-      log.warn({ target, tenant, ageMs: Math.round(ageMs), lastOperation }, 'a lease is held for long')
+      const { terms, ageMs, lastOperation } = event.lease
+      const { target, tenant } = terms
+      log.warn(
+        { target, tenant, ageMs: Math.round(ageMs), lastOperation },
+        'a lease is held for longer than leakDetection allows: its holder may have forgotten to release it',
+      )
       return
     }
     case 'worker_lost':
-      log.error({ worker: event.worker, err: event.error }, 'an I/O worker died and is replaced')
+      log.error(
+        { worker: event.worker, err: event.error },
+        'an I/O worker died: its connections are lost, and another worker takes its place',
+      )
       return
     case 'fault':
-      log.error({ err: event.error }, 'handling a connection failed; it was closed')
+      log.error(
+        { err: event.error },
+        'serving a connection failed, and it was closed for that; this is a fault of sockpool, please report it',
+      )
+      return
+    case 'clients_dropped':
+      log.warn({ clients: event.clients }, 'clients were disconnected: too many wait to be served')
       return
     case 'missed_wake':
-      log.error('a doorbell went unheard')
+      log.error(
+        'the pool heard of bytes up to a second late: a wake-up between two threads was missed; this is a fault of sockpool, please report it',
+      )
       return
     case 'lost':
       log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
