@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createPool } from '../../src/library/create-pool.ts'
-import type { LeaseHandle as Lease } from '../../src/pool/lease/lease-handle.ts'
+import type { Lease } from '../../src/pool/lease/lease.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { beginStretch } from './busy.ts'
 import { startPeer } from './child.ts'

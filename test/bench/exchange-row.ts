@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../../src/http/app.ts'
-import type { Pool } from '../../src/http/parts.ts'
+import type { PoolPort } from '../../src/http/ports.ts'
 import { createPool } from '../../src/library/create-pool.ts'
 import { beginStretch } from './busy.ts'
 import { Child, startPeer } from './child.ts'
@@ -31,7 +31,7 @@ async function setUp(): Promise<Field> {
   })
   const plain = new PlainPool(port, CALLERS)
   const ours = await serve(pool)
-  const rival = await serve(plain as Partial<Pool> as Pool)
+  const rival = await serve(plain as Partial<PoolPort> as PoolPort)
   return {
     contenders: [contender('sockpool', ours, load), contender('generic-pool', rival, load)],
     close: async () => {
@@ -43,7 +43,7 @@ async function setUp(): Promise<Field> {
   }
 }
 
-async function serve(pool: Pool): Promise<FastifyInstance> {
+async function serve(pool: PoolPort): Promise<FastifyInstance> {
   const app = buildApp({
     pool,
     auth: null,

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { createPool } from '../../src/library/create-pool.ts'
-import type { LeaseHandle as Lease } from '../../src/pool/lease/lease-handle.ts'
+import type { Lease } from '../../src/pool/lease/lease.ts'
 
 const KINDS = ['sockpool', 'net'] as const
 type Kind = (typeof KINDS)[number]

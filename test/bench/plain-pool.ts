@@ -5,12 +5,13 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createPool, type Pool as GenericPool } from 'generic-pool'
-import type { ExchangeReply, ExchangeRequest, Pool } from '../../src/http/parts.ts'
+import type { LeasingPort } from '../../src/http/ports.ts'
+import type { ExchangeReply, ExchangeRequest } from '../../src/pool/lease/exchange.ts'
 
 const NEWLINE = 0x0a
 
 /** A pool of plain sockets that knows one target and reads replies of one line. */
-export class PlainPool implements Pick<Pool, 'exchange'> {
+export class PlainPool implements Pick<LeasingPort, 'exchange'> {
   readonly #pool: GenericPool<LineSocket>
 
   constructor(port: number, max: number) {

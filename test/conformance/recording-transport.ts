@@ -1,5 +1,5 @@
 /** A transport of a reader over memory that tells what it was told. */
-import type { ReadTransport } from '../../src/streams/reading/read-transport.ts'
+import type { ReadTransport } from '../../src/streams/reading/memory-source.ts'
 
 export function recordingTransport(): ReadTransport & { readonly calls: readonly string[] } {
   const calls: string[] = []

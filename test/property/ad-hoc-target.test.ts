@@ -6,7 +6,7 @@ import type { Target } from '../../src/config/target.ts'
 import { EgressRules } from '../../src/egress/egress-rules.ts'
 import { admit } from '../../src/egress/judge.ts'
 import { rebuildTarget } from '../../src/http/leases/ad-hoc-target.ts'
-import type { AdHocTarget } from '../../src/http/parts.ts'
+import type { CallerTarget } from '../../src/http/ports.ts'
 import { TargetSchema } from '../../src/http/routes/schemas.ts'
 import { describedTarget } from '../../src/library/described-target.ts'
 import { targetFuzz } from '../support/target-fuzz.ts'
@@ -39,7 +39,7 @@ function isBare(rebuilt: unknown): boolean {
 /** As the pool builds it, and as its addresses are judged; no schema has looked at the value. */
 function build(value: unknown): Outcome {
   try {
-    const { target } = describedTarget(value as AdHocTarget, { max: 1, isOwnAuthority: false })
+    const { target } = describedTarget(value as CallerTarget, { max: 1, isOwnAuthority: false })
     const [place] = target.hosts
     if (place) admit({ ...place, authority: { kind: 'rules', rules } })
     return { kind: 'built', target }
@@ -94,7 +94,7 @@ describe('the builder of described targets', () => {
         counts.spared++
         continue
       }
-      const rebuilt = rebuildTarget(value as AdHocTarget)
+      const rebuilt = rebuildTarget(value as CallerTarget)
       if (!isBare(rebuilt)) faults.push(`a surplus was handed on: ${JSON.stringify(value)}`)
       // What the schema has refused reaches the builder as it came, with every field that should not be there.
       const outcome = build(passes ? rebuilt : value)

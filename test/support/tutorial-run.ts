@@ -63,7 +63,7 @@ export async function typeFaults(sources: readonly string[], names: Names): Prom
     ROOT,
     {
       typeRoots: [join(ROOT, 'node_modules', '@types')],
-      paths: { sockpool: [join(ROOT, 'src', 'index.ts')] },
+      paths: { sockpool: [join(ROOT, 'src', 'library', 'index.ts')] },
       // A line of a tour may end in a name that nobody reads.
       noUnusedLocals: false,
       // Prints nothing, so it says nothing of what it exports.

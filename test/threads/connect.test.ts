@@ -2,9 +2,17 @@
 import type { Socket as TcpSocket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { connect, type SocketAddress, SocketError, type SocketOptions } from '../../src/library/connect.ts'
+import {
+  connect,
+  type Socket,
+  type SocketAddress,
+  SocketError,
+  type SocketOptions,
+} from '../../src/library/connect.ts'
+import { collected, collectUntil, warningsNamed } from '../support/collect-garbage.ts'
 import { echo, refusingPort, startTestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
+import { until } from '../support/until.ts'
 
 const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? []).toString()
 
@@ -147,6 +155,47 @@ describe('the peer of a Socket', () => {
     expect(error).toBeInstanceOf(SocketError)
     expect(error).toMatchObject({ cause: { code: 'CONNECTION_RESET' } })
     await socket.closed
+  })
+})
+
+describe('a dropped Socket', () => {
+  test.each<[string, string, (socket: Socket) => unknown]>([
+    ['that is open', '', () => {}],
+    ['that was written to', 'last words', socket => socket.writable.getWriter().write('last words')],
+    ['of which one stream is done', '', socket => socket.readable.cancel()],
+  ])('%s is closed with a warning, after what was written', async (_what, sent, use) => {
+    const warnings = warningsNamed('ResourceWarning')
+    let text = ''
+    const server = await startTestServer(peer => peer.on('data', bytes => (text += bytes)))
+    const drop = async (): Promise<Promise<void>[]> => {
+      const socket = connect(`127.0.0.1:${server.port}`)
+      await socket.opened
+      await use(socket)
+      // In a list: an async function would wait for it.
+      return [socket.closed]
+    }
+    const [closed] = await drop()
+    await collectUntil('it was told', () => warnings.length > 0)
+    expect(warnings).toEqual([expect.stringMatching(/^unclosed <StreamWriter open \d+ bytes>$/)])
+    await closed
+    await until('the peer saw it', () => server.sockets.size === 0)
+    expect(text).toBe(sent)
+  })
+
+  test('is left alone while one of its streams is held', async () => {
+    const warnings = warningsNamed('ResourceWarning')
+    const server = await startTestServer(echo)
+    const keep = async (): Promise<readonly [ReadableStream, Promise<void>]> => {
+      const { readable, opened, closed } = connect(`127.0.0.1:${server.port}`)
+      await opened
+      return [readable, closed]
+    }
+    const [readable, closed] = await keep()
+    await collected()
+    expect(warnings).toEqual([])
+    for (const peer of server.sockets) peer.end()
+    expect((await readable.getReader().read()).done).toBe(true)
+    await closed
   })
 })
 

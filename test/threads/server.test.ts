@@ -458,7 +458,7 @@ test('a worker that dies takes its clients along, and its successor listens at t
   const isSet = new Promise(resolve => {
     trap.onmessage = resolve
   })
-  trap.postMessage({ worker: 0, do: 'throwInRead' })
+  trap.postMessage({ worker: 0, do: 'throwAfterRead' })
   await isSet
   client.write('the trap\n')
   await closed(client)

@@ -147,7 +147,7 @@ describe('startServer', () => {
     await until('the client was served', () => served === 1)
     await dial(server)
     await until('the other was served', () => served === 2)
-    await setTrap({ worker: 0, do: 'throwInRead' })
+    await setTrap({ worker: 0, do: 'throwAfterRead' })
     client.write('into the trap')
     await until('the worker died', () => server.stats().clients === 0)
     held.length = 0

@@ -3,7 +3,7 @@
  * where the pool and the peer are, or nobody could make come what that thread waits for.
  */
 import type { Pool } from '../../../src/pool/pool.ts'
-import type { ReleaseVerdict } from '../../../src/pool/target/verdict.ts'
+import type { ReleaseResult } from '../../../src/pool/target/release-result.ts'
 import type { TransportName } from '../exemptions.ts'
 import { onCaseFinished, runCase, type Surface } from '../surface.ts'
 import type { OpenOptions, PlainReader, PlainWriter, Transport, WriterLink } from '../transport.ts'
@@ -64,7 +64,7 @@ async function leaseOf(thread: TwinThread, options: OpenOptions = {}): Promise<R
     writer: twins.writer,
     localPort,
     reused,
-    release: async () => (await twins.give('release')) as ReleaseVerdict,
+    release: async () => (await twins.give('release')) as ReleaseResult,
     progress: { arrived: 0, hasEnded: false },
   }
   return lease

@@ -28,15 +28,16 @@ function transportOf(reading: TwinThread): Transport {
         { inboundBytes: 131_072, outboundBytes: 4_096 },
         new SlabNumbers(),
       ).take()
-      const producer = channel.inboundProducer()
+      const producer = channel.inboundProducer(channel.connectionTenure(channel.generation))
       // It may block for ever otherwise.
       onCaseFinished(() => channel.endInbound('closed'))
       const data = (await reading.ask({
         kind: 'lend',
         lent: {
           memory: channel.memory,
+          epoch: channel.epoch,
           doorbell: allocateDoorbell(),
-          position: { replay: 0, kept: 0, front: new Uint8Array() },
+          position: { replay: 0, kept: 0, aside: new Uint8Array() },
           onReset: 'raise',
         },
         options,

@@ -10,7 +10,7 @@
  *   end     nothing follows
  */
 import type { ErrorFields } from '../../../src/base/errors.ts'
-import type { LentSource } from '../../../src/streams/channel-ends/blocking-channel-source.ts'
+import type { LentSource } from '../../../src/streams/channel-ends/lent-source.ts'
 import type { PoolHandle } from '../../../src/threads/attach-protocol.ts'
 import type { OpenOptions } from '../transport.ts'
 

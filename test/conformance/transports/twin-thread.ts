@@ -2,10 +2,11 @@
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { SockpoolError } from '../../../src/base/errors.ts'
+import { allocateLoan, LoanWords } from '../../../src/channel/loan-words.ts'
 import { attachPool } from '../../../src/library/attach-pool.ts'
 import { BlockingReader } from '../../../src/streams/blocking/blocking-reader.ts'
 import type { BlockingWriter } from '../../../src/streams/blocking/blocking-writer.ts'
-import { borrowSource } from '../../../src/streams/channel-ends/blocking-channel-source.ts'
+import { borrowSource } from '../../../src/streams/channel-ends/lent-source.ts'
 import type {
   PeerProgress,
   TwinAnswer,
@@ -56,7 +57,7 @@ function namesOf(error: unknown): { readonly name: string; readonly message: str
 function perform(ask: TwinAsk): unknown {
   switch (ask.kind) {
     case 'lend': {
-      const reader = new BlockingReader(borrowSource(ask.lent), ask.options)
+      const reader = new BlockingReader(borrowSource(ask.lent, LoanWords.of(allocateLoan())), ask.options)
       return hold(
         { reader, writer: null, release: noLease, discard: noLease },
         { localPort: 0, reused: false },

@@ -1,5 +1,5 @@
 /** A lease on a connection that served another one before, as pooled connections do. */
-import type { ReleaseVerdict } from '../../../src/pool/target/verdict.ts'
+import type { ReleaseResult } from '../../../src/pool/target/release-result.ts'
 import type { PlainReader, PlainWriter } from '../transport.ts'
 import type { PeerServer, ServedConnection } from './peer-server.ts'
 
@@ -9,7 +9,7 @@ export type Leased<R extends PlainReader, W extends PlainWriter> = {
   readonly writer: W
   readonly localPort: number
   readonly reused: boolean
-  release(): Promise<ReleaseVerdict>
+  release(): Promise<ReleaseResult>
 }
 
 const WORD = 'warm\n'
