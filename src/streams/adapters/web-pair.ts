@@ -6,18 +6,24 @@
  *
  * Nothing is read ahead: bytes that nobody asked for stay with the reader. The streams exist before the connection
  * does, and wait for it.
+ *
+ * A stream may end without a word to its source or sink: a start, pull or write that rejects, or a strategy that
+ * throws, fails it from within. So each callback tells of its own failure, the strategy never throws, and the ends of
+ * the connection are heard of although nobody reads or writes. The connection does not keep a pair that its program
+ * has dropped.
  */
 import type { ReadableByteStreamController } from 'node:stream/web'
 import { LIMITS } from '../../base/limits.ts'
-import type { StreamReader } from '../reading/stream-reader.ts'
+import { StreamReader } from '../reading/stream-reader.ts'
 import { sendInPieces } from '../writing/send-in-pieces.ts'
-import type { StreamWriter } from '../writing/stream-writer.ts'
+import { StreamWriter } from '../writing/stream-writer.ts'
+import { Tether } from './tether.ts'
 
 export type StreamEnds = { readonly reader: StreamReader; readonly writer: StreamWriter }
 
 export type WebChunk = string | ArrayBuffer | ArrayBufferView
 
-export type WebPairParts = {
+export type WebPairDeps = {
   readonly ends: StreamEnds | Promise<StreamEnds>
   /** False: the writable closes when the peer ends its direction. */
   readonly allowHalfOpen: boolean
@@ -30,48 +36,58 @@ export type WebPairParts = {
 /** Bytes of one read at the most where the consumer brings no buffer. */
 const CHUNK_BYTES = 65_536
 
-/** The streams end by `end` or `letGo`, by the peer, or when both were closed, cancelled or aborted. */
+/** The types of Node leave the signal out. */
+type SinkController = WritableStreamDefaultController & { readonly signal: AbortSignal }
+
+type Half = 'reading' | 'writing'
+
+/**
+ * The streams end by `end` or `letGo`, by the peer, or when both are done: closed, cancelled, aborted or failed. A
+ * writable that is aborted, or that what was written to it fails, aborts the connection, as a peer must not take half a
+ * message for a whole one. What was received before can still be read, and then the readable fails too.
+ */
 export class WebPair {
   readonly readable: ReadableStream<Uint8Array>
   readonly writable: WritableStream<WebChunk>
-  readonly #parts: WebPairParts
+  readonly #deps: WebPairDeps
   readonly #adopt: (error: unknown) => Error
   /** Withdraws the waiting read; what comes afterwards stays with the reader. */
   readonly #stop = new AbortController()
+  /** The halves that are not done. */
+  readonly #open: Set<Half> = new Set<Half>(['reading', 'writing'])
   #source: ReadableByteStreamController | null = null
   #sink: WritableStreamDefaultController | null = null
-  #isRead = false
-  #isWritten = false
+  #isPulling = false
+  /** Why this side has aborted the connection. */
+  #aborted: Error | null = null
   #hasEnded = false
 
-  constructor(parts: WebPairParts) {
-    this.#parts = parts
-    this.#adopt = parts.adopt ?? (error => error as Error)
+  constructor(deps: WebPairDeps) {
+    this.#deps = deps
+    this.#adopt = deps.adopt ?? (error => error as Error)
     this.readable = new ReadableStream({
       type: 'bytes',
-      start: async controller => {
+      start: controller => {
         this.#source = controller
-        await this.#opened()
+        return this.#orDone('reading', async () => void (await this.#opened()))
       },
-      pull: controller => this.#pull(controller),
-      cancel: () => this.#readDone(),
+      pull: () => this.#pull(),
+      cancel: () => {
+        this.#stop.abort()
+        this.#done('reading')
+      },
     })
     this.writable = new WritableStream<WebChunk>(
       {
-        start: async controller => {
+        start: controller => {
           this.#sink = controller
-          const { writer } = await this.#opened()
-          this.#watch(writer)
+          return this.#orDone('writing', () => this.#begin((controller as SinkController).signal))
         },
-        write: chunk => this.#write(chunk),
-        close: () => this.#close(),
-        abort: async () => {
-          const { writer } = await this.#opened()
-          writer.abort()
-          this.#writeDone()
-        },
+        write: chunk => this.#orDone('writing', () => this.#write(chunk)),
+        close: () => this.#thenDone('writing', ({ writer }) => finish(writer)),
+        abort: reason => this.#thenDone('writing', ({ writer }) => this.#abort(writer, reason)),
       },
-      { highWaterMark: LIMITS.writeHighWaterBytes, size: chunk => sizeOf(chunk) },
+      { highWaterMark: LIMITS.writeHighWaterBytes, size: sizeOf },
     )
   }
 
@@ -87,30 +103,69 @@ export class WebPair {
     this.#cut(reason, false)
   }
 
+  /** Tells a pair of the ends of its connection. What waits refers neither to the pair nor to ends with a grip. */
+  static #hearEnds(reader: StreamReader, writer: StreamWriter, tether: Tether<WebPair>): void {
+    const lost = (error: unknown): void => tether.reach(pair => pair.#lost(error))
+    reader.onEnd(() => tether.reach(pair => pair.#inboundEnded({ reader, writer })))
+    writer.waitClosed().then(() => lost(new TypeError('the connection was closed')), lost)
+  }
+
   async #opened(): Promise<StreamEnds> {
     try {
-      return await this.#parts.ends
+      return await this.#deps.ends
     } catch (error) {
       throw this.#adopt(error)
     }
   }
 
-  async #pull(controller: ReadableByteStreamController): Promise<void> {
+  async #begin(signal: AbortSignal): Promise<void> {
     const { reader, writer } = await this.#opened()
+    const tether = new Tether<WebPair>(this)
+    WebPair.#hearEnds(new StreamReader({}, reader), new StreamWriter(writer), tether)
+    // The sink hears of an abort only after the write under way, which may wait for a peer that does not read.
+    signal.addEventListener('abort', () => this.#abort(writer, signal.reason))
+  }
+
+  async #pull(): Promise<void> {
+    this.#isPulling = true
     try {
-      const view = controller.byobRequest?.view ?? null
-      const { signal } = this.#stop
-      const chunk = await reader.read(view === null ? CHUNK_BYTES : view.byteLength, { signal })
-      if (this.#isRead) return
-      if (chunk.length > 0) return deliver(controller, chunk)
-      if (!this.#parts.allowHalfOpen) writer.close()
-      this.#closeReadable()
-      this.#readDone()
+      const ends = await this.#opened()
+      const bytes = this.#source?.byobRequest?.view?.byteLength ?? CHUNK_BYTES
+      const chunk = await ends.reader.read(bytes, { signal: this.#stop.signal })
+      if (!this.#open.has('reading')) return
+      if (chunk.length > 0 && this.#source) deliver(this.#source, chunk)
+      this.#endIfRead(ends)
     } catch (error) {
-      if (this.#isRead) return
-      this.#source?.error(this.#adopt(error))
-      this.#readDone()
+      this.#failReading(error)
+    } finally {
+      this.#isPulling = false
     }
+  }
+
+  /** A pull that waits hears of it by itself. */
+  #inboundEnded(ends: StreamEnds): void {
+    if (!this.#isPulling) this.#endIfRead(ends)
+  }
+
+  /** The last bytes may be the last that anybody asks for. */
+  #endIfRead({ reader, writer }: StreamEnds): void {
+    if (!this.#open.has('reading') || reader.buffered > 0) return
+    const broken = reader.exception() ?? (reader.atEof() ? this.#aborted : null)
+    if (broken !== null) {
+      // An error would overtake what lies in the stream; the next pull tells it.
+      if (this.#source?.desiredSize === 0) this.#failReading(broken)
+      return
+    }
+    if (!reader.atEof()) return
+    if (!this.#deps.allowHalfOpen) writer.close()
+    this.#closeReadable()
+    this.#done('reading')
+  }
+
+  #failReading(error: unknown): void {
+    if (!this.#open.has('reading')) return
+    this.#source?.error(this.#adopt(error))
+    this.#done('reading')
   }
 
   async #write(chunk: WebChunk): Promise<void> {
@@ -118,58 +173,73 @@ export class WebPair {
     try {
       await sendInPieces(writer, [bytesOf(chunk)])
     } catch (error) {
+      // A connection that closes in order still sends what it was given before.
+      if (!writer.isClosing()) this.#abort(writer, error)
       throw this.#adopt(error)
     }
   }
 
-  async #close(): Promise<void> {
-    const { writer } = await this.#opened()
-    if (writer.canWriteEof()) writer.writeEof()
-    else writer.close()
-    this.#writeDone()
+  #abort(writer: StreamWriter, reason: unknown): void {
+    if (this.#aborted !== null || !this.#open.has('writing')) return
+    this.#aborted =
+      reason instanceof Error ? reason : new TypeError('the connection was aborted', { cause: reason })
+    writer.abort()
   }
 
   /** A writable that nobody writes to hears of the connection's end all the same. */
-  #watch(writer: StreamWriter): void {
-    const closed = (error: unknown): void => {
-      if (this.#isWritten) return
-      this.#sink?.error(this.#adopt(error))
-      this.#writeDone()
-    }
-    writer.waitClosed().then(() => closed(new TypeError('the connection was closed')), closed)
+  #lost(error: unknown): void {
+    if (!this.#open.has('writing')) return
+    this.#sink?.error(this.#adopt(error))
+    this.#done('writing')
   }
 
   #cut(reason: unknown, failsReadable: boolean): void {
-    const wasRead = this.#isRead
-    const wasWritten = this.#isWritten
-    this.#isRead = true
-    this.#isWritten = true
+    const open = new Set(this.#open)
+    this.#open.clear()
     this.#stop.abort()
-    if (!wasRead && failsReadable) this.#source?.error(reason)
-    else if (!wasRead) this.#closeReadable()
-    if (!wasWritten) this.#sink?.error(reason)
+    if (open.has('reading') && failsReadable) this.#source?.error(reason)
+    else if (open.has('reading')) this.#closeReadable()
+    if (open.has('writing')) this.#sink?.error(reason)
   }
 
   #closeReadable(): void {
-    this.#source?.close()
-    // A consumer that waits with a buffer of its own gets it back with the end.
-    this.#source?.byobRequest?.respond(0)
+    try {
+      this.#source?.close()
+      // A consumer that waits with a buffer of its own gets it back with the end.
+      this.#source?.byobRequest?.respond(0)
+    } catch (error) {
+      // The end cuts an element of that buffer in two: the stream has failed for it.
+      this.#source?.error(error)
+    }
   }
 
-  #readDone(): void {
-    this.#isRead = true
-    if (this.#isWritten) this.#ended()
+  /** The half is done where this fails. */
+  async #orDone(half: Half, act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      this.#done(half)
+      throw error
+    }
   }
 
-  #writeDone(): void {
-    this.#isWritten = true
-    if (this.#isRead) this.#ended()
+  /** The half is done after this, however it goes. */
+  async #thenDone(half: Half, act: (ends: StreamEnds) => void): Promise<void> {
+    try {
+      act(await this.#opened())
+    } finally {
+      this.#done(half)
+    }
+  }
+
+  #done(half: Half): void {
+    if (this.#open.delete(half) && this.#open.size === 0) this.#ended()
   }
 
   #ended(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    const { ends, onEnded } = this.#parts
+    const { ends, onEnded } = this.#deps
     void Promise.resolve(ends).then(
       ({ writer }) => {
         writer.close()
@@ -180,9 +250,15 @@ export class WebPair {
   }
 }
 
+function finish(writer: StreamWriter): void {
+  if (writer.canWriteEof()) writer.writeEof()
+  else writer.close()
+}
+
 function deliver(controller: ReadableByteStreamController, chunk: Buffer): void {
   const request = controller.byobRequest
-  if (request?.view) {
+  // The buffer may be another one than that which the read was for.
+  if (request?.view && request.view.byteLength >= chunk.length) {
     const { buffer, byteOffset, byteLength } = request.view
     new Uint8Array(buffer, byteOffset, byteLength).set(chunk)
     request.respond(chunk.length)
@@ -200,6 +276,16 @@ function bytesOf(chunk: WebChunk): string | Uint8Array {
   throw new TypeError('a chunk must be bytes or a string')
 }
 
-function sizeOf(chunk: WebChunk): number {
-  return typeof chunk === 'string' ? chunk.length : (chunk.byteLength ?? 1)
+/**
+ * A size above all for chunks; anything else has one too, and is refused by the write, since a strategy that throws
+ * would fail the stream without a word to its sink.
+ */
+function sizeOf(chunk: unknown): number {
+  if (typeof chunk === 'string') return chunk.length
+  try {
+    const { byteLength } = chunk as ArrayBufferView
+    return byteLength >= 0 && Number.isFinite(byteLength) ? byteLength : 1
+  } catch {
+    return 1
+  }
 }
