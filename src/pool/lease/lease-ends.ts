@@ -5,7 +5,8 @@
  */
 import type { GoneReason } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
-import { goneError, RevokedEnd } from '../../streams/channel-ends/channel-end.ts'
+import { assertOwned } from '../../streams/byte-source.ts'
+import { RevokedEnd } from '../../streams/channel-ends/channel-end.ts'
 import { ChannelSink } from '../../streams/channel-ends/channel-sink.ts'
 import { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
 import { EndPair } from '../../streams/channel-ends/end-pair.ts'
@@ -38,6 +39,8 @@ export class LeaseEnds implements LeaseHolder {
   readonly onReset: OnReset
   readonly #pair: EndPair
   readonly #use: LeaseUse
+  /** The lease ended while its connection stood. */
+  #endedFirst = false
 
   constructor(keeper: LeaseKeeper, { limit, onReset, side = 'client' }: LeaseEndsOptions) {
     const { connection, epoch, terms } = keeper
@@ -59,8 +62,9 @@ export class LeaseEnds implements LeaseHolder {
         try {
           await upgradeToTls({ connection, source, reader, side, onBegun, onFailed }, options, flushed)
         } catch (error) {
-          // That the lease has ended is why, whatever the connection says of it.
-          throw keeper.gone === null ? error : goneError(keeper.gone)
+          // Whichever was first is why: the lease that ended, or the connection.
+          if (this.#endedFirst) assertOwned(this.#pair.end)
+          throw error
         }
         return extraInfo(connection.facts)
       },
@@ -96,6 +100,7 @@ export class LeaseEnds implements LeaseHolder {
   }
 
   ended(reason: GoneReason): void {
+    this.#endedFirst = this.#pair.end === null
     this.#pair.revoke(new RevokedEnd(reason))
   }
 }
