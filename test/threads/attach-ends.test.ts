@@ -160,10 +160,10 @@ test('a lease that expires under a silent holder is gone, and what it writes the
 test('a lease does not expire while its holder blocks on it, or moves bytes', async () => {
   const server = await startLineServer(echoLine)
   const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
-  const thread = attach(pool, 'busy', { ttlMs: 60 })
+  const thread = attach(pool, 'busy', { ttlMs: 250 })
   expect(await thread.next()).toBe('blocks')
   const peer = await server.connection()
-  setTimeout(() => peer.write('late\n'), 300)
+  setTimeout(() => peer.write('late\n'), 700)
   expect(await thread.next()).toEqual({ line: 'late\n', verdict: { outcome: 'reused', reason: 'clean' } })
 })
 

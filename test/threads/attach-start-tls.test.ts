@@ -38,7 +38,7 @@ test('BlockingWriter.startTls without a servername wants the certificate of the 
 })
 
 test('a lease does not expire while its holder blocks on a handshake', async () => {
-  const thread = attach(await poolOf(await startTlsPeer({ afterMs: 300 })), 'blockingTls', TRUSTED)
+  const thread = attach(await poolOf(await startTlsPeer({ afterMs: 700 })), 'blockingTls', TRUSTED)
   await thread.next()
   expect(await thread.next()).toMatchObject({ line: 'secret\n' })
 })

@@ -41,7 +41,11 @@ test('a lease whose signal was aborted before the call dials nothing', async () 
   await expect(pool.lease('it', { signal })).rejects.toMatchObject({ code: 'ABORTED', cause: 'too late' })
   await expect(pool.lease(described, { signal })).rejects.toMatchObject({ code: 'ABORTED' })
   // Whatever had been dialled before would have been accepted before this one.
-  await (await pool.lease('it')).discard()
+  const lease = await pool.lease('it')
+  // Once the peer has answered on this connection, it has accepted whatever was dialled before.
+  lease.writer.write('x')
+  expect(await lease.reader.readExactly(1)).toEqual(Buffer.from('x'))
+  await lease.discard()
   expect(server.accepted).toBe(1)
 })
 
@@ -105,7 +109,11 @@ test('a caller that leaves a named target leaves its connection to whoever comes
   controller.abort()
   await expect(asked).rejects.toMatchObject({ code: 'ABORTED' })
   await until('it lies idle', () => pool.targets()[0]?.connections.idle === 1)
-  await (await pool.lease('it')).discard()
+  const lease = await pool.lease('it')
+  // Once the peer has answered on this connection, it has accepted whatever was dialled before.
+  lease.writer.write('x')
+  expect(await lease.reader.readExactly(1)).toEqual(Buffer.from('x'))
+  await lease.discard()
   expect(server.accepted).toBe(1)
 })
 
