@@ -66,6 +66,11 @@ export class TakenChannel {
     return this.#word(IN_END) !== 0 || this.#word(CLOSED) !== 0
   }
 
+  /** Its I/O worker has said that the socket is gone. */
+  get isClosed(): boolean {
+    return this.#word(CLOSED) !== 0
+  }
+
   words(): Readonly<Record<string, number>> {
     return Object.fromEntries(Object.entries(WATCHED).map(([name, word]) => [name, this.#word(word)]))
   }

@@ -1,4 +1,5 @@
 /** Ends a lease in one of the ways of the fence's alphabet. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cell } from './fence-cells.ts'
 import type { OwnEnding } from './fence-ends.ts'
 import { loseWorker } from './fence-lane.ts'
@@ -7,6 +8,9 @@ import { PATIENCE_MS } from './fence-peers.ts'
 import { exchangeLines, holds, type Scene, shown } from './fence-scene.ts'
 import { AttachedEnds } from './fence-thread.ts'
 import { within } from './service-process.ts'
+
+/** Milliseconds in which the pool hears of a socket that is gone. */
+const HEARD_MS = 20
 
 /** What a thread hears late of a lease that it has ended itself, when the channel is another's already. */
 export function isDeaf({ end, ending }: Cell): boolean {
@@ -82,6 +86,11 @@ async function endBeforeReturn(scene: Scene): Promise<string> {
   if (isParse) peer.send(',2]\n')
   const verdict = await endBy(scene, 'discard')
   if (isParse) return verdict
+  peer.resume()
+  await holds('the socket is gone', () => channel.isClosed)
+  // The pool has heard of it by then, and would give the channel to the next.
+  await sleep(HEARD_MS)
+  if (channel.isBack) wrong.push('the channel was given back while it was lent')
   const early = await lane.stranger('b')
   if (lane.log.last.number === channel.number) wrong.push("the channel was another lease's while it was lent")
   const earlyPeer = await lane.peers.from(early.port)
