@@ -25,8 +25,9 @@ export async function endLease(scene: Scene): Promise<string> {
     case 'release':
     case 'discard':
     case 'dispose':
-    case 'ttl':
       return await endBy(scene, ending)
+    case 'ttl':
+      return await expire(scene)
     case 'kill':
       if (end !== 'REST') return await endBy(scene, 'kill')
       await lane.kill(port)
@@ -76,6 +77,18 @@ async function endBy({ cell, ends, peer, gate, wrong }: Scene, how: OwnEnding): 
   // What was written before a release is still sent, for as long as the peer takes it.
   if (how === 'release') peer.resume()
   return await ended
+}
+
+/** The pool ends the lease; a thread that holds it may not have heard of that when it uses its ends next. */
+async function expire(scene: Scene): Promise<string> {
+  const { lane, ends, gate, used } = scene
+  if (!(ends instanceof AttachedEnds)) return await endBy(scene, 'ttl')
+  const using = ends.expireDeaf(gate.memory)
+  using.catch(() => 'it is awaited below')
+  await holds('the lease has expired', () => lane.pool.stats().leases === 0)
+  gate.open()
+  used.push(...(await using))
+  return ''
 }
 
 /** The lease ends first, and its borrower comes back afterwards; what it reads then is nobody's. */

@@ -35,7 +35,7 @@ export async function playCell(cell: Cell, lane: Lane): Promise<Faults> {
     const { ends, port } = await lane.open(cell.end)
     const channel = lane.log.last
     const peer = await lane.peers.from(port)
-    const scene = { cell, lane, ends, port, peer, channel, gate: new Gate(), wrong: moved }
+    const scene = { cell, lane, ends, port, peer, channel, gate: new Gate(), used: [], wrong: moved }
     await new Play(scene, answered).run()
   } catch (error) {
     moved.push(`it stopped: ${error instanceof Error ? error.message : String(error)}`)
@@ -93,6 +93,7 @@ class Play {
     await enterMoment(this.#scene)
     const verdict = await endLease(this.#scene)
     peer.resume()
+    this.#judge('used', this.#scene.used)
     if (this.#isHeardAtOnce) await this.#use('reader')
     // What waits may hear of the end late, when the channel is another's; so nobody waits for it before that.
     const waited = this.#isHeld ? within(PATIENCE_MS, ends.waited(), 'a call waits for ever') : []

@@ -5,6 +5,7 @@ import type { Cell } from './fence-cells.ts'
 import type { TakenChannel } from './fence-channels.ts'
 import type { Ends } from './fence-ends.ts'
 import type { Lane, Stranger } from './fence-lane.ts'
+import type { Outcome } from './fence-outcome.ts'
 import { type FencePeer, PATIENCE_MS } from './fence-peers.ts'
 import { within } from './service-process.ts'
 
@@ -18,6 +19,8 @@ export type Scene = {
   readonly channel: TakenChannel
   /** Holds a borrower, or a holder's thread, that is to wait. */
   readonly gate: Gate
+  /** What the ends were good for in the moment of the ending. */
+  readonly used: Outcome[]
   /** What has gone wrong so far. */
   readonly wrong: string[]
 }

@@ -80,6 +80,11 @@ export class AttachedEnds implements Ends {
     return this.#thread.ask({ ask: 'end', how, gate })
   }
 
+  /** The lease expires while its thread is deaf, until the gate is open; what the ends are good for then. */
+  expireDeaf(gate: SharedArrayBuffer): Promise<readonly Outcome[]> {
+    return this.#thread.ask({ ask: 'expire', gate })
+  }
+
   waited(): Promise<readonly Outcome[]> {
     return this.#thread.ask({ ask: 'waited' })
   }
