@@ -139,7 +139,9 @@ export class IoConnection {
 
   /** Ends the connection at once, and its lease where there is one. */
   abort(): void {
-    if (this.isGone) return this.fence()
+    // The lease ends first: whoever it belonged to hears of that, not of a connection that closes.
+    this.fence()
+    if (this.isGone) return
     this.channel.requestShut('abort')
     this.leaveClosing()
   }

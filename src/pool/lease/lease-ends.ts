@@ -5,7 +5,7 @@
  */
 import type { GoneReason } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
-import { assertOwned } from '../../streams/byte-source.ts'
+import { assertOwned, isRevoked } from '../../streams/byte-source.ts'
 import { RevokedEnd } from '../../streams/channel-ends/channel-end.ts'
 import { ChannelSink } from '../../streams/channel-ends/channel-sink.ts'
 import { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
@@ -39,8 +39,8 @@ export class LeaseEnds implements LeaseHolder {
   readonly onReset: OnReset
   readonly #pair: EndPair
   readonly #use: LeaseUse
-  /** The lease ended while its connection stood. */
-  #endedFirst = false
+  /** The lease ended when its connection had broken. */
+  #brokeFirst = false
 
   constructor(keeper: LeaseKeeper, { limit, onReset, side = 'client' }: LeaseEndsOptions) {
     const { connection, epoch, terms } = keeper
@@ -58,12 +58,14 @@ export class LeaseEnds implements LeaseHolder {
       startTls: async (options, flushed) => {
         const { source, reader } = this
         const onBegun = (): void => this.#use.upgraded()
-        const onFailed = (error: Error): void => this.#pair.revoke({ kind: 'failed', error })
+        const onFailed = (error: Error): void => {
+          if (!isRevoked(this.#pair.end)) this.#pair.revoke({ kind: 'failed', error })
+        }
         try {
           await upgradeToTls({ connection, source, reader, side, onBegun, onFailed }, options, flushed)
         } catch (error) {
           // Whichever was first is why: the lease that ended, or the connection.
-          if (this.#endedFirst) assertOwned(this.#pair.end)
+          if (!this.#brokeFirst) assertOwned(this.#pair.end)
           throw error
         }
         return extraInfo(connection.facts)
@@ -87,6 +89,11 @@ export class LeaseEnds implements LeaseHolder {
     return this.#use.reasonToClose(reuse, this.#pair.end, stream)
   }
 
+  /** The channel tells of the end of a lease before any message does. Errors: LEASE_GONE. */
+  assertHeld(): void {
+    assertOwned(this.#pair.end)
+  }
+
   rung(): void {
     this.#pair.rung()
   }
@@ -100,7 +107,8 @@ export class LeaseEnds implements LeaseHolder {
   }
 
   ended(reason: GoneReason): void {
-    this.#endedFirst = this.#pair.end === null
+    const { end } = this.#pair
+    this.#brokeFirst = end !== null && !isRevoked(end)
     this.#pair.revoke(new RevokedEnd(reason))
   }
 }

@@ -108,6 +108,7 @@ export class Lease implements AsyncDisposable {
 
   /** Renews the ttl, or sets a new one; the new expiry. Errors: LEASE_GONE. */
   renew(ttlMs?: number): Date | null {
+    this.#ends.assertHeld()
     this.#keeper.renew(ttlMs)
     return this.expiresAt
   }
