@@ -82,7 +82,7 @@ export class Connection {
     const inflow = new Inflow({ ...common, scratch, onRoom, tellEnd: how => this.#life.tellEnd(how) })
     const onMore = this.#guard.action(() => this.#more())
     const outflow = new Outflow({ ...common, vitals, guard: this.#guard, onMore })
-    const onTime = this.#guard.action(() => this.#life.destroy('closed'))
+    const onTime = this.#guard.action(() => this.#closesLate())
     const linger = new Linger(deps.closeLingerMs, onTime)
     this.#inflow = inflow
     this.#outflow = outflow
@@ -283,6 +283,12 @@ export class Connection {
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')
     else this.#traffic.flush()
+  }
+
+  /** A close has taken too long. Where the peer's end began it, what came before that is still the lease's. */
+  #closesLate(): void {
+    if (this.channel.shut === 'close') this.#life.destroy('closed')
+    else this.#life.broke('closed')
   }
 
   #broke(error: Error): void {

@@ -80,7 +80,10 @@ export class Traffic {
       case 'idle':
         if (this.#deps.inflow.tryResume()) state.socket.resume()
         return
+      case 'lingering':
+      case 'finishing':
       case 'closing':
+        // Nothing more is read, but what came before the peer's end is still the lease's.
         this.#deps.inflow.tryResume()
         return
       case 'draining':

@@ -2,12 +2,15 @@
 import type { Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { IoConnectionRig, type RigLease } from '../../support/io-connection-rig.ts'
+import { PatternCheck, pattern } from '../../support/pattern-check.ts'
 import { startTestServer } from '../../support/test-server.ts'
 import { until } from '../../support/until.ts'
 
 const BOUND_MS = 300
 /** A peer that drips does so many times within the bound. */
 const DRIP_MS = 15
+/** Of a peer that ends. */
+const SENT_BYTES = 131_072
 
 function every(act: () => void): void {
   const timer = setInterval(act, DRIP_MS)
@@ -100,4 +103,66 @@ test('Connection that closes sends what was written before, to a peer that reads
   expect(await rig.closed()).toBe('closed')
   await until('the peer saw the end', () => peer.destroyed)
   expect(received).toBe(60_000)
+})
+
+/** Takes all of what came. */
+function readAll(rig: IoConnectionRig, { reads }: RigLease, check: PatternCheck): void {
+  const bytes = Buffer.alloc(reads.readable)
+  reads.copy(bytes)
+  check.take(bytes)
+  if (reads.consume(bytes.length)) rig.ring()
+}
+
+async function readToEnd(rig: IoConnectionRig, lease: RigLease, check: PatternCheck): Promise<void> {
+  while (check.received < SENT_BYTES) {
+    await until('more came', () => lease.reads.readable > 0)
+    readAll(rig, lease, check)
+  }
+}
+
+/** A TLS peer has ended, and more came before than the ring holds; `onEnd`: called when this is heard of. */
+async function ended(onEnd: (rig: IoConnectionRig, lease: RigLease, check: PatternCheck) => void) {
+  const server = await startTestServer(() => {}, { tls: true })
+  const sizes = { inboundBytes: 16_384, outboundBytes: 65_536 }
+  const rig = new IoConnectionRig({ closeLingerMs: BOUND_MS, sizes })
+  const peer = await rig.dial(server)
+  const lease = rig.lease()
+  const check = new PatternCheck()
+  rig.socket?.once('end', () => {
+    expect(check.received + lease.reads.readable).toBeLessThan(SENT_BYTES)
+    onEnd(rig, lease, check)
+  })
+  peer.end(pattern(0, SENT_BYTES))
+  const hasEnded = (): boolean => rig.socket?.readableEnded === true
+  while (!hasEnded()) {
+    await until('more came', () => lease.reads.readable > 0 || hasEnded())
+    if (!hasEnded()) readAll(rig, lease, check)
+  }
+  return { rig, lease, check }
+}
+
+/** Timers of one length are over in the order in which they began. */
+function boundPassed(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, BOUND_MS))
+}
+
+test('Connection whose TLS peer has ended gives all that came before, where room comes as it closes', async () => {
+  const { rig, lease, check } = await ended(readAll)
+  await readToEnd(rig, lease, check)
+  expect([await rig.closed(), rig.channel.inEnd]).toEqual(['closed', 'fin'])
+})
+
+test('Connection whose TLS peer has ended gives all that came before, however late', async () => {
+  const { rig, lease, check } = await ended(() => {})
+  await until('its socket was gone', () => rig.socket?.closed === true)
+  await boundPassed()
+  expect([rig.channel.closed, rig.channel.inEnd]).toEqual(['open', 'open'])
+  await readToEnd(rig, lease, check)
+  expect([await rig.closed(), rig.channel.inEnd]).toEqual(['closed', 'fin'])
+})
+
+test('Connection whose TLS peer has ended is gone within its bound once its holder has asked to close', async () => {
+  const { rig } = await ended(() => {})
+  rig.shut('close')
+  expect(await rig.closed()).toBe('closed')
 })
