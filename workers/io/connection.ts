@@ -216,7 +216,8 @@ export class Connection {
   #follow(): void {
     const state = this.#life.state
     if (!('epoch' in state)) return
-    // The epoch before the shut word: who ends a lease by closing stores the shut word first.
+    // The epoch before the shut word: who asks to close stores the shut word first, and only then ends the lease. Who
+    // aborts ends the lease first; a check that begins in between is over with the bell for the abort.
     const { epoch } = this.channel
     const { shut } = this.channel
     const asked = ask(state, epoch, shut)

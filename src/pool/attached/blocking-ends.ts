@@ -1,17 +1,13 @@
 /** The two ends of a lease for straight-line code on an attached thread: reader and writer block. */
-import type { GoneReason } from '../../base/errors.ts'
-import type { EndName } from '../../channel/values.ts'
 import { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import { BlockingWriter } from '../../streams/blocking/blocking-writer.ts'
-import { assertOwned, isRevoked } from '../../streams/byte-source.ts'
 import { BlockingChannelSink, BlockingChannelSource } from '../../streams/channel-ends/blocking-ends.ts'
-import { RevokedEnd } from '../../streams/channel-ends/channel-end.ts'
 import { EndPair } from '../../streams/channel-ends/end-pair.ts'
 import type { OnReset } from '../../streams/reading/read-options.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import { extraInfo } from '../lease/connection-facts.ts'
+import { HeldEnds } from '../lease/held-ends.ts'
 import type { LeaseActivity } from '../lease/lease-clock.ts'
-import type { LeaseHolder } from '../lease/lease-keeper.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
 import { LeaseUse } from '../lease/lease-use.ts'
 import type { Refusal } from '../target/release-result.ts'
@@ -27,10 +23,9 @@ export type BlockingLeaseOptions = {
   readonly operationTimeoutMs?: number | undefined
 }
 
-export class BlockingEnds implements LeaseHolder {
+export class BlockingEnds extends HeldEnds {
   readonly reader: BlockingReader
   readonly writer: BlockingWriter
-  readonly #pair: EndPair
   readonly #use: LeaseUse
 
   constructor(
@@ -45,7 +40,7 @@ export class BlockingEnds implements LeaseHolder {
     const position = { replay: terms.replayBytes }
     const source = new BlockingChannelSource(channel, ringer, epoch, lookAround, position)
     const sink = new BlockingChannelSink(channel, ringer, epoch, lookAround)
-    this.#pair = new EndPair(source, sink)
+    super(new EndPair(source, sink))
     this.reader = new BlockingReader(source, { limit, onReset, timeoutMs })
     this.writer = new BlockingWriter(sink, {
       timeoutMs,
@@ -55,15 +50,11 @@ export class BlockingEnds implements LeaseHolder {
       onWrite: () => this.#use.written(),
       startTls: (tls, flush) => {
         const onBegun = (): void => this.#use.upgraded()
-        const onFailed = (error: Error): void => {
-          if (!isRevoked(this.#pair.end)) this.#pair.revoke({ kind: 'failed', error })
-        }
+        const onFailed = (error: Error): void => this.failed(error)
         try {
           upgradeToTlsSync({ connection, source, onBegun, onFailed }, tls, flush)
         } catch (error) {
-          // That the lease has ended is why, whatever the connection says of it.
-          this.assertHeld()
-          throw error
+          this.rethrow(error)
         }
         return extraInfo(connection.facts)
       },
@@ -83,27 +74,6 @@ export class BlockingEnds implements LeaseHolder {
 
   /** Why the connection may not serve again, as far as it shows here. Errors: CHANNEL_CORRUPT. */
   reasonToClose(reuse: 'clean' | 'never'): Refusal | null {
-    return this.#use.reasonToClose(reuse, this.#pair.end, null)
-  }
-
-  /** A thread that hears no messages sees in its channel whether the lease has ended. Errors: LEASE_GONE. */
-  assertHeld(): void {
-    assertOwned(this.#pair.end)
-  }
-
-  rung(): void {
-    this.#pair.rung()
-  }
-
-  broke(): void {
-    this.#pair.lost('corrupt')
-  }
-
-  lost(how: EndName): void {
-    this.#pair.lost(how)
-  }
-
-  ended(reason: GoneReason): void {
-    this.#pair.revoke(new RevokedEnd(reason))
+    return this.#use.reasonToClose(reuse, this.end, null)
   }
 }
