@@ -55,15 +55,20 @@ function threadGoneOf({ reader }: LoanResult): Promise<void> {
   return reader.threadGone
 }
 
+/** A thread has read `[1` of a message, and waits for the rest. */
+async function inMidMessage() {
+  const parsers = open()
+  const peer = new LentPeer()
+  await peer.send('[1')
+  const controller = new AbortController()
+  const parsing = parsers.parseMessage(peer.lend(), 'json', {}, { signal: controller.signal })
+  await peer.awaited()
+  return { parsers, peer, controller, parsing }
+}
+
 describe('a recalled reader', () => {
   test('comes back from mid-message, and its thread lives on', async () => {
-    const parsers = open()
-    const peer = new LentPeer()
-    await peer.send('[1')
-    const controller = new AbortController()
-    const { signal } = controller
-    const parsing = parsers.parseMessage(peer.lend(), 'json', {}, { signal })
-    await peer.awaited()
+    const { parsers, peer, controller, parsing } = await inMidMessage()
     const reason = new Error('no longer wanted')
     controller.abort(reason)
     const result = await parsing
@@ -97,12 +102,7 @@ describe('a recalled reader', () => {
   })
 
   test('gives the value where the message was whole before the recall', async () => {
-    const parsers = open()
-    const peer = new LentPeer()
-    await peer.send('[1')
-    const controller = new AbortController()
-    const parsing = parsers.parseMessage(peer.lend(), 'json', {}, { signal: controller.signal })
-    await peer.awaited()
+    const { peer, controller, parsing } = await inMidMessage()
     void peer.send(']')
     controller.abort()
     const result = await parsing
@@ -111,12 +111,7 @@ describe('a recalled reader', () => {
   })
 
   test('keeps the bytes of a stream that ended before the recall in the error', async () => {
-    const parsers = open()
-    const peer = new LentPeer()
-    await peer.send('[1')
-    const controller = new AbortController()
-    const parsing = parsers.parseMessage(peer.lend(), 'json', {}, { signal: controller.signal })
-    await peer.awaited()
+    const { peer, controller, parsing } = await inMidMessage()
     peer.channel.endInbound('fin')
     controller.abort()
     const result = await parsing
