@@ -3,10 +3,10 @@
  * send the rest of a large write later, so `write` itself blocks until the ring has taken all of it: what it has
  * returned from is on its way, whatever the thread blocks on next.
  */
-import { SockpoolError } from '../../base/errors.ts'
+import { copyError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { BlockingSink } from '../byte-sink.ts'
-import { assertOwned, type StreamEnd } from '../byte-source.ts'
+import { assertOwned, type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
 import { WaterMarks } from '../writing/water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from '../writing/writer-options.ts'
 import { toBytes } from '../writing/writer-options.ts'
@@ -82,8 +82,9 @@ export class BlockingWriter {
   /**
    * Writes bytes (a string as UTF-8); blocks while they do not all fit into the ring.
    *
-   * Errors: DRAIN_TIMEOUT (`bytesAccepted` of them are on their way), WRITE_CLOSED after `writeEof`, TypeError. After
-   * `close` or a lost connection the bytes are dropped and counted; `drain` tells.
+   * Errors: DRAIN_TIMEOUT (`bytesAccepted` of them are on their way), LEASE_GONE (`bytesAccepted` of them were, when the
+   * lease ended), WRITE_CLOSED after `writeEof`, TypeError. After `close` or a lost connection the bytes are dropped and
+   * counted; `drain` tells.
    */
   write(data: string | Uint8Array, options: BlockingWriteOptions = {}): void {
     const bytes = toBytes(data)
@@ -206,7 +207,9 @@ export class BlockingWriter {
   #push(bytes: Uint8Array, until: Until, before: number): void {
     let rest = bytes
     for (;;) {
-      if (this.#sink.end !== null || this.#state === 'closing') {
+      const { end } = this.#sink
+      if (isRevoked(end)) throw this.#revoked(end, this.#accepted - before)
+      if (end !== null || this.#state === 'closing') {
         this.#dropped += rest.length
         return
       }
@@ -228,6 +231,11 @@ export class BlockingWriter {
     if (!this.#sink.waitFor(level, until.leftMs())) return false
     this.#interrupted = before
     return true
+  }
+
+  /** What a call hears whose lease ended while it blocked. */
+  #revoked({ error }: FailedEnd, bytesAccepted: number): Error {
+    return error instanceof SockpoolError ? copyError(error).add({ bytesAccepted }) : error
   }
 
   #timedOut(what: string, until: Until, bytesAccepted: number): SockpoolError {

@@ -61,6 +61,22 @@ describe('BlockingWriter', () => {
     expect(writer.eofWritten).toBe(true)
   })
 
+  test('says what it accepted when its lease ends while it blocks', () => {
+    const pair = new ChannelPair({ inboundBytes: RING_BYTES, outboundBytes: RING_BYTES })
+    class OvertakenSink extends BlockingChannelSink {
+      override waitFor(level: number, timeoutMs: number): boolean {
+        pair.channel.advanceEpoch()
+        return super.waitFor(level, timeoutMs)
+      }
+    }
+    const sink = new OvertakenSink(pair.channel, pair.ringer, pair.channel.epoch, () => {})
+    const writer = new BlockingWriter(sink)
+    expect(() => writer.write(Buffer.alloc(RING_BYTES + 10, 'x'))).toThrow(
+      expect.objectContaining({ code: 'LEASE_GONE', bytesAccepted: RING_BYTES }),
+    )
+    expect(writer.dropped).toBe(0)
+  })
+
   test('cannot end one direction alone on TLS', () => {
     const { writer } = writerOf({ canWriteEof: false })
     expect(writer.canWriteEof()).toBe(false)
