@@ -12,8 +12,8 @@ const project = (name: string, include: string[], testTimeout: number): object =
 
 const config: ViteUserConfig = {
   test: {
-    // Most tests wait for sockets and threads rather than compute, so two at a time fit on two cores.
-    maxWorkers: 2,
+    // Most tests wait for sockets and threads rather than compute, so three at a time fit on two cores.
+    maxWorkers: 3,
     projects: [
       project('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], 10_000),
       project('property', ['test/property/**/*.test.ts'], 60_000),
