@@ -63,8 +63,11 @@ export const LIMITS = {
   poolLingerTurns: 0,
   /** Milliseconds an I/O worker may take to end by itself. */
   workerStopMs: 2_000,
-  /** Milliseconds after which a ring that nobody announced counts as missed: longer than a thread is preempted. */
-  missedConfirmMs: 100,
+  /**
+   * Milliseconds after which a ring that nobody announced counts as missed. It is longer than an overloaded machine, or
+   * a container's CPU quota, keeps a thread from the announcement that it owes.
+   */
+  missedConfirmMs: 500,
   /** Milliseconds a silent I/O worker is suspect (unready), then terminated. */
   heartbeatSuspectMs: 2_000,
   heartbeatDeadMs: 10_000,
