@@ -157,11 +157,7 @@ function tokenLimits(): SchemaNode {
       ),
     ),
     connections: optional(
-      count(
-        'Connections open or being opened at once: those of its leases, and those dialled for described targets whose caller has left.',
-        1,
-        LIMITS.channelsMax,
-      ),
+      count('Connections open or being opened at once, one for each of its leases.', 1, LIMITS.channelsMax),
     ),
     targets: optional(count('Targets described by its callers in use at once.', 1, LIMITS.targetPoolsMax)),
   })

@@ -51,8 +51,8 @@ type State =
   | { readonly kind: 'checking'; readonly epoch: number }
   /** `how`: what it is closed for, where this side knows better than the socket. */
   | { readonly kind: 'closing'; readonly how: EndName | null }
-  | { readonly kind: 'gone' }
-  | { readonly kind: 'free' }
+  | { readonly kind: 'gone'; readonly how: EndName }
+  | { readonly kind: 'free'; readonly how: EndName }
 
 export class IoConnection {
   readonly id: string
@@ -94,8 +94,14 @@ export class IoConnection {
     this.#facts = await this.#upgrades.secure(this.channel.number, this.#generation, as, timeoutMs)
   }
 
+  /** How the socket came to its end; null while it is there. */
+  get gone(): EndName | null {
+    const state = this.#state
+    return state.kind === 'gone' || state.kind === 'free' ? state.how : null
+  }
+
   get isGone(): boolean {
-    return this.#state.kind === 'gone' || this.#state.kind === 'free'
+    return this.gone !== null
   }
 
   /** Nothing has ended on it and nothing came in: it may be handed out. A greeting counts for the first lease only. */
@@ -201,15 +207,16 @@ export class IoConnection {
   #close(how: EndName): void {
     const state = this.#state
     if (this.isGone) return
-    this.#state = { kind: 'gone' }
-    this.#listener?.onClosed(state.kind === 'closing' ? (state.how ?? how) : how)
+    const known = state.kind === 'closing' ? (state.how ?? how) : how
+    this.#state = { kind: 'gone', how: known }
+    this.#listener?.onClosed(known)
     this.#freeIfDone()
   }
 
   #freeIfDone(): void {
     if (this.#pins > 0 || this.#state.kind !== 'gone') return
     this.fence()
-    this.#state = { kind: 'free' }
+    this.#state = { kind: 'free', how: this.#state.how }
     this.#onFree()
   }
 }

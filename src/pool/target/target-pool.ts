@@ -225,13 +225,8 @@ export class TargetPool {
 
   #connected(slot: Slot, connection: IoConnection): void {
     // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
-    if (connection.isGone)
-      return this.#failed(
-        slot,
-        new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', {
-          reason: 'ECONNRESET',
-        }),
-      )
+    const { gone } = connection
+    if (gone !== null) return this.#failed(slot, goneAtOnce(gone))
     this.#opened++
     this.#backoff.succeeded()
     connection.listen({
@@ -312,4 +307,12 @@ export class TargetPool {
   #describe(): string {
     return `${this.#slots.describe()}; ${this.#waiters.size} waiting`
   }
+}
+
+/** Why a dial has failed whose connection was gone before anybody could have it. */
+function goneAtOnce(how: EndName): SockpoolError {
+  if (how === 'workerLost')
+    return new SockpoolError('WORKER_LOST', 'the I/O worker died while the connection was made')
+  const reason = how === 'timedOut' ? 'ETIMEDOUT' : 'ECONNRESET'
+  return new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', { reason })
 }

@@ -222,6 +222,23 @@ describe('TargetPool.sweep', () => {
     expect(bench.pool.counts).toMatchObject({ idle: 2, connecting: 0 })
   })
 
+  test.each([
+    ['fin', { code: 'CONNECT_FAILED', reason: 'ECONNRESET' }],
+    ['timedOut', { code: 'CONNECT_FAILED', reason: 'ETIMEDOUT' }],
+    ['workerLost', { code: 'WORKER_LOST' }],
+  ] as const)(
+    'fails a dial whose connection is gone before anybody has it, by how it went: %s',
+    async (how, why) => {
+      const bench = new TargetPoolBench({ max: 1 })
+      const asked = bench.ask()
+      await settle()
+      bench.connector.pending[0]?.succeed().die(how)
+      await settle()
+      expect(asked.error).toMatchObject(why)
+      expect(bench.pool.size).toBe(0)
+    },
+  )
+
   test('drops a warm connection whose peer ended it', async () => {
     const bench = new TargetPoolBench({ max: 3, min: 1 })
     bench.pool.warm()
