@@ -19,6 +19,11 @@ const HOGS = 25
 /** Live parses of a peer that has sent half a message. */
 const DRIPS = 8
 
+const REFUSED = `[${'{},'.repeat((16 * MIB) / 3 - 10)}{}]`
+const PIECES = JSON.stringify(Array.from({ length: 200_000 }, () => 'abcd'))
+const OBJECTS = `[${'{},'.repeat(MIB / 3 - 10)}{}]`
+const LONG_TEXT = `"${'a'.repeat(8 * MIB)}"`
+
 type Attack = { readonly name: string; readonly run: (until: Until) => Promise<void> }
 type Until = { readonly isOver: () => boolean; readonly count: (what: string) => void }
 
@@ -84,22 +89,25 @@ class Attacks {
   }
 
   #refusedBody(): Promise<string> {
-    const body = `[${'{},'.repeat((16 * MIB) / 3 - 10)}{}]`
-    return this.#ask('evil', 'POST', '/v1/exchange', 'application/json', body)
+    return this.#ask('evil', 'POST', '/v1/exchange', 'application/json', REFUSED)
   }
 
   async #manyPieces(): Promise<string> {
     const lease = await this.#lease('evil', 'sink')
     if (lease === null) return '0'
-    const body = JSON.stringify(Array.from({ length: 200_000 }, () => 'abcd'))
-    const status = await this.#ask('evil', 'POST', `/v1/leases/${lease}/writelines`, 'application/json', body)
+    const status = await this.#ask(
+      'evil',
+      'POST',
+      `/v1/leases/${lease}/writelines`,
+      'application/json',
+      PIECES,
+    )
     await this.#ask('evil', 'DELETE', `/v1/leases/${lease}?discard=true`, '', '')
     return status
   }
 
   #parse(): Promise<string> {
-    const body = `[${'{},'.repeat(MIB / 3 - 10)}{}]`
-    return this.#ask('parser', 'POST', '/v1/parse/json', 'application/octet-stream', body)
+    return this.#ask('parser', 'POST', '/v1/parse/json', 'application/octet-stream', OBJECTS)
   }
 
   async #drip(): Promise<string> {
@@ -119,10 +127,9 @@ class Attacks {
   /** Asks for an answer of 8 MiB, and never reads. */
   #deaf(): Socket {
     const socket = this.#open()
-    const body = `"${'a'.repeat(8 * MIB)}"`
     socket.pause()
-    socket.write(this.#head('deaf', 'POST', '/v1/parse/json', 'application/octet-stream', body))
-    socket.write(body)
+    socket.write(this.#head('deaf', 'POST', '/v1/parse/json', 'application/octet-stream', LONG_TEXT))
+    socket.write(LONG_TEXT)
     return socket
   }
 
@@ -205,7 +212,7 @@ async function attack({ port, forMs }: AttackOrder): Promise<readonly string[]> 
 }
 
 // They stand for other machines: the service has this one's processors first.
-setPriority(19)
+setPriority(10)
 process.on('message', (order: AttackOrder) => {
   void attack(order).then(lines => process.send?.(lines))
 })
