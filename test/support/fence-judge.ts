@@ -89,7 +89,8 @@ function isEndOfStream({ ending }: Cell, { call, ok, code, text }: Outcome, phas
 }
 
 function mayHaveWaited({ end, moment, ending }: Cell, { call, ok, code }: Outcome): boolean {
-  if (call === 'run' && ending === 'borrower hung') return code === 'PARSE_TIMEOUT'
+  // One that has no byte yet at its deadline hangs in a read.
+  if (call === 'run' && ending === 'borrower hung') return code === 'PARSE_TIMEOUT' || code === 'READ_TIMEOUT'
   if (call === 'run' && ending === 'borrower dead') return code === 'PARSE_FAILED'
   // It has the whole message in the moment in which the lease ends.
   if (call === 'parse' && ending === 'borrower returned') return ok

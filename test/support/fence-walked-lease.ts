@@ -136,8 +136,8 @@ export class WalkedLease {
     await this.#upload()
     await this.ends.begin(loan)
     const awaitsGate = loan.do === 'run' && (loan.part === 'gate' || loan.part === 'die')
-    // The others may end before their borrower has begun.
-    if (awaitsGate) await this.#gate.arrived()
+    // The others may end before their borrower has begun; and these, where their I/O worker is lost.
+    if (awaitsGate) await Promise.race([this.#gate.arrived(), this.ends.waited()])
     else await this.#pass()
   }
 
