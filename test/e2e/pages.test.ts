@@ -82,7 +82,7 @@ describe('the commands of the pages', () => {
     if (program === 'npm' && first === 'run') expect(scripts).toContain(second)
     else if (program === 'npm') expect(['ci', 'test', 'i sockpool']).toContain(line.slice('npm '.length))
     else if (line.startsWith('npx sockpool')) await expectFlags(second, line)
-    else expect(['vitest', 'biome']).toContain(first)
+    else expect(['vitest', 'biome', 'esbuild']).toContain(first)
   })
 })
 
