@@ -39,7 +39,9 @@ export function takenBy(schema: Schema): string {
     case 'string':
       return schema.format === 'date-time' ? 'an instant' : 'text'
     case 'array':
-      return `a list, each ${takenBy(schema.items ?? {})}`
+      return schema.items?.type === 'string'
+        ? 'a list of texts'
+        : `a list, each ${takenBy(schema.items ?? {})}`
     case 'object':
       return 'a mapping'
     case 'null':

@@ -1,5 +1,5 @@
 /** The pages for users agree with the sources: what is made of them is up to date, and nothing is left out. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { GENERATED } from '../support/generated-sections.ts'
@@ -100,6 +100,16 @@ describe('docs/library.md', () => {
     const members = surface.find(({ name }) => name === 'Lease')?.members ?? []
     expect(members).toEqual(expect.arrayContaining(['reader', 'release', '[Symbol.asyncDispose]']))
     expect(members.filter(member => member.startsWith('#') || member.startsWith('_'))).toEqual([])
+  })
+})
+
+describe('docs/performance.md', () => {
+  test('has the rows that the bench measures', () => {
+    const bench = readFileSync(join(ROOT, 'test', 'bench', 'run.ts'), 'utf8')
+    const measured = [...bench.matchAll(/\b\w+Row\('([\w-]+)'/g)].map(([, name]) => name)
+    const shown = [...readPage('docs/performance.md').matchAll(/^\| `([\w-]+)` \|/gm)].map(([, name]) => name)
+    expect(measured.length).toBeGreaterThan(3)
+    expect(shown).toEqual(measured)
   })
 })
 
