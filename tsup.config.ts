@@ -1,7 +1,50 @@
+import { copyFile, readFile } from 'node:fs/promises'
 import type { Options } from 'tsup'
 
+type Plugin = NonNullable<Options['esbuildPlugins']>[number]
+
+/**
+ * Piscina becomes part of the bundle, or no program that uses sockpool could be bundled: Piscina is CommonJS, whose
+ * `require` is not there in a bundle of modules, and it starts its threads from a file beside its own. So Node's own
+ * modules are asked for without `require`, and a thread starts from the parse worker's file, which begins with what
+ * Piscina's file does. Source and tests use Piscina as it is.
+ */
+const piscinaInside: Plugin = {
+  name: 'piscina-inside',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[\\/]piscina[\\/]dist[\\/].*\.js$/ }, async ({ path }) => ({
+      contents: rebuilt(path, await readFile(path, 'utf8')),
+    }))
+    onLoad({ filter: /workers[\\/]parse-worker\.ts$/ }, async ({ path }) => ({
+      contents: `import '../node_modules/piscina/dist/worker.js'\n${await readFile(path, 'utf8')}`,
+      loader: 'ts',
+    }))
+  },
+}
+
+/** By the end of the file's path: what must stand in it once, and what takes its place. */
+const REPLACED: readonly (readonly [file: RegExp, from: string, to: string])[] = [
+  [/dist[\\/]index\.js$/, "(0, node_path_1.resolve)(__dirname, 'worker.js')", 'this.options.filename'],
+  [
+    /dist[\\/]worker\.js$/,
+    `await Promise.resolve(\`\${filename}\`).then(s => __importStar(require(s)))`,
+    'await import((0, node_url_1.pathToFileURL)(filename).href)',
+  ],
+  // The pool changes no thread's priority.
+  [/dist[\\/]worker\.js$/, "__importStar(require('@napi-rs/nice'))", 'null'],
+]
+
+function rebuilt(path: string, text: string): string {
+  const own = REPLACED.filter(([file]) => file.test(path))
+  for (const [, from] of own)
+    if (text.split(from).length !== 2) throw new Error(`${path} has changed: it should hold ${from} once`)
+  return own
+    .reduce((changed, [, from, to]) => changed.replace(from, () => to), text)
+    .replace(/\brequire\("(node:[\w/]+)"\)/g, 'process.getBuiltinModule("$1")')
+}
+
 // Every thread's entry is an entry of its own, and all lie flat in dist/, so that one thread finds the next as a
-// sibling of its own file. Piscina resolves a worker file of its own and stays external.
+// sibling of its own file.
 const options: Options = {
   entry: {
     index: 'src/library/index.ts',
@@ -12,10 +55,14 @@ const options: Options = {
   },
   format: ['esm'],
   target: 'node22',
-  dts: { entry: { index: 'src/library/index.ts' } },
+  // Nobody calls a thread's entry: there is nothing to say of one but that it is a module.
+  dts: { entry: { index: 'src/library/index.ts', 'worker-entry': 'workers/io-worker.ts' } },
+  noExternal: ['piscina'],
+  esbuildPlugins: [piscinaInside],
   splitting: true,
   sourcemap: true,
   clean: true,
+  onSuccess: () => copyFile('node_modules/piscina/LICENSE', 'dist/piscina.LICENSE'),
 }
 
 export default options

@@ -1,4 +1,4 @@
-/** The architecture as a test: the layers, what is absent from them, and the table of error codes in the README. */
+/** The architecture as a test: the layers, what is absent from them, and the names that nothing stands behind. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -23,27 +23,6 @@ async function sourceFiles(): Promise<Files> {
       files.push([file.split(sep).join('/'), await readFile(join(ROOT, file), 'utf8')])
     }
   return Object.fromEntries(files)
-}
-
-/** The README's rows `| \`code\` | status |`, as code and status. */
-function readmeRows(readme: string): readonly (readonly [string, number])[] {
-  return [...readme.matchAll(/^\| `([a-z_]+)` \| (\d{3}) \|/gm)].map(([, code = '', status]) => [
-    code,
-    Number(status),
-  ])
-}
-
-/** What differs between the table in the code and the one in the README; empty where they agree. */
-function tableFaults(readme: string, codes: Readonly<Record<string, { readonly status: number }>>) {
-  const rows = new Map(readmeRows(readme))
-  const expected = new Map(Object.entries(codes).map(([code, { status }]) => [code.toLowerCase(), status]))
-  return [
-    ...[...expected].filter(([code]) => !rows.has(code)).map(([code]) => `${code} is not in the README`),
-    ...[...rows].filter(([code]) => !expected.has(code)).map(([code]) => `${code} is no code`),
-    ...[...rows]
-      .filter(([code, status]) => expected.has(code) && expected.get(code) !== status)
-      .map(([code, status]) => `${code} is not ${status}`),
-  ]
 }
 
 describe('the sources', () => {
@@ -80,23 +59,6 @@ describe('docs/architecture.md', () => {
       code === 'LIMIT_OVERRUN' || files.some(([, source]) => source.includes(`'${code}'`))
     const silent = Object.keys(ERROR_CODES).filter(code => !isAnswered(code))
     expect([...listed.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code)).toEqual(silent)
-  })
-})
-
-describe('the README', () => {
-  test('has every error code with its status', async () => {
-    const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
-    expect(tableFaults(readme, ERROR_CODES)).toEqual([])
-  })
-
-  test('is held against the codes both ways', () => {
-    const codes = { READ_BUSY: { status: 409 }, NOT_FOUND: { status: 404 } }
-    expect(tableFaults('| `read_busy` | 409 | … |\n| `not_found` | 404 | … |\n', codes)).toEqual([])
-    expect(tableFaults('| `read_busy` | 410 | … |\n| `retired` | 404 | … |\n', codes)).toEqual([
-      'not_found is not in the README',
-      'retired is no code',
-      'read_busy is not 410',
-    ])
   })
 })
 

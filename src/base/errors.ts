@@ -1,7 +1,7 @@
 /**
  * Every failure that crosses a public door is a `SockpoolError` with a code of the closed table below.
- * The table is API: the HTTP status, the title and whether a repeat can help stand beside each code, the
- * README repeats it and a test holds the two together. A code that is retired is never used again.
+ * The table is API: the HTTP status, the title and whether a repeat can help stand beside each code;
+ * docs/errors.md is made from it, and a test holds the two together. A code that is retired is never used again.
  */
 
 export const ERROR_CODES = {

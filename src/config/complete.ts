@@ -3,12 +3,11 @@
  * default. The result has the form of the file, so that it can be printed and read again. Nothing is judged here
  * but whether the variables exist: a value of a wrong shape passes through for `interpret` to report.
  */
-import { parseDocument } from 'yaml'
 import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
 
 export type Completion = {
-  /** What a variable of the environment says. */
-  readonly variable: (name: string) => string | undefined
+  /** What a variable of the environment means at the node; undefined where it is not set. */
+  readonly variable: (name: string, node: SchemaNode) => unknown
   readonly report: (path: string, message: string) => void
 }
 
@@ -55,36 +54,10 @@ function resolveReference(node: SchemaNode, value: unknown, path: string, comple
   if (typeof value !== 'string') return value
   const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value)?.[1]
   if (name === undefined) return value
-  const found = completion.variable(name)
-  if (found !== undefined) return fromText(node, found)
+  const found = completion.variable(name, node)
+  if (found !== undefined) return found
   completion.report(path, `refers to the environment variable ${name}, which is not set`)
   return value
-}
-
-/**
- * What a text from the environment or a flag means at a node: numbers, booleans, lists (separated by commas, or
- * as JSON) and mappings (as JSON). A text that fits nothing stays as it is, for the one validation to report.
- */
-export function fromText(node: SchemaNode, text: string): unknown {
-  if (node.kind) return text
-  const begins = text.trimStart()[0]
-  if (begins === '{' || begins === '[') return parsedOrText(text)
-  if (node.type === 'array') return splitList(node.items, text)
-  const branches = node.anyOf ?? [node]
-  if (branches.some(branch => branch.type === 'boolean') && (text === 'true' || text === 'false'))
-    return text === 'true'
-  if (branches.some(branch => branch.type === 'integer') && /^-?\d{1,15}$/.test(text)) return Number(text)
-  return text
-}
-
-function splitList(items: SchemaNode | undefined, text: string): unknown[] {
-  const parts = text.split(',').map(part => part.trim())
-  return parts.filter(part => part !== '').map(part => (items ? fromText(items, part) : part))
-}
-
-function parsedOrText(text: string): unknown {
-  const document = parseDocument(text)
-  return document.errors.length > 0 ? text : document.toJS()
 }
 
 /** The path of a key below another, as errors write it. */

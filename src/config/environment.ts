@@ -5,7 +5,8 @@
  * Variables that fit no key are passed over: a cluster sets SOCKPOOL_SERVICE_HOST and its like for a service of this
  * name by itself.
  */
-import { childPath, fromText } from './complete.ts'
+import { childPath } from './complete.ts'
+import { fromText } from './from-text.ts'
 import { branchFor, field, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { formatAddress, isLocalOnly } from './address.ts'
-import { complete, fromText } from './complete.ts'
+import { complete } from './complete.ts'
 import type { Config, LogLevel, Token } from './config.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
 import { readConfigFile } from './config-file.ts'
 import { type Environment, environmentLayer, type Layer, processEnvironment } from './environment.ts'
+import { fromText } from './from-text.ts'
 import { interpret } from './interpret.ts'
 import { configSchema } from './schema.ts'
 import { field, isRecord, type SchemaNode } from './schema-node.ts'
@@ -77,7 +78,11 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
     faults.push(source === undefined ? { path, message } : { path, message, source })
   }
   const merged = layers.reduce<unknown>((below, { tree }) => merge(below, tree), {})
-  const effective = complete(schema, merged, '', { variable: name => environment[name], report })
+  const variable = (name: string, node: SchemaNode): unknown => {
+    const text = environment[name]
+    return text === undefined ? undefined : fromText(node, text)
+  }
+  const effective = complete(schema, merged, '', { variable, report })
   const readFile = (name: string, path: string): string =>
     readFileSync(resolve(originOf(layers, path) === file && file ? dirname(file) : '.', name), 'utf8')
   // Every faultless result has the draft's shape: the schema says so, key by key.

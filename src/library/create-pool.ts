@@ -16,6 +16,7 @@ import { Pool } from '../pool/pool.ts'
 import type { PoolEvent } from '../pool/pool-deps.ts'
 import { IoFleet } from '../threads/io-fleet.ts'
 import { describedTarget } from './described-target.ts'
+import { chosenWorkerFile, ownWorkerFile, type WorkerFileInput } from './worker-files.ts'
 
 export type PoolOptions = {
   /** I/O workers; default 1. */
@@ -37,8 +38,12 @@ export type PoolOptions = {
    * streams move to. Who sets `inboundBytes` and no `wideBytes` has no wide ones.
    */
   readonly rings?: Partial<RingSizes> | undefined
-  /** The I/O worker's entry file, for those who bundle this package; default: the one that comes with it. */
-  readonly ioWorkerFile?: URL | undefined
+  /**
+   * The entry files of the threads, for those who bundle this package: what `sockpool/io-worker` and
+   * `sockpool/parse-worker` export. Default: `io-worker.js` and `parse-worker.js` beside the module that runs.
+   */
+  readonly ioWorkerFile?: WorkerFileInput | undefined
+  readonly parseWorkerFile?: WorkerFileInput | undefined
   readonly onEvent?: ((event: PoolEvent | WorkerEvent) => void) | undefined
 }
 
@@ -80,8 +85,8 @@ export function joinPool(
     ]),
   )
   const rules = new EgressRules(egress?.allow ?? [])
+  const parsers = parsersOf(options)
   const fleet = fleetOf(options, tell)
-  const parsers = new Parsers({ workers: options.parseWorkers })
   const pool = new Pool({
     targets,
     fleet,
@@ -110,14 +115,24 @@ export function joinPool(
   return { pool, deny }
 }
 
+function parsersOf({ parseWorkers, parseWorkerFile }: PoolOptions): Parsers {
+  // A program that parses nothing needs no such file.
+  const file =
+    parseWorkerFile === undefined ? undefined : chosenWorkerFile('parseWorkerFile', parseWorkerFile)
+  return new Parsers({ workers: parseWorkers, file })
+}
+
 function fleetOf(options: PoolOptions, tell: (event: WorkerEvent | PoolEvent) => void): IoFleet {
-  const { ioWorkers = 1, egress } = options
+  const { ioWorkers = 1, egress, ioWorkerFile } = options
   checkCount('ioWorkers', ioWorkers, LIMITS.workersMax)
   return new IoFleet({
     workers: ioWorkers,
     egress: { allow: egress?.allow ?? [], denied: [], dnsServers: egress?.dnsServers ?? [] },
     ringSizes: ringSizesOf(options.rings ?? {}),
-    workerFile: options.ioWorkerFile,
+    workerFile:
+      ioWorkerFile === undefined
+        ? ownWorkerFile('ioWorkerFile', 'io-worker')
+        : chosenWorkerFile('ioWorkerFile', ioWorkerFile),
     onDecision: decision => tell({ kind: 'decision', decision }),
     onDropped: clients => tell({ kind: 'clients_dropped', clients }),
     onFault: error => tell({ kind: 'fault', error }),

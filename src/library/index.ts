@@ -54,3 +54,4 @@ export {
   openConnection,
 } from './open-connection.ts'
 export { type ServerOptions, startServer, type UnixServerOptions } from './start-server.ts'
+export type { WorkerFileInput } from './worker-files.ts'

@@ -1,9 +1,17 @@
-/** The package as npm packs and installs it: the command, the library, its types, and what it says on an old Node. */
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+/**
+ * The package as npm packs and installs it: the command, the library, its types, what becomes of it in a bundle, and what
+ * it says on an old Node.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type BuildOptions, build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { supportsNode } from '../../src/command/node-version.ts'
+import { readPage } from '../support/pages.ts'
 import { ROOT, runCommand, startServiceProcess } from '../support/service-process.ts'
 import { startUpstream } from '../support/upstream.ts'
 
@@ -50,16 +58,24 @@ beforeAll(async () => {
 afterAll(() => rm(join(folder, '..'), { recursive: true }))
 
 describe('the package', () => {
-  test('holds the bundle and nothing of the checkout besides', () => {
-    for (const file of [
-      'dist/cli.js',
-      'dist/index.js',
-      'dist/index.d.ts',
-      'dist/io-worker.js',
-      'dist/parse-worker.js',
-    ])
-      expect(packed).toContain(file)
-    expect(packed.filter(file => !/^(dist\/|package\.json$|README|LICENSE)/.test(file))).toEqual([])
+  test('holds the bundle, the pages and the licences, and nothing of the checkout besides', () => {
+    expect(packed).toEqual(
+      expect.arrayContaining([
+        'dist/cli.js',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/io-worker.js',
+        'dist/parse-worker.js',
+        'dist/piscina.LICENSE',
+        'docs/library.md',
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'SECURITY.md',
+      ]),
+    )
+    const known = /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+    expect(packed.filter(file => !known.test(file))).toEqual([])
   })
 
   test('has a command that serves from the bundle', async () => {
@@ -77,6 +93,20 @@ describe('the package', () => {
     const document = JSON.parse((await service.api.get('/openapi.json')).text)
     expect(document.info.version).toBe(manifest.version)
     expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)
+  })
+
+  test('serves its demo by npx, and stops with it', async () => {
+    const { child, lines } = await startNpx(['sockpool', 'serve', '--demo', '--listen', '127.0.0.1:0'], 5)
+    const [listening = '', token = '', ...curls] = lines
+    expect(listening).toMatch(/^listening on http:\/\/127\.0\.0\.1:\d+$/)
+    expect(token).toMatch(/^token: /)
+    const [exchange = ''] = curls
+    expect(await runCommand(['bash', '-c', exchange])).toEqual({ code: 0, stdout: 'hello\n', stderr: '' })
+    const closed = once(child, 'close')
+    endGroup(child)
+    await closed
+    const after = await runCommand(['bash', '-c', exchange])
+    expect(after).toMatchObject({ code: 7, stdout: '' })
   })
 
   test('is a library whose workers lie in the bundle and keep no process alive', async () => {
@@ -156,6 +186,101 @@ describe('the package', () => {
     expect(stderr).toContain(`needs Node ${manifest.engines.node}`)
   })
 })
+
+/** What is bundled: it uses threads of both kinds, and says what they gave. */
+const BUNDLED = `
+  const server = await startServer(async (reader, writer) => {
+    for await (const line of reader) writer.write(line)
+    writer.close()
+  }, '127.0.0.1', 0, { pool })
+  const target = { host: '127.0.0.1', port: server.address.port }
+  const { data } = await pool.exchange(target, { write: 'hello\\n', read: { line: true } })
+  const values = await pool.parse('ndjson', Buffer.from('{"a":1}\\n[2]'))
+  await pool.close()
+  console.log(JSON.stringify({ data: data.toString(), values }))
+`
+const ESBUILD_FOLDER = join(ROOT, 'node_modules', '.bin')
+const FROM_BUNDLE = { code: 0, stdout: '{"data":"hello\\n","values":[{"a":1},[2]]}\n', stderr: '' }
+
+describe('a bundle of a program and the package', () => {
+  let out = ''
+  beforeAll(async () => {
+    // Beside no node_modules: what is not in the bundle is not there.
+    out = await mkdtemp(join(tmpdir(), 'sockpool-bundle-'))
+  })
+  afterAll(() => rm(out, { recursive: true }))
+
+  /** Bundles the program as it would be without a word on modules, and gives how it ran. */
+  async function bundleAndRun(name: string, text: string, workers: Readonly<Record<string, string>>) {
+    await writeFile(join(folder, `${name}.mjs`), text)
+    const options: BuildOptions = {
+      absWorkingDir: folder,
+      entryPoints: { [name]: `./${name}.mjs`, ...workers },
+      outdir: join(out, name),
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      logLevel: 'silent',
+    }
+    expect((await build(options)).errors).toEqual([])
+    return await runCommand([process.execPath, join(out, name, `${name}.js`)], { cwd: out })
+  }
+
+  test('is made by the line of docs/library.md, and finds its workers beside itself', async () => {
+    const [, line = ''] = /^npx (esbuild .*)$/m.exec(readPage('docs/library.md')) ?? []
+    await mkdir(join(folder, 'src'))
+    await writeFile(
+      join(folder, 'src', 'app.ts'),
+      `import { createPool, startServer } from 'sockpool'
+      const pool = await createPool()
+      ${BUNDLED}`,
+    )
+    const bundled = await runCommand(['bash', '-c', `"${ESBUILD_FOLDER}"/${line} --log-level=warning`], {
+      cwd: folder,
+    })
+    expect(bundled).toEqual({ code: 0, stdout: '', stderr: '' })
+    await rename(join(folder, 'out'), join(out, 'beside'))
+    const app = join(out, 'beside', 'app.js')
+    expect(await runCommand([process.execPath, app], { cwd: out })).toEqual(FROM_BUNDLE)
+  })
+
+  test('finds its workers where the program says', async () => {
+    const text = `import { createPool, startServer } from 'sockpool'
+      const ioWorkerFile = new URL('./threads/io.js', import.meta.url)
+      const parseWorkerFile = new URL('./threads/parse.js', import.meta.url).href
+      const pool = await createPool({ ioWorkerFile, parseWorkerFile })
+      ${BUNDLED}`
+    const workers = { 'threads/io': 'sockpool/io-worker', 'threads/parse': 'sockpool/parse-worker' }
+    expect(await bundleAndRun('named', text, workers)).toEqual(FROM_BUNDLE)
+  })
+
+  test('says which worker it lacks, and where', async () => {
+    const text = `import { createPool } from 'sockpool'
+      const { code, message } = await createPool().catch(error => error)
+      console.log(code, message)`
+    const { code, stdout } = await bundleAndRun('alone', text, {})
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `INVALID_REQUEST ioWorkerFile: there is no file ${join(out, 'alone', 'io-worker.js')}: put sockpool/io-worker there, or name its file by ioWorkerFile\n`,
+    })
+  })
+})
+
+/** Starts a command by npx in the folder that has the package, in a group of its own; its first lines on stdout. */
+async function startNpx(args: readonly string[], count: number) {
+  const child = spawn('npx', ['--no-install', ...args], { cwd: folder, detached: true, stdio: 'pipe' })
+  onTestFinished(() => {
+    if (child.exitCode === null && child.signalCode === null) endGroup(child)
+  })
+  const lines: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) if (lines.push(line) === count) break
+  return { child, lines }
+}
+
+/** Ends npx and what it has started. */
+function endGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGTERM')
+}
 
 async function findOldNode(): Promise<string | null> {
   const { PATH = '' } = process.env

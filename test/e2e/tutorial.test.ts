@@ -1,13 +1,12 @@
 /**
- * The README's way from asyncio to sockpool: every line that stands there runs as it stands, against one server, and
- * what Python's lines give is what those beside them give.
+ * The way from asyncio to sockpool, docs/asyncio.md: every line that stands there runs as it stands, against one server,
+ * and what Python's lines give is what those beside them give.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { createServer } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { README } from '../support/config-reference.ts'
+import { readPage } from '../support/pages.ts'
 import { findPython } from '../support/python.ts'
 import { allOf } from '../support/server-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
@@ -15,7 +14,7 @@ import { testCertificate } from '../support/tls-certs.ts'
 import { programOf, readTutorial } from '../support/tutorial.ts'
 import { type Names, type Running, startModule, startPython, typeFaults } from '../support/tutorial-run.ts'
 
-const { calls, programs } = readTutorial(readFileSync(README, 'utf8'))
+const { calls, programs } = readTutorial(readPage('docs/asyncio.md'))
 
 /** The version of Python whose writers have start_tls. */
 const PYTHON_MINOR = 11
@@ -57,7 +56,7 @@ const servers = programs.filter(({ topic }) => topic === SERVER)
 /** For what dials nobody. */
 const NAMES: Names = { host: '127.0.0.1', port: 1, tlsPort: 2, ca: '' }
 
-/** The server that the README speaks of; the line STARTTLS makes it start TLS. */
+/** The server that the page speaks of; the line STARTTLS makes it start TLS. */
 async function startEcho(): Promise<Names> {
   const certificate = await testCertificate()
   const later = createServer(certificate, echo)
@@ -94,7 +93,7 @@ async function callServer(server: Running): Promise<readonly string[]> {
   return [await allOf(first), inner]
 }
 
-describe("the README's section on asyncio", () => {
+describe('the page on asyncio', () => {
   test('shows every topic, each in both languages', () => {
     const shown = new Map([...calls, ...programs].map(part => [part.topic, part]))
     expect(shown.size).toBe(calls.length + programs.length)
@@ -148,12 +147,11 @@ describe("the README's section on asyncio", () => {
   })
 })
 
-describe('a made-up section on asyncio', () => {
-  const begin =
-    "## Coming from Python's asyncio\n\n| call | asyncio | sockpool | gives |\n|---|---|---|---|\n"
+describe('a made-up page on asyncio', () => {
+  const begin = '# Asyncio\n\n| call | asyncio | sockpool | gives |\n|---|---|---|---|\n'
 
   test('is read whole', () => {
-    const text = `${begin}| read n | \`x = 1\` | \`const x = 1\` | \`1\` |\n\n**it**\n\n\`\`\`python\np\n\`\`\`\n\n\`\`\`ts\nt\n\`\`\`\n\n## Next\n`
+    const text = `${begin}| read n | \`x = 1\` | \`const x = 1\` | \`1\` |\n\n**it**\n\n\`\`\`python\np\n\`\`\`\n\n\`\`\`ts\nt\n\`\`\`\n`
     expect(readTutorial(text)).toEqual({
       calls: [{ topic: 'read n', python: 'x = 1', ts: 'const x = 1', result: { name: 'x', gives: 1 } }],
       programs: [{ topic: 'it', python: 'p', ts: 't' }],

@@ -1,16 +1,6 @@
-/**
- * The table of all config keys, out of the schema: the README holds it between two comments, and a test holds the two
- * together. Run as a script it writes the table into the README.
- */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+/** The table of all config keys, out of the schema, as docs/config.md has it. */
 import { configSchema } from '../../src/config/schema.ts'
 import { namedValue, type SchemaNode } from '../../src/config/schema-node.ts'
-
-export const README: URL = new URL('../../README.md', import.meta.url)
-
-const BEGIN = '<!-- config -->\n'
-const END = '<!-- /config -->'
 
 type Row = { readonly key: string; readonly value: string; readonly default: string; readonly what: string }
 
@@ -22,21 +12,6 @@ export function configReference(): string {
     row => `| \`${row.key}\` | ${cell(row.value)} | ${cell(row.default)} | ${cell(row.what)} |`,
   )
   return ['| key | value | default | what it is |', '|---|---|---|---|', ...lines].join('\n')
-}
-
-/** What stands between the comments; null where they are not there. */
-export function configSection(readme: string): string | null {
-  const start = readme.indexOf(BEGIN)
-  const end = readme.indexOf(END)
-  return start < 0 || end < start ? null : readme.slice(start + BEGIN.length, end).trim()
-}
-
-/** The page with the present table in its place; without the comments it stays as it is. */
-export function withConfigSection(readme: string): string {
-  const start = readme.indexOf(BEGIN)
-  const end = readme.indexOf(END)
-  if (start < 0 || end < start) return readme
-  return `${readme.slice(0, start + BEGIN.length)}\n${configReference()}\n\n${readme.slice(end)}`
 }
 
 function rowsOf(node: SchemaNode, other: SchemaNode, path: string, isRequired: boolean): readonly Row[] {
@@ -88,6 +63,3 @@ function whatOf(node: SchemaNode): string {
 function cell(text: string): string {
   return text.replaceAll('|', '\\|')
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url))
-  writeFileSync(README, withConfigSection(readFileSync(README, 'utf8')))

@@ -1,4 +1,4 @@
-/** Runs the README's lines as programs of their own, each in front of the names that the README says it has. */
+/** Runs the lines of pages as programs of their own, each behind the names that its page says it has. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ const PLAYER = fileURLToPath(new URL('../fixtures/tutorial/play.py', import.meta
 const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 const TIMEOUT_MS = 20_000
 
-/** What the README says is there. */
+/** What docs/asyncio.md says is there. */
 export type Names = {
   readonly host: string
   readonly port: number
@@ -38,25 +38,53 @@ export function startPython(program: string, source: string, names: Names): Runn
 }
 
 /** Starts a module that imports 'sockpool', which is the source. */
-export async function startModule(source: string, names: Names): Promise<Running> {
+export function startModule(source: string, names: Names): Promise<Running> {
+  return startProgram({ 'program.ts': withNames(source, names) })
+}
+
+/** Starts the file `program.ts` among files that import 'sockpool', which is the source, and each other. */
+export async function startProgram(files: Readonly<Record<string, string>>): Promise<Running> {
+  const folder = await makeProject(files)
+  return attend(spawn(process.execPath, [join(folder, 'program.ts')], { stdio: 'pipe' }))
+}
+
+/** A folder with the files, in which 'sockpool' is the source. */
+async function makeProject(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await makeFolder()
   const own = join(folder, 'node_modules', 'sockpool')
   await mkdir(own, { recursive: true })
   await writeFile(join(own, 'package.json'), '{"type":"module","exports":"./index.js"}')
   // Node strips no types below node_modules, so what lies there only points at the source.
   await writeFile(join(own, 'index.js'), `export * from ${JSON.stringify(INDEX)}\n`)
-  const file = join(folder, 'program.mts')
-  await writeFile(file, withNames(source, names))
-  return attend(spawn(process.execPath, [file], { stdio: 'pipe' }))
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  return folder
 }
 
 /** What the compiler says of modules that import 'sockpool', the library's types being what they are in the source. */
-export async function typeFaults(sources: readonly string[], names: Names): Promise<readonly string[]> {
-  const modules = sources.map(
-    (source, index) => [`${index}.mts`, { text: withNames(source, names) }] as const,
-  )
-  const folder = await makeFolder(Object.fromEntries(modules))
-  const files = modules.map(([name]) => join(folder, name))
+export function typeFaults(sources: readonly string[], names: Names): Promise<readonly string[]> {
+  const files = sources.map((source, index) => [`${index}.ts`, withNames(source, names)] as const)
+  return typeFaultsOf([Object.fromEntries(files)])
+}
+
+/** The same of whole programs, whose files import each other. */
+export async function typeFaultsOf(
+  programs: readonly Readonly<Record<string, string>>[],
+): Promise<readonly string[]> {
+  const files: string[] = []
+  for (const program of programs) {
+    const folder = await makeProject(program)
+    files.push(...Object.keys(program).map(name => join(folder, name)))
+  }
+  const program = ts.createProgram(files, compilerOptions())
+  return files.flatMap(file => {
+    const source = program.getSourceFile(file)
+    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+    return found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
+  })
+}
+
+function compilerOptions(): ts.CompilerOptions {
   const { options } = ts.parseJsonConfigFileContent(
     ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile).config,
     ts.sys,
@@ -71,12 +99,7 @@ export async function typeFaults(sources: readonly string[], names: Names): Prom
       declaration: false,
     },
   )
-  const program = ts.createProgram(files, options)
-  return files.flatMap(file => {
-    const source = program.getSourceFile(file)
-    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
-    return found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
-  })
+  return options
 }
 
 function withNames(source: string, names: Names): string {

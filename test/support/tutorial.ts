@@ -1,4 +1,4 @@
-/** The README's lines of asyncio beside those of sockpool, as a table of calls and as pairs of blocks. */
+/** The lines of asyncio beside those of sockpool in docs/asyncio.md, as a table of calls and as pairs of blocks. */
 
 /** One call of the table; `gives` is the JSON of what it assigns to `assigns`, null where it assigns nothing. */
 export type Call = {
@@ -12,22 +12,18 @@ export type Program = { readonly topic: string; readonly python: string; readonl
 
 export type Tutorial = { readonly calls: readonly Call[]; readonly programs: readonly Program[] }
 
-const HEADING = "## Coming from Python's asyncio\n"
 const ROW = /^\| ([\w ]+) \| `([^`|]+)` \| `([^`|]+)` \| (?:`([^`|]+)` )?\|$/
 const PAIR = /^\*\*([\w ]+)\*\*.*\n\n```python\n([\s\S]*?)\n```\n\n```ts\n([\s\S]*?)\n```$/gm
 const TABLE_HEAD = ['| call | asyncio | sockpool | gives |', '|---|---|---|---|']
 
 /** Throws where a row or a block stands there that is none of the tutorial's: nothing goes unplayed. */
-export function readTutorial(readme: string): Tutorial {
-  const start = readme.indexOf(HEADING)
-  if (start === -1) throw new Error(`the README has no ${HEADING}`)
-  const [section = ''] = readme.slice(start + HEADING.length).split('\n## ', 1)
-  const [head, rule, ...rows] = section.split('\n').filter(line => line.startsWith('|'))
+export function readTutorial(page: string): Tutorial {
+  const [head, rule, ...rows] = page.split('\n').filter(line => line.startsWith('|'))
   if (head !== TABLE_HEAD[0] || rule !== TABLE_HEAD[1]) throw new Error(`no table of calls: ${head}`)
-  const programs = [...section.matchAll(PAIR)].map(
+  const programs = [...page.matchAll(PAIR)].map(
     ([, topic = '', python = '', ts = '']): Program => ({ topic, python, ts }),
   )
-  const fences = section.split('\n').filter(line => line.startsWith('```')).length
+  const fences = page.split('\n').filter(line => line.startsWith('```')).length
   if (fences !== 4 * programs.length)
     throw new Error(`${fences} fences, but ${programs.length} pairs of a Python block and its ts block`)
   return { calls: rows.map(readRow), programs }

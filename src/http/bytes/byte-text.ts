@@ -8,6 +8,7 @@ export type ByteEncoding = 'utf8' | 'base64' | 'hex'
 export const ByteEncodingSchema: TUnsafe<ByteEncoding> = Type.Unsafe<ByteEncoding>({
   type: 'string',
   enum: ['utf8', 'base64', 'hex'],
+  description: 'How bytes are spelled as text.',
 })
 
 /**

@@ -58,7 +58,11 @@ const AcquireSchema = {
   description:
     'With an Idempotency-Key, a repeat answers the same lease while it lives. A target that is not ' +
     'configured needs a token whose targets hold `*`.',
-  headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
+  headers: Type.Object({
+    'idempotency-key': Type.Optional(
+      Type.String({ description: 'A key of your own, up to 255 characters.' }),
+    ),
+  }),
   body: LeaseBody,
   response: { 201: LeaseSchema, default: ProblemAnswer },
 }

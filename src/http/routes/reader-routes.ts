@@ -21,7 +21,7 @@ const ReadAnswers = { 200: bytesAnswer(), default: ProblemAnswer }
 const readSchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { n: Type.Optional(Type.Integer({ minimum: -1 })) },
+    { n: Type.Optional(Type.Integer({ minimum: -1, description: 'Bytes at the most; -1 is all of them.' })) },
     'Read up to n bytes',
     'As soon as one byte is there. Without n, or with -1, everything until EOF, at most `limit` bytes; past ' +
       'that 413, and the bytes stay readable. Empty at EOF and for n=0.',
@@ -33,7 +33,7 @@ const readLineSchema = (limits: AppLimits) =>
 const readExactlySchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes }) },
+    { n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes, description: 'Bytes.' }) },
     'Read exactly n bytes',
     'EOF before that is 502 incomplete_read, with the bytes in `partial`.',
   )

@@ -39,10 +39,23 @@ export function ttlMs(): TInteger {
 export const TlsSchema: TUnsafe<CallerTls> = Type.Unsafe<CallerTls>(
   Type.Object(
     {
-      servername: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
-      ca: Type.Optional(Type.String({ minLength: 1, description: 'PEM text.' })),
-      alpn: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 16 })),
-      minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'])),
+      servername: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 253,
+          description: 'Asked for and verified; default: the host.',
+        }),
+      ),
+      ca: Type.Optional(Type.String({ minLength: 1, description: 'The authorities to trust, PEM text.' })),
+      alpn: Type.Optional(
+        Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
+          maxItems: 16,
+          description: 'Protocols to offer, best first.',
+        }),
+      ),
+      minVersion: Type.Optional(
+        Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'The oldest version to speak.' }),
+      ),
     },
     CLOSED,
   ),
@@ -54,8 +67,8 @@ export const TargetSchema: TUnsafe<TargetChoice> = Type.Unsafe<TargetChoice>(
     Type.String({ minLength: 1, description: 'The name of a configured target.' }),
     Type.Object(
       {
-        host: Type.String({ minLength: 1, maxLength: 253 }),
-        port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        host: Type.String({ minLength: 1, maxLength: 253, description: 'The name or address to dial.' }),
+        port: Type.Integer({ minimum: 1, maximum: 65_535, description: 'The port to dial.' }),
         tls: Type.Optional(Type.Union([Type.Boolean(), TlsSchema])),
       },
       CLOSED,

@@ -1,0 +1,30 @@
+/**
+ * The sections of the pages that are made from the sources, each between two comments of its name. A test holds the
+ * pages to them; run as a script this file writes them (`npm run docs`).
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { configReference } from './config-reference.ts'
+import { errorTable } from './error-table.ts'
+import { readPage, withSection } from './pages.ts'
+import { routeReference } from './route-reference.ts'
+
+export type GeneratedSection = {
+  readonly page: string
+  readonly name: string
+  readonly make: () => string | Promise<string>
+}
+
+export const GENERATED: readonly GeneratedSection[] = [
+  { page: 'docs/config.md', name: 'config', make: configReference },
+  { page: 'docs/errors.md', name: 'errors', make: errorTable },
+  { page: 'docs/rest.md', name: 'routes', make: routeReference },
+]
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const { page, name, make } of GENERATED)
+    writeFileSync(
+      join(import.meta.dirname, '..', '..', page),
+      withSection(readPage(page), name, await make()),
+    )
