@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
+import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
 import { type ListenAddress, localUrl } from './config/address.ts'
@@ -37,6 +38,7 @@ type App = ReturnType<typeof buildApp>
 export async function startService(config: Config, options: { readonly demo: boolean }): Promise<Service> {
   const demo = options.demo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
+  const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
   const { pool, deny } = joinPool(
     {
       ioWorkers: config.ioWorkers,
@@ -46,7 +48,7 @@ export async function startService(config: Config, options: { readonly demo: boo
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
     },
-    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target' },
+    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax: shares.dials },
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   let isClosing = false
@@ -60,6 +62,7 @@ export async function startService(config: Config, options: { readonly demo: boo
       origins: config.http.origins,
       tls: config.http.tls ?? false,
       limits: config.limits,
+      connectionsMax: shares.http,
       version: version(),
       isClosing: () => isClosing,
       log: { level: config.logLevel, stream: stderrLog() },
@@ -89,6 +92,11 @@ function serviceOf(url: string, token: string | null, pool: Pool, close: Service
     },
     close,
   }
+}
+
+/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, and a demo's. */
+function threadsOf({ ioWorkers, parse }: Config): number {
+  return 2 + ioWorkers + 3 * parse.workers
 }
 
 /** Errors of the operator's certificate are told as what they are. */

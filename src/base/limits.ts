@@ -113,6 +113,15 @@ export const LIMITS = {
   httpCheckIntervalMs: 2_000,
   /** HTTP connections at once: one for each lease of the default, and as many again to steer and to look. */
   httpConnectionsMax: 20_000,
+  /** HTTP connections that those without a token always find a place among: probes, and callers' first requests. */
+  httpUnknownPlaces: 64,
+  /**
+   * Descriptors that neither HTTP nor the dials may take: Node's own, files, DNS, what a starting thread reads; those that
+   * each thread's event loop has; and what each side has at the least, whatever the limit.
+   */
+  descriptorsKept: 64,
+  descriptorsPerThread: 8,
+  descriptorShareMin: 16,
   /** Milliseconds a client has to read an answer after which its connection is cut. */
   httpRefusalLingerMs: 1_000,
   /** Milliseconds until a closing service cuts the connections of requests that are still under way. */

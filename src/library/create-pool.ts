@@ -53,6 +53,8 @@ export type WorkerEvent =
 export type ServiceTraits = {
   readonly replayBytes: number
   readonly defaultTtl: 'target' | 'none'
+  /** Connections of all targets at once; default: as many as there are channels. */
+  readonly connectionsMax?: number
 }
 
 const LIBRARY: ServiceTraits = { replayBytes: 0, defaultTtl: 'none' }
@@ -80,7 +82,7 @@ export function joinPool(
     ]),
   )
   const rules = new EgressRules(egress?.allow ?? [])
-  const fleet = fleetOf(options, tell)
+  const fleet = fleetOf(options, traits, tell)
   const parsers = new Parsers({ workers: options.parseWorkers })
   const pool = new Pool({
     targets,
@@ -110,7 +112,11 @@ export function joinPool(
   return { pool, deny }
 }
 
-function fleetOf(options: PoolOptions, tell: (event: WorkerEvent | PoolEvent) => void): IoFleet {
+function fleetOf(
+  options: PoolOptions,
+  { connectionsMax }: ServiceTraits,
+  tell: (event: WorkerEvent | PoolEvent) => void,
+): IoFleet {
   const { ioWorkers = 1, egress } = options
   checkCount('ioWorkers', ioWorkers, LIMITS.workersMax)
   return new IoFleet({
@@ -118,6 +124,7 @@ function fleetOf(options: PoolOptions, tell: (event: WorkerEvent | PoolEvent) =>
     egress: { allow: egress?.allow ?? [], denied: [], dnsServers: egress?.dnsServers ?? [] },
     ringSizes: ringSizesOf(options.rings ?? {}),
     workerFile: options.ioWorkerFile,
+    connectionsMax,
     onDecision: decision => tell({ kind: 'decision', decision }),
     onDropped: clients => tell({ kind: 'clients_dropped', clients }),
     onFault: error => tell({ kind: 'fault', error }),

@@ -32,6 +32,8 @@ export type ServiceProcessOptions = {
   /** Script and its first arguments; default the source's entry. */
   readonly entry?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Its limit of open files; default: that of the tests. */
+  readonly openFiles?: number
   /** A descriptor to log to, in place of a pipe that is read. */
   readonly logTo?: number
 }
@@ -56,14 +58,23 @@ export type ServiceProcess = {
 /** Starts `serve` and resolves once it accepts. */
 export async function startServiceProcess(options: ServiceProcessOptions = {}): Promise<ServiceProcess> {
   const { args = [], config, files = {}, listen = '127.0.0.1:0', entry = [CLI], env = {} } = options
-  const { logTo = 'pipe' } = options
+  const { logTo = 'pipe', openFiles } = options
   const folder = await mkdtemp(join(tmpdir(), 'sockpool-e2e-'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const configFile = join(folder, 'sockpool.yaml')
   if (config) await writeFile(configFile, JSON.stringify(config))
+  const limited = ['-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, process.execPath]
   const child = spawn(
-    process.execPath,
-    [...entry, 'serve', '--listen', listen, ...(config ? ['--config', configFile] : []), ...args],
+    openFiles === undefined ? process.execPath : 'sh',
+    [
+      ...(openFiles === undefined ? [] : limited),
+      ...entry,
+      'serve',
+      '--listen',
+      listen,
+      ...(config ? ['--config', configFile] : []),
+      ...args,
+    ],
     { cwd: folder, stdio: ['ignore', 'pipe', logTo], env: { ...cleanEnvironment(), ...env } },
   )
   const stderr: Buffer[] = []
