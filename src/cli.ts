@@ -9,6 +9,10 @@ import { supportsNode } from './command/node-version.ts'
 
 type Package = { readonly version: string; readonly engines: { readonly node: string } }
 
+// By default this signal opens a debugger on a port of this machine, to every user of it. A handler takes its place
+// before anything else is loaded.
+process.on('SIGUSR1', () => {})
+
 // The same relative place from src/ and from dist/.
 const manifest: Package = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 if (supportsNode(process.versions.node, manifest.engines.node)) {

@@ -6,7 +6,9 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
+import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { LIMITS } from './base/limits.ts'
+import { stderrLog } from './base/stderr-log.ts'
 import { type ListenAddress, localUrl } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
@@ -24,6 +26,8 @@ export type Service = {
   readonly url: string
   /** The token made at start; null where tokens are configured or none is asked for. */
   readonly token: string | null
+  /** Leases that are held now: what `close` waits for. */
+  readonly leases: number
   /** Refuses new leases, waits for the held ones up to `limits.drainTimeout`, and closes everything. */
   close(): Promise<void>
 }
@@ -33,7 +37,8 @@ type App = ReturnType<typeof buildApp>
 /** Starts the service. Errors: that of `listen` as it is; INVALID_REQUEST for rules and targets. */
 export async function startService(config: Config, options: { readonly demo: boolean }): Promise<Service> {
   const demo = options.demo ? await startDemoUpstream() : null
-  const log = pino({ name: 'sockpool', level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
+  const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
   const { pool, deny } = joinPool(
     {
       ioWorkers: config.ioWorkers,
@@ -43,7 +48,7 @@ export async function startService(config: Config, options: { readonly demo: boo
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
     },
-    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target' },
+    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax: shares.dials },
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   let isClosing = false
@@ -57,27 +62,41 @@ export async function startService(config: Config, options: { readonly demo: boo
       origins: config.http.origins,
       tls: config.http.tls ?? false,
       limits: config.limits,
+      connectionsMax: shares.http,
       version: version(),
       isClosing: () => isClosing,
-      log: { level: config.logLevel },
+      log: { level: config.logLevel, stream: stderrLog() },
     })
     const built = app
     const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
     deny([...localAddresses(), ...ownListener(built)])
     let closed: Promise<void> | null = null
-    return {
-      url,
-      token,
-      close: () => {
-        isClosing = true
-        closed ??= closeAll(built, pool, demo, config)
-        return closed
-      },
+    const close = (): Promise<void> => {
+      isClosing = true
+      closed ??= closeAll(built, pool, demo, config)
+      return closed
     }
+    return serviceOf(url, token, pool, close)
   } catch (error) {
     await closeAll(app, pool, demo, config)
     throw error
   }
+}
+
+function serviceOf(url: string, token: string | null, pool: Pool, close: Service['close']): Service {
+  return {
+    url,
+    token,
+    get leases() {
+      return pool.stats().leases
+    },
+    close,
+  }
+}
+
+/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, and a demo's. */
+function threadsOf({ ioWorkers, parse }: Config): number {
+  return 2 + ioWorkers + 3 * parse.workers
 }
 
 /** Errors of the operator's certificate are told as what they are. */

@@ -116,6 +116,15 @@ export const LIMITS = {
   httpCheckIntervalMs: 2_000,
   /** HTTP connections at once: one for each lease of the default, and as many again to steer and to look. */
   httpConnectionsMax: 20_000,
+  /** HTTP connections that those without a token always find a place among: probes, and callers' first requests. */
+  httpUnknownPlaces: 64,
+  /**
+   * Descriptors that neither HTTP nor the dials may take: Node's own, files, DNS, what a starting thread reads; those that
+   * each thread's event loop has; and what each side has at the least, whatever the limit.
+   */
+  descriptorsKept: 64,
+  descriptorsPerThread: 8,
+  descriptorShareMin: 16,
   /** Milliseconds a client has to read an answer after which its connection is cut. */
   httpRefusalLingerMs: 1_000,
   /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
@@ -166,6 +175,18 @@ export const LIMITS = {
   poolSilenceMs: 30_000,
   /** Callers that may queue for a lease; each costs memory while it waits. */
   waitersMax: 1_000_000,
+  /** Bytes of log lines that wait for a reader of stderr: some thousand lines; beyond it lines are dropped and counted. */
+  logWaitingBytesMax: 1_048_576,
+  /** Milliseconds until a terminal that was stopped is tried again. */
+  logRetryMs: 50,
+  /** Milliseconds that the end of the process waits for the log's reader. */
+  logFlushMs: 500,
+  /** Milliseconds that `serve --demo` waits for held leases at its end: nobody's work hangs on a demo. */
+  demoDrainMs: 2_000,
+  /** Milliseconds in which the second of two equal signals is an echo: npm passes on what the terminal sent to all. */
+  signalEchoMs: 500,
+  /** Milliseconds between two looks whether the npm that started this process is still there. */
+  parentLookMs: 250,
   /** Bytes of a config or token file: it is read whole, and a device or a log is not a config. */
   configFileBytesMax: 4_194_304,
 } as const

@@ -12,9 +12,12 @@ import { demo } from './demo.ts'
 import { exchange } from './exchange.ts'
 import { healthcheck } from './healthcheck.ts'
 import { serve } from './serve.ts'
-import { print, type Streams } from './streams.ts'
+import { guardOutputs, print, ReaderGone, type Streams } from './streams.ts'
 
 const PROCESS_STREAMS: Streams = process
+
+/** As a shell says it of a program that SIGPIPE ended: the reader of its output has gone. */
+const READER_GONE = 141
 
 /**
  * Runs the command with the arguments behind its name and returns its exit code. `serve` returns once it accepts;
@@ -25,14 +28,17 @@ export async function run(
   version: string,
   streams: Streams = PROCESS_STREAMS,
 ): Promise<number> {
+  guardOutputs(streams)
   try {
     await buildProgram(version, streams).parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
     // Commander has printed its own message; it ends help and version by an error too.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof ReaderGone) return READER_GONE
     const message = error instanceof Error ? error.message : String(error)
-    await print(streams.stderr, `${message}\n`)
+    // Where stderr's reader has gone too, the exit code has to do.
+    await print(streams.stderr, `${message}\n`).catch(() => {})
     return error instanceof CommandError ? error.exitCode : 1
   }
 }

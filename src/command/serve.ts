@@ -1,12 +1,17 @@
 /** `serve`: runs the service until a signal, then drains it. */
-import closeWithGrace from 'close-with-grace'
-import { destination, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
+import { LIMITS } from '../base/limits.ts'
+import { stderrLog } from '../base/stderr-log.ts'
 import type { Config } from '../config/config.ts'
+import { isNpmStart } from '../config/environment.ts'
 import type { ConfigFlags } from '../config/load.ts'
 import { unservedKeys } from '../config/unserved.ts'
+import type { Service } from '../service.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand } from './config-commands.ts'
 import { curlLines } from './curl-lines.ts'
+import { watchParent } from './parent-watch.ts'
+import { Shutdown } from './shutdown.ts'
 import { print, type Streams } from './streams.ts'
 
 export type ServeOptions = {
@@ -20,24 +25,37 @@ const CLOSE_MARGIN_MS = 5_000
 
 /**
  * Starts the service and returns once it accepts; from then on signals end the process: the first drains and exits
- * 0, a second exits at once.
+ * 0, a second exits at once. A reader of stdout or stderr that goes away changes nothing.
  *
  * Output: `listening on <url>` is the first line; then the token, where one was made; then the curl lines of the demo.
  * Errors: CommandError with exit code 2 for a faulty configuration, 1 where the service cannot start.
  */
 export async function serve({ config: file, demo, flags }: ServeOptions, { stdout }: Streams): Promise<void> {
-  const config = loadForCommand({ flags, ...(file !== undefined && { file }) })
+  const config = boundDrain(loadForCommand({ flags, ...(file !== undefined && { file }) }), demo)
+  const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
+  logWarnings(log)
   const { startService } = await import('../service.ts')
   const service = await startService(config, { demo }).catch((error: unknown) => {
     throw new CommandError(1, describeStart(error, config), { cause: error })
   })
-  const log = pino({ name: 'sockpool', level: config.logLevel }, destination({ dest: 2, sync: true }))
-  installSignals(() => service.close(), config, log)
+  installShutdown(service, config, log)
   for (const { path, message } of unservedKeys(config)) log.warn({ path }, message)
   const lines = [`listening on ${service.url}`]
   if (service.token !== null) lines.push(`token: ${service.token}`)
   if (demo) lines.push(...demoLines(service.url, service.token, config))
-  await print(stdout, `${lines.join('\n')}\n`)
+  await print(stdout, `${lines.join('\n')}\n`).catch((error: unknown) =>
+    log.warn(
+      { err: error },
+      'nobody could be told on stdout where the service listens; it serves all the same',
+    ),
+  )
+}
+
+/** A demo holds nobody's work: what is still leased at its end is not worth a long wait. */
+function boundDrain(config: Config, demo: boolean): Config {
+  if (!demo) return config
+  const drainTimeoutMs = Math.min(config.limits.drainTimeoutMs, LIMITS.demoDrainMs)
+  return { ...config, limits: { ...config.limits, drainTimeoutMs } }
 }
 
 function demoLines(url: string, token: string | null, config: Config): readonly string[] {
@@ -46,15 +64,29 @@ function demoLines(url: string, token: string | null, config: Config): readonly 
   return ['# set SOCKPOOL_TOKEN to one of your tokens first', ...curlLines(url, '$SOCKPOOL_TOKEN')]
 }
 
-function installSignals(close: () => Promise<void>, config: Config, log: Logger): void {
-  const delay = config.limits.drainTimeoutMs + CLOSE_MARGIN_MS
-  const onTimeout = (waitedMs: number): void => log.error({ waitedMs }, 'gave up closing')
-  const onSecondSignal = (signal: string): void => log.warn({ signal }, 'second signal, exiting now')
-  const logger = { error: (fault: unknown) => log.error({ err: fault }, 'closing failed') }
-  closeWithGrace({ delay, logger, onTimeout, onSecondSignal }, async ({ signal, err }) => {
-    if (err) log.fatal({ err }, 'a fault ends the service')
-    else if (signal) log.info({ signal }, 'draining')
-    await close()
+function installShutdown(service: Service, config: Config, log: Logger): void {
+  const drainMs = config.limits.drainTimeoutMs
+  const isByNpm = isNpmStart()
+  const shutdown = Shutdown.install({
+    close: () => service.close(),
+    leases: () => service.leases,
+    drainMs,
+    closeMs: drainMs + CLOSE_MARGIN_MS,
+    // A terminal sends Ctrl-C to npm and to this process, and npm passes it on.
+    echoMs: isByNpm ? LIMITS.signalEchoMs : 0,
+    log,
+    sink: stderrLog(),
+  })
+  if (isByNpm) watchParent(() => shutdown.begin({ kind: 'parent' }))
+}
+
+/** Node prints warnings to stderr at once, as text: that is no JSON line, and it waits for stderr's reader. */
+function logWarnings(log: Logger): void {
+  process.removeAllListeners('warning')
+  process.on('warning', warning => {
+    const { name, message, stack } = warning
+    const code = 'code' in warning ? warning.code : undefined
+    log.warn({ warning: name, code, stack }, message)
   })
 }
 

@@ -28,6 +28,12 @@ export function environmentToken(environment: Environment = process.env): string
   return SOCKPOOL_TOKEN || undefined
 }
 
+/** Whether `npm start` runs this process: npm says so to the programs of its scripts. */
+export function isNpmStart(environment: Environment = process.env): boolean {
+  const { npm_lifecycle_event: script } = environment
+  return script === 'start'
+}
+
 /**
  * What the environment says. A key inside a named target has a variable where the file has that target
  * (`targetNames`): a variable's name cannot tell how a name is spelt. Empty variables say nothing.

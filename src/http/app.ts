@@ -10,6 +10,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { LIMITS } from '../base/limits.ts'
 import { registerClientSignal } from './bytes/client-signal.ts'
 import { Callers, registerAuth } from './door/auth.ts'
+import { registerConnectionDoor } from './door/connection-door.ts'
 import { HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { answerClientError, registerRefusals } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
@@ -49,7 +50,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   registerAuth(app, callers)
   registerRefusals(app, policy, callers)
   refuseMalformedQueries(app)
-  app.server.maxConnections = LIMITS.httpConnectionsMax
+  registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
   registerApi(app, deps)
   return app
 }

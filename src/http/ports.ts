@@ -93,6 +93,8 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
   readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
+  /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
+  readonly connectionsMax?: number
   /** Monotonic milliseconds; default: `performance.now`. */
   readonly now?: () => number
 }

@@ -58,6 +58,8 @@ export type WorkerEvent =
 export type ServiceTraits = {
   readonly replayBytes: number
   readonly defaultTtl: 'target' | 'none'
+  /** Connections of all targets at once; default: as many as there are channels. */
+  readonly connectionsMax?: number
 }
 
 const LIBRARY: ServiceTraits = { replayBytes: 0, defaultTtl: 'none' }
@@ -86,7 +88,7 @@ export function joinPool(
   )
   const rules = new EgressRules(egress?.allow ?? [])
   const parsers = parsersOf(options)
-  const fleet = fleetOf(options, tell)
+  const fleet = fleetOf(options, traits, tell)
   const pool = new Pool({
     targets,
     fleet,
@@ -122,7 +124,11 @@ function parsersOf({ parseWorkers, parseWorkerFile }: PoolOptions): Parsers {
   return new Parsers({ workers: parseWorkers, file })
 }
 
-function fleetOf(options: PoolOptions, tell: (event: WorkerEvent | PoolEvent) => void): IoFleet {
+function fleetOf(
+  options: PoolOptions,
+  { connectionsMax }: ServiceTraits,
+  tell: (event: WorkerEvent | PoolEvent) => void,
+): IoFleet {
   const { ioWorkers = 1, egress, ioWorkerFile } = options
   checkCount('ioWorkers', ioWorkers, LIMITS.workersMax)
   return new IoFleet({
@@ -133,6 +139,7 @@ function fleetOf(options: PoolOptions, tell: (event: WorkerEvent | PoolEvent) =>
       ioWorkerFile === undefined
         ? ownWorkerFile('ioWorkerFile', 'io-worker')
         : chosenWorkerFile('ioWorkerFile', ioWorkerFile),
+    connectionsMax,
     onDecision: decision => tell({ kind: 'decision', decision }),
     onDropped: clients => tell({ kind: 'clients_dropped', clients }),
     onFault: error => tell({ kind: 'fault', error }),

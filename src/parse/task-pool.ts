@@ -6,6 +6,7 @@
  * for ever (there are no threads to spare here: the minimum is 0), and it knows no tenants.
  */
 import { Piscina } from 'piscina'
+import { exhausted, isExhaustion, isOutOfDescriptors } from '../base/descriptors.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Queue } from '../base/queue.ts'
@@ -78,7 +79,7 @@ export class TaskPool {
   /**
    * Performs the task on a thread of the pool.
    *
-   * Errors: QUEUE_FULL, PARSE_TIMEOUT (`reason` queued: nothing was begun; running: its thread was ended), ABORTED
+   * Errors: QUEUE_FULL (also where no thread can start: `reason`), PARSE_TIMEOUT (`reason` queued: nothing was begun; running: its thread was ended), ABORTED
    *   (the same), PARSE_FAILED when the thread died (`reason` exited, out_of_memory, crashed), INVALID_REQUEST for a
    *   task that cannot be cloned, DRAINING.
    */
@@ -189,7 +190,7 @@ export class TaskPool {
       if (record.state.kind === 'running') this.#completed += 1
       wait.resolve(reply)
     } catch (error) {
-      if (!wait.settled) wait.reject(this.#adopted(error))
+      if (!wait.settled) wait.reject(this.#adopted(error, record))
     } finally {
       this.#become(record, { kind: 'ended' })
       this.#threads.look()
@@ -234,8 +235,9 @@ export class TaskPool {
   }
 
   /** What Piscina rejects with: a performed task never rejects, so its thread is gone or never got the task. */
-  #adopted(cause: unknown): SockpoolError {
+  #adopted(cause: unknown, { task }: TaskRecord): SockpoolError {
     if (this.#closing !== null) return draining()
+    if (isStartFailure(cause)) return notStarted(cause, task)
     const error = SockpoolError.from(cause)
     if (cause instanceof DOMException && cause.name === 'DataCloneError')
       return new SockpoolError('INVALID_REQUEST', `the task cannot be cloned: ${error.message}`, { cause })
@@ -255,11 +257,30 @@ export class TaskPool {
   /** A thread failed that had no task, most likely while starting: then those that wait for it wait in vain. */
   #onStrayError(error: Error): void {
     if (this.#piscina.threads.length > 0) return
-    for (const { wait, kill } of this.#running) {
-      if (!wait.settled) wait.reject(this.#adopted(error))
+    for (const { task, wait, kill } of this.#running) {
+      if (!wait.settled) wait.reject(this.#closing === null ? notStarted(error, task) : draining())
       kill.abort()
     }
   }
+}
+
+/** Whether the thread never came to run anything: the system had no thread, descriptor or memory to give. */
+function isStartFailure(cause: unknown): boolean {
+  return (
+    isExhaustion(cause) ||
+    (cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_INIT_FAILED')
+  )
+}
+
+/** No fault of the bytes. A module's code may be run later all the same, where Piscina has kept its task. */
+function notStarted(cause: unknown, { kind }: ParseTask): SockpoolError {
+  if (isOutOfDescriptors() || isExhaustion(cause)) return exhausted('a parse thread cannot start', cause)
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new SockpoolError('QUEUE_FULL', `a parse thread cannot start: ${message}`, {
+    reason: 'not_started',
+    retryable: kind !== 'run',
+    cause,
+  })
 }
 
 function reasonOfDeath(cause: unknown): string {

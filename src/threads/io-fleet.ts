@@ -22,6 +22,8 @@ export type IoFleetOptions = {
   readonly workers: number
   readonly egress?: EgressData | undefined
   readonly ringSizes?: RingSizes | undefined
+  /** Connections open or being opened at once; default LIMITS.channelsMax. */
+  readonly connectionsMax?: number | undefined
   /** The worker's entry, for those who bundle it elsewhere; default: the one beside this code. */
   readonly workerFile?: URL | undefined
   readonly onDecision?: ((decision: Decision) => void) | undefined
@@ -87,9 +89,10 @@ export class IoFleet {
     for (let index = 0; index < options.workers; index++) this.#threads.push(this.#start(index))
   }
 
-  /** Opens a connection in the least loaded worker. Errors: as IoThread.open. */
+  /** Opens a connection in the least loaded worker. Errors: as IoThread.open; QUEUE_FULL at the bound of all workers. */
   async open(request: OpenRequest): Promise<IoConnection> {
     if (this.#threads.every(thread => thread === null)) await this.#waitForWorker(request)
+    this.#checkRoom()
     const opening = this.#leastLoaded().open(request)
     this.#doorbell.cover(this.#slabNumbers.channels)
     return await opening
@@ -188,6 +191,17 @@ export class IoFleet {
     this.#doorbell.stop()
   }
 
+  #checkRoom(): void {
+    const { connectionsMax = LIMITS.channelsMax } = this.#options
+    let load = 0
+    for (const thread of this.#threads) load += thread?.load ?? 0
+    if (load >= connectionsMax)
+      throw new SockpoolError(
+        'QUEUE_FULL',
+        `${load} connections to targets are open, as many as this process may have; its limit of open files bounds them`,
+      )
+  }
+
   #leastLoaded(): IoThread {
     let least: IoThread | null = null
     for (const thread of this.#threads) if (thread && thread.load < (least?.load ?? Infinity)) least = thread
@@ -251,19 +265,35 @@ export class IoFleet {
     if (thread.ageMs > LIMITS.restartForgetMs) this.#deaths = 0
     this.#deaths++
     this.#options.onWorkerLost?.(index, error)
+    this.#restartLater(index)
+  }
+
+  #restartLater(index: number): void {
     const backoffMs = Math.min(
       LIMITS.restartBackoffFirstMs * 2 ** (this.#deaths - 1),
       LIMITS.restartBackoffLastMs,
     )
     const timer = setTimeout(() => {
       this.#restarts.delete(index)
-      const started = this.#start(index)
-      this.#threads[index] = started
-      this.#endWaits()
-      for (const listener of this.#listeners) listener.replaced(started)
+      this.#restart(index)
     }, backoffMs)
     timer.unref()
     this.#restarts.set(index, timer)
+  }
+
+  #restart(index: number): void {
+    let started: IoThread
+    try {
+      started = this.#start(index)
+    } catch (error) {
+      // The system has no thread to give at the moment; it may have one later.
+      this.#deaths++
+      this.#options.onWorkerLost?.(index, error instanceof Error ? error : new Error(String(error)))
+      return this.#restartLater(index)
+    }
+    this.#threads[index] = started
+    this.#endWaits()
+    for (const listener of this.#listeners) listener.replaced(started)
   }
 
   #endWaits(): void {

@@ -21,10 +21,11 @@ async function start(options: ServiceProcessOptions): Promise<ServiceProcess> {
   return service
 }
 
-/** The arguments of an npm script that is one call of node. */
+/** The arguments of an npm script that is one call of node, in the shell's place or beside it. */
 async function script(name: string): Promise<readonly string[]> {
   const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
-  const [node, file, ...rest] = String(scripts[name]).split(' ')
+  const words = String(scripts[name]).split(' ')
+  const [node, file, ...rest] = words[0] === 'exec' ? words.slice(1) : words
   expect(node).toBe('node')
   return [join(ROOT, file ?? ''), ...rest]
 }

@@ -85,7 +85,7 @@ export class FakeDial {
     return connection
   }
 
-  fail(code: 'CONNECT_REFUSED' | 'CONNECT_TIMEOUT' | 'TLS_FAILED' = 'CONNECT_REFUSED'): void {
+  fail(code: 'CONNECT_REFUSED' | 'CONNECT_TIMEOUT' | 'TLS_FAILED' | 'QUEUE_FULL' = 'CONNECT_REFUSED'): void {
     this.isSettled = true
     this.#reject(new SockpoolError(code, 'as the test wishes'))
   }

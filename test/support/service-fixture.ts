@@ -32,7 +32,16 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
   options.finally(() => service.close())
   const { url, token } = service
   const port = url.startsWith('unix:') ? 0 : Number(new URL(url).port)
-  return { url, token, close: () => service.close(), api: new Api(url, token), port }
+  return {
+    url,
+    token,
+    get leases() {
+      return service.leases
+    },
+    close: () => service.close(),
+    api: new Api(url, token),
+    port,
+  }
 }
 
 /** The requests of `dialled` of all I/O workers together: every connect that was ever attempted. */

@@ -32,6 +32,10 @@ export type ServiceProcessOptions = {
   /** Script and its first arguments; default the source's entry. */
   readonly entry?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Its limit of open files; default: that of the tests. */
+  readonly openFiles?: number
+  /** A descriptor to log to, in place of a pipe that is read. */
+  readonly logTo?: number
 }
 
 export type ServiceProcess = {
@@ -42,6 +46,8 @@ export type ServiceProcess = {
   /** What stood on stdout so far, line by line. */
   readonly stdout: readonly string[]
   stderr(): string
+  /** Goes away as the reader of stdout and stderr. */
+  leaveOutputs(): void
   signal(name: NodeJS.Signals): void
   /** Resolves with the exit code; the signal's name where one killed it. */
   readonly exited: Promise<number | string>
@@ -52,19 +58,30 @@ export type ServiceProcess = {
 /** Starts `serve` and resolves once it accepts. */
 export async function startServiceProcess(options: ServiceProcessOptions = {}): Promise<ServiceProcess> {
   const { args = [], config, files = {}, listen = '127.0.0.1:0', entry = [CLI], env = {} } = options
+  const { logTo = 'pipe', openFiles } = options
   const folder = await mkdtemp(join(tmpdir(), 'sockpool-e2e-'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const configFile = join(folder, 'sockpool.yaml')
   if (config) await writeFile(configFile, JSON.stringify(config))
+  const limited = ['-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, process.execPath]
   const child = spawn(
-    process.execPath,
-    [...entry, 'serve', '--listen', listen, ...(config ? ['--config', configFile] : []), ...args],
-    { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnvironment(), ...env } },
+    openFiles === undefined ? process.execPath : 'sh',
+    [
+      ...(openFiles === undefined ? [] : limited),
+      ...entry,
+      'serve',
+      '--listen',
+      listen,
+      ...(config ? ['--config', configFile] : []),
+      ...args,
+    ],
+    { cwd: folder, stdio: ['ignore', 'pipe', logTo], env: { ...cleanEnvironment(), ...env } },
   )
   const stderr: Buffer[] = []
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))
   const stderrText = (): string => Buffer.concat(stderr).toString('utf8')
   const stdout: string[] = []
+  if (child.stdout === null) throw new Error('the service has no stdout')
   const lines = createInterface({ input: child.stdout })
   lines.on('line', line => stdout.push(line))
   const exited = exitOf(child)
@@ -96,6 +113,10 @@ export async function startServiceProcess(options: ServiceProcessOptions = {}): 
     pid: child.pid ?? -1,
     stdout,
     stderr: stderrText,
+    leaveOutputs: () => {
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    },
     signal: name => void child.kill(name),
     exited,
     stop: () => {

@@ -98,10 +98,10 @@ describe('Parsers.parse', () => {
     expect(await call).toBe('through')
   })
 
-  test('tells of a worker that cannot start instead of waiting for it', async () => {
+  test('tells of a worker that cannot start as trouble of the service, and does not wait for it', async () => {
     const parsers = open({ file: new URL('../fixtures/parse/absent.ts', import.meta.url) })
     const error = await failure(parsers.parse('json', Buffer.from('1')))
-    expect(error).toMatchObject({ code: 'PARSE_FAILED', reason: 'crashed' })
+    expect(error).toMatchObject({ code: 'QUEUE_FULL', reason: 'not_started', retryable: true })
   })
 })
 

@@ -3,6 +3,7 @@
  * its own, IPv6 for IPv6 alone, and an address that this machine does not have is left out.
  */
 import { isIP, type ListenOptions, type Server } from 'node:net'
+import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
@@ -62,6 +63,7 @@ export function listen(server: Server, options: ListenOptions): Promise<void> {
 /** What a failed bind is to the caller. */
 export function listenError(error: unknown, where: string): SockpoolError {
   if (error instanceof SockpoolError) return error
+  if (isExhaustion(error)) return exhausted(`cannot listen on ${where}`, error)
   const reason = systemCode(error)
   const detail = error instanceof Error ? error.message : String(error)
   return new SockpoolError('LISTEN_FAILED', `cannot listen on ${where}: ${detail}`, { reason, cause: error })

@@ -4,6 +4,7 @@
  */
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { exhausted, isOutOfDescriptors } from '../../src/base/descriptors.ts'
 import type { Decision } from '../../src/base/egress-data.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
@@ -18,6 +19,11 @@ import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.t
 import { FaultGuard } from './fault-guard.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
+
+/** A look-up that got no descriptor fails as if the name were not there. */
+function hidesExhaustion(error: unknown): boolean {
+  return error instanceof SockpoolError && error.code === 'DNS_FAILED' && isOutOfDescriptors()
+}
 
 /** Where the bytes go from the first one on. */
 export type Receiver = {
@@ -46,8 +52,8 @@ export class Dialler {
   /**
    * A connected socket, from the first place and address that answers, and the place.
    *
-   * Errors: that of the only attempt, or of all of them joined (`attemptsError`). A refusal of TLS or policy ends
-   * the attempts: another address would not heal it.
+   * Errors: that of the only attempt, or of all of them joined (`attemptsError`). A refusal of TLS or policy, and a lack of
+   * this machine's own, end the attempts: another address would not heal it.
    */
   async dial(dial: Dial, receiver: Receiver, signal: AbortSignal): Promise<Dialled> {
     if (dial.path !== undefined) {
@@ -66,6 +72,7 @@ export class Dialler {
         )
         return { socket, place }
       } catch (error) {
+        if (hidesExhaustion(error)) throw exhausted('no name can be looked up', error)
         errors.push(...(error instanceof AttemptErrors ? error.errors : [error]))
         if (signal.aborted || isFinal(errors.at(-1))) throw errors.at(-1)
       }
@@ -204,6 +211,8 @@ function openTls(at: TcpNetConnectOpts, place: Place, tls: TlsClient): Socket {
 /** node:tls hands these on to the socket it connects; its types do not say so. */
 type TlsOptions = ConnectionOptions & Omit<TcpNetConnectOpts, 'timeout'>
 
+const FINAL: ReadonlySet<string> = new Set(['TLS_FAILED', 'TARGET_DENIED', 'QUEUE_FULL'])
+
 function isFinal(error: unknown): boolean {
-  return error instanceof SockpoolError && (error.code === 'TLS_FAILED' || error.code === 'TARGET_DENIED')
+  return error instanceof SockpoolError && FINAL.has(error.code)
 }

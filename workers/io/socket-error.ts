@@ -1,4 +1,5 @@
 /** Adopts the errors of node:net and node:tls, once, at the edge where they appear. */
+import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
 import { type ErrorCode, SockpoolError } from '../../src/base/errors.ts'
 import type { EndName } from '../../src/channel/values.ts'
 
@@ -12,9 +13,10 @@ export function systemCode(error: unknown): string {
 const TLS_CODE =
   /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|ERR_OSSL)/
 
-/** An error before the connection was ready. `reason` is the system's or OpenSSL's own code. */
+/** An error before the connection was ready; QUEUE_FULL where this machine could not even try. `reason` is the system's or OpenSSL's own code. */
 export function connectError(error: unknown, speaksTls: boolean): SockpoolError {
   if (error instanceof SockpoolError) return error
+  if (isExhaustion(error)) return exhausted('no connection can be opened', error)
   const reason = systemCode(error)
   const detail = error instanceof Error ? error.message : String(error)
   return new SockpoolError(connectCode(reason, speaksTls), detail, { reason, cause: error })

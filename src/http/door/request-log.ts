@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { stderrLog } from '../../base/stderr-log.ts'
 import type { AppDeps } from '../ports.ts'
 import { isOpenRoute } from './auth.ts'
 import { principalOf } from './principal.ts'
@@ -30,7 +31,7 @@ export function loggerOptions(log: AppDeps['log']): {
   return {
     logger: {
       level: log.level,
-      stream: log.stream ?? process.stderr,
+      stream: log.stream ?? stderrLog(),
       base: null,
       serializers: {
         req: describeRequest,

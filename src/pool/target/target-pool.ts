@@ -35,6 +35,9 @@ export type TargetPoolDeps = {
   readonly onFault: (error: unknown) => void
 }
 
+/** Failures of a dial that are the service's own. */
+const OURS: ReadonlySet<string> = new Set(['QUEUE_FULL', 'WORKER_LOST'])
+
 export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
 
 export class TargetPool {
@@ -250,7 +253,8 @@ export class TargetPool {
     if (slot.state.kind === 'connecting')
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed' })
     this.#free(slot)
-    this.#backoff.failed()
+    // What this process lacks, or lost, says nothing against the target.
+    if (!OURS.has(error.code)) this.#backoff.failed()
     if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
     this.#dispatch()
   }

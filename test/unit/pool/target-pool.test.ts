@@ -238,6 +238,15 @@ describe('TargetPool.sweep', () => {
       expect(bench.pool.size).toBe(0)
     },
   )
+  test('leaves no target alone for what the service itself has run out of', async () => {
+    const bench = new TargetPoolBench({ max: 3, min: 1 })
+    bench.random = 1
+    bench.pool.warm()
+    bench.connector.pending[0]?.fail('QUEUE_FULL')
+    await settle()
+    bench.pool.sweep()
+    expect(bench.connector.pending).toHaveLength(1)
+  })
 
   test('drops a warm connection whose peer ended it', async () => {
     const bench = new TargetPoolBench({ max: 3, min: 1 })
