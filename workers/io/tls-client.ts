@@ -53,6 +53,7 @@ export async function secureAsClient(
   secured.once('secureConnect', resolve).on('error', reject).once('close', onClose)
   try {
     await promise
+    if (secured.destroyed) throw hungUp()
     return secured
   } catch (error) {
     secured.destroy()
