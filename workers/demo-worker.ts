@@ -51,6 +51,8 @@ const secure = createTlsServer(
   { allowHalfOpen: true, noDelay: true, key: pems.private, cert: pems.cert },
   echo,
 )
+// A client that the system could not hand over; unheard, the error would end the thread.
+for (const server of [plain, secure]) server.on('error', () => {})
 // A handshake may fail at the peer's will; the socket is gone by then and there is nothing to echo.
 secure.on('tlsClientError', (_error, socket) => socket.destroy())
 

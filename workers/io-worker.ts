@@ -1,17 +1,20 @@
 /**
  * The thread in which connections live: the only place that opens sockets. It knows nothing of leases, targets or
  * policy; it dials what it is told to, serves one channel per connection, and says through the channel's words how
- * each one ends. A fault while one connection is served ends that connection (`io/fault-guard.ts`); one while a message is
- * obeyed is the answer to that message. Any other ends the thread, and with it its own connections and no others.
+ * each one ends. A fault while one connection is served ends that connection, and one while a message is obeyed is the
+ * answer to that message; whatever else the event loop calls here goes through a guard of its own (`base/fault-guard.ts`),
+ * which tells the pool what failed. What is thrown past all of them ends the thread, and with it its own connections and no
+ * others; the pool tells its error by name.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { invariant, SockpoolError } from '../src/base/errors.ts'
+import { FaultGuard } from '../src/base/fault-guard.ts'
 import { LIMITS } from '../src/base/limits.ts'
 import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
 import { EgressRules } from '../src/egress/egress-rules.ts'
 import { Resolver } from '../src/egress/resolver.ts'
-import type { FromIoWorker, IoWorkerData, ToIoWorker } from '../src/threads/protocol.ts'
+import type { FromIoWorker, IoWorkerData, MishandledMessage, ToIoWorker } from '../src/threads/protocol.ts'
 import { Connections } from './io/connections.ts'
 import { Dialler } from './io/dialler.ts'
 import { HolderBells } from './io/holder-bells.ts'
@@ -29,6 +32,11 @@ const promiseFlush = (): void => (isStopping ? bells.flush() : doorbell.stir())
 const pool = new TurnRinger(doorbellWords(poolDoorbell), promiseFlush)
 const bells = new HolderBells(pool, holders, promiseFlush)
 const tell = (message: FromIoWorker): void => port.postMessage(message)
+/** A guard for what serves nobody in particular. */
+const guardOf = (message: MishandledMessage['message']): FaultGuard =>
+  new FaultGuard(reason => tell({ kind: 'mishandled', message, error: SockpoolError.from(reason).toJSON() }))
+const sweepGuard = guardOf('sweep')
+const bellGuard = guardOf('bell')
 const rules = new EgressRules(egress.allow, egress.denied)
 const resolver = new Resolver({ servers: egress.dnsServers })
 const dialler = new Dialler(rules, resolver, vitals, decision => tell({ kind: 'decision', decision }))
@@ -45,30 +53,33 @@ const connections = new Connections({
 })
 const upgrades = new Upgrades(connections, tell)
 
-const doorbell = new Doorbell(ownBell, number => connections.rung(number), {
-  lingerTurns: LIMITS.ioLingerTurns,
-  onTurn: () => {
-    vitals.publish()
-    bells.flush()
+const doorbell = new Doorbell(
+  ownBell,
+  // One that fails keeps nobody else who was rung from being served.
+  bellGuard.action((number: number) => connections.rung(number)),
+  {
+    lingerTurns: LIMITS.ioLingerTurns,
+    onTurn: bellGuard.action(() => {
+      vitals.publish()
+      bells.flush()
+    }),
   },
-})
+)
 
 const sweep = setInterval(() => {
-  vitals.add('beats', 1)
-  doorbell.findMissed(() => vitals.add('missedWakes', 1))
-  listeners.tellDropped()
+  sweepGuard.run(() => vitals.add('beats', 1))
+  sweepGuard.run(() => doorbell.findMissed(() => vitals.add('missedWakes', 1)))
+  sweepGuard.run(() => listeners.tellDropped())
 }, LIMITS.sweepIntervalMs)
 
+/** Goes through to its end whatever fails on the way: a thread that is told to stop, stops. */
 function stop(): void {
-  try {
-    listeners.closeAll()
-  } catch (error) {
-    refuse({ kind: 'stop' }, error)
-  }
-  connections.destroyAll()
-  doorbell.stop()
+  const guard = guardOf('stop')
+  guard.run(() => listeners.closeAll())
+  guard.run(() => connections.destroyAll())
+  guard.run(() => doorbell.stop())
   isStopping = true
-  bells.flush()
+  guard.run(() => bells.flush())
   clearInterval(sweep)
   port?.close()
 }
@@ -135,7 +146,8 @@ function refuse(message: ToIoWorker, reason: unknown): void {
 }
 
 port.on('message', (message: ToIoWorker) => {
-  const failed = (error: unknown): void => refuse(message, error)
+  // An answer that cannot be given is told as well: it is the only trace of the message.
+  const failed = guardOf(message.kind).action((error: unknown) => refuse(message, error))
   try {
     obey(message)?.catch(failed)
   } catch (error) {

@@ -106,6 +106,7 @@ export class Pool implements AsyncDisposable {
           stats: () => this.stats(),
           setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
         }),
+      error => this.#deps.onEvent?.({ kind: 'fault', error }),
     )
     if (this.#closed !== null) this.#attached.close()
     return this.#attached.handle

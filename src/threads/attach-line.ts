@@ -11,6 +11,7 @@ import {
   receiveMessageOnPort,
 } from 'node:worker_threads'
 import { type GoneReason, reviveError, SockpoolError } from '../base/errors.ts'
+import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
 import { Pulse, ReplyBell } from '../channel/attach-words.ts'
@@ -35,6 +36,8 @@ export type AttachLineDeps = {
   readonly onEnded: (lease: number, reason: GoneReason) => void
   /** Nothing is answered any more. */
   readonly onLost: (error: SockpoolError) => void
+  /** What came from the pool could not be heard out: a fault of ours. */
+  readonly onFault: (error: unknown) => void
 }
 
 type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Error }
@@ -68,8 +71,16 @@ export class AttachLine {
     this.#beats = this.#pulse.beats
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    port1.on('message', (message: FromPool) => this.#received(message))
-    port1.on('close', () => this.#lose(gone()))
+    // A message that cannot be heard out may have settled what it was about or not: what is asked again is answered.
+    const guard = new FaultGuard(deps.onFault)
+    port1.on(
+      'message',
+      guard.action((message: FromPool) => this.#received(message)),
+    )
+    port1.on(
+      'close',
+      guard.action(() => this.#lose(gone())),
+    )
     port1.unref()
     const hello: HelloMessage = {
       kind: 'sockpool.hello',
@@ -79,12 +90,13 @@ export class AttachLine {
       bell: this.#bell.memory,
     }
     postMessageToThread(handle.threadId, hello, [port2]).catch(() => this.#lose(gone()))
-    this.#watch = setInterval(() => {
+    const watch = guard.action(() => {
       // The welcome may be there, unheard by a thread that was busy.
       this.#deliver()
       if (this.#isWelcome) clearInterval(this.#watch)
       else this.#look()
-    }, LIMITS.sweepIntervalMs).unref()
+    })
+    this.#watch = setInterval(watch, LIMITS.sweepIntervalMs).unref()
   }
 
   /** Asks and awaits the reply. Errors: the pool's; ABORTED, DRAINING, NOT_READY, WORKER_LOST. */

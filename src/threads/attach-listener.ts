@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { SockpoolError } from '../base/errors.ts'
+import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Pulse, ReplyBell } from '../channel/attach-words.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
@@ -39,18 +40,26 @@ function heard(value: unknown): void {
 export class AttachListener {
   readonly handle: PoolHandle
   readonly #serve: (line: ThreadLine) => ThreadServer
+  readonly #guard: FaultGuard
   readonly #pulse = new Pulse()
   readonly #beat: NodeJS.Timeout
   readonly #lines = new Map<number, Line>()
   #next = 1
 
-  /** `serve` is called for each thread that attaches. */
-  constructor(serve: (line: ThreadLine) => ThreadServer) {
+  /**
+   * `serve` is called for each thread that attaches; `onFault` is told what serving one message of one of them threw. The
+   * others, and the program that the pool is in, go on.
+   */
+  constructor(serve: (line: ThreadLine) => ThreadServer, onFault: (error: unknown) => void) {
     this.#serve = serve
+    this.#guard = new FaultGuard(onFault)
     this.handle = { pool: randomUUID(), threadId: currentThreadId(), pulse: this.#pulse.memory }
     this.#beat = setInterval(() => this.#pulse.beat(), LIMITS.sweepIntervalMs).unref()
     if (listening.size === 0) process.on('workerMessage', heard)
-    listening.set(this.handle.pool, hello => this.#accept(hello))
+    listening.set(
+      this.handle.pool,
+      this.#guard.action(hello => this.#accept(hello)),
+    )
   }
 
   /** Threads that are attached. */
@@ -86,11 +95,17 @@ export class AttachListener {
     const number = this.#next++
     const server = this.#serve({ number, doorbell, post })
     this.#lines.set(number, { post, close: () => port.close() })
-    port.on('message', (message: FromThread) => server.received(message))
-    port.on('close', () => {
-      this.#lines.delete(number)
-      server.gone()
-    })
+    port.on(
+      'message',
+      this.#guard.action((message: FromThread) => server.received(message)),
+    )
+    port.on(
+      'close',
+      this.#guard.action(() => {
+        this.#lines.delete(number)
+        server.gone()
+      }),
+    )
     // An attached thread does not keep the pool's thread alive; what it holds does.
     port.unref()
     post({ kind: 'welcome' })

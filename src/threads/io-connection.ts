@@ -168,6 +168,16 @@ export class IoConnection {
     if (closed !== 'open') this.#close(closed)
   }
 
+  /** As `rung`, for who serves others too: a fault ends this connection and no other. */
+  heard(onFault: (error: unknown) => void): void {
+    try {
+      this.rung()
+    } catch (error) {
+      this.broke()
+      onFault(error)
+    }
+  }
+
   /** Keeps the channel from serving another while an end of it is on another thread; `unpin` as often. */
   pin(): void {
     this.#pins++

@@ -5,6 +5,7 @@
 
 import type { Decision } from '../base/egress-data.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
+import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait } from '../base/wait.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory } from '../channel/doorbell.ts'
@@ -56,6 +57,9 @@ const NOTHING: VitalsSnapshot = { beats: 0, dialled: 0, bytesIn: 0, bytesOut: 0,
 
 export class IoFleet {
   readonly #options: IoFleetOptions
+  /** For what serves the fleet as a whole: its timers. */
+  readonly #guard: FaultGuard
+  readonly #onFault: (error: unknown) => void
   #egress: EgressData
   readonly #threads: (IoThread | null)[] = []
   readonly #bellMemory: DoorbellMemory = allocateDoorbell()
@@ -79,12 +83,21 @@ export class IoFleet {
   constructor(options: IoFleetOptions) {
     invariant(options.workers >= 1, 'a fleet has at least one I/O worker')
     this.#options = options
+    this.#onFault = error => options.onFault?.(error)
+    this.#guard = new FaultGuard(this.#onFault)
     this.#egress = options.egress ?? NO_EGRESS
-    this.#doorbell = new Doorbell(this.#bellMemory, number => this.#rung(number), {
-      lingerTurns: LIMITS.poolLingerTurns,
-      onTurn: () => this.#flush(),
-    })
-    this.#sweep = setInterval(() => this.#look(), LIMITS.sweepIntervalMs)
+    this.#doorbell = new Doorbell(
+      this.#bellMemory,
+      this.#guard.action((number: number) => this.#rung(number)),
+      {
+        lingerTurns: LIMITS.poolLingerTurns,
+        onTurn: () => this.#flush(),
+      },
+    )
+    this.#sweep = setInterval(
+      this.#guard.action(() => this.#look()),
+      LIMITS.sweepIntervalMs,
+    )
     this.#sweep.unref()
     for (let index = 0; index < options.workers; index++) this.#threads.push(this.#start(index))
   }
@@ -224,7 +237,7 @@ export class IoFleet {
       nextId: () => `c${this.#nextConnection++}`,
       onDecision: decision => this.#options.onDecision?.(decision),
       onDropped: clients => this.#options.onDropped?.(clients),
-      onFault: error => this.#options.onFault?.(error),
+      onFault: this.#onFault,
       onExit: (thread, error) => this.#exited(thread, error),
     })
   }
@@ -244,13 +257,7 @@ export class IoFleet {
 
   /** A fault of one connection stays its own: the sweep goes on to the others. */
   #rung(number: number): void {
-    const connection = this.#connections.get(number)
-    try {
-      connection?.rung()
-    } catch (error) {
-      connection?.broke()
-      this.#options.onFault?.(error)
-    }
+    this.#connections.get(number)?.heard(this.#onFault)
   }
 
   #exited(thread: IoThread, error: Error | null): void {
@@ -263,37 +270,36 @@ export class IoFleet {
     if (this.#isStopping) return
     // Deaths far apart are no crash loop.
     if (thread.ageMs > LIMITS.restartForgetMs) this.#deaths = 0
-    this.#deaths++
     this.#options.onWorkerLost?.(index, error)
-    this.#restartLater(index)
+    this.#restart(index)
   }
 
-  #restartLater(index: number): void {
+  #restart(index: number): void {
+    this.#deaths++
     const backoffMs = Math.min(
       LIMITS.restartBackoffFirstMs * 2 ** (this.#deaths - 1),
       LIMITS.restartBackoffLastMs,
     )
     const timer = setTimeout(() => {
       this.#restarts.delete(index)
-      this.#restart(index)
+      this.#replace(index)
     }, backoffMs)
     timer.unref()
     this.#restarts.set(index, timer)
   }
 
-  #restart(index: number): void {
+  /** A thread that cannot even be started, as where memory is short, counts as one that died at once. */
+  #replace(index: number): void {
     let started: IoThread
     try {
       started = this.#start(index)
     } catch (error) {
-      // The system has no thread to give at the moment; it may have one later.
-      this.#deaths++
       this.#options.onWorkerLost?.(index, error instanceof Error ? error : new Error(String(error)))
-      return this.#restartLater(index)
+      return this.#restart(index)
     }
     this.#threads[index] = started
     this.#endWaits()
-    for (const listener of this.#listeners) listener.replaced(started)
+    for (const listener of this.#listeners) this.#guard.run(() => listener.replaced(started))
   }
 
   #endWaits(): void {

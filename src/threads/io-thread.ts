@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Decision } from '../base/egress-data.ts'
 import { reviveError, SockpoolError } from '../base/errors.ts'
+import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
 import type { Channel } from '../channel/channel.ts'
@@ -20,6 +21,7 @@ import type {
   FromIoWorker,
   IoWorkerData,
   ListenSpec,
+  MishandledMessage,
   OpenedMessage,
   ToIoWorker,
 } from './protocol.ts'
@@ -77,6 +79,8 @@ export class IoThread {
     adopt: (listener, incoming) => this.#adopt(listener, incoming),
   })
   readonly #upgrades = new TlsUpgrades(message => this.#tell(message))
+  /** Everything that the event loop calls here: a throw would end the program that the pool is in. */
+  readonly #guard: FaultGuard
   readonly #exited: Promise<void>
   readonly #startedMs = performance.now()
   #error: Error | null = null
@@ -87,6 +91,7 @@ export class IoThread {
   constructor(deps: IoThreadDeps) {
     this.index = deps.index
     this.#deps = deps
+    this.#guard = new FaultGuard(deps.onFault)
     this.#slabs = new SlabAllocator(deps.ringSizes, deps.slabNumbers)
     const doorbell = allocateDoorbell()
     this.#doorbell = doorbell
@@ -97,7 +102,10 @@ export class IoThread {
     const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress, holders }
     // None of the program's flags: `--input-type`, of a program given by --eval, would keep the thread from starting.
     this.#worker = new Worker(deps.file, { workerData, name: `sockpool-io-${index}`, execArgv: [] })
-    this.#worker.on('message', (message: FromIoWorker) => this.#received(message))
+    this.#worker.on(
+      'message',
+      this.#guard.action((message: FromIoWorker) => this.#received(message)),
+    )
     // The pool keeps its process alive while something is open or awaited, not by merely having threads. A listener
     // for messages would take the reference again, so this comes after it.
     this.#worker.unref()
@@ -106,7 +114,7 @@ export class IoThread {
     })
     this.#exited = new Promise(resolve => {
       this.#worker.on('exit', () => {
-        this.#gone()
+        this.#guard.run(() => this.#gone())
         resolve()
       })
     })
@@ -160,10 +168,10 @@ export class IoThread {
     if (signal?.aborted) return Promise.reject(aborted('connect', signal))
     if (this.#isGone) return Promise.reject(lost(this.#error))
     const channel = this.#slabs.take()
-    const giveUp = (): void => {
+    const giveUp = this.#guard.action(() => {
       channel.requestShut('abort')
       this.#ringer.ring(channel.number)
-    }
+    })
     signal?.addEventListener('abort', giveUp, { once: true })
     const { memory, generation } = channel
     this.#tell({ kind: 'open', memory, generation, dial, connectTimeoutMs })
@@ -252,7 +260,7 @@ export class IoThread {
       case 'fault':
         return this.#broke(message)
       case 'mishandled':
-        return this.#deps.onFault(reviveError(message.error))
+        return this.#deps.onFault(mishandled(message))
       default:
         message satisfies never
     }
@@ -298,7 +306,7 @@ export class IoThread {
     this.#deps.connections.set(channel.number, connection)
     opening.resolve(connection)
     // It may have ended, or been given up, before this message came.
-    connection.rung()
+    connection.heard(this.#deps.onFault)
   }
 
   #failed(message: FailedMessage): void {
@@ -317,12 +325,19 @@ export class IoThread {
       reject(lost(this.#error))
     }
     this.#openings.clear()
-    this.#listeners.fail(lost(this.#error))
-    this.#upgrades.fail(lost(this.#error))
-    for (const connection of [...this.#own.values()]) connection.workerLost()
-    this.#slabs.abandon()
+    // Whoever is told of the loss may fail over it; all the others are told as well.
+    this.#guard.run(() => this.#listeners.fail(lost(this.#error)))
+    this.#guard.run(() => this.#upgrades.fail(lost(this.#error)))
+    for (const connection of [...this.#own.values()]) this.#guard.run(() => connection.workerLost())
+    this.#guard.run(() => this.#slabs.abandon())
     this.#deps.onExit(this, this.#error)
   }
+}
+
+/** Says what of the worker's own work failed: its error alone does not. */
+function mishandled({ message, error }: MishandledMessage): SockpoolError {
+  const cause = reviveError(error)
+  return new SockpoolError(cause.code, `an I/O worker failed at "${message}": ${cause.message}`, { cause })
 }
 
 function lost(cause: Error | null): SockpoolError {

@@ -25,7 +25,7 @@
  *   io ► pool   unsecured   it is not, and the connection is destroyed
  *   io ► pool   dropped     so many clients of a listener were disconnected, because too many waited already
  *   io ► pool   fault       a fault of ours ends one connection; its channel tells when it is gone
- *   io ► pool   mishandled  a fault of ours kept a message from being obeyed, and no answer to it could say so
+ *   io ► pool   mishandled  a fault of ours in a message or a look of the thread's own, and no answer could say so
  *   io ► pool   decision    what the egress judge decided of one dial, for the log
  *
  * A channel serves many connections one after another; `generation` says which one a message means. A dial is
@@ -244,7 +244,8 @@ export type DroppedMessage = OfListener & { readonly kind: 'dropped'; readonly c
 export type FaultMessage = OfChannel & { readonly kind: 'fault'; readonly error: ErrorFields }
 export type MishandledMessage = {
   readonly kind: 'mishandled'
-  readonly message: ToIoWorker['kind']
+  /** What was being done: a message, a look at the doorbell, or the look that a timer takes once a second. */
+  readonly message: ToIoWorker['kind'] | 'bell' | 'sweep'
   readonly error: ErrorFields
 }
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }

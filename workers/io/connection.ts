@@ -7,11 +7,12 @@
  * the fence: the connection serves one lease at a time, whose epoch it adopts once, when it is fresh or idle, and it
  * moves bytes for that epoch alone. An epoch that cannot follow the one it serves is a fault of ours.
  *
- * A fault, whatever threw it, ends this connection and no other: see `fault-guard.ts`. Every call from outside comes
+ * A fault, whatever threw it, ends this connection and no other: see `base/fault-guard.ts`. Every call from outside comes
  * through a guarded entry.
  */
 import type { Socket } from 'node:net'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
@@ -20,14 +21,13 @@ import type { Vitals } from '../../src/channel/vitals.ts'
 import type { Dialog } from '../../src/threads/protocol.ts'
 import { ConnectionLife } from './connection-life.ts'
 import { DialogRun } from './dialog-run.ts'
-import { FaultGuard } from './fault-guard.ts'
 import { ask } from './fence.ts'
 import type { HolderBells } from './holder-bells.ts'
 import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
 import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
-import { endOf } from './socket-error.ts'
+import { connectError, endOf, hungUp } from './socket-error.ts'
 import { Traffic } from './traffic.ts'
 
 /** What a connection is given by its I/O worker. */
@@ -118,9 +118,8 @@ export class Connection {
     this.#greet(socket, run.leftover)
   }
 
-  destroy(how: EndName = 'closed'): void {
-    this.#life.destroy(how)
-  }
+  /** Ends it at once. */
+  readonly destroy: (how?: EndName) => void = this.#guard.action((how = 'closed') => this.#life.destroy(how))
 
   /** Reads no more plain text and sends none; what had no room in the ring is the caller's. Null: it has ended. */
   readonly hush: () => Hushed | null = this.#guard.entry(() => this.#hush(), null)
@@ -130,9 +129,10 @@ export class Connection {
 
   /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
   feedFrom(socket: Socket): void {
-    socket.on('data', (bytes: Buffer) => {
+    const onData = this.#guard.action((bytes: Buffer) => {
       if (!this.received(bytes.length, bytes)) socket.pause()
     })
+    socket.on('data', onData)
   }
 
   /** The dial failed or was given up: the channel is about to serve another connection and is not touched again. */
@@ -151,6 +151,8 @@ export class Connection {
       socket.destroy()
       throw new SockpoolError('CONNECT_FAILED', 'the connection was given up while it was made')
     }
+    // Its last word was said to nobody, and is not said again.
+    if (socket.closed) throw connectError(hungUp(), false)
     this.#onRelease = onRelease
     this.#listen(socket)
     return state.early
@@ -185,6 +187,7 @@ export class Connection {
     this.#inflow.unpause()
     this.#listen(socket)
     this.feedFrom(socket)
+    if (socket.closed) return this.#life.gone()
     this.#rung()
   }
 

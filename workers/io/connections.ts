@@ -80,7 +80,7 @@ export class Connections {
     }
   }
 
-  /** Serves the channel with an accepted connection. Errors: CONNECTION_RESET; the connection is gone then. */
+  /** Serves the channel with an accepted connection. Errors: CONNECTION_RESET, CONNECT_FAILED; the connection is gone then. */
   adopt({ listener, incoming, memory, generation }: AdoptMessage): void {
     const taken = this.#deps.listeners.take(listener, incoming)
     if (taken === undefined)

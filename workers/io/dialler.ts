@@ -7,6 +7,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { exhausted, isOutOfDescriptors } from '../../src/base/descriptors.ts'
 import type { Decision } from '../../src/base/egress-data.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { aborted } from '../../src/base/wait.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
@@ -16,7 +17,6 @@ import { judge } from '../../src/egress/judge.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { Dial, Place, TlsClient } from '../../src/threads/protocol.ts'
 import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.ts'
-import { FaultGuard } from './fault-guard.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
 
@@ -134,20 +134,21 @@ export class Dialler {
     } catch (error) {
       return Promise.reject(connectError(error, speaksTls))
     }
-    const onAbort = (): void => fail(aborted('connect', signal))
-    const onError = (error: Error): void => fail(connectError(error, speaksTls))
-    const onClose = (): void => fail(connectError(hungUp(), speaksTls))
+    const guard = new FaultGuard(error => reject(connectError(error, speaksTls)))
+    const onAbort = guard.action(() => fail(aborted('connect', signal)))
+    const onError = guard.action((error: Error) => fail(connectError(error, speaksTls)))
+    const onClose = guard.action(() => fail(connectError(hungUp(), speaksTls)))
     const forget = (): void => {
       signal.removeEventListener('abort', onAbort)
       socket.off('error', onError).off('close', onClose)
     }
     const fail = (error: Error): void => {
       forget()
-      // What a dying socket still reports is a consequence of this failure.
-      socket.on('error', () => {})
-      socket.destroy()
       reject(error)
+      socket.destroy()
     }
+    // Also between this and whoever gets the socket, and while it dies: an error that nobody hears would end the thread.
+    socket.on('error', () => {})
     signal.addEventListener('abort', onAbort, { once: true })
     socket.on('error', onError).on('close', onClose)
     const onReady = new FaultGuard(error => fail(connectError(error, speaksTls))).action(() => {

@@ -8,11 +8,11 @@
  * at a time, and in none once it is the caller's or gone.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
 import { bindAll, listenError } from './bind.ts'
-import { FaultGuard } from './fault-guard.ts'
 import { SocketFile } from './socket-file.ts'
 import { secureAsServer } from './tls-server.ts'
 
@@ -27,7 +27,7 @@ export type ListenerDeps = {
 export class Listener {
   readonly #spec: ListenSpec
   readonly #announce: (incoming: number) => void
-  readonly #guard: FaultGuard
+  readonly #onFault: (error: unknown) => void
   #servers: Server[] = []
   #file: SocketFile | null = null
   /** Accepted, TLS included where it is spoken, and neither adopted nor refused. */
@@ -43,7 +43,7 @@ export class Listener {
   constructor({ spec, announce, onFault }: ListenerDeps) {
     this.#spec = spec
     this.#announce = announce
-    this.#guard = new FaultGuard(onFault)
+    this.#onFault = onFault
   }
 
   /** Binds. Errors: LISTEN_FAILED, DNS_FAILED; nothing stays bound. */
@@ -99,9 +99,10 @@ export class Listener {
   }
 
   #end(): void {
-    for (const server of this.#servers) server.close()
+    const guard = new FaultGuard(this.#onFault)
+    for (const server of this.#servers) guard.run(() => void server.close())
     this.#servers = []
-    for (const socket of [...this.#waiting.values(), ...this.#shaking]) socket.destroy()
+    for (const socket of [...this.#waiting.values(), ...this.#shaking]) guard.run(() => void socket.destroy())
     this.#waiting.clear()
     const { where } = this.#spec
     const file = this.#file
@@ -120,13 +121,22 @@ export class Listener {
     server.on('error', () => {
       if (server.listening) this.#dropped++
     })
-    return server.on(
-      'connection',
-      this.#guard.action((socket: Socket) => this.#accepted(socket)),
-    )
+    return server.on('connection', (socket: Socket) => {
+      const guard = this.#guardOf(socket)
+      guard.run(() => this.#accepted(socket, guard))
+    })
   }
 
-  #accepted(socket: Socket): void {
+  /** A fault while one client is served disconnects that client. */
+  #guardOf(socket: Socket): FaultGuard {
+    return new FaultGuard(error => {
+      this.#shaking.delete(socket)
+      this.#onFault(error)
+      socket.destroy()
+    })
+  }
+
+  #accepted(socket: Socket, guard: FaultGuard): void {
     // What ends before anybody has it is nobody's.
     socket.on('error', () => {})
     const { tls, handshakeTimeoutMs } = this.#spec
@@ -135,13 +145,15 @@ export class Listener {
     this.#shaking.add(socket)
     // One that fails is destroyed by then, and nobody has heard of it.
     const shaken = secureAsServer(socket, tls, handshakeTimeoutMs).catch(() => null)
-    this.#guard.follow(shaken, secured => {
+    guard.follow(shaken, secured => {
       this.#shaking.delete(socket)
       if (secured !== null) this.#arrived(secured)
     })
   }
 
   #arrived(socket: Socket): void {
+    // It may have hung up the moment that its handshake was done: its `close` was told by then, and never again.
+    if (socket.destroyed) return
     if (this.#isClosed || this.#waiting.size >= LIMITS.incomingMax) return this.#drop(socket)
     const incoming = this.#next++
     this.#waiting.set(incoming, socket)

@@ -3,12 +3,12 @@
  * free again once the kernel has it; nothing is copied on the way.
  */
 import type { Socket } from 'node:net'
+import type { FaultGuard } from '../../src/base/fault-guard.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { RingConsumer } from '../../src/channel/ring.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { SHUT, ShutName } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
-import type { FaultGuard } from './fault-guard.ts'
 
 export type OutflowDeps = {
   readonly channel: Channel

@@ -79,6 +79,6 @@ function isServed(path: string): Promise<boolean> {
       resolve(true)
       probe.destroy()
     })
-    probe.once('error', error => resolve(systemCode(error) !== 'ECONNREFUSED'))
+    probe.on('error', error => resolve(systemCode(error) !== 'ECONNREFUSED'))
   })
 }

@@ -2,8 +2,10 @@
 import { isIP, type Socket } from 'node:net'
 import {
   type ConnectionOptions,
+  checkServerIdentity,
   connect,
   createSecureContext,
+  type PeerCertificate,
   type SecureContext,
   type TLSSocket,
 } from 'node:tls'
@@ -20,9 +22,20 @@ export function tlsClientOptions(tls: TlsClient, host: string): ConnectionOption
   const name = tls.servername ?? host
   return {
     rejectUnauthorized: true,
+    checkServerIdentity: verifiedName,
     servername: isIP(name) === 0 ? name : '',
     secureContext: secureContext(tls),
     ...(tls.alpn ? { ALPNProtocols: [...tls.alpn] } : {}),
+  }
+}
+
+/** As node's own, which throws where there is no certificate to read: from within its own event, past every guard. */
+function verifiedName(host: string, certificate: PeerCertificate): Error | undefined {
+  try {
+    return checkServerIdentity(host, certificate)
+  } catch (error) {
+    const message = `the certificate of ${host} cannot be read`
+    return Object.assign(new Error(message, { cause: error }), { code: 'ERR_TLS_CERT_ALTNAME_FORMAT' })
   }
 }
 
@@ -53,6 +66,7 @@ export async function secureAsClient(
   secured.once('secureConnect', resolve).on('error', reject).once('close', onClose)
   try {
     await promise
+    if (secured.destroyed) throw hungUp()
     return secured
   } catch (error) {
     secured.destroy()

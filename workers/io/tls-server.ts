@@ -8,6 +8,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { TlsServer } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
@@ -39,6 +40,7 @@ export async function secureAsServer(socket: Socket, tls: TlsServer, timeoutMs: 
     const server = serverOf(tls)
     handshakes.run({ succeed, fail }, () => server.emit('connection', socket))
     const secured = await promise
+    if (secured.destroyed) throw hungUp()
     secured.allowHalfOpen = true
     return secured
   } catch (error) {
@@ -63,16 +65,26 @@ function serverOf(tls: TlsServer): Server {
 }
 
 function makeServer(tls: TlsServer): Server {
+  // What this server's own events throw is the fault of the handshake that they are about.
+  const guard = new FaultGuard(error => handshakes.getStore()?.fail(error))
   return createServer(optionsOf(tls))
-    .on('secureConnection', secured => {
-      const handshake = handshakes.getStore()
-      if (handshake === undefined) secured.destroy()
-      else handshake.succeed(secured)
-    })
-    .on('tlsClientError', (error, failed) => {
-      handshakes.getStore()?.fail(error)
-      failed.destroy()
-    })
+    .on(
+      'secureConnection',
+      guard.action((secured: TLSSocket) => {
+        // Until its connection listens, which is some promises away: an error that nobody hears would end the thread.
+        secured.on('error', () => {})
+        const handshake = handshakes.getStore()
+        if (handshake === undefined) secured.destroy()
+        else handshake.succeed(secured)
+      }),
+    )
+    .on(
+      'tlsClientError',
+      guard.action((error: Error, failed: TLSSocket) => {
+        handshakes.getStore()?.fail(error)
+        failed.destroy()
+      }),
+    )
 }
 
 /** The options of node:tls, built field by field. */

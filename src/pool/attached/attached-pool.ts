@@ -51,6 +51,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
         doorbell: this.#bells.memory,
         onEnded: (lease, reason) => this.#held.get(lease)?.record.kill(reason),
         onLost: () => this.#lost(),
+        onFault: warnOfFault,
       })
     } catch (error) {
       this.#bells.stop()

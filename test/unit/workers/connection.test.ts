@@ -1,5 +1,5 @@
 /** The I/O worker's connection, with a real socket and a channel out of a slab. */
-import type { Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { IoConnectionRig, type RigOptions } from '../../support/io-connection-rig.ts'
 import { echo, startTestServer, type TestServerOptions } from '../../support/test-server.ts'
@@ -223,4 +223,30 @@ test('Connection that is idle, or whose peer has ended, cannot be hushed', async
   expect(rig.connection.hush()).toBeNull()
   rig.shut('close')
   expect(await rig.closed()).toBe('closed')
+})
+
+test('Connection refuses a socket that closed before it was served, rather than wait for its last word', async () => {
+  const server = await startTestServer(echo, { tolerant: true })
+  const socket = connect({ host: server.host, port: server.port })
+  socket.destroy()
+  await until('it is closed', () => socket.closed)
+  const rig = new IoConnectionRig()
+  expect(() => rig.connection.open(socket, [])).toThrow(
+    expect.objectContaining({ code: 'CONNECT_FAILED', reason: 'ECONNRESET' }),
+  )
+  rig.connection.abandon()
+  expect(rig.isGone).toBe(true)
+})
+
+test('Connection whose TLS socket closed as its handshake was done is over at once', async () => {
+  const { rig } = await opened(echo)
+  rig.lease()
+  rig.ring()
+  expect(rig.connection.hush()).not.toBeNull()
+  const secured = new Socket()
+  secured.destroy()
+  await until('it is closed', () => secured.closed)
+  rig.connection.secured(secured)
+  rig.socket?.destroy()
+  expect([await rig.closed(), rig.isGone]).toEqual(['closed', true])
 })
