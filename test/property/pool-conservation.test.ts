@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { EndName } from '../../src/channel/values.ts'
-import { SLOT_STATES } from '../../src/pool/target/slot.ts'
+import { SLOT_STATES, type Slot } from '../../src/pool/target/slot.ts'
 import { settle } from '../support/fake-connector.ts'
 import { type Asked, TargetPoolBench } from '../support/target-pool-bench.ts'
 
@@ -42,14 +42,26 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(500) }) },
 )
 
+type Caller = {
+  readonly asked: Asked
+  readonly tenant: string
+  readonly controller: AbortController
+  /** How often others were served while it was the first of all and nothing was on its way for it. */
+  passedBy: number
+}
+
 class Run {
   readonly bench: TargetPoolBench
-  readonly #asked: { readonly asked: Asked; readonly controller: AbortController }[] = []
+  readonly #asked: Caller[] = []
+  readonly #max: number
+  readonly #unfair: string[] = []
   readonly #gaveBack = new Set<Asked>()
   readonly #verdicts: Promise<unknown>[] = []
 
   constructor(max: number, min: number) {
+    this.#max = max
     this.bench = new TargetPoolBench({ max, min, idleTimeoutMs: 300, maxLifetimeMs: 1_000 }, 8)
+    this.bench.onServed = asked => this.#served(asked)
   }
 
   async step(step: Step): Promise<void> {
@@ -61,7 +73,8 @@ class Run {
       case 'ask': {
         const controller = new AbortController()
         const { tenant, waitMs } = step
-        this.#asked.push({ asked: bench.ask({ tenant, waitMs, signal: controller.signal }), controller })
+        const caller = { asked: bench.ask({ tenant, waitMs, signal: controller.signal }), tenant, controller }
+        this.#asked.push({ ...caller, passedBy: 0 })
         return
       }
       case 'turn':
@@ -110,8 +123,31 @@ class Run {
     return all.filter(asked => asked.slot?.state.kind === 'leased' && !this.#gaveBack.has(asked))
   }
 
+  /** The first in the queue lets others pass for a round at the most, and not at all where it has nothing to hope for. */
+  #served(asked: Asked): void {
+    const { counts, connections } = this.bench.pool
+    const { idle, leased, quarantined } = counts
+    const queue = this.#asked.filter(
+      caller =>
+        caller.asked.slot === null && caller.asked.error === null && !caller.controller.signal.aborted,
+    )
+    const [head] = queue
+    // Some have failed, and have not heard of it yet.
+    if (head === undefined || queue.length !== this.bench.pool.waiters) return
+    const callers = this.#asked.map(caller => caller.asked)
+    // One that is served within the call that asks is the last of all.
+    const isAhead = callers.includes(asked) && callers.indexOf(asked) < callers.indexOf(head.asked)
+    if (isAhead || idle + leased + quarantined < this.#max) return
+    head.passedBy++
+    const isOut = (slot: Slot): boolean => slot.state.kind === 'leased' || slot.state.kind === 'quarantined'
+    // Not an expectation here: the pool would take it for an error of the caller's.
+    if (head.passedBy >= this.#max || !connections.some(slot => isOut(slot) && slot.tenant === head.tenant))
+      this.#unfair.push(`${head.tenant} was passed by ${head.passedBy}`)
+  }
+
   check(max: number): void {
     const { pool, waiting } = this.bench
+    expect(this.#unfair).toEqual([])
     const sum = SLOT_STATES.reduce((total, state) => total + pool.counts[state], 0)
     expect(sum).toBe(pool.size)
     expect(sum).toBeLessThanOrEqual(max)
@@ -147,7 +183,7 @@ class Run {
   }
 }
 
-test('TargetPool never holds more slots than max, and gets every one of them back', async () => {
+test('TargetPool never holds more slots than max, gets every one of them back, and serves every tenant in turn', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 4 }),

@@ -13,6 +13,8 @@ export class TargetPoolBench {
   readonly lost: string[] = []
   readonly faults: unknown[] = []
   nowMs = 1_000
+  /** Told of each caller in the moment it has its connection. */
+  onServed: (asked: Asked) => void = () => {}
   /** 0 is the longest life and no jitter; below 1. */
   random = 0
   waiting = 0
@@ -41,6 +43,7 @@ export class TargetPoolBench {
       .lease({ tenant, waitMs, ...(signal && { signal }) }, (slot, connection) => {
         connection.hold({ rung: () => {}, broke: () => {} })
         asked.slot = slot
+        this.onServed(asked)
       })
       .catch(error => {
         asked.error = error

@@ -30,7 +30,13 @@ export type SlotState =
   | { readonly kind: 'idle'; readonly connection: IoConnection; readonly sinceMs: number }
   | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
   | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly tell: TellResult }
-  | { readonly kind: 'closing'; readonly connection: IoConnection | null; readonly reason: string }
+  | {
+      readonly kind: 'closing'
+      readonly connection: IoConnection | null
+      readonly reason: string
+      /** Its last bytes are still being sent, which may take as long as its peer likes, up to a bound. */
+      readonly lingers: boolean
+    }
 
 const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
   connecting: ['idle', 'closing'],

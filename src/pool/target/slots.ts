@@ -19,6 +19,8 @@ export class Slots {
     quarantined: 0,
     closing: 0,
   }
+  /** Of the closing ones, those that are free only once their last bytes are sent. */
+  #lingering = 0
   /** Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
   readonly #idle: Slot[] = []
   readonly #closedFor = new Map<string, number>()
@@ -48,8 +50,30 @@ export class Slots {
     return this.#counts.connecting
   }
 
-  get closing(): number {
-    return this.#counts.closing
+  /** Slots that are there for new connections now, or within a moment: free ones, dials, and those about to be free. */
+  get rooms(): number {
+    const { idle, leased, quarantined } = this.#counts
+    return this.max - idle - leased - quarantined - this.#lingering
+  }
+
+  /** Connections that somebody holds, or has just given back. */
+  get out(): number {
+    return this.#counts.leased + this.#counts.quarantined
+  }
+
+  /** Of those that are out, the ones of this tenant. */
+  outOf(tenant: string): number {
+    let count = 0
+    for (const { state, tenant: own } of this.#all)
+      if (own === tenant && (state.kind === 'leased' || state.kind === 'quarantined')) count++
+    return count
+  }
+
+  /** Of the idle ones, those of this tenant. */
+  idleOf(tenant: string): number {
+    let count = 0
+    for (const { tenant: own } of this.#idle) if (own === tenant) count++
+    return count
   }
 
   get all(): readonly Slot[] {
@@ -78,6 +102,7 @@ export class Slots {
     slot.move(next)
     this.#counts[before]--
     this.#counts[next.kind]++
+    if (next.kind === 'closing' && next.lingers) this.#lingering++
     if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
     if (next.kind === 'idle') this.#idle.push(slot)
     this.#check()
@@ -89,6 +114,7 @@ export class Slots {
     const { state } = slot
     invariant(state.kind === 'closing', () => `a ${state.kind} slot was freed`)
     this.#counts.closing--
+    if (state.lingers) this.#lingering--
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
   }

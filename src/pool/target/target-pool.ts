@@ -2,9 +2,11 @@
  * The connections of one target and who may have them next.
  *
  * `#dispatch` is the only code that moves connections to waiters: idle ones last in, first out, waiters
- * first in, first out; for waiters that no idle connection and no dial under way will serve it dials.
+ * first in, first out; for waiters that no idle connection and no dial under way will serve it dials. Whoever waits for
+ * a connection while others' come back is served in turn (see `mayPass`).
  */
 import { SockpoolError } from '../../base/errors.ts'
+import type { QueueEntry } from '../../base/queue.ts'
 import { aborted, type WaitOptions } from '../../base/wait.ts'
 import type { CheckName, EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
@@ -15,8 +17,9 @@ import { DialBackoff } from './dial-backoff.ts'
 import type { Refusal, ReleaseReason, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
+import { mayPass } from './turns.ts'
 import type { WaiterCount } from './waiter-count.ts'
-import { type Begin, Waiters } from './waiters.ts'
+import { type Begin, type Waiter, Waiters } from './waiters.ts'
 
 export type TargetPoolDeps = {
   readonly name: string
@@ -163,16 +166,34 @@ export class TargetPool {
 
   #dispatch(): void {
     if (this.#isClosed) return
-    for (const waiter of this.#waiters) {
-      if (this.#slots.idle.length === 0) break
-      const idle = this.#takeIdle(waiter.value.tenant)
-      if (idle === null) continue
-      this.#waiters.take(waiter).serve(idle.slot, idle.connection)
-    }
+    this.#lendIdle()
     while (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dial()
-    // What lies idle for another tenant makes room rather than block this one.
-    const uncovered = this.#waiters.size - this.#slots.connecting - this.#slots.closing
-    for (const slot of this.#slots.idle.slice(0, Math.max(0, uncovered))) this.#close(slot, 'evicted')
+  }
+
+  /** Whoever comes first has a connection of its own tenant, or the next new one, or has room made for it. */
+  #lendIdle(): void {
+    let provided = 0
+    let foremost: QueueEntry<Waiter> | null = null
+    for (const waiter of this.#waiters) {
+      if (this.#slots.idle.length === 0) return
+      const idle = this.#takeIdle(waiter.value.tenant)
+      if (idle !== null) {
+        if (foremost !== null) foremost.value.passedBy++
+        this.#waiters.take(waiter).serve(idle.slot, idle.connection)
+      } else if (provided < this.#slots.rooms || this.#makeRoom(waiter, foremost)) provided++
+      else foremost ??= waiter
+    }
+  }
+
+  /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where there is no such. */
+  #makeRoom(waiter: QueueEntry<Waiter>, foremost: QueueEntry<Waiter> | null): boolean {
+    const { idle } = this.#slots
+    const useless = idle.find(({ tenant }) => tenant !== null && !this.#waiters.has(tenant))
+    const slot = useless ?? (foremost === null ? idle[0] : undefined)
+    if (slot === undefined || slot.tenant === null) return false
+    if (slot !== useless && mayPass(this.#slots, this.#waiters, waiter, slot.tenant)) return false
+    this.#close(slot, 'evicted')
+    return true
   }
 
   /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
@@ -251,7 +272,7 @@ export class TargetPool {
 
   #failed(slot: Slot, error: SockpoolError): void {
     if (slot.state.kind === 'connecting')
-      this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed' })
+      this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
     // What this process lacks, or lost, says nothing against the target.
     if (!OURS.has(error.code)) this.#backoff.failed()
@@ -278,6 +299,7 @@ export class TargetPool {
         kind: 'closing',
         connection: slot.connection,
         reason: how === 'poisoned' ? 'poisoned' : 'error',
+        lingers: false,
       })
     if (state.kind === 'quarantined')
       state.tell({ outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
@@ -292,7 +314,7 @@ export class TargetPool {
   #close(slot: Slot, reason: string, graceful = false): void {
     const { state } = slot
     if (state.kind === 'closing') return
-    this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason })
+    this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers: graceful })
     if (state.kind === 'quarantined')
       state.tell({
         outcome: 'closed',

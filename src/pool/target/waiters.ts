@@ -14,6 +14,8 @@ export type Waiter = {
   /** Begins its lease on a connection that is leased to it by now. Errors: none; the waiter hears of them. */
   readonly serve: (slot: Slot, connection: IoConnection) => void
   readonly fail: (error: SockpoolError) => void
+  /** How often others were served since it is the first for whom nothing is on its way. */
+  passedBy: number
 }
 
 /** Begins a lease. */
@@ -21,6 +23,8 @@ export type Begin<Held> = (slot: Slot, connection: IoConnection) => Held
 
 export class Waiters {
   readonly #queue = new Queue<Waiter>()
+  /** How many wait, by tenant. */
+  readonly #byTenant = new Map<string, number>()
   readonly #count: WaiterCount
   readonly #onLeft: () => void
 
@@ -32,6 +36,11 @@ export class Waiters {
 
   get size(): number {
     return this.#queue.size
+  }
+
+  /** Whether somebody of this tenant waits. */
+  has(tenant: string): boolean {
+    return this.#byTenant.has(tenant)
   }
 
   get first(): QueueEntry<Waiter> | null {
@@ -57,7 +66,8 @@ export class Waiters {
         wait.reject(error as Error)
       }
     }
-    const entry = this.#queue.add({ tenant, serve, fail: error => wait.reject(error) })
+    const entry = this.#queue.add({ tenant, serve, fail: error => wait.reject(error), passedBy: 0 })
+    this.#byTenant.set(tenant, (this.#byTenant.get(tenant) ?? 0) + 1)
     this.#count.joined()
     return wait.promise
   }
@@ -78,7 +88,12 @@ export class Waiters {
   }
 
   #leave(entry: QueueEntry<Waiter>): void {
-    if (this.#queue.remove(entry)) this.#count.left()
+    if (!this.#queue.remove(entry)) return
+    const { tenant } = entry.value
+    const others = (this.#byTenant.get(tenant) ?? 1) - 1
+    if (others === 0) this.#byTenant.delete(tenant)
+    else this.#byTenant.set(tenant, others)
+    this.#count.left()
   }
 
   #positionOf(wanted: QueueEntry<Waiter>): number {
