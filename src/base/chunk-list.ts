@@ -1,49 +1,87 @@
-/** Bytes in the order of their arrival, as a list of chunks that are taken from the front without joining them. */
+/**
+ * Bytes in the order of their arrival, as a list of chunks that are taken from the front without joining them.
+ *
+ *   #chunks   taken … taken │ first ──────────────── │ … │ last ───────────────── │
+ *                     #head ─┘ #skipped │ bytes       │   │ bytes        │ #spare  │
+ *
+ * Small pieces are copied together into blocks, which grow with what the list holds: so neither memory nor time depends
+ * on how many pieces there were, but on their bytes alone. A taken chunk leaves its place empty; the places go once they
+ * are the half of the list.
+ */
+
+/** Bytes of a block: a smaller one would be mostly bookkeeping, a larger one mostly empty. */
+const BLOCK_BYTES_MIN = 512
+const BLOCK_BYTES_MAX = 1_048_576
+/** Bytes from which on a piece is kept rather than copied. */
+const PIECE_BYTES_MIN = 16_384
+/** So few empty places are not worth a look. */
+const TAKEN_MAX = 32
+
+const TAKEN: Buffer = Buffer.alloc(0)
+
 export class ChunkList {
   readonly #chunks: Buffer[] = []
-  /** Bytes of the first chunk that are gone already. */
+  /** Empty places before the first chunk. */
+  #head = 0
+  /** Bytes of the first chunk that are gone already; whoever puts bytes back puts them there. */
   #skipped = 0
+  /** Bytes of the last chunk that are still to be filled. */
+  #spare = 0
   #length = 0
 
   get length(): number {
     return this.#length
   }
 
-  /** Keeps the chunk itself: whoever may still write to it passes a copy. */
+  /** Keeps the chunk itself, and may write to it: whoever has another use for it appends it. */
   push(chunk: Buffer): void {
-    if (chunk.length === 0) return
-    this.#chunks.push(chunk)
-    this.#length += chunk.length
+    const { length } = chunk
+    if (length === 0) return
+    if (length < PIECE_BYTES_MIN && this.#length > 0) return this.append(chunk)
+    this.#add(chunk, 0)
+    this.#length += length
   }
 
-  /** As `push`, but before all others. */
-  unshift(chunk: Buffer): void {
-    if (chunk.length === 0) return
-    const first = this.first()
-    if (first !== undefined) this.#chunks[0] = first
-    this.#skipped = 0
-    this.#chunks.unshift(chunk)
-    this.#length += chunk.length
+  /** Keeps a copy. */
+  append(bytes: Uint8Array): void {
+    const { length } = bytes
+    if (length === 0) return
+    if (length > this.#spare) {
+      const size = this.#blockSize(length)
+      this.#add(Buffer.allocUnsafe(size), size)
+    }
+    const block = this.#chunks[this.#chunks.length - 1] as Buffer
+    block.set(bytes, block.length - this.#spare)
+    this.#spare -= length
+    this.#length += length
+  }
+
+  /** As `append`, but before all others. */
+  unshift(bytes: Uint8Array): void {
+    const { length } = bytes
+    if (length === 0) return
+    if (length > this.#skipped) this.#addFront(Buffer.allocUnsafe(this.#blockSize(length)))
+    this.#skipped -= length
+    const first = this.#chunks[this.#head] as Buffer
+    first.set(bytes, this.#skipped)
+    this.#length += length
   }
 
   /** The first chunk, or what is left of it; undefined when there are no bytes. */
   first(): Buffer | undefined {
-    const chunk = this.#chunks[0]
-    return this.#skipped === 0 ? chunk : chunk?.subarray(this.#skipped)
+    return this.#head < this.#chunks.length ? this.#view(this.#head) : undefined
   }
 
   /** The chunks in place, in order. */
-  views(): Buffer[] {
-    return this.#chunks.map((chunk, index) => (index === 0 ? chunk.subarray(this.#skipped) : chunk))
+  *views(): Generator<Buffer, void, undefined> {
+    for (let at = this.#head; at < this.#chunks.length; at++) yield this.#view(at)
   }
 
   /** Copies the first `target.length` bytes, of which there must be as many, into `target` and drops them. */
   takeInto(target: Buffer): void {
     let filled = 0
-    for (const view of this.views()) {
-      filled += view.copy(target, filled)
-      if (filled === target.length) break
-    }
+    for (let at = this.#head; filled < target.length && at < this.#chunks.length; at++)
+      filled += this.#view(at).copy(target, filled)
     this.drop(filled)
   }
 
@@ -57,14 +95,58 @@ export class ChunkList {
   /** Drops the first `count` bytes. */
   drop(count: number): void {
     this.#length -= count
-    let left = count + this.#skipped
-    let gone = 0
-    for (const chunk of this.#chunks) {
-      if (left < chunk.length) break
-      left -= chunk.length
-      gone++
+    if (this.#length === 0) return this.#clear()
+    this.#skipped += count
+    for (;;) {
+      const { length } = this.#chunks[this.#head] as Buffer
+      if (this.#skipped < length) break
+      this.#skipped -= length
+      // Its memory is free from now on, whenever the place goes.
+      this.#chunks[this.#head] = TAKEN
+      this.#head++
     }
-    if (gone > 0) this.#chunks.splice(0, gone)
-    this.#skipped = left
+    if (this.#head <= TAKEN_MAX || this.#head * 2 < this.#chunks.length) return
+    this.#chunks.splice(0, this.#head)
+    this.#head = 0
+  }
+
+  #clear(): void {
+    this.#chunks.length = 0
+    this.#head = 0
+    this.#skipped = 0
+    this.#spare = 0
+  }
+
+  #view(at: number): Buffer {
+    const chunk = this.#chunks[at] as Buffer
+    const from = at === this.#head ? this.#skipped : 0
+    const spare = at === this.#chunks.length - 1 ? this.#spare : 0
+    return from === 0 && spare === 0 ? chunk : chunk.subarray(from, chunk.length - spare)
+  }
+
+  /** A list of one piece takes no more memory than that. */
+  #blockSize(least: number): number {
+    if (this.#length === 0) return least
+    return Math.max(least, Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#length)))
+  }
+
+  #add(chunk: Buffer, spare: number): void {
+    const last = this.#chunks.length - 1
+    if (this.#spare > 0) {
+      const block = this.#chunks[last] as Buffer
+      this.#chunks[last] = block.subarray(0, block.length - this.#spare)
+    }
+    this.#chunks.push(chunk)
+    this.#spare = spare
+  }
+
+  /** An empty block before the first chunk. */
+  #addFront(block: Buffer): void {
+    if (this.#skipped > 0) {
+      this.#chunks[this.#head] = (this.#chunks[this.#head] as Buffer).subarray(this.#skipped)
+    }
+    if (this.#head > 0) this.#chunks[--this.#head] = block
+    else this.#chunks.unshift(block)
+    this.#skipped = block.length
   }
 }

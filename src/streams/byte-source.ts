@@ -13,7 +13,7 @@ export interface ByteSource {
    * Views of the available bytes, in order, without copying. They are valid until the next call of `take`,
    * `skip` or `request`, and only to look for separators in: copy before parsing.
    */
-  views(): readonly Uint8Array[]
+  views(): Iterable<Uint8Array>
 
   /** Removes the first `count` (≤ available) bytes and returns them as a copy of their own. */
   take(count: number): Buffer

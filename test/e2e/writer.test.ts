@@ -146,6 +146,19 @@ describe('writelines', () => {
     expect(await peer.received(6)).toEqual(Buffer.from([97, 0xc3, 0xbc, 10, 255, 0]))
   })
 
+  test('sends 400,000 short texts in no more time than their bytes take', async () => {
+    const { lease, peer } = await scripted.leased()
+    const texts = Array.from({ length: 400_000 }, (_, at) => String(at % 10_000).padStart(4, '0'))
+    const received = hashOf(peer, 1_600_000)
+    const startedMs = performance.now()
+    expect(jsonOf(await lease.call('writelines?drain=true', { json: texts }))).toEqual({
+      accepted: 1_600_000,
+      offset: 1_600_000,
+    })
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    expect(await received).toBe(createHash('sha256').update(texts.join('')).digest('hex'))
+  })
+
   test('refuses what is no list of texts', async () => {
     const { lease } = await scripted.leased()
     for (const json of [{ lines: ['a'] }, [1], 'text', { data: ['x'], encoding: 'hex' }])

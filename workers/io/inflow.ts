@@ -11,6 +11,7 @@
  *
  *   open ──► ended (how) ──► told        told: the last byte is in the ring, and the holder can see the end
  */
+import { ChunkList } from '../../src/base/chunk-list.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { RingProducer } from '../../src/channel/ring.ts'
@@ -40,7 +41,7 @@ export class Inflow {
   #ring: RingProducer
   #way: Way = { at: 'open' }
   /** Bytes that came while the ring was full. At most what TLS hands over after it was told to pause. */
-  #spill: Buffer[] = []
+  readonly #spill = new ChunkList()
   #isPaused = false
   /** The last read was large. */
   #readsLarge = false
@@ -94,12 +95,12 @@ export class Inflow {
     this.#wasFilled = length === buffer.length
     this.#readsLarge = length >= LIMITS.directReadBytesMin || this.#wasFilled
     if (this.hasSpill) {
-      this.#spill.push(Buffer.from(buffer.subarray(0, length)))
+      this.#spill.append(buffer.subarray(0, length))
       return
     }
     const leaves = this.#fit()
     const count = this.#ring.isAtTail(buffer) ? length : this.#ring.fill(buffer, length)
-    if (count < length) this.#spill.push(Buffer.from(buffer.subarray(count, length)))
+    if (count < length) this.#spill.append(buffer.subarray(count, length))
     if (count > 0 && this.#ring.publish(count)) this.#deps.ringHolder()
     // Not before: these bytes may have come in the wide ring. The next are read elsewhere.
     if (leaves) this.#deps.channel.leaveWide()
@@ -133,12 +134,11 @@ export class Inflow {
   tryResume(): boolean {
     if (!this.#isPaused) return false
     const isOpen = this.#way.at === 'open'
-    while (this.#spill[0] !== undefined && this.#ring.free > 0) {
-      const first = this.#spill[0]
+    for (let first = this.#spill.first(); first !== undefined && this.#ring.free > 0; ) {
       const count = this.#ring.fill(first)
       if (this.#ring.publish(count)) this.#deps.ringHolder()
-      if (count === first.length) this.#spill.shift()
-      else this.#spill[0] = first.subarray(count)
+      this.#spill.drop(count)
+      first = this.#spill.first()
     }
     const needsRoom = isOpen && this.#ring.free < this.#ring.capacity >> 1 && !this.#isHungry
     if (this.hasSpill || needsRoom) {
@@ -159,7 +159,7 @@ export class Inflow {
   /** The direction ends here: what is not in the ring is lost, and the end must say so. */
   cut(how: EndName): void {
     if (this.#way.at !== 'told') this.#way = { at: 'ended', how }
-    this.#spill = []
+    this.#spill.drop(this.#spill.length)
     this.#tell()
   }
 
@@ -172,9 +172,7 @@ export class Inflow {
 
   /** Takes the spill away: who upgrades the connection feeds it to TLS. The socket counts as not paused then. */
   takeSpill(): Buffer {
-    const spill = Buffer.concat(this.#spill)
-    this.#spill = []
-    return spill
+    return this.#spill.takeAll()
   }
 
   unpause(): void {

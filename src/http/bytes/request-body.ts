@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import secureJson from 'secure-json-parse'
+import { ChunkList } from '../../base/chunk-list.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { aborted, Wait } from '../../base/wait.ts'
@@ -58,12 +59,11 @@ export class RequestBody {
 
   /** The whole body. Errors: BODY_TOO_LARGE past `limit` bytes, and those of `next`. */
   async readAll(limit: number): Promise<Buffer> {
-    const chunks: Buffer[] = []
-    for (let total = 0; ; ) {
+    const chunks = new ChunkList()
+    for (;;) {
       const chunk = await this.next()
-      if (chunk === null) return Buffer.concat(chunks, total)
-      total += chunk.length
-      if (total > limit) throw tooLarge(limit)
+      if (chunk === null) return chunks.takeAll()
+      if (chunks.length + chunk.length > limit) throw tooLarge(limit)
       chunks.push(chunk)
     }
   }

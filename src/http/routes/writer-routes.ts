@@ -5,7 +5,8 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, type TObject, Type } from 'typebox'
-import { ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
+import { Gathered } from '../../streams/writing/gathered.ts'
+import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { RequestBody, registerJsonBodies, registerStreamedBodies } from '../bytes/request-body.ts'
 import { endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
 import type { AppLimits, WriterPort } from '../ports.ts'
@@ -199,8 +200,23 @@ async function drainOnly(writer: WriterPort, wait: CallWait): Promise<void> {
   }
 }
 
-function linesOf(body: Static<typeof LinesBody>): Buffer[] {
-  if (!('data' in body)) return body.map((text, index) => bytesOf(text, 'utf8', String(index)))
+/** Errors: INVALID_REQUEST at the place of a text that the encoding does not allow. */
+function linesOf(body: Static<typeof LinesBody>): Gathered {
+  // The body that brought the texts was bounded.
+  const bytesMax = Number.POSITIVE_INFINITY
+  if (!('data' in body)) return new Gathered(piecesOf(body, 'utf8', ''), bytesMax)
   const { data, encoding = 'utf8' } = body
-  return data.map((text, index) => bytesOf(text, encoding, `data.${index}`))
+  return new Gathered(piecesOf(data, encoding, 'data.'), bytesMax)
+}
+
+/** One after the other: a body may have millions of texts, and each buffer costs more than most of them. */
+function* piecesOf(
+  texts: readonly string[],
+  encoding: ByteEncoding,
+  path: string,
+): Generator<string | Uint8Array, void, undefined> {
+  for (const [index, text] of texts.entries()) {
+    if (encoding === 'utf8' && text.isWellFormed()) yield text
+    else yield bytesOf(text, encoding, `${path}${index}`)
+  }
 }

@@ -45,7 +45,7 @@ function awaitMessage(source: BlockingSource, cutter: Cutter, deadline: number):
   }
 }
 
-function pushUnseen(cutter: Cutter, views: readonly Uint8Array[], seen: number, count: number): number {
+function pushUnseen(cutter: Cutter, views: Iterable<Uint8Array>, seen: number, count: number): number {
   let start = 0
   for (const view of views) {
     const from = Math.max(0, seen - start)

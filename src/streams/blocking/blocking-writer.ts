@@ -7,6 +7,7 @@ import { copyError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { BlockingSink } from '../byte-sink.ts'
 import { assertOwned, type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
+import { Gathered } from '../writing/gathered.ts'
 import { WaterMarks } from '../writing/water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from '../writing/writer-options.ts'
 import { toBytes } from '../writing/writer-options.ts'
@@ -95,7 +96,7 @@ export class BlockingWriter {
   /** Writes a list of pieces, one after another, under one time-out. Errors: as `write`. */
   writeLines(list: Iterable<string | Uint8Array>, options: BlockingWriteOptions = {}): void {
     this.#assertWritable('writelines()')
-    this.#pushAll(Array.from(list, toBytes), options)
+    this.#pushAll(new Gathered(list, Number.POSITIVE_INFINITY).pieces, options)
   }
 
   /**

@@ -78,7 +78,7 @@ export class ChannelSource implements ByteSource {
     return this.#state.kind === 'detached' ? this.#state.end : this.#seenEnd
   }
 
-  views(): readonly Uint8Array[] {
+  views(): Iterable<Uint8Array> {
     const ring = this.#ring?.views() ?? []
     return this.#aside.length === 0 ? ring : [...this.#aside.views(), ...ring]
   }
@@ -106,7 +106,7 @@ export class ChannelSource implements ByteSource {
     const state = this.#state
     assertOwned(this.end)
     if (state.kind === 'detached' && state.isDropped && state.end.kind === 'failed') throw state.end.error
-    this.#aside.unshift(Buffer.from(bytes))
+    this.#aside.unshift(bytes)
   }
 
   onEnd(wake: (() => void) | null): void {

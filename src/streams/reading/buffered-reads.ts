@@ -159,7 +159,8 @@ export class BufferedReads {
 
   /** Whether there is a whole line. */
   get hasLine(): boolean {
-    return this.#source.views().some(view => Buffer.prototype.includes.call(view, 0x0a))
+    for (const view of this.#source.views()) if (Buffer.prototype.includes.call(view, 0x0a)) return true
+    return false
   }
 
   /**

@@ -1,15 +1,14 @@
 /** Looks at the front of a source's views without taking anything. */
 
 /** A copy of the first `count` bytes, or of all if there are fewer. */
-export function frontBytes(views: readonly Uint8Array[], count: number): Buffer {
-  const present = views.reduce((sum, view) => sum + view.length, 0)
-  const bytes = Buffer.allocUnsafe(Math.min(count, present))
+export function frontBytes(views: Iterable<Uint8Array>, count: number): Buffer {
+  const bytes = Buffer.allocUnsafe(count)
   let filled = 0
   for (const view of views) {
-    if (filled === bytes.length) break
-    const part = view.subarray(0, bytes.length - filled)
+    if (filled === count) break
+    const part = view.subarray(0, count - filled)
     bytes.set(part, filled)
     filled += part.length
   }
-  return bytes
+  return filled === count ? bytes : bytes.subarray(0, filled)
 }

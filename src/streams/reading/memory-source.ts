@@ -52,7 +52,7 @@ export class MemorySource implements ByteSource {
 
   /** Keeps a copy of the bytes. */
   feed(bytes: Uint8Array): void {
-    this.#chunks.push(Buffer.from(bytes))
+    this.#chunks.append(bytes)
     const wish = this.#wish
     const isShort = wish !== null && this.available < wish.count
     if (!isShort) this.#pauseAboveMark()
@@ -68,7 +68,7 @@ export class MemorySource implements ByteSource {
     this.#ended()
   }
 
-  views(): readonly Uint8Array[] {
+  views(): Iterable<Uint8Array> {
     return this.#chunks.views()
   }
 
@@ -89,7 +89,7 @@ export class MemorySource implements ByteSource {
   }
 
   putBack(bytes: Uint8Array): void {
-    this.#chunks.unshift(Buffer.from(bytes))
+    this.#chunks.unshift(bytes)
     this.#pauseAboveMark()
   }
 

@@ -42,7 +42,7 @@ export class SeparatorSearch {
    *
    * As `find`. Errors: LIMIT_OVERRUN, with `consumed` bytes that may be removed without cutting a separator in two.
    */
-  scan(views: readonly Uint8Array[], available: number): SeparatorMatch | null {
+  scan(views: Iterable<Uint8Array>, available: number): SeparatorMatch | null {
     const match = this.find(views, available)
     const overrun = this.overrunOf(match)
     if (overrun) throw overrun
@@ -55,7 +55,7 @@ export class SeparatorSearch {
    * `views` show all `available` bytes of the read from its start on, old ones too. Null: more bytes are needed.
    * The match with the smallest end wins; among equal ends the shortest separator counts.
    */
-  find(views: readonly Uint8Array[], available: number): SeparatorMatch | null {
+  find(views: Iterable<Uint8Array>, available: number): SeparatorMatch | null {
     let viewStart = 0
     for (const view of views) {
       const viewEnd = Math.min(viewStart + view.length, available)

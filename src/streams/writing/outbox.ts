@@ -33,7 +33,7 @@ export class Outbox {
   add(pieces: readonly Uint8Array[]): void {
     for (const bytes of pieces) {
       const taken = this.#isClear ? this.#sink.write(bytes) : 0
-      if (taken < bytes.length) this.#queue.push(Buffer.from(bytes.subarray(taken)))
+      if (taken < bytes.length) this.#queue.append(taken === 0 ? bytes : bytes.subarray(taken))
     }
   }
 

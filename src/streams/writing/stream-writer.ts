@@ -5,6 +5,7 @@
 import { inspect } from 'node:util'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
+import { Gathered } from './gathered.ts'
 import { sendThrough } from './sending.ts'
 import type { SendOptions, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
 import { toBytes } from './writer-options.ts'
@@ -92,8 +93,7 @@ export class StreamWriter {
   /** Accepts a list of pieces, all or none. Errors: as `write`. Source: asyncio.StreamWriter.writelines. */
   writeLines(list: Iterable<string | Uint8Array>): void {
     this.#half.assertWritable('writelines()')
-    const pieces = Array.from(list, toBytes).filter(bytes => bytes.length > 0)
-    const length = pieces.reduce((sum, bytes) => sum + bytes.length, 0)
+    const { pieces, length } = new Gathered(list, this.#half.bytesMax)
     if (length > 0) this.#half.accept(pieces, length)
   }
 

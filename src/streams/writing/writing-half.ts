@@ -84,6 +84,11 @@ export class WritingHalf {
     return this.#extraInfo
   }
 
+  /** No write of more bytes is ever accepted. */
+  get bytesMax(): number {
+    return this.#maxBufferedBytes + LIMITS.writeHighWaterBytes
+  }
+
   /** The stream offset up to which all bytes are out; at least so far where the connection is gone. */
   get out(): number {
     if (this.#sink.end === null && !this.#isCut) this.#out = this.#accepted - this.buffered

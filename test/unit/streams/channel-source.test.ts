@@ -93,7 +93,7 @@ describe('ChannelSource', () => {
     pair.source.request(20, () => {})
     pair.receiveAll('0123')
     expect(pair.source.available).toBe(16)
-    expect(Buffer.concat(pair.source.views()).toString()).toBe(`${text(12)}0123`)
+    expect(Buffer.concat([...pair.source.views()]).toString()).toBe(`${text(12)}0123`)
     expect(pair.source.take(10).toString()).toBe(text(10))
     pair.source.skip(3)
     expect(pair.source.take(3).toString()).toBe('123')

@@ -1,0 +1,78 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ChunkList } from '../../../src/base/chunk-list.ts'
+
+type Step =
+  | { readonly put: 'push' | 'append' | 'unshift'; readonly bytes: Uint8Array }
+  | { readonly take: 'takeInto' | 'drop'; readonly count: number }
+
+const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 9 }),
+  fc.integer({ min: 400, max: 40_000 }).map(length => new Uint8Array(length).fill(length)),
+)
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ put: fc.constantFrom('push' as const, 'append' as const, 'unshift' as const), bytes }),
+  fc.record({
+    take: fc.constantFrom('takeInto' as const, 'drop' as const),
+    count: fc.oneof(fc.nat(9), fc.nat(50_000)),
+  }),
+)
+
+/** Does a step to the list and to bytes that lie in one piece, and compares what both say. */
+function both(list: ChunkList, model: Buffer, next: Step): Buffer {
+  if ('put' in next) {
+    const piece = Buffer.from(next.bytes)
+    list[next.put](Buffer.from(piece))
+    return Buffer.concat(next.put === 'unshift' ? [piece, model] : [model, piece])
+  }
+  const count = Math.min(next.count, model.length)
+  if (next.take === 'drop') list.drop(count)
+  else {
+    const target = Buffer.alloc(count)
+    list.takeInto(target)
+    expect(target.equals(model.subarray(0, count))).toBe(true)
+  }
+  return model.subarray(count)
+}
+
+describe('ChunkList', () => {
+  test('holds the bytes that it was given, in their order, whatever the pieces', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), steps => {
+        const list = new ChunkList()
+        let model: Buffer = Buffer.alloc(0)
+        for (const next of steps) {
+          model = both(list, model, next)
+          const views = [...list.views()]
+          expect(list.length).toBe(model.length)
+          expect(views.every(view => view.length > 0)).toBe(true)
+          expect(Buffer.concat(views).equals(model)).toBe(true)
+          expect(list.first()?.equals(views[0] as Buffer)).toBe(views.length > 0 ? true : undefined)
+        }
+        expect(list.takeAll().equals(model)).toBe(true)
+        expect([list.length, list.first()]).toEqual([0, undefined])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test.each(['push', 'append', 'unshift'] as const)('holds 400,000 pieces in a few chunks (%s)', how => {
+    const list = new ChunkList()
+    for (let count = 0; count < 400_000; count++) list[how](Buffer.from('abcd'))
+    expect([...list.views()].length).toBeLessThan(32)
+    expect(list.takeAll().toString('latin1')).toBe('abcd'.repeat(400_000))
+  })
+
+  test('copies what it appends and keeps what is pushed', () => {
+    const list = new ChunkList()
+    const kept = Buffer.alloc(16_384)
+    const copied = Buffer.from('ab')
+    list.append(copied)
+    list.push(kept)
+    list.unshift(copied)
+    copied.fill('x')
+    kept.fill('y')
+    expect(list.takeAll().toString()).toBe(`abab${'y'.repeat(16_384)}`)
+  })
+})
