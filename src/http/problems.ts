@@ -6,6 +6,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, invariant, SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
 
 export interface Problem {
   readonly status: number
@@ -41,7 +42,9 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
       type: `urn:sockpool:problem:${code.toLowerCase()}`,
       title,
       status,
-      detail: hidden ? 'the service failed; its log has the cause under this request id' : known.message,
+      detail: hidden
+        ? 'the service failed; its log has the cause under this request id'
+        : shortened(known.message, LIMITS.problemDetailCharsMax),
       code: code.toLowerCase(),
       retryable,
       ...extra,
@@ -110,9 +113,33 @@ export type Counts = {
 /** The counts of a call that failed before it moved a byte. */
 export const NOTHING_MOVED: Counts = { bytesDelivered: 0, bytesAccepted: 0 }
 
+export interface FieldError {
+  readonly path: string
+  readonly message: string
+}
+
 /** INVALID_REQUEST for one bad field. */
 export function invalidField(path: string, message: string): SockpoolError {
-  return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
+  return invalidFields([{ path, message }])
+}
+
+/** INVALID_REQUEST for bad fields, of which the first few are told. */
+export function invalidFields(found: readonly FieldError[]): SockpoolError {
+  const errors = toldErrors(found)
+  const told = errors.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  const detail = errors.length < found.length ? `${told}; there are more errors, which are left out` : told
+  return new SockpoolError('INVALID_REQUEST', detail, { errors })
+}
+
+/** The first few, each with a path of bounded length: the names of unknown fields are the caller's. */
+function toldErrors(found: readonly FieldError[]): FieldError[] {
+  return found
+    .slice(0, LIMITS.fieldErrorsMax)
+    .map(({ path, message }) => ({ path: shortened(path, LIMITS.fieldNameCharsMax), message }))
+}
+
+function shortened(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax).toWellFormed()}…`
 }
 
 /** A problem as the text of a whole reply that ends the connection. `over` replaces the status or the headers. */
@@ -147,7 +174,8 @@ function knownError(error: unknown): SockpoolError | null {
 }
 
 function fieldsOf(error: SockpoolError): Record<string, unknown> {
-  const { code: _code, message: _message, partial, ...fields } = error.toJSON()
+  const { code: _code, message: _message, partial, errors, ...rest } = error.toJSON()
+  const fields = errors === undefined ? rest : { ...rest, errors: toldErrors(errors) }
   if (partial === undefined) return fields
   // The partial bytes have left the stream, and this problem carries them to the caller.
   const text = Buffer.from(partial.buffer, partial.byteOffset, partial.length).toString('base64')
