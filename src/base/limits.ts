@@ -120,6 +120,15 @@ export const LIMITS = {
   requestRateMax: 1_000_000,
   /** Idempotency keys of one length; longer ones are not keys but payload. */
   idempotencyKeyCharsMax: 255,
+  /**
+   * Bytes of bodies and of answers that wait to be sent, held in memory for one token: so many of the largest bodies, and
+   * never fewer bytes than the floor; and how many tokens' bounds the whole service has. Less than the smallest counted
+   * one is left to the kernel's own buffers.
+   */
+  heldBodiesMax: 8,
+  heldBytesFloor: 67_108_864,
+  heldTokensMax: 4,
+  heldBytesMin: 65_536,
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
   httpRequestsPerSocketMax: 1_000,
   httpHeaderBytesMax: 8_192,
@@ -128,7 +137,18 @@ export const LIMITS = {
   httpCheckIntervalMs: 2_000,
   /** HTTP connections at once: one for each lease of the default, and as many again to steer and to look. */
   httpConnectionsMax: 20_000,
-  /** Milliseconds a client has to read an answer after which its connection is cut. */
+  /** Requests that one connection sends ahead of their answers before the service stops reading from it. */
+  httpPipelinedMax: 32,
+  /** Milliseconds a client may take none of a large answer before its connection is cut: as long as a body may wait. */
+  httpAnswerStallMs: 30_000,
+  /**
+   * After an answer that came before the body was read: milliseconds in all and of silence, and bytes, that are read and
+   * dropped, so that a client which sends all before it reads sees the answer. Four of the largest bodies by default.
+   */
+  httpLingerMs: 30_000,
+  httpLingerSilenceMs: 5_000,
+  httpLingerBytes: 67_108_864,
+  /** Milliseconds a client has to read an answer to what is no request, after which its connection is cut. */
   httpRefusalLingerMs: 1_000,
   /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
   httpCloseMs: 2_000,

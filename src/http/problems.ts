@@ -7,6 +7,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { lingerAtEnd } from './lingering-close.ts'
 
 export interface Problem {
   readonly status: number
@@ -53,7 +54,10 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
   }
 }
 
-/** Sends an error as the reply. If the request's body was not read to its end, the HTTP connection is closed. */
+/**
+ * Sends an error as the reply. If the request's body has not come to its end, the connection is closed after it, in such
+ * a way that the client sees the answer however much it still sends.
+ */
 export function sendProblem(
   error: unknown,
   request: FastifyRequest,
@@ -63,7 +67,10 @@ export function sendProblem(
   const problem = toProblem(error, extra)
   const isInternal = problem.body.code === 'internal'
   if (isInternal) request.log.error({ err: causeOf(error) }, 'internal error')
-  if (hasUnreadBody(request)) reply.header('connection', 'close')
+  if (hasUnreadBody(request)) {
+    reply.header('connection', 'close')
+    lingerAtEnd(request.raw.socket)
+  }
   // Only for a fault of the service must the caller find the log's line; all other problems stay the same bytes.
   const body = isInternal ? { ...problem.body, requestId: request.id } : problem.body
   return reply
@@ -202,5 +209,5 @@ function headersOf(code: keyof typeof ERROR_CODES, error: SockpoolError | null):
 function hasUnreadBody(request: FastifyRequest): boolean {
   const { raw } = request
   const announced = raw.headers['transfer-encoding'] ?? raw.headers['content-length']
-  return announced !== undefined && announced !== '0' && !raw.readableEnded
+  return announced !== undefined && announced !== '0' && !raw.readableEnded && !raw.complete
 }

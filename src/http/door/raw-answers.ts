@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { lingerClose } from '../lingering-close.ts'
 import { invalidField, rawProblem } from '../problems.ts'
 import type { Callers } from './auth.ts'
 import { type HostPolicy, pageFacts } from './hosts.ts'
@@ -17,8 +18,9 @@ const UPGRADES: ReadonlySet<string> = new Set(['websocket', 'tcp'])
 /** Answers a connection that failed before a whole request had come. */
 export function answerClientError(error: { readonly code?: string }, socket: Duplex): void {
   const { code = '' } = error
-  if (code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return endWith(socket, rawProblem(clientError(code)))
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return endWith(socket, rawProblem(clientError(code)))
+  // Its sender may be in the midst of a long body.
+  if (code.startsWith('HPE_')) return endWith(socket, rawProblem(clientError(code)), LIMITS.httpLingerMs)
   // The TLS handshake failed or the connection broke: nobody could read an answer.
   socket.destroy()
 }
@@ -70,17 +72,12 @@ function proxyToken(header: string | undefined): string | undefined {
   return `Bearer ${text.slice(text.indexOf(':') + 1)}`
 }
 
-/** Sends the last bytes of a connection, and leaves the client a moment to read them before it cuts the connection. */
-function endWith(socket: Duplex | null, text: string): void {
+/** Sends the last bytes of a connection, and leaves the client a while to read them before it cuts the connection. */
+function endWith(socket: Duplex | null, text: string, lingerMs: number = LIMITS.httpRefusalLingerMs): void {
   if (socket === null) return
   if (!socket.writable) return void socket.destroy()
-  socket.on('error', () => socket.destroy())
-  const timer = setTimeout(() => socket.destroy(), LIMITS.httpRefusalLingerMs)
-  timer.unref()
-  socket.once('close', () => clearTimeout(timer))
-  socket.once('end', () => socket.destroy())
-  socket.end(text)
-  socket.resume()
+  socket.write(text)
+  lingerClose(socket, lingerMs)
 }
 
 function clientError(code: string): SockpoolError {

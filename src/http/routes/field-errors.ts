@@ -78,8 +78,7 @@ function walkObject(
   faults: Faults,
 ): void {
   const { properties = {}, required = [], additionalProperties, ...rest } = schema as Keywords
-  for (const name of required)
-    if (!Object.hasOwn(value, name)) faults.add(joined(path, name), 'is required')
+  for (const name of required) if (!Object.hasOwn(value, name)) faults.add(joined(path, name), 'is required')
   for (const name of Object.keys(value)) {
     if (faults.isFull) return
     const field = Object.hasOwn(properties, name) ? properties[name] : undefined

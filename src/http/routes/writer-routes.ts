@@ -5,8 +5,9 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, type TObject, Type } from 'typebox'
-import { ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
-import { RequestBody, registerJsonBodies, registerStreamedBodies } from '../bytes/request-body.ts'
+import { registerJsonBodies, registerStreamedBodies } from '../bytes/body-parsers.ts'
+import { ByteEncodingSchema, joinedBytes } from '../bytes/byte-text.ts'
+import { RequestBody } from '../bytes/request-body.ts'
 import { endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
 import type { AppLimits, WriterPort } from '../ports.ts'
 import { CountedFailure, NOTHING_MOVED } from '../problems.ts'
@@ -117,8 +118,8 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/writelines',
         schema: writeLinesSchema(calls.limits),
-        run: request => {
-          const lines = linesOf(request.body)
+        run: async request => {
+          const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
           const wait = calls.waitOf(request, request.query.timeoutMs)
           return held.write('writelines', wait, () =>
@@ -134,6 +135,7 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
   const Waiting = Type.Object({ timeoutMs: timeoutMs(calls.limits) }, CLOSED)
   return {
     readBodies: registerJsonBodies,
+    bodyBytesMax: calls.controlBodyBytesMax,
     counts: NOTHING_MOVED,
     routes: [
       route({
@@ -199,8 +201,8 @@ async function drainOnly(writer: WriterPort, wait: CallWait): Promise<void> {
   }
 }
 
-function linesOf(body: Static<typeof LinesBody>): Buffer[] {
-  if (!('data' in body)) return body.map((text, index) => bytesOf(text, 'utf8', String(index)))
+async function linesOf(body: Static<typeof LinesBody>): Promise<Buffer[]> {
+  if (!('data' in body)) return await joinedBytes(body, 'utf8', '')
   const { data, encoding = 'utf8' } = body
-  return data.map((text, index) => bytesOf(text, encoding, `data.${index}`))
+  return await joinedBytes(data, encoding, 'data.')
 }
