@@ -7,22 +7,31 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import { lingerClose } from '../lingering-close.ts'
+import { lingerAtEnd, lingerClose } from '../lingering-close.ts'
 import { invalidField, rawProblem } from '../problems.ts'
 import type { Callers } from './auth.ts'
 import { type HostPolicy, pageFacts } from './hosts.ts'
+import { afterAnswers } from './request-turns.ts'
 
 /** Protocols that a client insists on. The service ignores others, such as the `h2c` that Java's client offers. */
 const UPGRADES: ReadonlySet<string> = new Set(['websocket', 'tcp'])
 
-/** Answers a connection that failed before a whole request had come. */
+/** Answers what is no request, after the answers to the requests that came before it on this connection. */
 export function answerClientError(error: { readonly code?: string }, socket: Duplex): void {
   const { code = '' } = error
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return endWith(socket, rawProblem(clientError(code)))
-  // Its sender may be in the midst of a long body.
-  if (code.startsWith('HPE_')) return endWith(socket, rawProblem(clientError(code)), LIMITS.httpLingerMs)
-  // The TLS handshake failed or the connection broke: nobody could read an answer.
-  socket.destroy()
+  switch (true) {
+    case code === 'HPE_CLOSED_CONNECTION':
+      // The client had said that its last request was the last; what it sends after that must not cost it the answer.
+      return lingerAtEnd(socket)
+    case code === 'ERR_HTTP_REQUEST_TIMEOUT':
+      return afterAnswers(socket, () => endWith(socket, rawProblem(clientError(code))))
+    case code.startsWith('HPE_'):
+      // Its sender may be in the midst of a long body.
+      return afterAnswers(socket, () => endWith(socket, rawProblem(clientError(code)), LIMITS.httpLingerMs))
+    default:
+      // The TLS handshake failed or the connection broke: nobody could read an answer.
+      socket.destroy()
+  }
 }
 
 /** Refuses what would end HTTP on a connection: CONNECT, `Upgrade: websocket`, `Upgrade: tcp`; and `Expect`. */

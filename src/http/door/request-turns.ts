@@ -5,13 +5,14 @@
  *   a request starts ► it is the first that is not answered, or it and all before it are GET or HEAD
  *   an answer ends the connection ► what was sent behind it is never begun
  */
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LIMITS } from '../../base/limits.ts'
 
 type HttpSocket = FastifyRequest['raw']['socket']
 
 interface Turn {
+  readonly request: IncomingMessage
   readonly isSafe: boolean
   readonly start: () => void
   isStarted: boolean
@@ -24,6 +25,8 @@ class RequestTurns {
   #open: Turn[] = []
   #count = 0
   #isEnding = false
+  /** What is sent once nothing is open any more. */
+  #last: (() => void) | null = null
 
   /** `timeoutMs`: the silence that the server allows a connection. */
   constructor(socket: HttpSocket, timeoutMs: number) {
@@ -32,6 +35,7 @@ class RequestTurns {
     // Node forgets what still waited for its turn.
     socket.once('close', () => {
       this.#open = []
+      this.#last = null
     })
   }
 
@@ -41,12 +45,13 @@ class RequestTurns {
   }
 
   /** Calls `start` when it is this request's turn; never, where an answer before it ends the connection. */
-  enter(isSafe: boolean, response: ServerResponse, start: () => void): void {
+  enter(request: IncomingMessage, response: ServerResponse, start: () => void): void {
     this.#count++
     if (this.#isEnding) return
     // The client has said that this is its last request.
     if (!response.shouldKeepAlive) this.#isEnding = true
-    const turn = { isSafe, start, isStarted: false }
+    const isSafe = request.method === 'GET' || request.method === 'HEAD'
+    const turn = { request, isSafe, start, isStarted: false }
     this.#open.push(turn)
     response.once('close', () => this.#leave(turn))
     if (this.#open.length > LIMITS.httpPipelinedMax) this.#socket.pause()
@@ -59,13 +64,28 @@ class RequestTurns {
     this.#open = this.#open.filter(turn => turn.isStarted)
   }
 
+  /** What came next was no request: `answer` follows the answers to those that came whole. */
+  fail(answer: () => void): void {
+    this.#isEnding = true
+    // Of these only the newest can lack the end of its body, and then it is the one that is answered so.
+    this.#open = this.#open.filter(turn => turn.request.complete)
+    if (this.#open.length === 0) answer()
+    else this.#last = answer
+  }
+
   #leave(turn: Turn): void {
     this.#open = this.#open.filter(other => other !== turn)
-    if (this.#open.length === 0) return
+    if (this.#open.length === 0) return this.#end()
     // A large answer had set a shorter one, and Node sets its own again only once nothing is left to answer.
     this.#socket.setTimeout(this.#timeoutMs)
     if (this.#open.length === LIMITS.httpPipelinedMax) this.#socket.resume()
     this.#startNext()
+  }
+
+  #end(): void {
+    const answer = this.#last
+    this.#last = null
+    answer?.()
   }
 
   #startNext(): void {
@@ -80,21 +100,25 @@ class RequestTurns {
   }
 }
 
+const connections = new WeakMap<object, RequestTurns>()
+
+/** Runs `answer` after the answers to all that this connection has asked for: it is the last one. */
+export function afterAnswers(socket: object, answer: () => void): void {
+  const turns = connections.get(socket)
+  if (turns) turns.fail(answer)
+  else answer()
+}
+
 /**
  * Lets each request in when it is its turn. At the last request of a connection Node announces its end and from then on
  * answers 503, but it never ends the connection; so the last answer ends it here.
  */
 export function registerRequestTurns(app: FastifyInstance): void {
-  const connections = new WeakMap<object, RequestTurns>()
-  const turnsOf = (socket: HttpSocket): RequestTurns => {
-    const turns = connections.get(socket) ?? new RequestTurns(socket, app.server.timeout)
-    connections.set(socket, turns)
-    return turns
-  }
   app.addHook('onRequest', (request, reply, done) => {
-    const { method, socket } = request.raw
-    const turns = turnsOf(socket)
-    turns.enter(method === 'GET' || method === 'HEAD', reply.raw, done)
+    const { raw } = request
+    const turns = connections.get(raw.socket) ?? new RequestTurns(raw.socket, app.server.timeout)
+    connections.set(raw.socket, turns)
+    turns.enter(raw, reply.raw, done)
     if (turns.count >= LIMITS.httpRequestsPerSocketMax) reply.header('connection', 'close')
   })
   app.addHook('onSend', (request, reply, _payload, done) => {
