@@ -36,4 +36,6 @@ export function lingerClose(socket: Duplex, lingerMs: number): void {
   })
   socket.end()
   socket.resume()
+  // The parser may have stopped the socket beneath the stream, which then waits for a read that it believes to be running.
+  socket._read(0)
 }
