@@ -9,11 +9,14 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { LIMITS } from '../base/limits.ts'
 import { registerClientSignal } from './bytes/client-signal.ts'
+import { registerContinue } from './bytes/expect-continue.ts'
+import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { Callers, registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
 import { HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { answerClientError, registerRefusals } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
+import { registerRequestTurns } from './door/request-turns.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
@@ -43,7 +46,10 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   registerProblems(app)
   registerRequestLog(app)
   registerClientSignal(app)
-  boundRequests(app)
+  registerContinue(app)
+  closeWhileDraining(app, deps.isClosing)
+  registerRequestTurns(app)
+  registerHeldBytes(app)
   const policy = new HostPolicy({ ...deps, tls: deps.tls !== false })
   const callers = new Callers(deps)
   registerHostPolicy(app, policy)
@@ -79,8 +85,10 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   ])
 }
 
-function serverOptions({ limits, tls }: AppDeps) {
+function serverOptions({ limits, tls, isClosing }: AppDeps) {
   const http = {
+    // Node's own refusal has no body; the host policy refuses the request with a problem.
+    requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,
     connectionsCheckingInterval: LIMITS.httpCheckIntervalMs,
     maxHeaderSize: LIMITS.httpHeaderBytesMax,
@@ -101,8 +109,11 @@ function serverOptions({ limits, tls }: AppDeps) {
     onConstructorPoisoning: 'error' as const,
     routerOptions: { maxParamLength: LIMITS.httpHeaderBytesMax },
     rewriteUrl: (request: IncomingMessage) => originForm(request),
+    // No hook runs for these, so what the hooks say of every answer is said here.
     frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
-      sendProblem(error, request as FastifyRequest, reply as FastifyReply)
+      const answer = reply as FastifyReply
+      if (isClosing()) answer.header('connection', 'close')
+      sendProblem(error, request as FastifyRequest, answer)
     },
     clientErrorHandler: answerClientError,
   }
@@ -118,16 +129,10 @@ function tlsOptions({ cert, key, clientCa }: ListenerTls) {
   return { cert, key, handshakeTimeout: LIMITS.httpHeadersTimeoutMs, ...askForCertificate }
 }
 
-/**
- * At the last request of a connection Node announces its end and from then on answers 503, but it never ends the
- * connection. So the last answer ends it here, after the answers to all earlier requests.
- */
-function boundRequests(app: FastifyInstance): void {
-  const counts = new WeakMap<object, number>()
-  app.addHook('onRequest', (request, reply, done) => {
-    const count = (counts.get(request.raw.socket) ?? 0) + 1
-    counts.set(request.raw.socket, count)
-    if (count >= LIMITS.httpRequestsPerSocketMax) reply.header('connection', 'close')
+/** A caller that keeps its connection would otherwise not learn that it has to go elsewhere. */
+function closeWhileDraining(app: FastifyInstance, isClosing: () => boolean): void {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isClosing()) reply.header('connection', 'close')
     done()
   })
 }

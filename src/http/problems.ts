@@ -6,6 +6,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, invariant, SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
+import { lingerAtEnd } from './lingering-close.ts'
 
 export interface Problem {
   readonly status: number
@@ -41,7 +43,9 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
       type: `urn:sockpool:problem:${code.toLowerCase()}`,
       title,
       status,
-      detail: hidden ? 'the service failed; its log has the cause under this request id' : known.message,
+      detail: hidden
+        ? 'the service failed; its log has the cause under this request id'
+        : shortened(known.message, LIMITS.problemDetailCharsMax),
       code: code.toLowerCase(),
       retryable,
       ...extra,
@@ -50,7 +54,10 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
   }
 }
 
-/** Sends an error as the reply. If the request's body was not read to its end, the HTTP connection is closed. */
+/**
+ * Sends an error as the reply. If the request's body has not come to its end, the connection is closed after it, in such
+ * a way that the client sees the answer however much it still sends.
+ */
 export function sendProblem(
   error: unknown,
   request: FastifyRequest,
@@ -60,7 +67,10 @@ export function sendProblem(
   const problem = toProblem(error, extra)
   const isInternal = problem.body.code === 'internal'
   if (isInternal) request.log.error({ err: causeOf(error) }, 'internal error')
-  if (hasUnreadBody(request)) reply.header('connection', 'close')
+  if (hasUnreadBody(request)) {
+    reply.header('connection', 'close')
+    lingerAtEnd(request.raw.socket)
+  }
   // Only for a fault of the service must the caller find the log's line; all other problems stay the same bytes.
   const body = isInternal ? { ...problem.body, requestId: request.id } : problem.body
   return reply
@@ -110,9 +120,33 @@ export type Counts = {
 /** The counts of a call that failed before it moved a byte. */
 export const NOTHING_MOVED: Counts = { bytesDelivered: 0, bytesAccepted: 0 }
 
+export interface FieldError {
+  readonly path: string
+  readonly message: string
+}
+
 /** INVALID_REQUEST for one bad field. */
 export function invalidField(path: string, message: string): SockpoolError {
-  return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
+  return invalidFields([{ path, message }])
+}
+
+/** INVALID_REQUEST for bad fields, of which the first few are told. */
+export function invalidFields(found: readonly FieldError[]): SockpoolError {
+  const errors = toldErrors(found)
+  const told = errors.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  const detail = errors.length < found.length ? `${told}; there are more errors, which are left out` : told
+  return new SockpoolError('INVALID_REQUEST', detail, { errors })
+}
+
+/** The first few, each with a path of bounded length: the names of unknown fields are the caller's. */
+function toldErrors(found: readonly FieldError[]): FieldError[] {
+  return found
+    .slice(0, LIMITS.fieldErrorsMax)
+    .map(({ path, message }) => ({ path: shortened(path, LIMITS.fieldNameCharsMax), message }))
+}
+
+function shortened(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax).toWellFormed()}…`
 }
 
 /** A problem as the text of a whole reply that ends the connection. `over` replaces the status or the headers. */
@@ -147,7 +181,8 @@ function knownError(error: unknown): SockpoolError | null {
 }
 
 function fieldsOf(error: SockpoolError): Record<string, unknown> {
-  const { code: _code, message: _message, partial, ...fields } = error.toJSON()
+  const { code: _code, message: _message, partial, errors, ...rest } = error.toJSON()
+  const fields = errors === undefined ? rest : { ...rest, errors: toldErrors(errors) }
   if (partial === undefined) return fields
   // The partial bytes have left the stream, and this problem carries them to the caller.
   const text = Buffer.from(partial.buffer, partial.byteOffset, partial.length).toString('base64')
@@ -174,5 +209,5 @@ function headersOf(code: keyof typeof ERROR_CODES, error: SockpoolError | null):
 function hasUnreadBody(request: FastifyRequest): boolean {
   const { raw } = request
   const announced = raw.headers['transfer-encoding'] ?? raw.headers['content-length']
-  return announced !== undefined && announced !== '0' && !raw.readableEnded
+  return announced !== undefined && announced !== '0' && !raw.readableEnded && !raw.complete
 }

@@ -6,14 +6,14 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import secureJson from 'secure-json-parse'
+import type { FastifyRequest } from 'fastify'
 import { ChunkList } from '../../base/chunk-list.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { aborted, Wait } from '../../base/wait.ts'
-import { invalidField } from '../problems.ts'
 import { clientSignalOf } from './client-signal.ts'
+import { askForBody } from './expect-continue.ts'
+import { holdBody } from './held-bytes.ts'
 
 /** How long a body may keep the service waiting. */
 export interface BodyPace {
@@ -44,6 +44,7 @@ export class RequestBody {
    * Errors: ABORTED when the client disconnects before the end, REQUEST_TIMEOUT when it sends too slowly.
    */
   async next(): Promise<Buffer | null> {
+    askForBody(this.#stream)
     for (;;) {
       const chunk: unknown = this.#stream.read()
       if (chunk !== null) {
@@ -57,13 +58,14 @@ export class RequestBody {
     }
   }
 
-  /** The whole body. Errors: BODY_TOO_LARGE past `limit` bytes, and those of `next`. */
-  async readAll(limit: number): Promise<Buffer> {
+  /** The whole body. `look` sees each chunk. Errors: BODY_TOO_LARGE past `limit` bytes, those of `next` and of `look`. */
+  async readAll(limit: number, look: (chunk: Buffer) => void = () => {}): Promise<Buffer> {
     const chunks = new ChunkList()
     for (;;) {
       const chunk = await this.next()
       if (chunk === null) return chunks.takeAll()
       if (chunks.length + chunk.length > limit) throw tooLarge(limit)
+      look(chunk)
       chunks.push(chunk)
     }
   }
@@ -90,94 +92,26 @@ export class RequestBody {
   }
 }
 
-/** Makes a scope's routes read JSON, and JSON only, up to the route's body limit. An empty body counts as no body. */
-export function registerJsonBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  refuseMalformedJson(app)
-  app.addContentTypeParser('application/json', readJson)
-  app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
-    // Many clients send a content type with the empty body of a POST.
-    if ((await new RequestBody(payload, clientSignalOf(request)).next()) === null) return undefined
-    throw new SockpoolError('UNSUPPORTED_MEDIA_TYPE', 'this route reads application/json only')
-  })
-}
-
-/** As `registerJsonBodies`, with an empty body read as the object `{}`. */
-export function registerOptionalJsonBodies(app: FastifyInstance): void {
-  registerJsonBodies(app)
-  app.addHook('preValidation', (request, _reply, done) => {
-    if (request.body === undefined) request.body = {}
-    done()
-  })
-}
-
-/** Makes a scope's routes read JSON as JSON and any other type as a Buffer, up to the route's body limit. */
-export function registerJsonOrByteBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  refuseMalformedJson(app)
-  app.addContentTypeParser('application/json', readJson)
-  app.addContentTypeParser('*', readBuffered)
-}
-
-/** Makes a scope's routes read a body of any type, JSON too, as a Buffer, up to the route's body limit. */
-export function registerByteBodies(app: FastifyInstance): void {
-  registerUntypedBodies(app)
-  app.addContentTypeParser('*', readBuffered)
-}
-
-/** Makes a scope's routes get the unread stream as their body, whatever its type; `RequestBody` reads it. */
-export function registerStreamedBodies(app: FastifyInstance): void {
-  registerUntypedBodies(app)
-  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-}
-
-/** Removes the Content-Type: Fastify would refuse one that is not a media type, but here any body is bytes. */
-function registerUntypedBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addHook('onRequest', (request, _reply, done) => {
-    delete request.raw.headers['content-type']
-    done()
-  })
-}
-
-async function readBuffered(request: FastifyRequest, payload: IncomingMessage): Promise<Buffer> {
+/**
+ * The whole body, up to the route's limit. `look` sees each chunk as it comes, and may refuse it by an error.
+ *
+ * Errors: BODY_TOO_LARGE, QUEUE_FULL where the caller holds too many bytes already, and those of `RequestBody.next`.
+ */
+export async function readBuffered(
+  request: FastifyRequest,
+  payload: IncomingMessage,
+  look: (chunk: Buffer) => void = () => {},
+): Promise<Buffer> {
   const limit = request.routeOptions.bodyLimit
   if (Number(request.headers['content-length']) > limit) throw tooLarge(limit)
-  return new RequestBody(payload, clientSignalOf(request)).readAll(limit)
-}
-
-/** Bodies that were read whole and are not JSON. For an error of a parser Fastify would end the connection. */
-const malformed = new WeakMap<FastifyRequest, SockpoolError>()
-
-async function readJson(request: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
-  const bytes = await readBuffered(request, payload)
-  try {
-    return parseJson(bytes)
-  } catch (error) {
-    if (!(error instanceof SockpoolError)) throw error
-    malformed.set(request, error)
-    return undefined
-  }
-}
-
-function refuseMalformedJson(app: FastifyInstance): void {
-  app.addHook('preValidation', (request, _reply, done) => done(malformed.get(request)))
-}
-
-function parseJson(bytes: Buffer): unknown {
-  if (bytes.length === 0) return undefined
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw invalidField('body', 'is not valid UTF-8')
-  }
-  try {
-    return secureJson.parse(text, { protoAction: 'error', constructorAction: 'error' })
-  } catch {
-    // The parser's own message quotes the body, and no log may hold that.
-    throw invalidField('body', 'is not valid JSON, or has a key __proto__ or constructor')
-  }
+  let smallBytes = 0
+  return await new RequestBody(payload, clientSignalOf(request)).readAll(limit, chunk => {
+    look(chunk)
+    smallBytes += chunk.length
+    if (smallBytes < LIMITS.heldBytesMin) return
+    holdBody(request, smallBytes)
+    smallBytes = 0
+  })
 }
 
 function tooLarge(limit: number): SockpoolError {

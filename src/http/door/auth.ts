@@ -6,9 +6,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
 import type { AppDeps } from '../ports.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
-import { PRINCIPAL, Principal } from './principal.ts'
+import { PRINCIPAL, Principal, type PrincipalOptions } from './principal.ts'
 
 /** The tenant of every caller where authentication is off. */
 const LOCAL_TENANT = 'local'
@@ -16,7 +17,7 @@ const LOCAL_TENANT = 'local'
 /** These routes answer anyone: a probe knows neither a token nor the name under which it reaches the service. */
 const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz'])
 
-type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now'>
+type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now' | 'limits'>
 
 /** All callers that the service knows. */
 export class Callers {
@@ -24,13 +25,16 @@ export class Callers {
   readonly #known: readonly { readonly hash: Buffer; readonly principal: Principal }[]
   readonly #needsCertificate: boolean
 
-  constructor({ auth, tls, now = () => performance.now() }: CallersOptions) {
+  constructor({ auth, tls, limits, now = () => performance.now() }: CallersOptions) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
-    this.#local =
-      auth === null ? new Principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'], now }) : null
-    this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, limits }) => ({
+    const bounds = heldBytesBounds(limits.bodyBytes)
+    const all = new HeldBytes('all callers', bounds.service)
+    const principal = (options: Omit<PrincipalOptions, 'now' | 'heldBytes'>): Principal =>
+      new Principal({ ...options, now, heldBytes: new HeldBytes('this token', bounds.token, all) })
+    this.#local = auth === null ? principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'] }) : null
+    this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, limits: own }) => ({
       hash: Buffer.from(sha256, 'hex'),
-      principal: new Principal({ tenant: name, isAdmin: admin, targets, now, ...(limits && { limits }) }),
+      principal: principal({ tenant: name, isAdmin: admin, targets, ...(own && { limits: own }) }),
     }))
   }
 
@@ -84,6 +88,7 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
     if (isOpenRoute(request)) return done()
     const principal = callers.identify(request.headers.authorization, request.raw.socket)
     request.setDecorator(PRINCIPAL, principal)
+    request.setDecorator(HELD_BYTES, principal.heldBytes)
     principal.countRequest()
     done()
   })

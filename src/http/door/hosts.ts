@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { AppDeps } from '../ports.ts'
+import { invalidField } from '../problems.ts'
 import { isOpenRoute } from './auth.ts'
 
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]']
@@ -91,19 +92,26 @@ export class HostPolicy {
 
 /** Refuses requests with a foreign Host or Origin, for every method and every route but the open ones. */
 export function registerHostPolicy(app: FastifyInstance, policy: HostPolicy): void {
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers, socket, raw } = request
+    const hosts = hostHeaders(raw.rawHeaders)
+    if (hosts === 0 && raw.httpVersion === '1.1') {
+      reply.header('connection', 'close')
+      return done(invalidField('host', 'a request of HTTP/1.1 must have a Host header'))
+    }
     if (isOpenRoute(request)) return done()
-    const { headers, socket } = request
     const { localAddress, localPort } = socket
     const facts = { ...pageFacts(headers), localAddress, localPort }
     // Node keeps the first of two Host headers; a proxy in front of the service may have judged the second.
-    policy.check(hasOneHost(request.raw.rawHeaders) ? facts : { ...facts, host: undefined })
+    policy.check(hosts <= 1 ? facts : { ...facts, host: undefined })
     done()
   })
 }
 
-function hasOneHost(rawHeaders: readonly string[]): boolean {
-  return rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length <= 1
+function hostHeaders(rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === 'host') count++
+  return count
 }
 
 /** What the headers tell about the page. */

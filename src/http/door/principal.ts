@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { TokenLimits } from '../../config/config.ts'
+import type { HeldBytes } from '../bytes/held-bytes.ts'
 import type { TargetChoice } from '../ports.ts'
 import { Quota } from './quota.ts'
 import { RequestRate } from './request-rate.ts'
@@ -16,6 +17,8 @@ export interface PrincipalOptions {
   readonly targets: readonly string[]
   /** Default: none. */
   readonly limits?: TokenLimits
+  /** What the service holds in memory for this caller. */
+  readonly heldBytes: HeldBytes
   /** Monotonic milliseconds. */
   readonly now: () => number
 }
@@ -24,10 +27,12 @@ export class Principal {
   readonly tenant: string
   readonly isAdmin: boolean
   readonly quota: Quota
+  readonly heldBytes: HeldBytes
   readonly #rate: RequestRate | null
   readonly #targets: readonly string[]
 
-  constructor({ tenant, isAdmin, targets, limits = {}, now }: PrincipalOptions) {
+  constructor({ tenant, isAdmin, targets, limits = {}, heldBytes, now }: PrincipalOptions) {
+    this.heldBytes = heldBytes
     this.tenant = tenant
     this.isAdmin = isAdmin
     this.quota = new Quota(limits)

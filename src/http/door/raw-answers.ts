@@ -7,20 +7,31 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { lingerAtEnd, lingerClose } from '../lingering-close.ts'
 import { invalidField, rawProblem } from '../problems.ts'
 import type { Callers } from './auth.ts'
 import { type HostPolicy, pageFacts } from './hosts.ts'
+import { afterAnswers } from './request-turns.ts'
 
 /** Protocols that a client insists on. The service ignores others, such as the `h2c` that Java's client offers. */
 const UPGRADES: ReadonlySet<string> = new Set(['websocket', 'tcp'])
 
-/** Answers a connection that failed before a whole request had come. */
+/** Answers what is no request, after the answers to the requests that came before it on this connection. */
 export function answerClientError(error: { readonly code?: string }, socket: Duplex): void {
   const { code = '' } = error
-  if (code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return endWith(socket, rawProblem(clientError(code)))
-  // The TLS handshake failed or the connection broke: nobody could read an answer.
-  socket.destroy()
+  switch (true) {
+    case code === 'HPE_CLOSED_CONNECTION':
+      // The client had said that its last request was the last; what it sends after that must not cost it the answer.
+      return lingerAtEnd(socket)
+    case code === 'ERR_HTTP_REQUEST_TIMEOUT':
+      return afterAnswers(socket, () => endWith(socket, rawProblem(clientError(code))))
+    case code.startsWith('HPE_'):
+      // Its sender may be in the midst of a long body.
+      return afterAnswers(socket, () => endWith(socket, rawProblem(clientError(code)), LIMITS.httpLingerMs))
+    default:
+      // The TLS handshake failed or the connection broke: nobody could read an answer.
+      socket.destroy()
+  }
 }
 
 /** Refuses what would end HTTP on a connection: CONNECT, `Upgrade: websocket`, `Upgrade: tcp`; and `Expect`. */
@@ -70,17 +81,12 @@ function proxyToken(header: string | undefined): string | undefined {
   return `Bearer ${text.slice(text.indexOf(':') + 1)}`
 }
 
-/** Sends the last bytes of a connection, and leaves the client a moment to read them before it cuts the connection. */
-function endWith(socket: Duplex | null, text: string): void {
+/** Sends the last bytes of a connection, and leaves the client a while to read them before it cuts the connection. */
+function endWith(socket: Duplex | null, text: string, lingerMs: number = LIMITS.httpRefusalLingerMs): void {
   if (socket === null) return
   if (!socket.writable) return void socket.destroy()
-  socket.on('error', () => socket.destroy())
-  const timer = setTimeout(() => socket.destroy(), LIMITS.httpRefusalLingerMs)
-  timer.unref()
-  socket.once('close', () => clearTimeout(timer))
-  socket.once('end', () => socket.destroy())
-  socket.end(text)
-  socket.resume()
+  socket.write(text)
+  lingerClose(socket, lingerMs)
 }
 
 function clientError(code: string): SockpoolError {

@@ -4,7 +4,6 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import type { WaitOptions } from '../../base/wait.ts'
-import type { Gathered } from '../../streams/writing/gathered.ts'
 import type { RequestBody } from '../bytes/request-body.ts'
 import type { WriterPort } from '../ports.ts'
 import { CountedFailure, invalidField } from '../problems.ts'
@@ -57,7 +56,7 @@ export async function writeBody(
 /** Writes pieces one after the other. Errors: as `writeBody`. */
 export async function writePieces(
   writer: WriterPort,
-  { pieces }: Pick<Gathered, 'pieces'>,
+  pieces: readonly Uint8Array[],
   ending: Ending,
   wait: WaitOptions,
 ): Promise<WriteResult> {

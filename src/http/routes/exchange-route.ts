@@ -6,10 +6,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
 import type { ReadSpec } from '../../pool/lease/exchange.ts'
+import { registerJsonOrByteBodies } from '../bytes/body-parsers.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
+import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { parseReadSpec, ReadSpecSchema } from '../bytes/read-spec.ts'
-import { registerJsonOrByteBodies } from '../bytes/request-body.ts'
 import { locateInRequest, rebuildTarget } from '../leases/ad-hoc-target.ts'
 import type { AppLimits, LeasingPort, TargetChoice } from '../ports.ts'
 import { invalidField, NOTHING_MOVED } from '../problems.ts'
@@ -89,6 +90,7 @@ async function exchange(
   const { bodyBytes } = calls.limits
   const { target, timeoutMs, ...order } = orderOf(request, bodyBytes)
   const { quota, tenant } = calls.admit(request, target)
+  checkRoomForAnswer(request)
   const share = quota.enter(target)
   try {
     const wait = calls.waitOf(request, timeoutMs)

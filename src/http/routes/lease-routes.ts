@@ -1,7 +1,9 @@
 /** Acquiring, looking at, renewing and releasing leases. Each belongs to the tenant that acquired it. */
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
-import { registerJsonBodies } from '../bytes/request-body.ts'
+import { registerJsonBodies } from '../bytes/body-parsers.ts'
+import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
@@ -117,7 +119,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
         method: 'GET',
         url: '/v1/leases',
         schema: ListSchema,
-        run: request => ({ leases: table.list(principalOf(request).tenant).map(stateOf) }),
+        run: request => listLeases(table, request),
       }),
       route({
         method: 'GET',
@@ -146,6 +148,11 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
       }),
     ],
   }
+}
+
+function listLeases(table: LeaseTable, request: FastifyRequest): { leases: object[] } {
+  checkRoomForAnswer(request)
+  return { leases: table.list(principalOf(request).tenant).map(stateOf) }
 }
 
 function viewOf(lease: LeasePort): object {

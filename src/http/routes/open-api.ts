@@ -2,6 +2,7 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { ERROR_CODES } from '../../base/errors.ts'
+import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 
 /** Options of the generator. */
 export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
@@ -36,7 +37,10 @@ export function openApiRoute(app: FastifyInstance, _options: object, done: () =>
     method: 'GET',
     url: '/openapi.json',
     schema: { hide: true },
-    handler: (_request, reply) => reply.type('application/json').send(app.swagger()),
+    handler: (request, reply) => {
+      checkRoomForAnswer(request)
+      return reply.type('application/json').send(app.swagger())
+    },
   })
   done()
 }

@@ -4,7 +4,8 @@
  */
 import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
-import { registerJsonBodies } from '../bytes/request-body.ts'
+import { registerJsonBodies } from '../bytes/body-parsers.ts'
+import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
 import type { RowsPort, TargetRow } from '../ports.ts'
@@ -81,7 +82,10 @@ export function operationRoutes(pool: RowsPort, table: LeaseTable): RouteTable {
         method: 'GET',
         url: '/v1/targets',
         schema: TargetsSchema,
-        run: request => ({ targets: visibleTargets(pool, principalOf(request)) }),
+        run: request => {
+          checkRoomForAnswer(request)
+          return { targets: visibleTargets(pool, principalOf(request)) }
+        },
       }),
       route({
         method: 'GET',
@@ -94,6 +98,7 @@ export function operationRoutes(pool: RowsPort, table: LeaseTable): RouteTable {
         url: '/v1/connections',
         schema: ConnectionsSchema,
         run: request => {
+          checkRoomForAnswer(request)
           const { isAdmin, tenant } = principalOf(request)
           return { connections: pool.connections().filter(row => isAdmin || row.tenant === tenant) }
         },

@@ -2,7 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { pickType } from '../bytes/accept.ts'
-import { registerByteBodies, registerJsonBodies } from '../bytes/request-body.ts'
+import { registerByteBodies, registerJsonBodies } from '../bytes/body-parsers.ts'
+import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -60,6 +61,7 @@ export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parse'>): Rou
         url: '/v1/parse/:format',
         schema: bodySchema(calls.limits),
         run: async (request, reply) => {
+          checkRoomForAnswer(request)
           const { timeoutMs, ...options } = request.query
           const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
           const wait = calls.waitOf(request, timeoutMs)
@@ -84,6 +86,7 @@ export function parseLeaseRoute(calls: Calls): RouteTable {
         run: request => {
           const { format, options = {}, timeoutMs } = request.body
           const held = calls.leaseOf(request)
+          checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
           return held.read('parse', () => held.lease.parse(format, options, wait))
         },

@@ -7,9 +7,10 @@ import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
 import type { ReadOptions } from '../../streams/reading/read-options.ts'
 import { parseSeparators } from '../../streams/reading/separator-search.ts'
+import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
-import { registerJsonBodies } from '../bytes/request-body.ts'
+import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import type { AppLimits, ReaderPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -80,6 +81,7 @@ export function readerRoutes(calls: Calls): RouteTable {
   const { limits } = calls
   return {
     readBodies: registerJsonBodies,
+    bodyBytesMax: calls.controlBodyBytesMax,
     counts: NOTHING_MOVED,
     routes: [
       route({
@@ -142,7 +144,11 @@ type ReadRequest = FastifyRequest & {
 
 type Take = (reader: ReaderPort, options: ReadOptions) => Promise<Buffer>
 
-/** Runs one read of the lease and answers its bytes. Errors: READ_BUSY, OFFSET_MISMATCH, OFFSET_GONE, those of `take`. */
+/**
+ * Runs one read of the lease and answers its bytes.
+ *
+ * Errors: READ_BUSY, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers unread, those of `take`.
+ */
 async function read(
   calls: Calls,
   name: string,
@@ -152,6 +158,7 @@ async function read(
 ): Promise<FastifyReply> {
   const { timeoutMs, limit, offset: wanted, encoding } = request.query
   const held = calls.leaseOf(request)
+  checkRoomForAnswer(request)
   const { reader } = held.lease
   const options = { ...calls.waitOf(request, timeoutMs), limit }
   const result = await held.read(name, async () => {

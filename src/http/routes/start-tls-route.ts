@@ -1,6 +1,6 @@
 /** asyncio.StreamWriter.start_tls over HTTP. A connection that has begun to speak TLS never serves another lease. */
 import { Type } from 'typebox'
-import { registerOptionalJsonBodies } from '../bytes/request-body.ts'
+import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
 import { rebuildTls } from '../leases/ad-hoc-target.ts'
 import type { AppLimits } from '../ports.ts'
 import type { Calls } from './calls.ts'

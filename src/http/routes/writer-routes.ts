@@ -5,9 +5,9 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, type TObject, Type } from 'typebox'
-import { Gathered } from '../../streams/writing/gathered.ts'
-import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
-import { RequestBody, registerJsonBodies, registerStreamedBodies } from '../bytes/request-body.ts'
+import { registerJsonBodies, registerStreamedBodies } from '../bytes/body-parsers.ts'
+import { ByteEncodingSchema, joinedBytes } from '../bytes/byte-text.ts'
+import { RequestBody } from '../bytes/request-body.ts'
 import { endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
 import type { AppLimits, WriterPort } from '../ports.ts'
 import { CountedFailure, NOTHING_MOVED } from '../problems.ts'
@@ -118,8 +118,8 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/writelines',
         schema: writeLinesSchema(calls.limits),
-        run: request => {
-          const lines = linesOf(request.body)
+        run: async request => {
+          const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
           const wait = calls.waitOf(request, request.query.timeoutMs)
           return held.write('writelines', wait, () =>
@@ -135,6 +135,7 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
   const Waiting = Type.Object({ timeoutMs: timeoutMs(calls.limits) }, CLOSED)
   return {
     readBodies: registerJsonBodies,
+    bodyBytesMax: calls.controlBodyBytesMax,
     counts: NOTHING_MOVED,
     routes: [
       route({
@@ -200,23 +201,8 @@ async function drainOnly(writer: WriterPort, wait: CallWait): Promise<void> {
   }
 }
 
-/** Errors: INVALID_REQUEST at the place of a text that the encoding does not allow. */
-function linesOf(body: Static<typeof LinesBody>): Gathered {
-  // The body that brought the texts was bounded.
-  const bytesMax = Number.POSITIVE_INFINITY
-  if (!('data' in body)) return new Gathered(piecesOf(body, 'utf8', ''), bytesMax)
+async function linesOf(body: Static<typeof LinesBody>): Promise<Buffer[]> {
+  if (!('data' in body)) return await joinedBytes(body, 'utf8', '')
   const { data, encoding = 'utf8' } = body
-  return new Gathered(piecesOf(data, encoding, 'data.'), bytesMax)
-}
-
-/** One after the other: a body may have millions of texts, and each buffer costs more than most of them. */
-function* piecesOf(
-  texts: readonly string[],
-  encoding: ByteEncoding,
-  path: string,
-): Generator<string | Uint8Array, void, undefined> {
-  for (const [index, text] of texts.entries()) {
-    if (encoding === 'utf8' && text.isWellFormed()) yield text
-    else yield bytesOf(text, encoding, `${path}${index}`)
-  }
+  return await joinedBytes(data, encoding, 'data.')
 }

@@ -1,0 +1,128 @@
+/**
+ * The order of the requests that one connection sends ahead of their answers. They are served in turn wherever one of them
+ * changes something: a release that is sent behind a read must not overtake it. GET and HEAD run side by side.
+ *
+ *   a request starts ► it is the first that is not answered, or it and all before it are GET or HEAD
+ *   an answer ends the connection ► what was sent behind it is never begun
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { LIMITS } from '../../base/limits.ts'
+
+type HttpSocket = FastifyRequest['raw']['socket']
+
+interface Turn {
+  readonly request: IncomingMessage
+  readonly isSafe: boolean
+  readonly start: () => void
+  isStarted: boolean
+}
+
+class RequestTurns {
+  readonly #socket: HttpSocket
+  readonly #timeoutMs: number
+  /** Requests without their answer, in the order in which they came. */
+  #open: Turn[] = []
+  #count = 0
+  #isEnding = false
+  /** What is sent once nothing is open any more. */
+  #last: (() => void) | null = null
+
+  /** `timeoutMs`: the silence that the server allows a connection. */
+  constructor(socket: HttpSocket, timeoutMs: number) {
+    this.#socket = socket
+    this.#timeoutMs = timeoutMs
+    // Node forgets what still waited for its turn.
+    socket.once('close', () => {
+      this.#open = []
+      this.#last = null
+    })
+  }
+
+  /** Requests that came so far. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Calls `start` when it is this request's turn; never, where an answer before it ends the connection. */
+  enter(request: IncomingMessage, response: ServerResponse, start: () => void): void {
+    this.#count++
+    if (this.#isEnding) return
+    // The client has said that this is its last request.
+    if (!response.shouldKeepAlive) this.#isEnding = true
+    const isSafe = request.method === 'GET' || request.method === 'HEAD'
+    const turn = { request, isSafe, start, isStarted: false }
+    this.#open.push(turn)
+    response.once('close', () => this.#leave(turn))
+    if (this.#open.length > LIMITS.httpPipelinedMax) this.#socket.pause()
+    this.#startNext()
+  }
+
+  /** An answer ends the connection. */
+  end(): void {
+    this.#isEnding = true
+    this.#open = this.#open.filter(turn => turn.isStarted)
+  }
+
+  /** What came next was no request: `answer` follows the answers to those that came whole. */
+  fail(answer: () => void): void {
+    this.#isEnding = true
+    // Of these only the newest can lack the end of its body, and then it is the one that is answered so.
+    this.#open = this.#open.filter(turn => turn.request.complete)
+    if (this.#open.length === 0) answer()
+    else this.#last = answer
+  }
+
+  #leave(turn: Turn): void {
+    this.#open = this.#open.filter(other => other !== turn)
+    if (this.#open.length === 0) return this.#end()
+    // A large answer had set a shorter one, and Node sets its own again only once nothing is left to answer.
+    this.#socket.setTimeout(this.#timeoutMs)
+    if (this.#open.length === LIMITS.httpPipelinedMax) this.#socket.resume()
+    this.#startNext()
+  }
+
+  #end(): void {
+    const answer = this.#last
+    this.#last = null
+    answer?.()
+  }
+
+  #startNext(): void {
+    let isSafe = true
+    for (const [place, turn] of this.#open.entries()) {
+      isSafe &&= turn.isSafe
+      if (place > 0 && !isSafe) return
+      if (turn.isStarted) continue
+      turn.isStarted = true
+      turn.start()
+    }
+  }
+}
+
+const connections = new WeakMap<object, RequestTurns>()
+
+/** Runs `answer` after the answers to all that this connection has asked for: it is the last one. */
+export function afterAnswers(socket: object, answer: () => void): void {
+  const turns = connections.get(socket)
+  if (turns) turns.fail(answer)
+  else answer()
+}
+
+/**
+ * Lets each request in when it is its turn. At the last request of a connection Node announces its end and from then on
+ * answers 503, but it never ends the connection; so the last answer ends it here.
+ */
+export function registerRequestTurns(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request
+    const turns = connections.get(raw.socket) ?? new RequestTurns(raw.socket, app.server.timeout)
+    connections.set(raw.socket, turns)
+    turns.enter(raw, reply.raw, done)
+    if (turns.count >= LIMITS.httpRequestsPerSocketMax) reply.header('connection', 'close')
+  })
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (reply.getHeader('connection') === 'close') connections.get(request.raw.socket)?.end()
+    done()
+  })
+}
