@@ -15,7 +15,7 @@ import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
 import type { AppDeps } from './http/ports.ts'
-import { joinPool, type PoolOptions } from './library/create-pool.ts'
+import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
@@ -43,7 +43,7 @@ export async function startService(config: Config, options: { readonly demo: boo
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
     },
-    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target' },
+    traitsOf(config),
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   let isClosing = false
@@ -78,6 +78,10 @@ export async function startService(config: Config, options: { readonly demo: boo
     await closeAll(app, pool, demo, config)
     throw error
   }
+}
+
+function traitsOf({ limits }: Config): ServiceTraits {
+  return { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', parseBytesMax: limits.bodyBytes }
 }
 
 /** Errors of the operator's certificate are told as what they are. */

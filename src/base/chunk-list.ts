@@ -47,11 +47,11 @@ export class ChunkList {
     this.drop(filled)
   }
 
-  /** Takes all bytes, joined in memory of their own that can be posted to another thread. */
-  takeAll(): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(this.#length)
-    this.takeInto(bytes)
-    return bytes
+  /** Takes all bytes, in pieces that can be posted to another thread: none shares its memory with what is not posted. */
+  takePieces(): readonly Buffer[] {
+    const pieces = this.views().map(view => (isAlone(view) ? view : copyOf(view)))
+    this.drop(this.#length)
+    return pieces
   }
 
   /** Drops the first `count` bytes. */
@@ -67,4 +67,15 @@ export class ChunkList {
     if (gone > 0) this.#chunks.splice(0, gone)
     this.#skipped = left
   }
+}
+
+/** Whether nothing else lies in its memory; or all of it is shared memory, which posting does not copy. */
+function isAlone({ buffer, length }: Buffer): boolean {
+  return buffer instanceof SharedArrayBuffer || buffer.byteLength === length
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }

@@ -53,9 +53,15 @@ export type WorkerEvent =
 export type ServiceTraits = {
   readonly replayBytes: number
   readonly defaultTtl: 'target' | 'none'
+  /** Bytes of an input to parse, or of one message. */
+  readonly parseBytesMax: number
 }
 
-const LIBRARY: ServiceTraits = { replayBytes: 0, defaultTtl: 'none' }
+const LIBRARY: ServiceTraits = {
+  replayBytes: 0,
+  defaultTtl: 'none',
+  parseBytesMax: DEFAULTS.bodyBytesMax,
+}
 
 /**
  * A pool of connections that live in I/O workers.
@@ -81,7 +87,7 @@ export function joinPool(
   )
   const rules = new EgressRules(egress?.allow ?? [])
   const fleet = fleetOf(options, tell)
-  const parsers = new Parsers({ workers: options.parseWorkers })
+  const parsers = new Parsers({ workers: options.parseWorkers, bytesMax: traits.parseBytesMax })
   const pool = new Pool({
     targets,
     fleet,
