@@ -181,6 +181,9 @@ export const LIMITS = {
   waitersMax: 1_000_000,
   /** Bytes of a config or token file: it is read whole, and a device or a log is not a config. */
   configFileBytesMax: 4_194_304,
+  /** Certificates of one PEM text, twice a platform's own; texts whose judgement is kept, as callers send the same again. */
+  pemBlocksMax: 512,
+  pemTextsKept: 32,
 } as const
 
 /** What a config file may change, with its default. Durations in milliseconds, sizes in bytes. */
