@@ -17,7 +17,7 @@ import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
 import type { AppDeps } from './http/ports.ts'
-import { joinPool, type PoolOptions } from './library/create-pool.ts'
+import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
@@ -48,7 +48,7 @@ export async function startService(config: Config, options: { readonly demo: boo
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
     },
-    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax: shares.dials },
+    traitsOf(config, shares.dials),
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   let isClosing = false
@@ -97,6 +97,11 @@ function serviceOf(url: string, token: string | null, pool: Pool, close: Service
 /** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, and a demo's. */
 function threadsOf({ ioWorkers, parse }: Config): number {
   return 2 + ioWorkers + 3 * parse.workers
+}
+
+function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
+  const parseBytesMax = limits.bodyBytes
+  return { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax, parseBytesMax }
 }
 
 /** Errors of the operator's certificate are told as what they are. */

@@ -92,6 +92,13 @@ export class ChunkList {
     return bytes
   }
 
+  /** Takes all bytes, in pieces that can be posted to another thread: none shares its memory with what is not posted. */
+  takePieces(): readonly Buffer[] {
+    const pieces = Array.from(this.views(), view => (isAlone(view) ? view : copyOf(view)))
+    this.drop(this.#length)
+    return pieces
+  }
+
   /** Drops the first `count` bytes. */
   drop(count: number): void {
     this.#length -= count
@@ -149,4 +156,15 @@ export class ChunkList {
     else this.#chunks.unshift(block)
     this.#skipped = block.length
   }
+}
+
+/** Whether nothing else lies in its memory; or all of it is shared memory, which posting does not copy. */
+function isAlone({ buffer, length }: Buffer): boolean {
+  return buffer instanceof SharedArrayBuffer || buffer.byteLength === length
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }

@@ -91,11 +91,15 @@ export const LIMITS = {
   dialogTimeoutMs: 5_000,
   /** Ad-hoc and named target pools alive at once; an idle one goes first. */
   targetPoolsMax: 10_000,
-  /** Parse: bytes in, nesting, elements and string length of one value. */
-  parseInputBytesMax: 1_048_576,
+  /**
+   * Parse: nesting; elements of one value, which cost memory as values and none as text; bytes of a string, which is all
+   * that Node can hold. Bytes in are bounded as request bodies are, DEFAULTS.bodyBytesMax.
+   */
   parseDepthMax: 64,
   parseElementsMax: 1_000_000,
-  parseStringBytesMax: 16_777_216,
+  parseStringBytesMax: 536_870_888,
+  /** Parts of a value that one thread hands to another at a time: that many take a few milliseconds to clone. */
+  cloneValuesMax: 8_192,
   /** Bytes of a JSON body that carries no payload: a target with its CA certificates fits. */
   controlBodyBytesMax: 262_144,
   /**
@@ -166,15 +170,27 @@ export const LIMITS = {
   httpCloseMs: 2_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
-  /** Parse tasks that may wait for a thread. */
+  /** Parse tasks that may wait for a thread, and bytes that came with them: sixteen bodies of the default bound. */
   parseQueueMax: 1_000,
+  parseQueueBytesMax: 268_435_456,
+  /**
+   * Milliseconds that a parse thread blocks on a peer that sends nothing while nobody else wants the thread; then it is
+   * free, and may end. Where somebody does want it, a borrower that blocks gives its reader back at once.
+   */
+  parsePatienceMs: 2_000,
+  /**
+   * Of a message that comes in bits: a thread looks again once a sixteenth of the time has passed in which it has not
+   * become whole, and after so many milliseconds at the most. So bits cost little, and a whole message waits little.
+   */
+  parsePauseShare: 16,
+  parsePauseMs: 100,
   /** Milliseconds after a live parse's own deadline until its thread is ended: time to give the reader back. */
   parseGraceMs: 200,
   /** Milliseconds until a parse thread without work ends; starting one costs some 50. */
   parseIdleMs: 30_000,
   /** Milliseconds that closing waits for running parse tasks before it ends their threads. */
   parseCloseMs: 1_000,
-  /** MiB of heap of a thread that decodes bytes: over 32 times the input bound, and a bomb ends alone. */
+  /** MiB of heap of a thread that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
   parseHeapMiB: 256,
   /** Rules of one access list and addresses denied beside it; both are scanned at every dial. */
   egressRulesMax: 1_000,
@@ -224,6 +240,9 @@ export const LIMITS = {
   parentLookMs: 250,
   /** Bytes of a config or token file: it is read whole, and a device or a log is not a config. */
   configFileBytesMax: 4_194_304,
+  /** Certificates of one PEM text, twice a platform's own; texts whose judgement is kept, as callers send the same again. */
+  pemBlocksMax: 512,
+  pemTextsKept: 32,
 } as const
 
 /** What a config file may change, with its default. Durations in milliseconds, sizes in bytes. */
@@ -232,6 +251,7 @@ export const DEFAULTS = {
   listenPort: 7070,
   leasesMax: 10_000,
   waitersMax: 10_000,
+  /** Bytes: of a request body in memory, of a reply read to its end, of what a parse takes in, complete or as one message. */
   bodyBytesMax: 16_777_216,
   operationTimeoutMs: 30_000,
   drainTimeoutMs: 30_000,

@@ -129,6 +129,15 @@ export class Channel {
     if (wish < 0) this.words.wait(IN.want, wish, timeoutMs)
   }
 
+  /**
+   * As `waitInbound`, for a thread that must not block: resolves when the wish is fulfilled or was taken away; null where
+   * it is neither any more. The wish is one to block on, as it is this word that is notified.
+   */
+  inboundServed(): Promise<unknown> | null {
+    const wish = this.words.load(IN.want)
+    return wish < 0 ? this.words.waitAsync(IN.want, wish) : null
+  }
+
   /** Blocks this thread until the outbound wish it has stored to block on is fulfilled, or time is up. */
   waitOutbound(timeoutMs: number): void {
     const wish = this.words.load(OUT.room)

@@ -1,6 +1,6 @@
 /** What the flags --ca, --cert and --key say of TLS to a running service. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { type PemContent, pairFault, readPem } from '../config/pem.ts'
 import { CommandError } from './command-error.ts'
 
 /** Names of PEM files, as given. */
@@ -33,40 +33,30 @@ export function readCallTls({ ca, cert, key }: TlsFlags, url: string | undefined
   if (key !== undefined && cert === undefined)
     throw new CommandError(2, '--key needs its certificate beside it; name its file with --cert')
   return {
-    ...(ca !== undefined && { ca: readFlagged('--ca', ca, checkCertificate) }),
+    ...(ca !== undefined && { ca: readFlagged('--ca', ca, 'certificates') }),
     ...(cert !== undefined && key !== undefined && readPair(cert, key)),
   }
 }
 
 function readPair(certFile: string, keyFile: string): { cert: string; key: string } {
-  const cert = readFlagged('--cert', certFile, checkCertificate)
-  const key = readFlagged('--key', keyFile, text => void createPrivateKey(text))
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+  const cert = readFlagged('--cert', certFile, 'certificates')
+  const key = readFlagged('--key', keyFile, 'private key')
+  if (pairFault(cert, key) !== null)
     throw new CommandError(2, `--key: ${keyFile} does not hold the key of the certificate in ${certFile}`)
   return { cert, key }
 }
 
-// Of several certificates the first is looked at: it is the one that a key belongs to.
-function checkCertificate(text: string): void {
-  new X509Certificate(text)
-}
-
-function readFlagged(flag: string, file: string, check: (text: string) => void): string {
+function readFlagged(flag: string, file: string, content: PemContent): string {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
     throw new CommandError(2, `${flag}: cannot read the file: ${reasonOf(error)}`, { cause: error })
   }
-  const what = flag === '--key' ? 'a private key' : 'a certificate'
-  try {
-    check(text)
-  } catch (error) {
-    throw new CommandError(2, `${flag}: ${file} does not hold ${what} as PEM text (${reasonOf(error)})`, {
-      cause: error,
-    })
-  }
-  return text
+  const read = readPem(content, text)
+  if (read.kind === 'read') return read.text
+  const what = content === 'certificates' ? 'a certificate' : 'a private key'
+  throw new CommandError(2, `${flag}: ${file} does not hold ${what} as PEM text (it ${read.message})`)
 }
 
 function reasonOf(error: unknown): string {

@@ -8,6 +8,7 @@ import { LIMITS } from '../base/limits.ts'
 import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
 import { childPath, isRequired } from './complete.ts'
 import { nearMiss } from './near-miss.ts'
+import { pairFault, readPem } from './pem.ts'
 import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
 import { parseDuration, parseSize } from './units.ts'
 
@@ -49,7 +50,9 @@ function interpretMapping(
   const size = Object.keys(value).length
   if (size < (node.minProperties ?? 0) || size > (node.maxProperties ?? size))
     reading.report(path, `must be ${node.expects ?? 'a mapping of another size'}`)
-  return Object.fromEntries(entries)
+  const built = Object.fromEntries(entries)
+  if (node.keyPair === true) checkPair(built, path, reading)
+  return built
 }
 
 function interpretList(node: SchemaNode, value: unknown, path: string, reading: Interpretation): unknown[] {
@@ -95,25 +98,47 @@ function interpretLeaf(
       return parseHostText(value) ?? refuse()
     case 'host-port':
       return parseHostPort(value) ?? refuse()
-    case 'file':
-      return Value.Check(node, value) ? readPem(String(value), path, reading) : refuse()
+    case 'file': {
+      const text = Value.Check(node, value) ? readFile(String(value), path, reading) : refuse()
+      const says = `must name a PEM file, and ${JSON.stringify(value)} `
+      return text === undefined ? undefined : pemOf(node, text, path, reading, says)
+    }
+    case 'pem':
+      return Value.Check(node, value) ? pemOf(node, String(value), path, reading, '') : refuse()
     default:
       return node.kind satisfies never
   }
 }
 
-function readPem(file: string, path: string, reading: Interpretation): string | undefined {
+function readFile(file: string, path: string, reading: Interpretation): string | undefined {
   try {
-    const content = reading.readFile(file, path)
-    if (content.includes('-----BEGIN ')) return content
-    reading.report(path, `must name a PEM file, and ${JSON.stringify(file)} holds no PEM text`)
+    return reading.readFile(file, path)
   } catch (error) {
     reading.report(
       path,
       `must name a readable file: ${error instanceof Error ? error.message : String(error)}`,
     )
+    return undefined
   }
+}
+
+function pemOf(
+  node: SchemaNode,
+  text: string,
+  path: string,
+  reading: Interpretation,
+  says: string,
+): string | undefined {
+  const read = readPem(node.pem ?? 'certificates', text)
+  if (read.kind === 'read') return read.text
+  reading.report(path, `${says}${read.message}`)
   return undefined
+}
+
+function checkPair({ cert, key }: Record<string, unknown>, path: string, reading: Interpretation): void {
+  if (typeof cert !== 'string' || typeof key !== 'string') return
+  const fault = pairFault(cert, key)
+  if (fault !== null) reading.report(childPath(path, 'key'), fault)
 }
 
 function resultKey(key: string, node: SchemaNode): string {

@@ -1,14 +1,15 @@
 /**
- * The building blocks of the config schema: TypeBox nodes with three annotations of ours. `expects` completes the
+ * The building blocks of the config schema: TypeBox nodes with annotations of ours. `expects` completes the
  * sentence "must be …" of an error; `kind` tells how the text becomes a value; `secret` keeps the value out of
- * errors and of `config print`. JSON Schema tools pass over all three.
+ * errors and of `config print`. JSON Schema tools pass over all of them.
  */
 import { type TSchema, Type } from 'typebox'
 import { LIMITS } from '../base/limits.ts'
+import type { PemContent } from './pem.ts'
 import { formatDuration, formatSize } from './units.ts'
 
-/** How a leaf's text becomes its value: a number of milliseconds or bytes, an address, a file's content. */
-export type LeafKind = 'duration' | 'size' | 'listen' | 'tcp' | 'host-port' | 'file' | 'host'
+/** How a leaf's text becomes its value: a number of milliseconds or bytes, an address, PEM out of a file. */
+export type LeafKind = 'duration' | 'size' | 'listen' | 'tcp' | 'host-port' | 'file' | 'pem' | 'host'
 
 /** A schema node as the readers of the schema see it. */
 export type SchemaNode = TSchema & {
@@ -20,6 +21,10 @@ export type SchemaNode = TSchema & {
   readonly kind?: LeafKind
   readonly minimum?: number
   readonly secret?: boolean
+  /** What a leaf of PEM is to hold. */
+  readonly pem?: PemContent
+  /** A mapping whose `key` must be that of its `cert`. */
+  readonly keyPair?: boolean
   readonly properties?: Readonly<Record<string, SchemaNode>>
   readonly required?: readonly string[]
   readonly patternProperties?: Readonly<Record<string, SchemaNode>>
@@ -99,6 +104,7 @@ export function text(
     readonly pattern?: string
     readonly minLength?: number
     readonly kind?: LeafKind
+    readonly pem?: PemContent
   } = {},
 ): SchemaNode {
   return Type.String({ description, expects, ...options })

@@ -3,6 +3,7 @@
  * and its sentence for the reference. There is no other list of keys.
  */
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import type { PemContent } from './pem.ts'
 import {
   choice,
   count,
@@ -78,15 +79,20 @@ function http(): SchemaNode {
     ),
     threads: count('Threads that serve HTTP.', 1, LIMITS.workersMax, { default: DEFAULTS.httpThreads }),
     tls: optional(
-      mapping('TLS on the listener; default: none.', {
-        cert: pemFile('The certificate chain'),
-        key: pemFile('The key of `cert`'),
-        clientCa: optional(
-          pemFile(
-            "The authorities that sign client certificates; where set, every caller needs one, and one whose common name (or first DNS or URI name) is a token's name needs no token",
+      mapping(
+        'TLS on the listener; default: none.',
+        {
+          cert: pemFile('The certificate chain', 'certificates'),
+          key: pemFile('The key of `cert`', 'private key'),
+          clientCa: optional(
+            pemFile(
+              "The authorities that sign client certificates; where set, every caller needs one, and one whose common name (or first DNS or URI name) is a token's name needs no token",
+              'certificates',
+            ),
           ),
-        ),
-      }),
+        },
+        { keyPair: true },
+      ),
     ),
   })
 }
@@ -170,12 +176,13 @@ function forward(): SchemaNode {
   })
 }
 
-function pemFile(description: string): SchemaNode {
+function pemFile(description: string, pem: PemContent): SchemaNode {
   return text(
     `${description}, the path of a PEM file relative to the config file.`,
     'the path of a PEM file',
     {
       kind: 'file',
+      pem,
       minLength: 1,
     },
   )

@@ -3,6 +3,7 @@
  * names PEM files, the library hands over PEM text.
  */
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import type { PemContent } from './pem.ts'
 import {
   choice,
   count,
@@ -22,19 +23,22 @@ export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
 
 /** A target in a config file: ca, cert and key name files. */
-export const fileTargetSchema: SchemaNode = targetSchema(description =>
+export const fileTargetSchema: SchemaNode = targetSchema((description, pem) =>
   text(`${description}, the path of a PEM file relative to the config file`, 'the path of a PEM file', {
     kind: 'file',
+    pem,
     minLength: 1,
   }),
 )
 
 /** A target given to the library: ca, cert and key are PEM text. */
-export const libraryTargetSchema: SchemaNode = targetSchema(description =>
-  text(`${description}, as PEM text`, 'PEM text', { secret: true, pattern: '-----BEGIN [A-Z0-9 ]+-----' }),
+export const libraryTargetSchema: SchemaNode = targetSchema((description, pem) =>
+  text(`${description}, as PEM text`, 'PEM text', { kind: 'pem', pem, secret: true }),
 )
 
-function targetSchema(pem: (description: string) => SchemaNode): SchemaNode {
+type PemLeaf = (description: string, pem: PemContent) => SchemaNode
+
+function targetSchema(pem: PemLeaf): SchemaNode {
   return mapping('Where to connect and how; one pool of connections.', {
     host: optional(
       text('The name or address to dial; or `hosts`.', 'a host name or an IP address', { kind: 'host' }),
@@ -73,25 +77,29 @@ function targetSchema(pem: (description: string) => SchemaNode): SchemaNode {
   })
 }
 
-function tlsSchema(pem: (description: string) => SchemaNode): SchemaNode {
-  return mapping('How TLS is spoken to the target.', {
-    servername: optional(
-      text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
-        kind: 'host',
-      }),
-    ),
-    ca: optional(pem("The only authorities to trust; default: the platform's")),
-    cert: optional(pem('The certificate shown to the target, with `key`')),
-    key: optional(pem('The key of `cert`')),
-    alpn: optional(
-      list(
-        'Protocols to offer, best first.',
-        text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
-        { default: undefined, minItems: 1, maxItems: 16 },
+function tlsSchema(pem: PemLeaf): SchemaNode {
+  return mapping(
+    'How TLS is spoken to the target.',
+    {
+      servername: optional(
+        text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
+          kind: 'host',
+        }),
       ),
-    ),
-    minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
-  })
+      ca: optional(pem("The only authorities to trust; default: the platform's", 'certificates')),
+      cert: optional(pem('The certificate shown to the target, with `key`', 'certificates')),
+      key: optional(pem('The key of `cert`', 'private key')),
+      alpn: optional(
+        list(
+          'Protocols to offer, best first.',
+          text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
+          { default: undefined, minItems: 1, maxItems: 16 },
+        ),
+      ),
+      minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
+    },
+    { keyPair: true },
+  )
 }
 
 function poolSchema(): SchemaNode {

@@ -1,5 +1,5 @@
 /** TLS options that a program hands over, checked and rebuilt field by field; PEM comes out as text. */
-import { SockpoolError } from '../base/errors.ts'
+import { invariant, SockpoolError } from '../base/errors.ts'
 import { isRecord } from './schema-node.ts'
 import { normaliseTarget, type TargetTls } from './target.ts'
 
@@ -45,11 +45,13 @@ export function normaliseServerTls(input: unknown, path = 'tls'): ServerTls {
     invalid([{ path: moved(`tls${field}`, path), message }])
   if (!isRecord(input)) throw fault('', 'must be an object with a cert and its key')
   const { requestCert = false, servername, ...rest } = input
+  const given: { readonly cert?: unknown; readonly key?: unknown } = rest
   if (typeof requestCert !== 'boolean') throw fault('.requestCert', 'must be true or false')
   if (servername !== undefined) throw fault('.servername', 'is what a client asks for')
+  if (given.cert === undefined) throw fault('.cert', 'is required')
+  if (given.key === undefined) throw fault('.key', 'is required')
   const { cert, key, ...more } = normaliseClientTls(rest, path)
-  if (cert === undefined) throw fault('.cert', 'is required')
-  if (key === undefined) throw fault('.key', 'is required')
+  invariant(cert !== undefined && key !== undefined, 'a pair that was given comes out of its check')
   return { ...more, cert, key, requestCert }
 }
 

@@ -42,7 +42,7 @@ type LeaseEnd = Pick<Lease, 'release' | 'discard' | 'gone' | 'ended'>
 
 export type LeasePort = LeaseFacts &
   LeaseEnd &
-  Pick<Lease, 'operation' | 'renew' | 'parse'> & {
+  Pick<Lease, 'operation' | 'renew' | 'parseToText'> & {
     readonly reader: ReaderPort
     readonly writer: WriterPort
   }
@@ -68,13 +68,13 @@ export type RowsPort = {
   stats(): object
 }
 
-export type PoolPort = LeasingPort & RowsPort & Pick<Pool, 'parse' | 'ready'>
+export type PoolPort = LeasingPort & RowsPort & Pick<Pool, 'parseToText' | 'ready'>
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>
 
 /**
- * `bodyBytes`: bytes of a body that is held in memory, and of a reply that is read to its end.
+ * `bodyBytes`: bytes of a body that is held in memory, of a reply that is read to its end, and of a message to parse.
  * `operationTimeoutMs`: default and maximum of `timeoutMs`.
  */
 export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>

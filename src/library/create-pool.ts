@@ -60,9 +60,15 @@ export type ServiceTraits = {
   readonly defaultTtl: 'target' | 'none'
   /** Connections of all targets at once; default: as many as there are channels. */
   readonly connectionsMax?: number
+  /** Bytes of an input to parse, or of one message. */
+  readonly parseBytesMax: number
 }
 
-const LIBRARY: ServiceTraits = { replayBytes: 0, defaultTtl: 'none' }
+const LIBRARY: ServiceTraits = {
+  replayBytes: 0,
+  defaultTtl: 'none',
+  parseBytesMax: DEFAULTS.bodyBytesMax,
+}
 
 /**
  * A pool of connections that live in I/O workers.
@@ -87,7 +93,7 @@ export function joinPool(
     ]),
   )
   const rules = new EgressRules(egress?.allow ?? [])
-  const parsers = parsersOf(options)
+  const parsers = parsersOf(options, traits)
   const fleet = fleetOf(options, traits, tell)
   const pool = new Pool({
     targets,
@@ -117,11 +123,14 @@ export function joinPool(
   return { pool, deny }
 }
 
-function parsersOf({ parseWorkers, parseWorkerFile }: PoolOptions): Parsers {
+function parsersOf(
+  { parseWorkers, parseWorkerFile }: PoolOptions,
+  { parseBytesMax }: ServiceTraits,
+): Parsers {
   // A program that parses nothing needs no such file.
   const file =
     parseWorkerFile === undefined ? undefined : chosenWorkerFile('parseWorkerFile', parseWorkerFile)
-  return new Parsers({ workers: parseWorkers, file })
+  return new Parsers({ workers: parseWorkers, file, bytesMax: parseBytesMax })
 }
 
 function fleetOf(

@@ -3,6 +3,7 @@
  *
  *   callOff ► the task was not begun and never will be, so nobody has the reader
  *   recall  ► the borrower's waits end, and it gives the reader back
+ *   hurry   ► likewise, but a task that was not begun will still be, and does what it can do without waiting
  */
 import { Channel } from '../channel/channel.ts'
 import { allocateLoan, LoanWords } from '../channel/loan-words.ts'
@@ -32,9 +33,14 @@ export class Lender {
   /** Asks the borrower for the reader; false where it never began, and so has none to give back. */
   recall(): boolean {
     if (this.callOff()) return false
+    this.hurry()
+    return true
+  }
+
+  /** Asks the borrower not to wait for its peer, now or later. */
+  hurry(): void {
     this.#words.recall()
     this.#channel.wakeBlocked()
-    return true
   }
 
   /** The number of the thread that began the task. */

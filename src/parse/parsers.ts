@@ -1,22 +1,26 @@
 /**
- * The parse workers, as the rest of the service sees them. Three kinds of work never share threads, so that none can
- * stop another: complete inputs, whose time is bounded by their size; live connections, where a peer decides how
- * long a read takes; and users' own blocking code without a connection. A pool without work has no thread.
+ * The parse workers, as the rest of the service sees them. Four kinds of work never share threads, so that none can
+ * stop another: complete inputs, whose time is bounded by their size; messages of live connections, which hold a thread
+ * only while bytes are there; and users' own blocking code, on a live connection or without one, where they or their
+ * peers decide how long it takes. A pool without work has no thread.
  *
  * A lent reader comes back with its position and unread bytes whatever became of the parse. At the deadline, and when
  * the caller's signal is aborted, the borrower's waits end and it gives the reader back. Only a borrower that does not
  * heed this within LIMITS.parseGraceMs is ended. When its thread was ended or died, nobody knows what was read, and the
  * connection must be closed.
  */
-import { type ErrorFields, invariant, reviveError, SockpoolError } from '../base/errors.ts'
+import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
+import { invariant, SockpoolError } from '../base/errors.ts'
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
-import { aborted } from '../base/wait.ts'
+import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
-import { type LoanTicket, type ParseReply, type ParseTask, sharedNow } from './formats/parse-task.ts'
+import { type ParseTask, sharedNow } from './formats/parse-task.ts'
 import { findFormat } from './formats/registry.ts'
 import { Lender } from './lender.ts'
-import { TaskPool, type TaskPoolStats } from './task-pool.ts'
+import { failed, loanResultOf, unwrapped } from './loan-outcome.ts'
+import { MessageTurns } from './message-turns.ts'
+import { draining, TaskPool, type TaskPoolStats } from './task-pool.ts'
 
 export type ParsersOptions = {
   /** Threads of each kind of work at the most; default 1. */
@@ -25,6 +29,8 @@ export type ParsersOptions = {
   readonly tenantWorkers?: number | undefined
   /** Tasks of each kind that may wait for a thread; default LIMITS.parseQueueMax. */
   readonly queueMax?: number | undefined
+  /** Bytes of an input, or of one message; default DEFAULTS.bodyBytesMax. */
+  readonly bytesMax?: number | undefined
   /** Milliseconds a call may take that does not say; default DEFAULTS.operationTimeoutMs. */
   readonly timeoutMs?: number | undefined
   /** The parse worker's file, for those who bundle this package; default: the one that comes with it. */
@@ -40,25 +46,38 @@ export type ParseCallOptions = {
   readonly tenant?: string | undefined
 }
 
+/** As ParseCallOptions. `form`: what the value comes back as; default: as itself. */
+export type MessageCallOptions = ParseCallOptions & { readonly form?: AnswerForm | undefined }
+
 export type ParsersStats = {
   readonly bytes: TaskPoolStats
+  /** Messages and users' code on live connections. */
   readonly live: TaskPoolStats
   readonly calls: TaskPoolStats
+  /** Messages that nobody waits for on a thread, as the rest of them has not come. */
+  readonly parked: number
 }
 
 export class Parsers {
   readonly #timeoutMs: number
+  readonly #bytesMax: number
   readonly #bytes: TaskPool
-  readonly #live: TaskPool
+  readonly #messages: TaskPool
+  readonly #turns: MessageTurns
+  /** Users' code on live connections. */
+  readonly #modules: TaskPool
   readonly #calls: TaskPool
 
   constructor(options: ParsersOptions = {}) {
     const { workers = DEFAULTS.parseWorkers, queueMax = LIMITS.parseQueueMax } = options
+    this.#bytesMax = options.bytesMax ?? DEFAULTS.bodyBytesMax
     const { tenantWorkers = Math.ceil(workers / 2), file = workerFile('parse-worker') } = options
     this.#timeoutMs = options.timeoutMs ?? DEFAULTS.operationTimeoutMs
     const shared = { file, threadsMax: workers, tenantThreadsMax: tenantWorkers, queueMax }
     this.#bytes = new TaskPool({ ...shared, heapMiB: LIMITS.parseHeapMiB })
-    this.#live = new TaskPool(shared)
+    this.#messages = new TaskPool(shared)
+    this.#turns = new MessageTurns(this.#messages, this.#bytesMax)
+    this.#modules = new TaskPool(shared)
     this.#calls = new TaskPool(shared)
   }
 
@@ -74,21 +93,56 @@ export class Parsers {
     options?: unknown,
     call: ParseCallOptions = {},
   ): Promise<unknown[]> {
-    findFormat(format).configure(options)
-    if (!(bytes instanceof Uint8Array)) throw new TypeError('the bytes to parse must be a Uint8Array')
-    if (bytes.length > LIMITS.parseInputBytesMax)
-      throw new SockpoolError('PARSE_LIMIT', `the input is longer than ${LIMITS.parseInputBytesMax} bytes`, {
-        offset: LIMITS.parseInputBytesMax,
-      })
-    // A copy of its own is transferred: the caller keeps its bytes, and a pooled Buffer's neighbours stay here.
-    const copy = new Uint8Array(bytes)
-    const reply = await this.#bytes.run(
-      { kind: 'bytes', format, options, bytes: copy },
-      { ...this.#call('parse()', call), transfer: [copy.buffer] },
-    )
-    const values = unwrapped(reply)
+    const values = await unpackValue(await this.pack(format, bytes, options, call))
     invariant(Array.isArray(values), 'the worker answers complete input with a list')
     return values
+  }
+
+  /** As `parse`, for a thread that is not the one that wants the values. */
+  async pack(
+    format: string,
+    bytes: Uint8Array,
+    options?: unknown,
+    call: ParseCallOptions = {},
+  ): Promise<Parcel> {
+    // A copy of its own is transferred: the caller keeps its bytes, and a pooled Buffer's neighbours stay here.
+    return (await this.#complete(format, bytes, options, { kind: 'parcel' }, true, call)) as Parcel
+  }
+
+  /**
+   * As `parse`, but the values as JSON text with `wrap` around them, in UTF-8. The bytes are given away: their memory goes
+   * to the thread that parses. Numbers and keys are as they were written; PARSE_LIMIT for the input's size and nesting alone.
+   */
+  async write(
+    format: string,
+    bytes: Uint8Array,
+    wrap: TextWrap,
+    options?: unknown,
+    call: ParseCallOptions = {},
+  ): Promise<Uint8Array> {
+    return (await this.#complete(format, bytes, options, { kind: 'text', wrap }, false, call)) as Uint8Array
+  }
+
+  async #complete(
+    format: string,
+    bytes: Uint8Array,
+    options: unknown,
+    form: AnswerForm,
+    isKept: boolean,
+    call: ParseCallOptions,
+  ): Promise<unknown> {
+    findFormat(format).configure(options)
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('the bytes to parse must be a Uint8Array')
+    if (bytes.length > this.#bytesMax)
+      throw new SockpoolError('PARSE_LIMIT', `the input is longer than ${this.#bytesMax} bytes`, {
+        offset: this.#bytesMax,
+      })
+    const { buffer } = bytes
+    const isOwn = !isKept && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
+    const sent = isOwn ? bytes : new Uint8Array(bytes)
+    const task: ParseTask = { kind: 'bytes', format, options, form, bytes: sent }
+    const transfer = [sent.buffer as ArrayBuffer]
+    return unwrapped(await this.#bytes.run(task, { ...this.#call('parse()', call), transfer }))
   }
 
   /**
@@ -103,14 +157,23 @@ export class Parsers {
     lent: LentSource,
     format: string,
     options?: unknown,
-    call: ParseCallOptions = {},
+    call: MessageCallOptions = {},
   ): Promise<LoanResult> {
     try {
       findFormat(format).configure(options)
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }
-    return this.#lend(lent, ticket => ({ kind: 'channel', format, options, ticket }), 'parse()', call)
+    const { form, ...rest } = this.#call('parse()', call)
+    const asked = form ?? { kind: 'parcel' }
+    const result = await this.#turns.read(
+      lent,
+      (ticket, turn) => ({ kind: 'channel', format, options, form: asked, turn, ticket }),
+      rest,
+    )
+    const { outcome, reader } = result
+    if (!outcome.ok || form !== undefined) return result
+    return { outcome: { ok: true, value: await unpackValue(outcome.value as Parcel) }, reader }
   }
 
   /**
@@ -138,67 +201,55 @@ export class Parsers {
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }
-    return this.#lend(lent, ticket => ({ kind: 'runOn', module: href, argument, ticket }), 'run()', call)
+    return this.#runOn(lent, href, argument, this.#call('run()', call))
   }
 
   stats(): ParsersStats {
-    return { bytes: this.#bytes.stats(), live: this.#live.stats(), calls: this.#calls.stats() }
+    const live = sum(this.#messages.stats(), this.#modules.stats())
+    return { bytes: this.#bytes.stats(), live, calls: this.#calls.stats(), parked: this.#turns.parked }
   }
 
   /** Ends all threads; safe to call twice. Running tasks get a moment to finish. */
   async close(): Promise<void> {
-    await Promise.all([this.#bytes.close(), this.#live.close(), this.#calls.close()])
+    const pools = [this.#bytes, this.#messages, this.#modules, this.#calls]
+    const closed = pools.map(pool => pool.close())
+    this.#turns.close(draining())
+    await Promise.all(closed)
   }
 
-  async #lend(
+  async #runOn(
     lent: LentSource,
-    taskFor: (ticket: LoanTicket) => ParseTask,
-    what: string,
-    options: ParseCallOptions,
+    module: string,
+    argument: unknown,
+    call: ParseCallOptions & NamedCall,
   ): Promise<LoanResult> {
-    const call = this.#call(what, options)
     const lender = new Lender(lent, sharedNow() + call.timeoutMs)
+    const task: ParseTask = { kind: 'runOn', module, argument, ticket: lender.ticket }
     try {
       const timeoutMs = call.timeoutMs + LIMITS.parseGraceMs
       const recall = (): boolean => lender.recall()
-      const reply = await this.#live.run(taskFor(lender.ticket), { ...call, timeoutMs, recall })
-      return loanResultOf(reply, what, options.signal)
+      return loanResultOf(
+        await this.#modules.run(task, { ...call, timeoutMs, recall }),
+        call.what,
+        call.signal,
+      )
     } catch (error) {
       if (lender.callOff()) return { outcome: failed(error), reader: { kind: 'untouched' } }
-      const threadGone = this.#live.threadGone(lender.borrower)
+      const threadGone = this.#modules.threadGone(lender.borrower)
       return { outcome: failed(error), reader: { kind: 'lost', threadGone } }
     }
   }
 
-  #call(what: string, options: ParseCallOptions): ParseCallOptions & { what: string; timeoutMs: number } {
+  #call<Options extends ParseCallOptions>(what: string, options: Options): Options & NamedCall {
     return { ...options, what, timeoutMs: options.timeoutMs ?? this.#timeoutMs }
   }
 }
 
-function loanResultOf(reply: ParseReply, what: string, signal: AbortSignal | undefined): LoanResult {
-  const { outcome, returned } = reply
-  // The worker itself says that it holds nothing, so nobody has to wait for the end of its thread.
-  const reader: LoanResult['reader'] =
-    returned === null ? { kind: 'lost', threadGone: Promise.resolve() } : { kind: 'returned', returned }
-  if (outcome.ok) return { outcome, reader }
-  // To the borrower a recall is a read that ran out of time. An INCOMPLETE_READ stands: the bytes are in the error alone.
-  const isRecalled = signal?.aborted && returned?.interrupted && outcome.error.code !== 'INCOMPLETE_READ'
-  const error = isRecalled ? aborted(what, signal) : revived(outcome)
-  return { outcome: { ok: false, error }, reader }
-}
+type NamedCall = { readonly what: string; readonly timeoutMs: number }
 
-function unwrapped({ outcome }: ParseReply): unknown {
-  if (outcome.ok) return outcome.value
-  throw revived(outcome)
-}
-
-function revived(outcome: { readonly error: ErrorFields; readonly cause?: unknown }): SockpoolError {
-  const error = reviveError(outcome.error)
-  return 'cause' in outcome ? Object.assign(error, { cause: outcome.cause }) : error
-}
-
-function failed(error: unknown): { ok: false; error: SockpoolError } {
-  return { ok: false, error: SockpoolError.from(error) }
+function sum(one: TaskPoolStats, other: TaskPoolStats): TaskPoolStats {
+  const names = Object.keys(one) as (keyof TaskPoolStats)[]
+  return Object.fromEntries(names.map(name => [name, one[name] + other[name]])) as TaskPoolStats
 }
 
 /** Code comes from files alone, never out of a URL that carries it. */

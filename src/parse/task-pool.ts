@@ -9,10 +9,10 @@ import { Piscina } from 'piscina'
 import { exhausted, isExhaustion, isOutOfDescriptors } from '../base/descriptors.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import { Queue } from '../base/queue.ts'
 import { aborted, Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
 import type { TaskCall, TaskRecord, TaskState } from './task-record.ts'
+import { TenantQueue } from './tenant-queue.ts'
 import { ThreadWatch } from './thread-watch.ts'
 
 export type TaskPoolOptions = {
@@ -48,9 +48,11 @@ export class TaskPool {
   readonly #options: TaskPoolOptions
   readonly #piscina: Piscina<ParseTask, ParseReply>
   readonly #threads: ThreadWatch
-  readonly #waiting = new Queue<TaskRecord>()
+  readonly #waiting = new TenantQueue<TaskRecord>()
   /** The tasks that hold a thread: the running and the recalled. */
   readonly #running = new Set<TaskRecord>()
+  /** Bytes that came with the waiting tasks. */
+  #waitingBytes = 0
   #closing: Promise<void> | null = null
   #completed = 0
   #died = 0
@@ -129,7 +131,7 @@ export class TaskPool {
   }
 
   async #close(): Promise<void> {
-    for (const { value: record } of this.#waiting) {
+    for (const record of [...this.#waiting]) {
       this.#become(record, { kind: 'ended' })
       record.wait.reject(draining())
     }
@@ -145,7 +147,10 @@ export class TaskPool {
   /** The one place where a task's state changes; what belongs to the state before is let go of here. */
   #become(record: TaskRecord, state: TaskState): void {
     const before = record.state
-    if (before.kind === 'queued') this.#waiting.remove(before.place)
+    if (before.kind === 'queued') {
+      this.#waiting.remove(before.place)
+      this.#waitingBytes -= bytesOf(record)
+    }
     if (before.kind === 'recalled') clearTimeout(before.graceTimer)
     record.state = state
     if (state.kind === 'running' || state.kind === 'recalled') this.#running.add(record)
@@ -153,27 +158,32 @@ export class TaskPool {
   }
 
   #admit(record: TaskRecord): void {
-    this.#become(record, { kind: 'queued', place: this.#waiting.add(record) })
+    this.#become(record, { kind: 'queued', place: this.#waiting.add(record.call.tenant, record) })
+    this.#waitingBytes += bytesOf(record)
     this.#dispatch()
     const { queueMax } = this.#options
-    if (this.#waiting.size <= queueMax) return
+    const { size } = this.#waiting
+    const isTooMuch = size > queueMax || (size > 1 && this.#waitingBytes > LIMITS.parseQueueBytesMax)
+    if (record.state.kind !== 'queued' || !isTooMuch) return
     this.#refused += 1
     this.#become(record, { kind: 'ended' })
-    record.wait.reject(new SockpoolError('QUEUE_FULL', `${queueMax} parse tasks are waiting already`))
+    const many = size > queueMax ? `${queueMax}` : `${LIMITS.parseQueueBytesMax} bytes of`
+    record.wait.reject(new SockpoolError('QUEUE_FULL', `${many} parse tasks are waiting already`))
   }
 
-  /** Starts what may start, in the order of arrival; a tenant at its share lets others pass. */
+  /** Starts what may start; a tenant at its share lets others pass. Where some still wait, nobody else may. */
   #dispatch(): void {
-    for (const { value: record } of this.#waiting) {
-      if (this.#running.size >= this.#options.threadsMax) return
-      if (!this.#mayRun(record)) continue
+    while (this.#running.size < this.#options.threadsMax) {
+      const record = this.#waiting.next(tenant => this.#mayRun(tenant))
+      if (record === null) break
       this.#become(record, { kind: 'running' })
       // Nobody awaits this promise: how the task ends is told by its wait, and a fault of this pool by #onFault.
       this.#perform(record).catch((error: unknown) => this.#onFault(record, error))
     }
+    if (this.#waiting.size > 0) for (const record of this.#running) this.#hurry(record)
   }
 
-  #mayRun({ call: { tenant } }: TaskRecord): boolean {
+  #mayRun(tenant: string | undefined): boolean {
     if (tenant === undefined) return true
     let held = 0
     for (const other of this.#running) if (other.call.tenant === tenant) held += 1
@@ -208,6 +218,14 @@ export class TaskPool {
     // A task that was not begun has nothing to give back: only its thread has still to say that it passed it over.
     if (!this.#recall(record, call.recall))
       wait.reject(Object.assign(error, { reason: 'queued', retryable: true }))
+  }
+
+  #hurry(record: TaskRecord): void {
+    try {
+      record.call.hurry?.()
+    } catch (error) {
+      this.#onFault(record, error)
+    }
   }
 
   #recall(record: TaskRecord, recall: () => boolean): boolean {
@@ -248,7 +266,7 @@ export class TaskPool {
     })
   }
 
-  /** A fault of this pool or of a `recall`: the caller hears of it, or the operator where the caller has a reply. */
+  /** A fault of this pool, or of a `recall` or `hurry`: the caller hears of it, or the operator where the caller has a reply. */
   #onFault(record: TaskRecord, cause: unknown): void {
     if (record.wait.settled) process.emitWarning(SockpoolError.from(cause))
     else record.wait.reject(SockpoolError.from(cause))
@@ -283,12 +301,16 @@ function notStarted(cause: unknown, { kind }: ParseTask): SockpoolError {
   })
 }
 
+function bytesOf({ call: { transfer = [] } }: TaskRecord): number {
+  return transfer.reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
 function reasonOfDeath(cause: unknown): string {
   if (!(cause instanceof Error)) return 'crashed'
   if ('code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'out_of_memory'
   return cause.message.startsWith('worker exited') ? 'exited' : 'crashed'
 }
 
-function draining(): SockpoolError {
+export function draining(): SockpoolError {
   return new SockpoolError('DRAINING', 'the parse workers are closing')
 }

@@ -9,9 +9,9 @@
  *   running    ended      it has replied or its thread died; time and a signal without `recall` end the thread
  *   recalled   ended      it has replied or its thread died; the end of its grace ends the thread
  */
-import type { QueueEntry } from '../base/queue.ts'
 import type { Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
+import type { QueuePlace } from './tenant-queue.ts'
 
 export type TaskCall = {
   /** Names the wait in its errors. */
@@ -25,6 +25,8 @@ export type TaskCall = {
    * the task has not begun and will do nothing; then its caller does not wait. Default: its thread is ended at once.
    */
   readonly recall?: (() => boolean) | undefined
+  /** Asks a task that runs, or is about to, to reply as soon as it would wait: others have no thread. */
+  readonly hurry?: (() => void) | undefined
   /** Whose task it is; default: nobody's, without a share. */
   readonly tenant?: string | undefined
   readonly transfer?: readonly ArrayBuffer[] | undefined
@@ -32,7 +34,7 @@ export type TaskCall = {
 
 export type TaskState =
   | { readonly kind: 'new' }
-  | { readonly kind: 'queued'; readonly place: QueueEntry<TaskRecord> }
+  | { readonly kind: 'queued'; readonly place: QueuePlace<TaskRecord> }
   | { readonly kind: 'running' }
   /** It runs still, and is to reply before the timer fires. */
   | { readonly kind: 'recalled'; readonly graceTimer: NodeJS.Timeout }

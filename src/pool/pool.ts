@@ -2,6 +2,7 @@
  * The pool: which targets there are, who holds what, and the one policy for all of them. It lives on the thread
  * that created it; the connections live in the I/O workers.
  */
+import type { TextWrap } from '../base/answer-form.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Queue } from '../base/queue.ts'
@@ -26,7 +27,7 @@ import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
 import type { LeaseOptions } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
-import type { ParseCall } from './lease/parse-port.ts'
+import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
@@ -220,6 +221,20 @@ export class Pool implements AsyncDisposable {
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */
   parse(format: string, bytes: Uint8Array, options?: object, call: ParseCall = {}): Promise<unknown[]> {
     return this.#deps.parse.parse(format, bytes, options, call)
+  }
+
+  /**
+   * As `parse`, but the values as JSON text that the parse worker wrote, with `wrap` around them: this thread neither
+   * makes them nor writes them, and numbers and keys are as they came. The bytes are given away. Errors: as `parse`.
+   */
+  parseToText(
+    format: string,
+    bytes: Uint8Array,
+    wrap: TextWrap,
+    options?: object,
+    call: TenantCall = {},
+  ): Promise<Uint8Array> {
+    return this.#deps.parse.write(format, bytes, wrap, options, call)
   }
 
   /** Runs a module's default function `(argument) => value` in a thread where it may block. */

@@ -21,7 +21,7 @@
  *
  *   request       asks                                       the reply's value
  *   lease         for a connection                           GrantData
- *   parse         to decode complete bytes                   the values
+ *   parse         to decode complete bytes                   a Parcel of the values
  *   run           to run a module in a parse worker          what it returned
  *   parseMessage  to parse a message of a lease's reader     LoanData
  *   runOn         to run a module on a lease's reader        LoanData
@@ -30,6 +30,7 @@
  *   stats         how much is going on in the pool           as Pool.stats
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { AnswerForm } from '../base/answer-form.ts'
 import type { ErrorFields, GoneReason } from '../base/errors.ts'
 import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
@@ -83,6 +84,7 @@ export type RequestData = {
     readonly lent: LentSource
     readonly format: string
     readonly options: object | undefined
+    readonly form: AnswerForm | undefined
     readonly timeoutMs: number | undefined
   }
   readonly runOn: {

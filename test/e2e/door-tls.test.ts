@@ -119,7 +119,7 @@ describe('http.tls', () => {
     await expect(new Promise((_, reject) => socket.once('error', reject))).rejects.toThrow()
   })
 
-  test('that cannot be used ends serve with exit code 1 and its name', async () => {
+  test('whose key is that of another certificate is a fault of the config at its path', async () => {
     const other = await testCertificate('other.example')
     await expect(
       startServiceFixture({
@@ -127,7 +127,7 @@ describe('http.tls', () => {
         files: { 'cert.pem': server.cert, 'key.pem': other.key },
         finally: onTestFinished,
       }),
-    ).rejects.toThrow(/^http\.tls: the certificate or its key cannot be used: /)
+    ).rejects.toThrow(/: http\.tls\.key: is not the private key of the certificate in cert$/)
   })
 })
 

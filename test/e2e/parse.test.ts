@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { jsonOf, problemOf } from '../support/api.ts'
 import { useScriptedService } from '../support/scripted-service.ts'
 
-const scripted = useScriptedService()
+const scripted = useScriptedService(place => ({
+  config: {
+    limits: { bodyBytes: '4MiB' },
+    targets: { script: { ...place, pool: { max: 50 } } },
+  },
+}))
 
 const parse = (format: string, body: string, headers: Record<string, string> = {}) =>
   scripted.api.post(`/v1/parse/${format}`, { body, headers })
@@ -35,6 +40,30 @@ describe('POST /v1/parse', () => {
       status: 400,
       code: 'invalid_request',
     })
+  })
+
+  test('answers numbers, keys and strings as they were written', async () => {
+    const text =
+      '[1e400,12345678901234567890,-0,0.1000000000000000055511151231257827,{"a":1,"a":2},"\\ud800"]'
+    expect((await parse('json', `  ${text}\n`)).text).toBe(`{"values":[${text}]}`)
+    const lines = await parse('json', `${text}[ 1,\n 2 ]`, { accept: 'application/x-ndjson' })
+    expect(lines.text).toBe(`${text}\n[1,2]\n`)
+    expect((await parse('ndjson', `${text}\n\n1.0`)).text).toBe(`{"values":[${text},1.0]}`)
+    expect((await parse('lines', '1e400\n')).text).toBe('{"values":["1e400"]}')
+  })
+
+  test('answers nothing of an empty body in either form', async () => {
+    expect((await parse('json', '')).text).toBe('{"values":[]}')
+    expect((await parse('lines', '', { accept: 'application/x-ndjson' })).text).toBe('')
+  })
+
+  test('takes all that limits.bodyBytes allows', async () => {
+    const bodyBytesMax = 4_194_304
+    const most = `[${'{},'.repeat(Math.floor((bodyBytesMax - 4) / 3))}{}]`
+    const answer = await parse('json', most)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    expect(answer.text).toBe(`{"values":[${most}]}`)
   })
 
   test('answers others while a large document is parsed', async () => {
@@ -98,6 +127,25 @@ describe('POST /v1/leases/{id}/parse', () => {
       value: { half: true },
       offset: 2,
     })
+  })
+
+  test('answers the value as it was written, and takes one as large as a body', async () => {
+    const { lease, peer } = await scripted.leased()
+    await peer.send('[1e400, -0]')
+    expect((await lease.call('parse', { json: { format: 'json' } })).text).toBe(
+      '{"value":[1e400,-0],"offset":0}',
+    )
+    const large = `["${'x'.repeat(2_000_000)}"]`
+    const sending = peer.send(large)
+    expect((await lease.call('parse', { json: { format: 'json' } })).text).toBe(
+      `{"value":${large},"offset":11}`,
+    )
+    await sending
+    const parsing = lease.call('parse', { json: { format: 'lines' } })
+    const tooMuch = peer.send('x'.repeat(4_194_305))
+    expect(problemOf(await parsing)).toMatchObject({ status: 422, code: 'parse_limit', offset: 4_194_304 })
+    await lease.release('?discard=true')
+    await tooMuch.catch(() => 'the connection was closed')
   })
 
   test('fails on bytes of another format with their place', async () => {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { jsonOf, problemOf, type Target } from '../support/api.ts'
 import { type Certificate, makeCertificate } from '../support/certificates.ts'
+import { dialledBy } from '../support/service-fixture.ts'
 import {
   type ServiceProcess,
   type ServiceProcessOptions,
@@ -117,6 +118,27 @@ describe('POST /v1/exchange over TLS', () => {
     expect(jsonOf(await lease.release())).toEqual({ outcome: 'closed', reason: 'policy' })
     const unverified = await api.post('/v1/exchange', ask({ ...target, tls: true }))
     expect(problemOf(unverified)).toMatchObject({ status: 502, code: 'tls_failed' })
+  })
+
+  test('trusts each authority of a PEM text, and dials nobody for a text that it cannot load', async () => {
+    const [certificate, other] = await Promise.all([makeCertificate(), makeCertificate('other.example')])
+    const port = await startReverser(certificate)
+    const { api } = await start({ args: ['--allow', `127.0.0.1:${port}`] })
+    const target = (ca: string) => ({ host: '127.0.0.1', port, tls: { ca, servername: 'localhost' } })
+    const glued = other.cert.trim() + certificate.cert.trim()
+    expect((await api.post('/v1/exchange', ask(target(glued)))).text).toBe('loop reward\n')
+    const dialled = await dialledBy(api)
+    const broken = `${certificate.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`
+    const refused = {
+      status: 400,
+      code: 'invalid_request',
+      errors: [{ path: 'target.tls.ca', message: expect.stringContaining('certificate 2 of 2') }],
+    }
+    expect(problemOf(await api.post('/v1/exchange', ask(target(broken))))).toMatchObject(refused)
+    expect(problemOf(await api.post('/v1/leases', { json: { target: target(broken) } }))).toMatchObject(
+      refused,
+    )
+    expect(await dialledBy(api)).toBe(dialled)
   })
 
   test('answers tls_failed where the target does not speak TLS', async () => {

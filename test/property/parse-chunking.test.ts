@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { decodeAll } from '../../src/parse/formats/decode-all.ts'
 import { isBlank, JsonScanner } from '../../src/parse/formats/json-scanner.ts'
-import { readMessage } from '../../src/parse/formats/read-message.ts'
+import { readMessage, type Turn } from '../../src/parse/formats/read-message.ts'
 import { FORMAT_NAMES, findFormat } from '../../src/parse/formats/registry.ts'
 import { ScriptedSource } from '../fixtures/streams/scripted-source.ts'
 
@@ -19,6 +19,8 @@ function whole(format: string, input: Buffer): Reading {
   }
 }
 
+const TURN: Turn = { bytesMax: 1_048_576, patienceMs: Number.POSITIVE_INFINITY, seen: null }
+
 /** The same input from a peer that sends it in pieces and then ends. */
 function piecewise(format: string, input: Buffer, sizes: number[]): Reading {
   const pieces: Buffer[] = []
@@ -31,7 +33,8 @@ function piecewise(format: string, input: Buffer, sizes: number[]): Reading {
   const values: unknown[] = []
   for (;;) {
     try {
-      values.push(readMessage(source, findFormat(format).configure({}), Number.POSITIVE_INFINITY))
+      const result = readMessage(source, findFormat(format).configure({}), TURN, Number.POSITIVE_INFINITY)
+      if (result.kind === 'message') values.push(result.value)
     } catch (error) {
       if (!(error instanceof SockpoolError)) throw error
       const clean = 'partial' in error && error.partial instanceof Buffer && error.partial.length === 0

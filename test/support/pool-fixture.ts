@@ -15,7 +15,8 @@ export async function openPool(options: PoolOptions = {}): Promise<Pool> {
 /** A pool as the service builds its own. */
 export function openServicePool(options: PoolOptions, traits: Partial<ServiceTraits> = {}): Pool {
   watchLeaks()
-  return guard(joinPool(options, { replayBytes: 65_536, defaultTtl: 'target', ...traits }).pool)
+  const service: ServiceTraits = { replayBytes: 65_536, defaultTtl: 'target', parseBytesMax: 16_777_216 }
+  return guard(joinPool(options, { ...service, ...traits }).pool)
 }
 
 /** The target that a test's server is. */

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { LIMITS } from '../../src/base/limits.ts'
 import type { ParseTask } from '../../src/parse/formats/parse-task.ts'
 import { TaskPool } from '../../src/parse/task-pool.ts'
 import type { Deed } from '../fixtures/parse/user-module.ts'
@@ -81,4 +82,24 @@ test('TaskPool tells the caller of a recall that throws', async () => {
 
 test('TaskPool.threadGone resolves for a thread that is not there', async () => {
   await open().threadGone(987_654)
+})
+
+test('TaskPool bounds the bytes that wait for a thread', async () => {
+  const pool = open()
+  const { words, begun } = gatedWords()
+  const running = pool.run(taskOf({ do: 'gate', gate: words }), { what: 'the first', timeoutMs: 60_000 })
+  await begun
+  const large = (): ArrayBuffer => new ArrayBuffer(LIMITS.parseQueueBytesMax / 2 + 1)
+  const waiting = pool.run(taskOf({ do: 'thread' }), {
+    what: 'the second',
+    timeoutMs: 60_000,
+    transfer: [large()],
+  })
+  const refused = pool.run(taskOf({ do: 'thread' }), { what: 'x', timeoutMs: 60_000, transfer: [large()] })
+  await expect(refused).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+  expect(pool.stats()).toMatchObject({ waiting: 1, refused: 1 })
+  const view = new Int32Array(words)
+  Atomics.store(view, 1, 1)
+  Atomics.notify(view, 1)
+  await Promise.all([running, waiting])
 })

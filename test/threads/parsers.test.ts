@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
-import { LIMITS } from '../../src/base/limits.ts'
+import { DEFAULTS } from '../../src/base/limits.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
 import type { LentSource } from '../../src/streams/channel-ends/lent-source.ts'
 import type { Deed } from '../fixtures/parse/user-module.ts'
@@ -74,7 +74,7 @@ describe('Parsers.parse', () => {
 
   test('refuses what it can without a thread', async () => {
     const parsers = open()
-    const long = new Uint8Array(LIMITS.parseInputBytesMax + 1)
+    const long = new Uint8Array(DEFAULTS.bodyBytesMax + 1)
     expect(await failure(parsers.parse('json', long))).toMatchObject({ code: 'PARSE_LIMIT' })
     expect(await failure(parsers.parse('nope', Buffer.from('1')))).toMatchObject({ code: 'FORMAT_NOT_FOUND' })
     expect(await failure(parsers.parse('json', Buffer.from('1'), { x: 1 }))).toMatchObject({
@@ -246,13 +246,13 @@ describe('Parsers.parseMessage', () => {
       })
   })
 
-  test('does not touch the reader while it waits for a thread', async () => {
-    const parsers = open()
+  test('does not touch the reader that no thread has room for', async () => {
+    const parsers = open({ queueMax: 0 })
     const controller = new AbortController()
     const holds = parsers.parseMessage(lent('[1'), 'json', {}, { signal: controller.signal })
-    const queued = await parsers.parseMessage(lent('2 '), 'json', {}, { timeoutMs: 1 })
-    expect(queued).toMatchObject({
-      outcome: { ok: false, error: { code: 'PARSE_TIMEOUT', reason: 'queued' } },
+    const refused = await parsers.parseMessage(lent('2 '), 'json')
+    expect(refused).toMatchObject({
+      outcome: { ok: false, error: { code: 'QUEUE_FULL' } },
       reader: { kind: 'untouched' },
     })
     controller.abort()

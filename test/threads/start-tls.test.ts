@@ -230,10 +230,12 @@ test('startTls refuses what cannot be, and the connection goes on', async () => 
   const server = await startTestServer(socket => socket.on('data', bytes => socket.write(bytes)))
   const lease = await leaseOf(server)
   const { reader, writer } = lease
-  await expect(writer.startTls({ ca: 'no PEM' })).rejects.toMatchObject({
-    code: 'INVALID_REQUEST',
-    errors: [{ path: 'ca' }],
-  })
+  const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'
+  for (const ca of ['no PEM', broken, `${certificate.cert}${broken}`])
+    await expect(writer.startTls({ ca })).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      errors: [{ path: 'ca' }],
+    })
   const reading = reader.readLine()
   await expect(writer.startTls({ servername: 'localhost' })).rejects.toMatchObject({ code: 'READ_BUSY' })
   writer.write('still plain\n')

@@ -4,9 +4,12 @@
  * reader is given back in success and failure alike.
  */
 import { threadId } from 'node:worker_threads'
+import type { AnswerForm } from '../../src/base/answer-form.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { packValue } from '../../src/base/value-parcel.ts'
 import { LoanWords } from '../../src/channel/loan-words.ts'
-import { decodeAll } from '../../src/parse/formats/decode-all.ts'
+import { decodeAll, writeAll } from '../../src/parse/formats/decode-all.ts'
+import type { Cutting } from '../../src/parse/formats/format.ts'
 import {
   type LoanTicket,
   type ParseReply,
@@ -16,6 +19,7 @@ import {
 } from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
 import { findFormat } from '../../src/parse/formats/registry.ts'
+import { TextSink } from '../../src/parse/formats/text-sink.ts'
 import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
 import type { BlockingSource } from '../../src/streams/byte-source.ts'
 import type { LentSource, ReturnedSource } from '../../src/streams/channel-ends/lent-source.ts'
@@ -34,12 +38,11 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
     case 'bytes': {
       const { bytes } = task
       const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      const outcome = await attempt(() => decodeAll(findFormat(task.format).configure(task.options), input))
-      return { outcome, returned: null }
+      return { outcome: await attempt(() => answerTo(task, input)), returned: null }
     }
     case 'channel':
       return onLoan(task.ticket, borrow, (source, deadline) =>
-        readMessage(source, findFormat(task.format).configure(task.options), deadline),
+        readMessage(source, messageForm(task), task.turn, deadline),
       )
     case 'run':
       return { outcome: await attempt(() => call(task.module, task.argument)), returned: null }
@@ -54,6 +57,32 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
     default:
       return task satisfies never
   }
+}
+
+type Asked = { readonly format: string; readonly options: unknown; readonly form: AnswerForm }
+
+/** A Parcel of all values, or their text. */
+function answerTo({ format, options, form }: Asked, input: Buffer): unknown {
+  const decoder = findFormat(format).configure(options)
+  return form.kind === 'text'
+    ? writeAll(decoder.text, input, form.wrap)
+    : packValue(decodeAll(decoder, input))
+}
+
+/** How one message is cut out and becomes a Parcel of its value, or its text. */
+function messageForm({ format, options, form }: Asked): Cutting & { decode: (message: Buffer) => unknown } {
+  const decoder = findFormat(format).configure(options)
+  if (form.kind === 'parcel')
+    return { cutter: decoder.cutter, decode: message => packValue(decoder.decode(message)) }
+  const { before, end, after } = form.wrap
+  const decode = (message: Buffer): Uint8Array => {
+    const sink = new TextSink(message.length + before.length + after.length)
+    sink.text(before)
+    decoder.text.write(message, sink)
+    sink.text(end + after)
+    return sink.finish()
+  }
+  return { cutter: decoder.text.cutter, decode }
 }
 
 async function onLoan(

@@ -1,9 +1,14 @@
-/** Bytes into values, in a parse worker: a body of its own, or the next message of a lease. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+/**
+ * Bytes into values, in a parse worker: a body of its own, or the next message of a lease. The worker writes the answer
+ * too, and this thread sends its bytes as they are.
+ */
+import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
+import type { TextWrap } from '../../base/answer-form.ts'
 import { pickType } from '../bytes/accept.ts'
 import { registerByteBodies, registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
+import { principalOf } from '../door/principal.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -13,11 +18,23 @@ import { answer, BytesBody, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from
 const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines' })
 const tags = ['parse']
 
+/** `{values: […]}` */
+const VALUES: TextWrap = { before: '{"values":[', between: ',', end: '', after: ']}' }
+const LINES: TextWrap = { before: '', between: '', end: '\n', after: '' }
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const NDJSON_TYPE = 'application/x-ndjson'
+
+const EXACT =
+  'JSON values are answered as they were written, but for white space: numbers keep their digits, and of equal keys ' +
+  'none is dropped.'
+
 const bodySchema = (limits: AppLimits) => ({
   tags,
   summary: 'Parse the body',
   description:
-    'The body is the bytes, whatever its content type. The other query fields are options of the format.',
+    `The body is the bytes, whatever its content type, at most ${limits.bodyBytes} of them. The other query fields are ` +
+    `options of the format. ${EXACT}`,
   body: BytesBody,
   params: Type.Object({ format: FormatName }),
   querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, { additionalProperties: true }),
@@ -33,7 +50,7 @@ const bodySchema = (limits: AppLimits) => ({
 const messageSchema = (limits: AppLimits) => ({
   tags,
   summary: 'Read one message of a lease as a value',
-  description: 'The bytes after it stay readable.',
+  description: `A message has at most ${limits.bodyBytes} bytes, and those after it stay readable. ${EXACT}`,
   params: LeaseParams,
   body: Type.Object(
     {
@@ -52,7 +69,7 @@ const messageSchema = (limits: AppLimits) => ({
   },
 })
 
-export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parse'>): RouteTable {
+export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parseToText'>): RouteTable {
   return {
     readBodies: registerByteBodies,
     routes: [
@@ -64,9 +81,13 @@ export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parse'>): Rou
           checkRoomForAnswer(request)
           const { timeoutMs, ...options } = request.query
           const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-          const wait = calls.waitOf(request, timeoutMs)
-          const values = await pool.parse(request.params.format, bytes, optionsOf(options), wait)
-          return sendValues(values, request, reply)
+          const call = { ...calls.waitOf(request, timeoutMs), tenant: principalOf(request).tenant }
+          reply.header('vary', 'accept')
+          const type = pickType(request.headers.accept, ['application/json', NDJSON_TYPE])
+          const wrap = type === NDJSON_TYPE ? LINES : VALUES
+          const { format } = request.params
+          const text = await pool.parseToText(format, bytes, wrap, optionsOf(options), call)
+          return sendText(reply, type === NDJSON_TYPE ? NDJSON_TYPE : JSON_TYPE, text)
         },
       }),
     ],
@@ -83,25 +104,36 @@ export function parseLeaseRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/parse',
         schema: messageSchema(calls.limits),
-        run: request => {
+        run: async (request, reply) => {
           const { format, options = {}, timeoutMs } = request.body
           const held = calls.leaseOf(request)
           checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
-          return held.read('parse', () => held.lease.parse(format, options, wait))
+          const text = await held.read('parse', () =>
+            held.lease.parseToText(format, messageWrap, options, wait),
+          )
+          return sendText(reply, JSON_TYPE, text)
         },
       }),
     ],
   }
 }
 
-/** JSON, or NDJSON with a value on each line, as the Accept header prefers. */
-function sendValues(values: readonly unknown[], request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  reply.header('vary', 'accept')
-  const type = pickType(request.headers.accept, ['application/json', 'application/x-ndjson'])
-  reply.type(type)
-  if (type === 'application/json') return reply.send({ values })
-  return reply.send(Buffer.from(values.map(value => `${JSON.stringify(value)}\n`).join('')))
+/** `{value, offset}` */
+function messageWrap(offset: number): TextWrap {
+  return { before: '{"value":', between: '', end: '', after: `,"offset":${offset}}` }
+}
+
+/** The bytes lie in shared memory, which fastify takes for a value to be written as JSON unless it is told how. */
+function sendText(
+  reply: FastifyReply,
+  type: string,
+  { buffer, byteOffset, length }: Uint8Array,
+): FastifyReply {
+  return reply
+    .type(type)
+    .serializer((bytes: unknown) => bytes as string)
+    .send(Buffer.from(buffer, byteOffset, length))
 }
 
 /** Options come as text and become what they look like; what the format makes of them is its business. */

@@ -1,6 +1,8 @@
+import type { TextWrap } from '../../base/answer-form.ts'
 import { reviveError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { Decoder } from './format.ts'
+import type { Cutting, Decoder, TextForm } from './format.ts'
+import { TextSink } from './text-sink.ts'
 
 /**
  * All values of an input that is complete, in order. An input without a message has none.
@@ -9,26 +11,47 @@ import type { Decoder } from './format.ts'
  */
 export function decodeAll(decoder: Decoder, input: Buffer): unknown[] {
   const values: unknown[] = []
+  eachMessage(decoder, input, message => {
+    if (values.length === LIMITS.parseElementsMax)
+      throw new SockpoolError('PARSE_LIMIT', `the input has more than ${LIMITS.parseElementsMax} values`, {
+        offset: 0,
+      })
+    values.push(decoder.decode(message))
+  })
+  return values
+}
+
+/** As `decodeAll`, but the values as text that the caller wishes wrapped. */
+export function writeAll(form: TextForm, input: Buffer, wrap: TextWrap): Uint8Array {
+  const sink = new TextSink(input.length + wrap.before.length + wrap.after.length)
+  sink.text(wrap.before)
+  let isFirst = true
+  eachMessage(form, input, message => {
+    if (!isFirst) sink.text(wrap.between)
+    isFirst = false
+    form.write(message, sink)
+    sink.text(wrap.end)
+  })
+  sink.text(wrap.after)
+  return sink.finish()
+}
+
+function eachMessage(cutting: Cutting, input: Buffer, use: (message: Buffer) => void): void {
   let start = 0
   while (start < input.length) {
     const rest = input.subarray(start)
     try {
-      const cutter = decoder.cutter()
+      const cutter = cutting.cutter()
       const length = cutter.push(rest) || cutter.finish()
-      if (length === 'none') break
+      if (length === 'none') return
       if (length === 'partial')
         throw new SockpoolError('PARSE_FAILED', 'the input ends within a message', { offset: rest.length })
-      if (values.length === LIMITS.parseElementsMax)
-        throw new SockpoolError('PARSE_LIMIT', `the input has more than ${LIMITS.parseElementsMax} values`, {
-          offset: 0,
-        })
-      values.push(decoder.decode(rest.subarray(0, length)))
+      use(rest.subarray(0, length))
       start += length
     } catch (error) {
       throw shifted(error, start)
     }
   }
-  return values
 }
 
 /** A message counts from its own start; the caller counts from the start of the input. */

@@ -4,6 +4,8 @@
  *
  * To add a format: one file that exports a `Format`, and its line in registry.ts.
  */
+import type { TextOutput } from './text-sink.ts'
+
 export interface Format {
   /** The name by which callers ask for it. */
   readonly name: string
@@ -16,11 +18,8 @@ export interface Format {
   configure(options: unknown): Decoder
 }
 
-/** A format with its options set. */
-export interface Decoder {
-  /** A cutter for the one message that begins with the next byte. */
-  cutter(): Cutter
-
+/** A format with its options set. Its own `cutter` is the one for values, which are bounded as they cost memory. */
+export interface Decoder extends Cutting {
   /**
    * The value of one message that a cutter has measured. `message` is a private copy.
    *
@@ -28,7 +27,23 @@ export interface Decoder {
    * Errors: PARSE_FAILED, PARSE_LIMIT, with `offset` in bytes from the start of the message.
    */
   decode(message: Buffer): unknown
+
+  /** The same values as JSON text, which need not exist as values for that. */
+  readonly text: TextForm
 }
+
+export interface Cutting {
+  /** A cutter for the one message that begins with the next byte; or for its rest, as `save` left it. */
+  cutter(saved?: CutterState): Cutter
+}
+
+export interface TextForm extends Cutting {
+  /** Writes the JSON text of one message's value, on one line and as UTF-8. Errors: as `decode`. */
+  write(message: Buffer, sink: TextOutput): void
+}
+
+/** What a cutter has seen of a message, as plain data. Only the cutter itself knows what it means. */
+export type CutterState = Readonly<Record<string, number | boolean | Uint8Array>>
 
 /** Finds the end of one message while its bytes arrive, and looks at no byte twice. */
 export interface Cutter {
@@ -45,4 +60,7 @@ export interface Cutter {
    * message at all, 'partial' if a message was cut off.
    */
   finish(): number | 'none' | 'partial'
+
+  /** What it has seen, for a cutter on another thread that goes on with the rest of the message. */
+  save(): CutterState
 }

@@ -7,7 +7,7 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { Cutter } from './format.ts'
+import type { Cutter, CutterState } from './format.ts'
 import { isWholeNumber, NUMBER, type NumberState, nextOfNumber } from './json-number.ts'
 
 export type JsonBounds = {
@@ -19,11 +19,15 @@ export type JsonBounds = {
   readonly stringBytesMax: number
 }
 
-const BOUNDS: JsonBounds = {
+/** For what becomes a value. */
+export const VALUE_BOUNDS: JsonBounds = {
   depthMax: LIMITS.parseDepthMax,
   elementsMax: LIMITS.parseElementsMax,
   stringBytesMax: LIMITS.parseStringBytesMax,
 }
+
+/** For what stays text: a value costs no memory there, so that the bound on the input is the only one on their number. */
+export const TEXT_BOUNDS: JsonBounds = { ...VALUE_BOUNDS, elementsMax: Number.POSITIVE_INFINITY }
 
 /** What may come next. */
 const STATE = {
@@ -66,9 +70,11 @@ export class JsonScanner implements Cutter {
   #literalSeen = 0
   #number: NumberState = NUMBER.start
 
-  constructor(bounds: JsonBounds = BOUNDS) {
+  /** `saved`: what another scanner of these bounds has seen of the text. */
+  constructor(bounds: JsonBounds = VALUE_BOUNDS, saved?: CutterState) {
     this.#bounds = bounds
     this.#brackets = new Uint8Array(bounds.depthMax)
+    if (saved) this.#restore(saved)
   }
 
   push(chunk: Uint8Array): number {
@@ -90,6 +96,37 @@ export class JsonScanner implements Cutter {
     if (this.#elements === 0) return 'none'
     const whole = this.#depth === 0 && this.#state === STATE.number && isWholeNumber(this.#number)
     return whole ? this.#seen : 'partial'
+  }
+
+  save(): CutterState {
+    return {
+      brackets: this.#brackets,
+      state: this.#state,
+      depth: this.#depth,
+      elements: this.#elements,
+      seen: this.#seen,
+      isKey: this.#isKey,
+      stringBytes: this.#stringBytes,
+      hexLeft: this.#hexLeft,
+      literal: this.#literal[0] ?? 0,
+      literalSeen: this.#literalSeen,
+      number: this.#number,
+    }
+  }
+
+  #restore(saved: CutterState): void {
+    const word = (name: string): number => Number(saved[name])
+    this.#brackets.set(saved['brackets'] as Uint8Array)
+    this.#state = word('state') as State
+    this.#depth = word('depth')
+    this.#elements = word('elements')
+    this.#seen = word('seen')
+    this.#isKey = saved['isKey'] === true
+    this.#stringBytes = word('stringBytes')
+    this.#hexLeft = word('hexLeft')
+    this.#literal = LITERALS.get(word('literal')) ?? NO_LITERAL
+    this.#literalSeen = word('literalSeen')
+    this.#number = word('number') as NumberState
   }
 
   /** Passes what is plain in a string; nearly all bytes of a large text go through this loop. */

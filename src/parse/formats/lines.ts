@@ -3,22 +3,31 @@
  * last line needs no end; after a last `\n` there is no further, empty line.
  */
 import { closedOptions } from './closed-options.ts'
-import type { Cutter, Decoder, Format } from './format.ts'
+import type { Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
 import { utf8Text } from './utf8-text.ts'
 
 const LF = 0x0a
 const CR = 0x0d
 
+const text: TextForm = {
+  cutter: saved => new LineCutter(saved),
+  write: (message, sink) => sink.text(JSON.stringify(decodeLine(message))),
+}
+
 export const lines: Format = {
   name: 'lines',
   configure(options: unknown): Decoder {
     closedOptions('lines', options, [])
-    return { cutter: () => new LineCutter(), decode: decodeLine }
+    return { cutter: saved => new LineCutter(saved), decode: decodeLine, text }
   },
 }
 
 class LineCutter implements Cutter {
-  #seen = 0
+  #seen: number
+
+  constructor({ seen }: CutterState = {}) {
+    this.#seen = Number(seen ?? 0)
+  }
 
   push(chunk: Uint8Array): number {
     // Buffer's search is memchr and takes any view.
@@ -30,6 +39,10 @@ class LineCutter implements Cutter {
 
   finish(): number | 'none' {
     return this.#seen === 0 ? 'none' : this.#seen
+  }
+
+  save(): CutterState {
+    return { seen: this.#seen }
   }
 }
 

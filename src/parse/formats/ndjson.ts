@@ -1,24 +1,37 @@
 /** JSON values, one a line. A line that holds only white space belongs to the message after it. */
 import { SockpoolError } from '../../base/errors.ts'
 import { closedOptions } from './closed-options.ts'
-import type { Cutter, Decoder, Format } from './format.ts'
-import { decodeJson } from './json.ts'
-import { isBlank, JsonScanner } from './json-scanner.ts'
+import type { Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
+import { decodeJson, writeJson } from './json.ts'
+import { isBlank, type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 
 const LF = 0x0a
+
+const text: TextForm = {
+  cutter: saved => new RecordCutter(saved),
+  write(message, sink) {
+    checkRecord(message, TEXT_BOUNDS)
+    writeJson(message, sink)
+  },
+}
 
 export const ndjson: Format = {
   name: 'ndjson',
   configure(options: unknown): Decoder {
     closedOptions('ndjson', options, [])
-    return { cutter: () => new RecordCutter(), decode: decodeRecord }
+    return { cutter: saved => new RecordCutter(saved), decode: decodeRecord, text }
   },
 }
 
 /** Cuts by the newline alone, so that a line that is wrong has an end too and can be told by its offset. */
 class RecordCutter implements Cutter {
-  #seen = 0
-  #begun = false
+  #seen: number
+  #begun: boolean
+
+  constructor({ seen, begun }: CutterState = {}) {
+    this.#seen = Number(seen ?? 0)
+    this.#begun = begun === true
+  }
 
   push(chunk: Uint8Array): number {
     let from = 0
@@ -36,10 +49,20 @@ class RecordCutter implements Cutter {
   finish(): number | 'none' {
     return this.#begun ? this.#seen : 'none'
   }
+
+  save(): CutterState {
+    return { seen: this.#seen, begun: this.#begun }
+  }
 }
 
 function decodeRecord(message: Buffer): unknown {
-  const scanner = new JsonScanner()
+  checkRecord(message, VALUE_BOUNDS)
+  return decodeJson(message)
+}
+
+/** Errors: PARSE_FAILED for a line that is not one JSON value, PARSE_LIMIT. */
+function checkRecord(message: Buffer, bounds: JsonBounds): void {
+  const scanner = new JsonScanner(bounds)
   const length = scanner.push(message) || scanner.finish()
   if (typeof length === 'string')
     throw new SockpoolError('PARSE_FAILED', 'the line ends within its JSON value', { offset: message.length })
@@ -48,5 +71,4 @@ function decodeRecord(message: Buffer): unknown {
     throw new SockpoolError('PARSE_FAILED', 'the line holds more than one JSON value', {
       offset: length + stray,
     })
-  return decodeJson(message)
 }

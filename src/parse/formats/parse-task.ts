@@ -2,14 +2,16 @@
  * What crosses between `Parsers` and a parse worker: one task goes in, one reply comes out, and both are plain data. A
  * failure is data too, since an error that is thrown across a thread loses its fields.
  *
- *   bytes    Parsers ► worker   the values of a complete input; its buffer is transferred
- *   channel  Parsers ► worker   the next message of a lent reader
+ *   bytes    Parsers ► worker   the values of a complete input, as `form` says; its buffer is transferred
+ *   channel  Parsers ► worker   the next message of a lent reader: a TurnResult of what `form` says
  *   run      Parsers ► worker   a user's module on an argument
  *   runOn    Parsers ► worker   a user's module on a lent reader and an argument
  */
+import type { AnswerForm } from '../../base/answer-form.ts'
 import type { ErrorFields } from '../../base/errors.ts'
 import type { LoanMemory } from '../../channel/loan-words.ts'
 import type { LentSource, ReturnedSource } from '../../streams/channel-ends/lent-source.ts'
+import type { Turn } from './read-message.ts'
 
 /** What a borrower needs of a reader that is lent for the time of one task. */
 export type LoanTicket = {
@@ -24,12 +26,15 @@ export type ParseTask =
       readonly kind: 'bytes'
       readonly format: string
       readonly options: unknown
+      readonly form: AnswerForm
       readonly bytes: Uint8Array
     }
   | {
       readonly kind: 'channel'
       readonly format: string
       readonly options: unknown
+      readonly form: AnswerForm
+      readonly turn: Turn
       readonly ticket: LoanTicket
     }
   | { readonly kind: 'run'; readonly module: string; readonly argument: unknown }

@@ -1,47 +1,76 @@
 /**
  * Reads one message from a live connection by plain blocking calls. The cutter looks at the bytes where they lie;
  * they are copied once, when the message is whole, and only the copy is parsed.
+ *
+ * A reader whose peer has not sent the whole message is given back rather than kept, with what the cutter has seen, so
+ * that the thread is free for others until more bytes come.
  */
 import { IncompleteReadError, SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import type { BlockingSource } from '../../streams/byte-source.ts'
 import { frontBytes } from '../../streams/reading/front-bytes.ts'
-import type { Cutter, Decoder } from './format.ts'
+import type { Cutter, CutterState, Cutting } from './format.ts'
 
-/**
- * The value of the next message. Its bytes are removed, and no byte after them.
- *
- * `deadline` is an instant on the clock of `performance.now()`. A message that came whole before the connection
- * broke is still a message.
- * Errors: PARSE_FAILED, PARSE_LIMIT (nothing removed; `offset` counts from the first unread byte), READ_TIMEOUT
- *   (nothing removed), INCOMPLETE_READ (all removed; an empty `partial` says that the stream ended between two
- *   messages), the stream's own.
- */
-export function readMessage(source: BlockingSource, decoder: Decoder, deadline: number): unknown {
-  const length = awaitMessage(source, decoder.cutter(), deadline)
-  const value = decoder.decode(frontBytes(source.views(), length))
-  source.skip(length)
-  return value
+/** One turn of a thread at a message. Plain data. */
+export type Turn = {
+  /** Bytes that a message may have. */
+  readonly bytesMax: number
+  /** Milliseconds that the turn may block while nothing comes. */
+  readonly patienceMs: number
+  /** What the turn before has seen of the message; null for the first. */
+  readonly seen: SeenMessage | null
 }
 
-function awaitMessage(source: BlockingSource, cutter: Cutter, deadline: number): number {
-  const began = performance.now()
-  let seen = 0
+/** How far the bytes of a message that is not whole have been looked at. */
+export type SeenMessage = { readonly count: number; readonly cutter: CutterState }
+
+export type TurnResult<T> =
+  | { readonly kind: 'message'; readonly value: T }
+  /** Nothing was removed. */
+  | { readonly kind: 'unfinished'; readonly seen: SeenMessage }
+
+/**
+ * The next message as `decode` makes it a value. Its bytes are removed, and no byte after them.
+ *
+ * `deadline` is an instant on the clock of `performance.now()`, after which nobody blocks. A message that came whole
+ * before the connection broke is still a message.
+ * Errors: PARSE_FAILED, PARSE_LIMIT (nothing removed; `offset` counts from the first unread byte), INCOMPLETE_READ (all
+ *   removed; an empty `partial` says that the stream ended between two messages), the stream's own.
+ */
+export function readMessage<T>(
+  source: BlockingSource,
+  format: Cutting & { readonly decode: (message: Buffer) => T },
+  turn: Turn,
+  deadline: number,
+): TurnResult<T> {
+  const cutter = format.cutter(turn.seen?.cutter)
+  const length = awaitMessage(source, cutter, turn, deadline)
+  if (typeof length !== 'number') return length
+  const value = format.decode(frontBytes(source.views(), length))
+  source.skip(length)
+  return { kind: 'message', value }
+}
+
+function awaitMessage(
+  source: BlockingSource,
+  cutter: Cutter,
+  { bytesMax, patienceMs, seen: before }: Turn,
+  deadline: number,
+): number | TurnResult<never> {
+  let seen = before?.count ?? 0
   for (;;) {
     // The end is read first: what precedes it is available by then, so that nothing before it is missed.
     const { end } = source
-    const count = Math.min(source.available, LIMITS.parseInputBytesMax)
+    const count = Math.min(source.available, bytesMax)
     const length = pushUnseen(cutter, source.views(), seen, count)
     if (length > 0) return length
     seen = count
-    if (seen === LIMITS.parseInputBytesMax)
+    if (seen === bytesMax)
       throw new SockpoolError('PARSE_LIMIT', `a message is longer than ${seen} bytes`, { offset: seen })
     if (end?.kind === 'failed') throw end.error
     if (end) return lastMessage(source, cutter)
-    if (!source.waitFor(seen + 1, Math.max(0, deadline - performance.now())))
-      throw new SockpoolError('READ_TIMEOUT', `parse took longer than ${Math.round(deadline - began)} ms`, {
-        bytesDelivered: 0,
-      })
+    const leftMs = Math.max(0, Math.min(patienceMs, deadline - performance.now()))
+    if (!source.waitFor(seen + 1, leftMs))
+      return { kind: 'unfinished', seen: { count: seen, cutter: cutter.save() } }
   }
 }
 

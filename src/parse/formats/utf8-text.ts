@@ -1,18 +1,26 @@
 import { isUtf8 } from 'node:buffer'
 import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 
 /**
  * The text of UTF-8 bytes. Nothing is replaced and no byte order mark is dropped.
  *
- * Errors: PARSE_FAILED with the offset of the first byte that is not UTF-8.
+ * Errors: PARSE_FAILED with the offset of the first byte that is not UTF-8; PARSE_LIMIT for more than a string can hold.
  */
 export function utf8Text(bytes: Buffer): string {
-  const text = bytes.toString('utf8')
-  if (!isUtf8(bytes))
-    throw new SockpoolError('PARSE_FAILED', 'the bytes are not valid UTF-8', {
-      offset: firstInvalid(bytes, text),
-    })
-  return text
+  assertUtf8(bytes)
+  const most = LIMITS.parseStringBytesMax
+  if (bytes.length > most)
+    throw new SockpoolError('PARSE_LIMIT', `a text is longer than ${most} bytes`, { offset: most })
+  return bytes.toString('utf8')
+}
+
+/** Errors: PARSE_FAILED with the offset of the first byte that is not UTF-8. */
+export function assertUtf8(bytes: Buffer): void {
+  if (isUtf8(bytes)) return
+  throw new SockpoolError('PARSE_FAILED', 'the bytes are not valid UTF-8', {
+    offset: firstInvalid(bytes, bytes.toString('utf8')),
+  })
 }
 
 const REPLACEMENT = '\ufffd'

@@ -1,15 +1,17 @@
 /** The parse workers of the pool, asked for by an attached thread. */
+import type { AnswerForm } from '../../base/answer-form.ts'
 import { type ErrorFields, reviveError, SockpoolError } from '../../base/errors.ts'
+import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
 import { aborted } from '../../base/wait.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import type { LoanData } from '../../threads/attach-protocol.ts'
-import type { ParseCall, ParsePort } from '../lease/parse-port.ts'
+import type { LoanPort, ParseCall } from '../lease/parse-port.ts'
 
 /** The pool's thread keeps the channel from others until the borrower is gone. */
 const LOST: LoanResult['reader'] = { kind: 'lost', threadGone: Promise.resolve() }
 
-export class AttachedParsePort implements ParsePort {
+export class AttachedParsePort implements LoanPort {
   readonly #line: AttachLine
   readonly #lease: number
 
@@ -25,7 +27,8 @@ export class AttachedParsePort implements ParsePort {
     options?: object,
     { signal, timeoutMs }: ParseCall = {},
   ): Promise<unknown[]> {
-    return (await this.#line.request('parse', { format, bytes, options, timeoutMs }, signal)) as unknown[]
+    const parcel = await this.#line.request('parse', { format, bytes, options, timeoutMs }, signal)
+    return (await unpackValue(parcel as Parcel)) as unknown[]
   }
 
   async run(
@@ -40,11 +43,11 @@ export class AttachedParsePort implements ParsePort {
     lent: LentSource,
     format: string,
     options?: object,
-    { signal, timeoutMs }: ParseCall = {},
+    { signal, timeoutMs, form }: ParseCall & { readonly form?: AnswerForm | undefined } = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
     return this.#lend('parse()', signal, () =>
-      this.#line.request('parseMessage', { lease, lent, format, options, timeoutMs }, signal),
+      this.#line.request('parseMessage', { lease, lent, format, options, form, timeoutMs }, signal),
     )
   }
 

@@ -140,15 +140,16 @@ export class AttachedThread implements ThreadServer {
         return await this.#lease(message.data, signal)
       case 'parse': {
         const { format, bytes, options, timeoutMs } = message.data
-        return await parse.parse(format, bytes, options, { signal, timeoutMs })
+        return await parse.pack(format, bytes, options, { signal, timeoutMs })
       }
       case 'run': {
         const { module, argument, timeoutMs } = message.data
         return await parse.run(module, argument, { signal, timeoutMs })
       }
       case 'parseMessage': {
-        const { lease, lent, format, options, timeoutMs } = message.data
-        const work: LoanWork = (port, reader, call) => port.parseMessage(reader, format, options, call)
+        const { lease, lent, format, options, form, timeoutMs } = message.data
+        const work: LoanWork = (port, reader, call) =>
+          port.parseMessage(reader, format, options, { ...call, form })
         return await this.#lend(lease, lent, work, { signal, timeoutMs })
       }
       case 'runOn': {

@@ -13,7 +13,7 @@ import type { HeldConnection } from '../../threads/held-connection.ts'
 import type { ConnectionHolder } from '../../threads/io-connection.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { LeaseActivity, LeaseClock } from './lease-clock.ts'
-import type { ParseCall, ParsePort } from './parse-port.ts'
+import type { LoanPort, ParseCall } from './parse-port.ts'
 
 /** What a lease was agreed to be. Plain data. */
 export type LeaseTerms = {
@@ -45,7 +45,7 @@ export interface LeaseHolder extends ConnectionHolder {
 
 /** Work that another thread does on a lent reading end. */
 export type LoanWork = (
-  port: ParsePort,
+  port: LoanPort,
   lent: LentSource,
   call: ParseCall & { readonly tenant: string },
 ) => Promise<LoanResult>

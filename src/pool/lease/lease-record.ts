@@ -19,12 +19,12 @@ import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { SlotLease } from '../target/slot.ts'
 import { LeaseClock } from './lease-clock.ts'
 import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
-import type { ParseCall, ParsePort } from './parse-port.ts'
+import type { LoanPort, ParseCall } from './parse-port.ts'
 
 export type LeaseRecordDeps = {
   readonly terms: LeaseTerms
   readonly connection: LeasedConnection
-  readonly parse: ParsePort
+  readonly parse: LoanPort
   /** The monotonic clock. */
   readonly now: () => number
   readonly leakDetectionMs?: number | undefined

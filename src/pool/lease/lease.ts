@@ -9,8 +9,10 @@
  * place in the pool is free again. A call that waits keeps what it was called on.
  */
 import { randomBytes } from 'node:crypto'
+import type { TextWrap } from '../../base/answer-form.ts'
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LossWatch, type Watched } from '../../base/loss-watch.ts'
+import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
 import { remainingMs } from '../../base/wait.ts'
 import type { SocketDuplex } from '../../streams/adapters/socket-duplex.ts'
 import { warnOfUnclosed } from '../../streams/adapters/unclosed-watch.ts'
@@ -159,8 +161,28 @@ export class Lease implements AsyncDisposable {
     call: ParseCall = {},
   ): Promise<{ value: unknown; offset: number }> {
     const { offset } = this.reader
-    const value = await this.#lend(call, (port, lent, rest) => port.parseMessage(lent, format, options, rest))
-    return { value, offset }
+    const form = { kind: 'parcel' } as const
+    const parcel = await this.#lend(call, (port, lent, rest) =>
+      port.parseMessage(lent, format, options, { ...rest, form }),
+    )
+    return { value: await unpackValue(parcel as Parcel), offset }
+  }
+
+  /**
+   * As `parse`, but the value as JSON text that the parse worker wrote, with what `wrapAt` puts around it for the offset
+   * of the message. Numbers and keys are as the peer wrote them.
+   */
+  async parseToText(
+    format: string,
+    wrapAt: (offset: number) => TextWrap,
+    options?: object,
+    call: ParseCall = {},
+  ): Promise<Uint8Array> {
+    const form = { kind: 'text', wrap: wrapAt(this.reader.offset) } as const
+    const text = await this.#lend(call, (port, lent, rest) =>
+      port.parseMessage(lent, format, options, { ...rest, form }),
+    )
+    return text as Uint8Array
   }
 
   /** The messages to the end of the stream, each parsed as by `parse`. */

@@ -1,14 +1,36 @@
 /** What the pool needs of the parse workers. `parse/` fulfils it; the composition root joins the two. */
 
+import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
+import type { Parcel } from '../../base/value-parcel.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 
 export type ParseCall = WaitOptions
-type TenantCall = ParseCall & { readonly tenant?: string | undefined }
+export type TenantCall = ParseCall & { readonly tenant?: string | undefined }
 
-export interface ParsePort {
-  parse(format: string, bytes: Uint8Array, options?: object, call?: TenantCall): Promise<unknown[]>
-  parseMessage(lent: LentSource, format: string, options?: object, call?: TenantCall): Promise<LoanResult>
-  run(module: URL | string, argument?: unknown, call?: TenantCall): Promise<unknown>
+/** What they do on the reading end of a lease. */
+export interface LoanPort {
+  /** `form`: what the value comes back as; default: as itself. */
+  parseMessage(
+    lent: LentSource,
+    format: string,
+    options?: object,
+    call?: TenantCall & { readonly form?: AnswerForm | undefined },
+  ): Promise<LoanResult>
   runOn(lent: LentSource, module: URL | string, argument?: unknown, call?: TenantCall): Promise<LoanResult>
+}
+
+export interface ParsePort extends LoanPort {
+  parse(format: string, bytes: Uint8Array, options?: object, call?: TenantCall): Promise<unknown[]>
+  /** As `parse`, for another thread to unpack. */
+  pack(format: string, bytes: Uint8Array, options?: object, call?: TenantCall): Promise<Parcel>
+  /** As `parse`, as JSON text; the bytes are given away. */
+  write(
+    format: string,
+    bytes: Uint8Array,
+    wrap: TextWrap,
+    options?: object,
+    call?: TenantCall,
+  ): Promise<Uint8Array>
+  run(module: URL | string, argument?: unknown, call?: TenantCall): Promise<unknown>
 }

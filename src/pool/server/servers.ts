@@ -5,7 +5,7 @@ import type { ListenSpec } from '../../threads/protocol.ts'
 import type { OnIncoming } from '../../threads/thread-listeners.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
 import { LeaseRecord } from '../lease/lease-record.ts'
-import type { ParsePort } from '../lease/parse-port.ts'
+import type { LoanPort } from '../lease/parse-port.ts'
 import { type Client, type ConnectionHandler, type Listening, Server } from './server.ts'
 
 /** The I/O workers, as servers need them. */
@@ -19,7 +19,7 @@ export interface ListenerFleet {
 
 export type ServersDeps = {
   readonly fleet: ListenerFleet
-  readonly parse: ParsePort
+  readonly parse: LoanPort
   readonly replayBytes: number
   readonly now: () => number
   /** A fault of ours, which concerned one client and closed its connection. */

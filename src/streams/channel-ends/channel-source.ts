@@ -28,7 +28,8 @@ import { overtakenEnd, streamEnd } from './channel-end.ts'
 export type SourcePosition = {
   readonly replay: number
   readonly kept: number
-  readonly aside: Uint8Array
+  /** Pieces with memory of their own. */
+  readonly aside: readonly Uint8Array[]
 }
 
 type Attached = { readonly kind: 'attached'; readonly ring: RingConsumer }
@@ -66,6 +67,11 @@ export class ChannelSource implements ByteSource {
     this.#state = { kind: 'attached', ring: channel.inboundConsumer(this.#tenure, replay, kept) }
     this.#ringer = ringer
     if (aside) this.#pushAside(aside)
+  }
+
+  /** Memory for bytes that a read of more than the ring holds sets aside. */
+  protected allocateAside(count: number): Buffer {
+    return Buffer.allocUnsafeSlow(count)
   }
 
   get available(): number {
@@ -139,6 +145,18 @@ export class ChannelSource implements ByteSource {
     return true
   }
 
+  /**
+   * As `waitFor`, for a thread that must not block: null where it would return, else what resolves when it is worth
+   * another look.
+   */
+  protected servedLater(count: number): Promise<unknown> | null {
+    while (this.#arm(count, 'block')) {
+      const served = this.#channel.inboundServed()
+      if (served !== null) return served
+    }
+    return null
+  }
+
   /** The holder's doorbell rang for this channel. */
   rung(): void {
     const wish = this.#wish
@@ -154,7 +172,7 @@ export class ChannelSource implements ByteSource {
     const kept = ring?.kept ?? 0
     ring?.withdrawWish()
     this.#state = { kind: 'lent', home: state, lost: null }
-    return { replay: ring === null ? 0 : this.#replay, kept, aside: this.#aside.takeAll() }
+    return { replay: ring === null ? 0 : this.#replay, kept, aside: this.#aside.takePieces() }
   }
 
   /** The borrower has left it there. What it brings of a lease that is over by now is nobody's. */
@@ -262,13 +280,14 @@ export class ChannelSource implements ByteSource {
   #setAside(ring: RingConsumer): void {
     const count = ring.readable
     if (count === 0) return
-    const bytes = Buffer.allocUnsafeSlow(count)
+    const bytes = this.allocateAside(count)
     this.#takeFromRing(ring, bytes)
     this.#aside.push(bytes)
   }
 
-  #pushAside(aside: Uint8Array): void {
-    this.#aside.push(Buffer.from(aside.buffer, aside.byteOffset, aside.length))
+  #pushAside(aside: readonly Uint8Array[]): void {
+    for (const { buffer, byteOffset, length } of aside)
+      this.#aside.push(Buffer.from(buffer, byteOffset, length))
   }
 
   #takeFromRing(ring: RingConsumer | null, target: Buffer): void {

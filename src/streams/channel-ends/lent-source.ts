@@ -4,8 +4,11 @@
  *
  *   lender    suspend ─ LentSource ─►  borrower   borrowSource, reads, giveBack
  *             resume  ◄─ ReturnedSource ─
+ *
+ * On its way it may be parked: then nobody reads, and a thread with an event loop waits for more bytes.
  */
 import { SockpoolError } from '../../base/errors.ts'
+import { Wait, type WaitOptions } from '../../base/wait.ts'
 import { Channel, type ChannelMemory } from '../../channel/channel.ts'
 import { type DoorbellMemory, Ringer } from '../../channel/doorbell.ts'
 import type { LoanWords } from '../../channel/loan-words.ts'
@@ -69,8 +72,29 @@ class LentChannel extends Channel {
   }
 }
 
+/** A reading end that is not at home: what it sets aside goes from thread to thread without being copied. */
+class AwaySource extends ChannelSource {
+  protected override allocateAside(count: number): Buffer {
+    return Buffer.from(new SharedArrayBuffer(count))
+  }
+
+  /**
+   * Lets go of the channel for ever. Whoever kept a reader of this source reads no more: LEASE_GONE.
+   *
+   * Errors: CHANNEL_CORRUPT; it has let go of the channel all the same.
+   */
+  protected leave(): SourcePosition {
+    try {
+      return this.suspend()
+    } finally {
+      const error = new SockpoolError('LEASE_GONE', 'the reader was given back when its task ended')
+      this.drop({ kind: 'failed', error, isRevoked: true })
+    }
+  }
+}
+
 /** A borrowed reading end. It counts what is taken, and stands alone once it is given back. */
-export class BorrowedSource extends ChannelSource implements BlockingSource {
+export class BorrowedSource extends AwaySource implements BlockingSource {
   #count = 0
   #isInterrupted = false
 
@@ -101,18 +125,9 @@ export class BorrowedSource extends ChannelSource implements BlockingSource {
     return isServed
   }
 
-  /**
-   * Lets go of the channel for ever. Whoever kept a reader of this source reads no more: LEASE_GONE.
-   *
-   * Errors: CHANNEL_CORRUPT; it has let go of the channel all the same.
-   */
+  /** As `leave`. */
   giveBack(): ReturnedSource {
-    try {
-      return { position: this.suspend(), count: this.#count, interrupted: this.#isInterrupted }
-    } finally {
-      const error = new SockpoolError('LEASE_GONE', 'the reader was given back when its task ended')
-      this.drop({ kind: 'failed', error, isRevoked: true })
-    }
+    return { position: this.leave(), count: this.#count, interrupted: this.#isInterrupted }
   }
 
   #waitUnlessRecalled(count: number, timeoutMs: number): boolean {
@@ -123,6 +138,52 @@ export class BorrowedSource extends ChannelSource implements BlockingSource {
       this.request(0, null)
       return this.end !== null || this.available >= count
     }
+  }
+}
+
+/**
+ * A lent reading end whose borrower has given it back for the time in which its peer sends nothing. It waits on a thread
+ * that must not block, and takes nothing.
+ */
+export class ParkedSource extends AwaySource {
+  readonly #channel: Channel
+  #wait: Wait<void> | null = null
+
+  constructor({ memory, epoch, doorbell, position }: LentSource) {
+    const channel = new Channel(memory)
+    super(channel, Ringer.of(doorbell), epoch, position)
+    this.#channel = channel
+  }
+
+  /** Once: resolves when `count` bytes are available or the end has come. Errors: READ_TIMEOUT, ABORTED, that of `stop`. */
+  async wait(count: number, what: string, options: WaitOptions): Promise<void> {
+    // What nobody waits for any more is notified as well, or it would be kept for ever.
+    const undo = (): void => this.#channel.wakeBlocked()
+    const wait = new Wait<void>(what, 'READ_TIMEOUT', options, undo)
+    const look = (): void => {
+      if (wait.settled) return
+      try {
+        const served = this.servedLater(count)
+        if (served === null) wait.resolve()
+        else void served.then(look)
+      } catch (error) {
+        wait.reject(error as Error)
+      }
+    }
+    this.#wait = wait
+    look()
+    await wait.promise
+  }
+
+  /** Ends the wait with the error. */
+  stop(error: Error): void {
+    this.#channel.wakeBlocked()
+    this.#wait?.reject(error)
+  }
+
+  /** As `leave`. */
+  giveBack(): SourcePosition {
+    return this.leave()
   }
 }
 

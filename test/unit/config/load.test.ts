@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { printConfig } from '../../../src/config/print.ts'
 import { hashToken } from '../../../src/config/token-file.ts'
 
 const WHOLE = new URL('../../fixtures/config/whole.yaml', import.meta.url).pathname
+const PAIR = new URL('../../fixtures/config/pair.pem', import.meta.url).pathname
 
 let folder: string
 beforeEach(async () => {
@@ -59,9 +60,9 @@ describe('loadConfig', () => {
   })
 
   it('reads a file that uses every key', () => {
-    const pem = '-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n'
+    const [cert = '', key = ''] = readFileSync(PAIR, 'utf8').split(/(?=-----BEGIN PRIVATE)/)
     const config = loadConfig({ environment: {}, file: WHOLE })
-    expect(config.http.tls).toEqual({ cert: pem, key: pem, clientCa: pem })
+    expect(config.http.tls).toEqual({ cert, key, clientCa: cert })
     expect(config.auth).toEqual({
       tokens: [{ name: 'ops', sha256: 'b'.repeat(64), targets: ['*'], admin: true }],
     })
@@ -74,9 +75,9 @@ describe('loadConfig', () => {
         hosts: [{ host: '10.0.0.5', port: 6379 }],
         tls: {
           servername: 'cache.internal',
-          ca: pem,
-          cert: pem,
-          key: pem,
+          ca: cert,
+          cert,
+          key,
           alpn: ['redis'],
           minVersion: 'TLSv1.2',
         },

@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { DEFAULTS } from '../../../src/base/limits.ts'
 import { normaliseTarget, type Target } from '../../../src/config/target.ts'
 import type { TargetInput } from '../../../src/config/target-input.ts'
 
-const PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
+/** A certificate and its key. */
+const PEM = readFileSync(new URL('../../fixtures/config/pair.pem', import.meta.url), 'utf8')
+const [CERT = '', KEY = ''] = PEM.split(/(?=-----BEGIN PRIVATE)/)
 
 function faultsOf(input: unknown, path?: string): readonly { path: string; message: string }[] {
   try {
@@ -62,7 +65,7 @@ describe('normaliseTarget', () => {
     const target: Target = normaliseTarget(input)
     // A Target is itself an input, to the compiler too.
     const again: TargetInput = target
-    expect(target.tls).toMatchObject({ ca: PEM })
+    expect(target.tls).toMatchObject({ ca: CERT, cert: CERT, key: KEY })
     expect(target.reuse).toBe('clean')
     expect(normaliseTarget(again)).toEqual(target)
     expect(normaliseTarget(structuredClone(target))).toEqual(target)

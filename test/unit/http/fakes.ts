@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import { onTestFinished } from 'vitest'
+import type { TextWrap } from '../../../src/base/answer-form.ts'
 import { type GoneReason, SockpoolError } from '../../../src/base/errors.ts'
 import { buildApp } from '../../../src/http/app.ts'
 import type {
@@ -173,12 +174,20 @@ export class FakeLease implements LeasePort {
     return { outcome: 'closed', reason: 'discarded' }
   }
 
-  async parse(format: string, options?: object): Promise<{ value: unknown; offset: number }> {
+  async parseToText(
+    format: string,
+    wrapAt: (offset: number) => TextWrap,
+    options?: object,
+  ): Promise<Uint8Array> {
     this.parsed = [format, options]
-    const offset = this.reader.offset
+    const wrap = wrapAt(this.reader.offset)
     const line = await this.reader.readLine()
-    return { value: JSON.parse(line.toString()), offset }
+    return wrapped(wrap, [line.toString().trim()])
   }
+}
+
+function wrapped({ before, between, end, after }: TextWrap, values: readonly string[]): Uint8Array {
+  return Buffer.from(`${before}${values.map(value => `${value}${end}`).join(between)}${after}`)
 }
 
 /** Where no fault is expected: a rejection that nobody handles fails the test run. */
@@ -235,10 +244,15 @@ export class FakePool implements PoolPort {
     return this.reply
   }
 
-  async parse(format: string, bytes: Uint8Array, options?: object): Promise<unknown[]> {
+  async parseToText(
+    format: string,
+    bytes: Uint8Array,
+    wrap: TextWrap,
+    options?: object,
+  ): Promise<Uint8Array> {
     if (this.failure) throw this.failure
     this.parses.push([format, Buffer.from(bytes).toString(), options])
-    return [{ a: 1 }, [2], 'x']
+    return wrapped(wrap, ['{"a":1}', '[2]', '"x"'])
   }
 
   targets(): readonly TargetRow[] {

@@ -56,7 +56,7 @@ describe('ndjson', () => {
   })
 
   test('refuses the poisoned line', () => {
-    expect(thrown(() => parse('1\n{"__proto__":1}\n'))).toMatchObject({ code: 'PARSE_FAILED', offset: 2 })
+    expect(thrown(() => parse('1\n{"__proto__":1}\n'))).toMatchObject({ code: 'PARSE_FAILED', offset: 3 })
   })
 })
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { LIMITS } from '../../../src/base/limits.ts'
-import { readMessage } from '../../../src/parse/formats/read-message.ts'
+import { readMessage, type Turn, type TurnResult } from '../../../src/parse/formats/read-message.ts'
 import { findFormat } from '../../../src/parse/formats/registry.ts'
 import type { StreamEnd } from '../../../src/streams/byte-source.ts'
 import { ScriptedSource } from '../../fixtures/streams/scripted-source.ts'
@@ -11,8 +10,22 @@ const FIN: StreamEnd = { kind: 'fin' }
 const reset = new SockpoolError('CONNECTION_RESET', 'the peer reset the connection')
 const RESET: StreamEnd = { kind: 'failed', error: reset }
 
-const read = (source: ScriptedSource, format = 'json', deadline = Number.POSITIVE_INFINITY): unknown =>
-  readMessage(source, findFormat(format).configure({}), deadline)
+const TURN: Turn = { bytesMax: 65_536, patienceMs: Number.POSITIVE_INFINITY, seen: null }
+
+const turn = (
+  source: ScriptedSource,
+  format = 'json',
+  more: Partial<Turn> = {},
+  deadline = Number.POSITIVE_INFINITY,
+): TurnResult<unknown> =>
+  readMessage(source, findFormat(format).configure({}), { ...TURN, ...more }, deadline)
+
+/** The value of a message that comes whole. */
+const read = (source: ScriptedSource, format = 'json'): unknown => {
+  const result = turn(source, format)
+  if (result.kind === 'message') return result.value
+  throw new Error(`only ${result.seen.count} bytes came`)
+}
 
 const rest = (source: ScriptedSource): string => source.take(source.available).toString()
 
@@ -64,22 +77,46 @@ describe('readMessage', () => {
     expect(rest(line)).toBe('{"__proto__":1}\n')
   })
 
-  test('removes nothing when time runs out', () => {
+  test.each([
+    ['time', {}, 50],
+    ['patience', { patienceMs: 50 }, 60_000],
+  ])('removes nothing when the %s runs out', (_what, more, leftMs) => {
     const source = new ScriptedSource('[1')
-    const error = thrown(() => read(source, 'json', performance.now() + 50))
-    expect(error).toMatchObject({ code: 'READ_TIMEOUT', bytesDelivered: 0 })
+    const result = turn(source, 'json', more, performance.now() + leftMs)
+    expect(result).toMatchObject({ kind: 'unfinished', seen: { count: 2 } })
     expect(source.waits.at(-1)?.[1]).toBeLessThanOrEqual(50)
     expect(rest(source)).toBe('[1')
   })
 
+  test.each([
+    ['json', ' {"a\\u00e9":[tr', 'ue,1', '2.5e', '3]} rest', { aé: [true, 12.5e3] }],
+    ['ndjson', ' \n[1', ',2', ']', '\nrest', [1, 2]],
+    ['lines', 'a', ' li', 'ne', '\nrest', 'a line'],
+  ])('goes on with %s where another turn has looked', (format, ...parts) => {
+    const value = parts.pop()
+    const source = new ScriptedSource()
+    let seen: Turn['seen'] = null
+    for (const part of parts as string[]) {
+      source.feed(Buffer.from(part))
+      // As it comes from another thread.
+      const result = turn(source, format, { seen: structuredClone(seen) })
+      if (result.kind === 'message') {
+        expect(result.value).toEqual(value)
+        expect(rest(source)).toMatch(/^ ?rest$/)
+        return
+      }
+      seen = result.seen
+    }
+    throw new Error('the message was whole')
+  })
+
   test('refuses a message beyond the input bound, whatever follows', () => {
-    const source = new ScriptedSource(Buffer.alloc(LIMITS.parseInputBytesMax, 'x'), Buffer.alloc(10, '\n'))
-    expect(thrown(() => read(source, 'lines'))).toMatchObject({
-      code: 'PARSE_LIMIT',
-      offset: LIMITS.parseInputBytesMax,
-    })
-    const fits = new ScriptedSource(`${'x'.repeat(LIMITS.parseInputBytesMax - 1)}\nrest`)
-    expect(read(fits, 'lines')).toHaveLength(LIMITS.parseInputBytesMax - 1)
+    const bytesMax = 1_000
+    const source = new ScriptedSource(Buffer.alloc(bytesMax, 'x'), Buffer.alloc(10, '\n'))
+    const error = thrown(() => turn(source, 'lines', { bytesMax }))
+    expect(error).toMatchObject({ code: 'PARSE_LIMIT', offset: bytesMax })
+    const fits = new ScriptedSource(`${'x'.repeat(bytesMax - 1)}\nrest`)
+    expect(turn(fits, 'lines', { bytesMax })).toMatchObject({ value: 'x'.repeat(bytesMax - 1) })
     expect(rest(fits)).toBe('rest')
   })
 })

@@ -1,0 +1,46 @@
+/** Bytes written one after another into memory that grows, and ends as shared memory that is posted without a copy. */
+
+/** Where a format writes its text to. */
+export interface TextOutput {
+  /** Appends a copy of the bytes. */
+  bytes(bytes: Uint8Array): void
+  text(text: string): void
+}
+
+export class TextSink implements TextOutput {
+  #buffer: Buffer
+  #length = 0
+
+  /** `expected`: bytes that are likely to come. */
+  constructor(expected: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(64, expected))
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#buffer.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  text(text: string): void {
+    if (text === '') return
+    // A code unit is three bytes at the most.
+    this.#reserve(text.length * 3)
+    this.#length += this.#buffer.write(text, this.#length)
+  }
+
+  /** All that was written. */
+  finish(): Uint8Array {
+    const shared = new Uint8Array(new SharedArrayBuffer(this.#length))
+    shared.set(this.#buffer.subarray(0, this.#length))
+    return shared
+  }
+
+  #reserve(count: number): void {
+    const needed = this.#length + count
+    if (needed <= this.#buffer.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
+    this.#buffer.copy(grown, 0, 0, this.#length)
+    this.#buffer = grown
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Reads one message of a lent reader in turns. A parse thread has the reader for as long as bytes are there; while its
+ * peer sends nothing the reader is parked here, on the pool's thread, and no parse thread waits for it.
+ *
+ *   queued ──a thread is free──► lent ──the message is whole, or never will be──► done
+ *     ▲                           │ it is not, and others want the thread or nothing comes for a while
+ *     └────────bytes came────── parked ──time, signal, close──► done
+ *
+ * A peer that sends a byte now and then would have a thread look again for each: so a parked reader first pauses, the
+ * longer the longer its message takes. What was looked at is not looked at again: the cutter goes along.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
+import { aborted } from '../base/wait.ts'
+import { isRevoked } from '../streams/byte-source.ts'
+import {
+  type LentSource,
+  type LoanResult,
+  ParkedSource,
+  type ReturnedSource,
+} from '../streams/channel-ends/lent-source.ts'
+import { type LoanTicket, type ParseReply, type ParseTask, sharedNow } from './formats/parse-task.ts'
+import type { SeenMessage, Turn, TurnResult } from './formats/read-message.ts'
+import { Lender } from './lender.ts'
+import { failed, loanResultOf, returnedTo } from './loan-outcome.ts'
+import type { TaskPool } from './task-pool.ts'
+import type { TaskCall } from './task-record.ts'
+
+const WHAT = 'parse()'
+
+/** The task of one turn. */
+export type TurnTask = (ticket: LoanTicket, turn: Turn) => ParseTask
+
+export class MessageTurns {
+  readonly #pool: TaskPool
+  readonly #bytesMax: number
+  readonly #parked = new Set<ParkedSource>()
+
+  constructor(pool: TaskPool, bytesMax: number) {
+    this.#pool = pool
+    this.#bytesMax = bytesMax
+  }
+
+  /** Readers whose peers have not sent the whole of their message. */
+  get parked(): number {
+    return this.#parked.size
+  }
+
+  /** Ends what is parked with the error. */
+  close(error: SockpoolError): void {
+    for (const parked of this.#parked) parked.stop(error)
+  }
+
+  /** Never rejects. */
+  async read(lent: LentSource, taskFor: TurnTask, call: Omit<TaskCall, 'what'>): Promise<LoanResult> {
+    const began = performance.now()
+    const deadline = sharedNow() + call.timeoutMs
+    let at = lent
+    let seen: SeenMessage | null = null
+    for (;;) {
+      const reply = await this.#turn(at, seen, taskFor, call, deadline)
+      if ('reader' in reply) return at === lent ? reply : returnedTo(reply, at)
+      const { outcome, returned } = reply
+      if (!outcome.ok || returned === null) return loanResultOf(reply, WHAT, call.signal)
+      const result = outcome.value as TurnResult<unknown>
+      if (result.kind === 'message')
+        return { outcome: { ok: true, value: result.value }, reader: { kind: 'returned', returned } }
+      seen = result.seen
+      const ended = endOf(call, deadline)
+      if (ended !== null) return { outcome: failed(ended), reader: { kind: 'returned', returned } }
+      const next = await this.#park(
+        { ...lent, position: returned.position },
+        seen.count,
+        call,
+        began,
+        deadline,
+      )
+      if ('reader' in next) return next
+      at = next
+    }
+  }
+
+  /** What the thread replies, or what became of the loan where none did. */
+  async #turn(
+    at: LentSource,
+    seen: SeenMessage | null,
+    taskFor: TurnTask,
+    call: Omit<TaskCall, 'what'>,
+    deadline: number,
+  ): Promise<ParseReply | LoanResult> {
+    const lender = new Lender(at, deadline)
+    const turn: Turn = { bytesMax: this.#bytesMax, patienceMs: LIMITS.parsePatienceMs, seen }
+    try {
+      return await this.#pool.run(taskFor(lender.ticket, turn), {
+        ...call,
+        what: WHAT,
+        timeoutMs: Math.max(0, deadline - sharedNow()) + LIMITS.parseGraceMs,
+        recall: () => lender.recall(),
+        hurry: () => lender.hurry(),
+      })
+    } catch (error) {
+      if (lender.callOff()) return { outcome: failed(error), reader: { kind: 'untouched' } }
+      const threadGone = this.#pool.threadGone(lender.borrower)
+      return { outcome: failed(error), reader: { kind: 'lost', threadGone } }
+    }
+  }
+
+  /** Waits for more than `count` bytes: the reader to lend again, or how the loan has ended. */
+  async #park(
+    lent: LentSource,
+    count: number,
+    { signal, timeoutMs }: Omit<TaskCall, 'what'>,
+    began: number,
+    deadline: number,
+  ): Promise<LentSource | LoanResult> {
+    const pauseMs = Math.min(LIMITS.parsePauseMs, (performance.now() - began) / LIMITS.parsePauseShare)
+    // An abort cuts it short; the wait that follows tells of it.
+    if (pauseMs >= 1) await delay(pauseMs, undefined, signal && { signal }).catch(() => 'aborted')
+    let position = lent.position
+    try {
+      const parked = new ParkedSource(lent)
+      this.#parked.add(parked)
+      try {
+        const leftMs = Math.max(0, deadline - sharedNow())
+        await parked.wait(count + 1, WHAT, { signal, timeoutMs: leftMs })
+        const { end } = parked
+        if (isRevoked(end)) throw end.error
+      } finally {
+        this.#parked.delete(parked)
+        position = parked.giveBack()
+      }
+      return { ...lent, position }
+    } catch (error) {
+      const isLate = error instanceof SockpoolError && error.code === 'READ_TIMEOUT'
+      const returned: ReturnedSource = { position, count: 0, interrupted: true }
+      return { outcome: failed(isLate ? late(timeoutMs) : error), reader: { kind: 'returned', returned } }
+    }
+  }
+}
+
+/** Why nobody waits for the rest of the message any more, or null. */
+function endOf({ signal, timeoutMs }: Omit<TaskCall, 'what'>, deadline: number): SockpoolError | null {
+  if (signal?.aborted) return aborted(WHAT, signal)
+  return sharedNow() >= deadline ? late(timeoutMs) : null
+}
+
+function late(timeoutMs: number): SockpoolError {
+  return new SockpoolError('READ_TIMEOUT', `parse took longer than ${Math.round(timeoutMs)} ms`, {
+    bytesDelivered: 0,
+  })
+}
