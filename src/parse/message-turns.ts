@@ -114,7 +114,7 @@ export class MessageTurns {
     began: number,
     deadline: number,
   ): Promise<LentSource | LoanResult> {
-    const pauseMs = Math.min(LIMITS.parsePauseMs, (performance.now() - began) / LIMITS.parsePauseShare)
+    const pauseMs = pauseFor(lent, performance.now() - began)
     // An abort cuts it short; the wait that follows tells of it.
     if (pauseMs >= 1) await delay(pauseMs, undefined, signal && { signal }).catch(() => 'aborted')
     let position = lent.position
@@ -137,6 +137,13 @@ export class MessageTurns {
       return { outcome: failed(isLate ? late(timeoutMs) : error), reader: { kind: 'returned', returned } }
     }
   }
+}
+
+/** Milliseconds until a message that has taken so many is looked at again: what was set aside is copied for that. */
+function pauseFor({ position }: LentSource, elapsedMs: number): number {
+  const asideBytes = position.aside.reduce((sum, { length }) => sum + length, 0)
+  const shareMs = Math.min(LIMITS.parsePauseMs, elapsedMs / LIMITS.parsePauseShare)
+  return Math.max(shareMs, asideBytes / LIMITS.parsePauseBytesPerMs)
 }
 
 /** Why nobody waits for the rest of the message any more, or null. */
