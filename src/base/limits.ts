@@ -141,6 +141,8 @@ export const LIMITS = {
   parsePauseBytesPerMs: 65_536,
   /** Milliseconds after a live parse's own deadline until its thread is ended: time to give the reader back. */
   parseGraceMs: 200,
+  /** Bytes that a slow thread parses in a millisecond: that time is longer by what the largest message takes. */
+  parseBytesPerMs: 8_192,
   /** Milliseconds until a parse thread without work ends; starting one costs some 50. */
   parseIdleMs: 30_000,
   /** Milliseconds that closing waits for running parse tasks before it ends their threads. */

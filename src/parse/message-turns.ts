@@ -91,11 +91,16 @@ export class MessageTurns {
   ): Promise<ParseReply | LoanResult> {
     const lender = new Lender(at, deadline)
     const turn: Turn = { bytesMax: this.#bytesMax, patienceMs: LIMITS.parsePatienceMs, seen }
+    const leftMs = Math.max(0, deadline - sharedNow())
+    // A thread that has the whole message is let finish: its reader would be lost with it.
+    const graceMs = LIMITS.parseGraceMs + this.#bytesMax / LIMITS.parseBytesPerMs
     try {
       return await this.#pool.run(taskFor(lender.ticket, turn), {
         ...call,
         what: WHAT,
-        timeoutMs: Math.max(0, deadline - sharedNow()) + LIMITS.parseGraceMs,
+        timeoutMs: leftMs + graceMs,
+        queueMs: leftMs + LIMITS.parseGraceMs,
+        graceMs,
         recall: () => lender.recall(),
         hurry: () => lender.hurry(),
       })
