@@ -92,7 +92,7 @@ export class ChunkList {
     return bytes
   }
 
-  /** Takes all bytes, in pieces that can be posted to another thread: none shares its memory with what is not posted. */
+  /** Takes all bytes, in pieces that may be posted or transferred: none shares its memory with anything else. */
   takePieces(): readonly Buffer[] {
     const pieces = Array.from(this.views(), view => (isAlone(view) ? view : copyOf(view)))
     this.drop(this.#length)
@@ -158,9 +158,9 @@ export class ChunkList {
   }
 }
 
-/** Whether nothing else lies in its memory; or all of it is shared memory, which posting does not copy. */
+/** Whether nothing else lies in its memory. */
 function isAlone({ buffer, length }: Buffer): boolean {
-  return buffer instanceof SharedArrayBuffer || buffer.byteLength === length
+  return buffer.byteLength === length
 }
 
 function copyOf(bytes: Buffer): Buffer {

@@ -180,12 +180,16 @@ export const LIMITS = {
   parsePatienceMs: 2_000,
   /**
    * Of a message that comes in bits: a thread looks again once a sixteenth of the time has passed in which it has not
-   * become whole, and after so many milliseconds at the most. So bits cost little, and a whole message waits little.
+   * become whole, and after so many milliseconds at the most; or once a millisecond has passed for so many bytes that were
+   * set aside, as those are copied for it. So bits cost little, and a whole message waits little.
    */
   parsePauseShare: 16,
   parsePauseMs: 100,
+  parsePauseBytesPerMs: 65_536,
   /** Milliseconds after a live parse's own deadline until its thread is ended: time to give the reader back. */
   parseGraceMs: 200,
+  /** Bytes that a slow thread parses in a millisecond: that time is longer by what the largest message takes. */
+  parseBytesPerMs: 8_192,
   /** Milliseconds until a parse thread without work ends; starting one costs some 50. */
   parseIdleMs: 30_000,
   /** Milliseconds that closing waits for running parse tasks before it ends their threads. */

@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deserialize, serialize } from 'node:v8'
 import { LIMITS } from './limits.ts'
 
-/** Plain data. The memory of pieces is shared, so that posting them copies nothing. */
+/** Plain data. Each piece has memory of its own, which may be transferred. */
 export type Parcel =
   | { readonly kind: 'whole'; readonly value: unknown }
   | { readonly kind: 'pieces'; readonly pieces: readonly Uint8Array[] }
@@ -113,10 +113,7 @@ class Packing {
   }
 
   #flush(): void {
-    const bytes = serialize(this.#piece)
-    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
-    shared.set(bytes)
-    this.#pieces.push(shared)
+    this.#pieces.push(new Uint8Array(serialize(this.#piece)))
   }
 }
 

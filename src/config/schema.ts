@@ -119,7 +119,10 @@ function limits(): SchemaNode {
     waiters: count('Callers waiting for a lease at once.', 0, LIMITS.waitersMax, {
       default: DEFAULTS.waitersMax,
     }),
-    bodyBytes: size('A body that is held in memory whole.', DEFAULTS.bodyBytesMax),
+    bodyBytes: size(
+      'A body that is held in memory whole, a reply that is read to its end, a message to parse.',
+      DEFAULTS.bodyBytesMax,
+    ),
     operationTimeout: duration(
       'One operation, and the most that a call may ask for.',
       DEFAULTS.operationTimeoutMs,

@@ -91,11 +91,16 @@ export class MessageTurns {
   ): Promise<ParseReply | LoanResult> {
     const lender = new Lender(at, deadline)
     const turn: Turn = { bytesMax: this.#bytesMax, patienceMs: LIMITS.parsePatienceMs, seen }
+    const leftMs = Math.max(0, deadline - sharedNow())
+    // A thread that has the whole message is let finish: its reader would be lost with it.
+    const graceMs = LIMITS.parseGraceMs + this.#bytesMax / LIMITS.parseBytesPerMs
     try {
       return await this.#pool.run(taskFor(lender.ticket, turn), {
         ...call,
         what: WHAT,
-        timeoutMs: Math.max(0, deadline - sharedNow()) + LIMITS.parseGraceMs,
+        timeoutMs: leftMs + graceMs,
+        queueMs: leftMs + LIMITS.parseGraceMs,
+        graceMs,
         recall: () => lender.recall(),
         hurry: () => lender.hurry(),
       })
@@ -114,7 +119,7 @@ export class MessageTurns {
     began: number,
     deadline: number,
   ): Promise<LentSource | LoanResult> {
-    const pauseMs = Math.min(LIMITS.parsePauseMs, (performance.now() - began) / LIMITS.parsePauseShare)
+    const pauseMs = pauseFor(lent, performance.now() - began)
     // An abort cuts it short; the wait that follows tells of it.
     if (pauseMs >= 1) await delay(pauseMs, undefined, signal && { signal }).catch(() => 'aborted')
     let position = lent.position
@@ -137,6 +142,13 @@ export class MessageTurns {
       return { outcome: failed(isLate ? late(timeoutMs) : error), reader: { kind: 'returned', returned } }
     }
   }
+}
+
+/** Milliseconds until a message that has taken so many is looked at again: what was set aside is copied for that. */
+function pauseFor({ position }: LentSource, elapsedMs: number): number {
+  const asideBytes = position.aside.reduce((sum, { length }) => sum + length, 0)
+  const shareMs = Math.min(LIMITS.parsePauseMs, elapsedMs / LIMITS.parsePauseShare)
+  return Math.max(shareMs, asideBytes / LIMITS.parsePauseBytesPerMs)
 }
 
 /** Why nobody waits for the rest of the message any more, or null. */

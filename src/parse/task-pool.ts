@@ -149,6 +149,7 @@ export class TaskPool {
     const before = record.state
     if (before.kind === 'queued') {
       this.#waiting.remove(before.place)
+      if (before.timer !== null) clearTimeout(before.timer)
       this.#waitingBytes -= bytesOf(record)
     }
     if (before.kind === 'recalled') clearTimeout(before.graceTimer)
@@ -158,7 +159,11 @@ export class TaskPool {
   }
 
   #admit(record: TaskRecord): void {
-    this.#become(record, { kind: 'queued', place: this.#waiting.add(record.call.tenant, record) })
+    const { tenant, queueMs, what } = record.call
+    const expire = (): void =>
+      this.#timeOut(record, new SockpoolError('PARSE_TIMEOUT', `${what} waited ${queueMs} ms for a thread`))
+    const timer = queueMs === undefined || queueMs > LIMITS.timerMsMax ? null : setTimeout(expire, queueMs)
+    this.#become(record, { kind: 'queued', place: this.#waiting.add(tenant, record), timer })
     this.#waitingBytes += bytesOf(record)
     this.#dispatch()
     const { queueMax } = this.#options
@@ -213,7 +218,8 @@ export class TaskPool {
     this.#aborted += 1
     const { call, wait, state } = record
     if (state.kind !== 'running' || call.recall === undefined) return this.#end(record, error)
-    const graceTimer = setTimeout(() => this.#end(record, error), LIMITS.parseGraceMs)
+    const graceMs = call.graceMs ?? LIMITS.parseGraceMs
+    const graceTimer = setTimeout(() => this.#end(record, error), graceMs)
     this.#become(record, { kind: 'recalled', graceTimer })
     // A task that was not begun has nothing to give back: only its thread has still to say that it passed it over.
     if (!this.#recall(record, call.recall))

@@ -21,10 +21,14 @@ export type TaskCall = {
   /** Calls off the task; a thread that runs it is ended, unless `recall` makes the task reply in time. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Asks a running task to reply at once. It has LIMITS.parseGraceMs for that, and its reply stands. Returns false where
+   * Asks a running task to reply at once. It has `graceMs` for that, and its reply stands. Returns false where
    * the task has not begun and will do nothing; then its caller does not wait. Default: its thread is ended at once.
    */
   readonly recall?: (() => boolean) | undefined
+  /** Milliseconds that a recalled task has to reply; default LIMITS.parseGraceMs. */
+  readonly graceMs?: number | undefined
+  /** Milliseconds that the task may wait for a thread; default: its whole time. */
+  readonly queueMs?: number | undefined
   /** Asks a task that runs, or is about to, to reply as soon as it would wait: others have no thread. */
   readonly hurry?: (() => void) | undefined
   /** Whose task it is; default: nobody's, without a share. */
@@ -34,7 +38,12 @@ export type TaskCall = {
 
 export type TaskState =
   | { readonly kind: 'new' }
-  | { readonly kind: 'queued'; readonly place: QueuePlace<TaskRecord> }
+  | {
+      readonly kind: 'queued'
+      readonly place: QueuePlace<TaskRecord>
+      /** Ends the wait for a thread. */
+      readonly timer: NodeJS.Timeout | null
+    }
   | { readonly kind: 'running' }
   /** It runs still, and is to reply before the timer fires. */
   | { readonly kind: 'recalled'; readonly graceTimer: NodeJS.Timeout }

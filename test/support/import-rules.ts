@@ -52,7 +52,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^(node:)?(net|tls)$/, only: /^workers\// },
   { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
   { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
-  { name: /^piscina(\/|$)/, only: /^src\/parse\// },
+  { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]
 
 /** Globals that only some places may touch. */

@@ -89,6 +89,21 @@ describe('a message that does not come whole', () => {
     expect(parsers.stats().parked).toBe(0)
   })
 
+  test('is let finish once it is whole, however long that takes', async () => {
+    const parsers = open()
+    const controller = new AbortController()
+    const { signal } = controller
+    const peer = new LentPeer()
+    const form = { kind: 'text', wrap: { before: '', between: '', end: '', after: '' } } as const
+    const parsing = parsers.parseMessage(peer.lend(), 'json', {}, { signal, form })
+    // A second of work for a thread on a busy machine.
+    await peer.send(`[${'{},'.repeat(4_000_000)}{}]`)
+    controller.abort()
+    const result = await parsing
+    expect(result.reader.kind).toBe('returned')
+    expect(parsers.stats().live).toMatchObject({ threads: 1, died: 0 })
+  })
+
   test('ends with its stream', async () => {
     const { peer, parsing } = await parked(open(), '[1')
     peer.channel.endInbound('fin')

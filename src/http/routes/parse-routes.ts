@@ -124,16 +124,12 @@ function messageWrap(offset: number): TextWrap {
   return { before: '{"value":', between: '', end: '', after: `,"offset":${offset}}` }
 }
 
-/** The bytes lie in shared memory, which fastify takes for a value to be written as JSON unless it is told how. */
 function sendText(
   reply: FastifyReply,
   type: string,
   { buffer, byteOffset, length }: Uint8Array,
 ): FastifyReply {
-  return reply
-    .type(type)
-    .serializer((bytes: unknown) => bytes as string)
-    .send(Buffer.from(buffer, byteOffset, length))
+  return reply.type(type).send(Buffer.from(buffer, byteOffset, length))
 }
 
 /** Options come as text and become what they look like; what the format makes of them is its business. */

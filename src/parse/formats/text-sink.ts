@@ -1,4 +1,4 @@
-/** Bytes written one after another into memory that grows, and ends as shared memory that is posted without a copy. */
+/** Bytes written one after another into memory that grows, and ends as memory of their own that may be transferred. */
 
 /** Where a format writes its text to. */
 export interface TextOutput {
@@ -29,11 +29,10 @@ export class TextSink implements TextOutput {
     this.#length += this.#buffer.write(text, this.#length)
   }
 
-  /** All that was written. */
+  /** All that was written; once. */
   finish(): Uint8Array {
-    const shared = new Uint8Array(new SharedArrayBuffer(this.#length))
-    shared.set(this.#buffer.subarray(0, this.#length))
-    return shared
+    const memory = this.#buffer.buffer as ArrayBuffer
+    return new Uint8Array(memory.transfer(this.#length))
   }
 
   #reserve(count: number): void {

@@ -28,7 +28,7 @@ import { overtakenEnd, streamEnd } from './channel-end.ts'
 export type SourcePosition = {
   readonly replay: number
   readonly kept: number
-  /** Pieces with memory of their own. */
+  /** Pieces with memory of their own, which may be transferred. */
   readonly aside: readonly Uint8Array[]
 }
 
@@ -67,11 +67,6 @@ export class ChannelSource implements ByteSource {
     this.#state = { kind: 'attached', ring: channel.inboundConsumer(this.#tenure, replay, kept) }
     this.#ringer = ringer
     if (aside) this.#pushAside(aside)
-  }
-
-  /** Memory for bytes that a read of more than the ring holds sets aside. */
-  protected allocateAside(count: number): Buffer {
-    return Buffer.allocUnsafeSlow(count)
   }
 
   get available(): number {
@@ -280,7 +275,7 @@ export class ChannelSource implements ByteSource {
   #setAside(ring: RingConsumer): void {
     const count = ring.readable
     if (count === 0) return
-    const bytes = this.allocateAside(count)
+    const bytes = Buffer.allocUnsafeSlow(count)
     this.#takeFromRing(ring, bytes)
     this.#aside.push(bytes)
   }

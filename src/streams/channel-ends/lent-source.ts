@@ -72,12 +72,8 @@ class LentChannel extends Channel {
   }
 }
 
-/** A reading end that is not at home: what it sets aside goes from thread to thread without being copied. */
+/** A reading end that is not at home. */
 class AwaySource extends ChannelSource {
-  protected override allocateAside(count: number): Buffer {
-    return Buffer.from(new SharedArrayBuffer(count))
-  }
-
   /**
    * Lets go of the channel for ever. Whoever kept a reader of this source reads no more: LEASE_GONE.
    *
