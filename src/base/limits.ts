@@ -238,8 +238,8 @@ export const LIMITS = {
   logFlushMs: 500,
   /** Milliseconds that `serve --demo` waits for held leases at its end: nobody's work hangs on a demo. */
   demoDrainMs: 2_000,
-  /** Milliseconds in which the second of two equal signals is an echo: npm passes on what the terminal sent to all. */
-  signalEchoMs: 500,
+  /** Milliseconds in which a second, equal signal is an echo: npm passes on what the terminal sent to all. */
+  signalEchoMs: 250,
   /** Milliseconds between two looks whether the npm that started this process is still there. */
   parentLookMs: 250,
   /** Bytes of a config or token file: it is read whole, and a device or a log is not a config. */

@@ -3,6 +3,7 @@ import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { type RequestOptions, request as requestTls } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { urlToHttpOptions } from 'node:url'
+import { unixPathFault } from '../base/unix-path.ts'
 import type { CallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 
@@ -89,7 +90,12 @@ export function describeProblem({ status, body }: Answer): string {
 }
 
 function placeOf(url: string, path: string): RequestOptions {
-  if (url.startsWith('unix:')) return { socketPath: url.slice(5), path }
+  if (url.startsWith('unix:')) {
+    const socketPath = url.slice('unix:'.length)
+    const fault = unixPathFault(socketPath)
+    if (fault !== null) throw new CommandError(2, `--url: the path ${fault}`)
+    return { socketPath, path }
+  }
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new CommandError(
       2,

@@ -17,7 +17,7 @@ export type ShutdownDeps = {
   /** Milliseconds that `close` waits for held leases, and milliseconds after which it has failed. */
   readonly drainMs: number
   readonly closeMs: number
-  /** Milliseconds after the first signal in which an equal one is its echo; 0: each is one of its own. */
+  /** Milliseconds after the first signal in which one equal signal is its echo; 0: each is one of its own. */
   readonly echoMs: number
   readonly log: Logger
   readonly sink: Pick<LogSink, 'flushed'>
@@ -31,7 +31,8 @@ type Cause =
 
 type State =
   | { readonly kind: 'serving' }
-  | { readonly kind: 'draining'; readonly cause: Cause; readonly sinceMs: number }
+  /** `echoUntilMs`: until when one equal signal is the echo of the first; 0 from the time that it was heard. */
+  | { readonly kind: 'draining'; readonly cause: Cause; readonly echoUntilMs: number }
 
 const ENDING = ['SIGTERM', 'SIGINT'] as const
 /** Without a handler the first two would end the process, and SIGUSR1 would open a debugger to every local user. */
@@ -65,23 +66,20 @@ export class Shutdown {
   begin(cause: Cause): void {
     const { log } = this.#deps
     if (this.#state.kind === 'draining') {
-      if (this.#isEcho(cause, this.#state)) return
+      // npm ends of the same signal.
+      if (cause.kind === 'parent') return
+      if (isEcho(cause, this.#state)) {
+        this.#state = { ...this.#state, echoUntilMs: 0 }
+        return
+      }
       if (cause.kind === 'fault') log.fatal({ err: cause.error }, 'a second fault, exiting now')
       else log.warn(cause, 'second signal, exiting now')
       // What the log's reader takes at once it has; nothing else is worth a wait.
       process.exit(1)
     }
-    this.#state = { kind: 'draining', cause, sinceMs: performance.now() }
+    this.#state = { kind: 'draining', cause, echoUntilMs: performance.now() + this.#deps.echoMs }
     this.#announce(cause)
     void this.#end(cause)
-  }
-
-  #isEcho(cause: Cause, { cause: first, sinceMs }: Extract<State, { kind: 'draining' }>): boolean {
-    if (cause.kind === 'parent') return true
-    // A terminal, npm and a dying parent may all say the same once, each in its own way.
-    return (
-      cause.kind === 'signal' && first.kind !== 'fault' && performance.now() - sinceMs < this.#deps.echoMs
-    )
   }
 
   #announce(cause: Cause): void {
@@ -123,4 +121,9 @@ export class Shutdown {
     await sink.flushed()
     process.exit(code)
   }
+}
+
+function isEcho(cause: Cause, { cause: first, echoUntilMs }: Extract<State, { kind: 'draining' }>): boolean {
+  const isEqual = cause.kind === 'signal' && first.kind === 'signal' && cause.signal === first.signal
+  return isEqual && performance.now() < echoUntilMs
 }

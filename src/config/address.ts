@@ -2,6 +2,7 @@
  * Addresses as the configuration writes them. Only their shape is judged here; which of them may be dialled is
  * for egress to say.
  */
+import { unixPathFault } from '../base/unix-path.ts'
 import { isRecord } from './schema-node.ts'
 
 export type TcpAddress = { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -10,9 +11,6 @@ export type ListenAddress = TcpAddress | UnixAddress
 
 /** One place of a target. IPv6 literals stand without brackets. */
 export type HostPort = { readonly host: string; readonly port: number }
-
-// sockaddr_un holds 108 bytes with the closing zero.
-const UNIX_PATH_BYTES_MAX = 107
 
 /**
  * `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; null where the text is neither.
@@ -23,8 +21,7 @@ export function parseListenAddress(text: unknown): ListenAddress | null {
   if (typeof text !== 'string') return null
   if (!text.startsWith('unix:')) return parseTcpAddress(text)
   const path = text.slice('unix:'.length)
-  const fits = Buffer.byteLength(path) <= UNIX_PATH_BYTES_MAX && !path.includes('\0')
-  return path !== '' && fits ? { kind: 'unix', path } : null
+  return unixPathFault(path) === null ? { kind: 'unix', path } : null
 }
 
 /** `HOST:PORT` or `[IPV6]:PORT`, port 0 included; null where the text is neither. */

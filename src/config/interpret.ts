@@ -5,6 +5,7 @@
  */
 import { Value } from 'typebox/value'
 import { LIMITS } from '../base/limits.ts'
+import { unixPathFault } from '../base/unix-path.ts'
 import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
 import { childPath, isRequired } from './complete.ts'
 import { nearMiss } from './near-miss.ts'
@@ -91,7 +92,7 @@ function interpretLeaf(
       return bytes !== null && bytes >= 1 && bytes <= LIMITS.configBytesMax ? bytes : refuse()
     }
     case 'listen':
-      return parseListenAddress(value) ?? refuse()
+      return parseListenAddress(value) ?? refuseListen(value, path, reading, refuse)
     case 'tcp':
       return parseTcpAddress(value) ?? refuse()
     case 'host':
@@ -108,6 +109,19 @@ function interpretLeaf(
     default:
       return node.kind satisfies never
   }
+}
+
+/** What is meant for the path of a unix socket is told what is wrong with that path. */
+function refuseListen(
+  value: unknown,
+  path: string,
+  reading: Interpretation,
+  refuse: () => undefined,
+): undefined {
+  const fault =
+    typeof value === 'string' && value.startsWith('unix:') ? unixPathFault(value.slice('unix:'.length)) : null
+  if (fault === null) return refuse()
+  reading.report(path, fault)
 }
 
 function readFile(file: string, path: string, reading: Interpretation): string | undefined {

@@ -4,6 +4,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { unixPathFault } from '../base/unix-path.ts'
 import { normaliseTarget, type Target } from '../config/target.ts'
 import { parseAddress } from '../egress/address.ts'
 import type { AdHocTarget, HostTarget, Reach, UnixTarget } from '../pool/target/target-pools.ts'
@@ -75,8 +76,9 @@ function poolOf(max: number, connectTimeoutMs: unknown): object {
 
 /** The path of a unix socket. Errors: INVALID_REQUEST. */
 export function checkedPath(path: unknown): string {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
-  throw invalid('path', 'must be the path of a socket')
+  const fault = unixPathFault(path)
+  if (fault === null) return String(path)
+  throw invalid('path', fault)
 }
 
 function checkedAddress(text: unknown): string {

@@ -37,8 +37,7 @@ export type UnixServerOptions = Omit<ServerOptions, 'reusePort'> & {
  *
  * `host`: a name, an address, or several; empty or absent: all interfaces. IPv6 sockets take IPv6 alone. An address
  * that this machine does not have is skipped. `port`: 0 picks a free one; `server.address` tells.
- * `path`: a unix socket; one that nobody serves any more is replaced. The directory must be writable and leave room
- * for a name of 9 characters.
+ * `path`: a unix socket; one that nobody serves any more is replaced. The directory must be writable.
  * Errors: LISTEN_FAILED (`reason`: EADDRINUSE, EACCES…; nothing stays bound), DNS_FAILED, INVALID_REQUEST.
  * A serving server and its clients keep the process alive. Source: asyncio.start_server, start_unix_server.
  */

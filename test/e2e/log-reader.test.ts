@@ -111,7 +111,8 @@ describe('serve', () => {
       .toContain('log lines were dropped')
     const line = text.split('\n').find(found => found.includes('log lines were dropped')) ?? ''
     expect(JSON.parse(line)).toMatchObject({ level: 40, lines: expect.any(Number) })
-    expect(JSON.parse(line).lines).toBeGreaterThanOrEqual(3)
+    // A request's line follows its answer, so the last one may have found the reader back.
+    expect(JSON.parse(line).lines).toBeGreaterThanOrEqual(2)
   })
 
   test('serves though its address cannot be printed', async () => {

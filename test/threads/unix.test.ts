@@ -1,7 +1,8 @@
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { UNIX_PATH_BYTES_MAX } from '../../src/base/unix-path.ts'
 import { startServer, type UnixServerOptions } from '../../src/library/start-server.ts'
 import type { Server } from '../../src/pool/server/server.ts'
 import { openPool } from '../support/pool-fixture.ts'
@@ -133,6 +134,36 @@ test('a file that is no socket, and a socket that is served, are in the way', as
   const client = await dial(served.server)
   client.end('undisturbed\n')
   expect(await allOf(client)).toBe('undisturbed\n')
+})
+
+test.each([
+  ['beyond 107 bytes', 'x'.repeat(120), /too long: \d+ bytes, .* at most \d+/],
+  ['beyond 107 bytes, of fewer characters', 'é'.repeat(60), /too long: \d+ bytes, .* at most \d+/],
+  ['that is an abstract name', '\0abstract', /abstract sockets/],
+  ['that is a long abstract name', `\0${'x'.repeat(120)}`, /too long: 121 bytes/],
+])('a path %s is refused by servers and dials, with the reason', async (_what, name, reason) => {
+  const path = name.startsWith('\0') ? name : join(await makeFolder(), name)
+  const refusal = {
+    code: 'INVALID_REQUEST',
+    errors: [{ path: 'path', message: expect.stringMatching(reason) }],
+  }
+  const pool = await openPool()
+  await expect(startServer(echoLines, { path }, { pool })).rejects.toMatchObject(refusal)
+  await expect(pool.lease({ path })).rejects.toMatchObject(refusal)
+})
+
+test('a path of the full length is served, however little room its directory leaves', async () => {
+  const folder = await makeFolder()
+  const fill = (length: number): string => 'd'.repeat(length - Buffer.byteLength(folder) - 1)
+  const deep = join(folder, fill(UNIX_PATH_BYTES_MAX - 2))
+  mkdirSync(deep)
+  for (const path of [join(folder, fill(UNIX_PATH_BYTES_MAX)), join(deep, 's')]) {
+    expect(Buffer.byteLength(path)).toBe(UNIX_PATH_BYTES_MAX)
+    const { server } = await serveUnix({}, path)
+    const client = await dial(server)
+    client.end('full length\n')
+    expect(await allOf(client)).toBe('full length\n')
+  }
 })
 
 test('a directory that is not there is LISTEN_FAILED', async () => {

@@ -8,10 +8,14 @@ import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { UNIX_PATH_BYTES_MAX } from '../../src/base/unix-path.ts'
 import { listen } from './bind.ts'
 import { systemCode } from './socket-error.ts'
 
-const NAME_BYTES = 4
+/** Characters of the name that is bound first; fewer where the directory leaves less room. */
+const NAME_CHARS = 9
+/** A short name may be taken. */
+const NAME_TRIES = 16
 
 export class SocketFile {
   readonly path: string
@@ -30,8 +34,7 @@ export class SocketFile {
    */
   static async listen(server: Server, path: string, backlog: number): Promise<SocketFile> {
     await checkFree(path)
-    const bound = join(dirname(path), `.${randomBytes(NAME_BYTES).toString('hex')}`)
-    await listen(server, { path: bound, backlog, exclusive: true })
+    const bound = await listenBeside(server, path, backlog)
     try {
       const made = lstatSync(bound)
       renameSync(bound, path)
@@ -51,6 +54,22 @@ export class SocketFile {
     } catch (error) {
       // Whoever took it away in between, or the directory's right to write, did so after this listener's time.
       if (!KEPT.has(systemCode(error))) throw error
+    }
+  }
+}
+
+/** Listens on a name of its own in the directory of `path`, and returns where. */
+async function listenBeside(server: Server, path: string, backlog: number): Promise<string> {
+  const directory = dirname(path)
+  const room = Math.min(NAME_CHARS, UNIX_PATH_BYTES_MAX - Buffer.byteLength(join(directory, 'x')) + 1)
+  for (let left = NAME_TRIES; ; left--) {
+    const letters = randomBytes(NAME_CHARS).toString('hex')
+    const bound = join(directory, `${room === NAME_CHARS ? '.' : ''}${letters}`.slice(0, room))
+    try {
+      await listen(server, { path: bound, backlog, exclusive: true })
+      return bound
+    } catch (error) {
+      if (room === NAME_CHARS || left === 1 || systemCode(error) !== 'EADDRINUSE') throw error
     }
   }
 }

@@ -123,6 +123,29 @@ describe('serve', () => {
   })
 })
 
+describe('the path of a unix socket beyond what the system takes', () => {
+  const long = `unix:/${'é'.repeat(60)}`
+
+  it.each([
+    ['serve', '--listen', long],
+    ['healthcheck', '--url', long],
+    ['exchange', 'cache', '--url', long],
+  ])('is refused by %s %s with its length, in bytes', async (...args) => {
+    const { code, stderr } = await command(args)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/is too long: 121 bytes, .* at most \d+/)
+  })
+
+  it('is refused in a file, with its place', async () => {
+    const file = join(await folder(), 'config.yaml')
+    await writeFile(file, `listen: "${long}"\nforwards: [{ listen: "${long}", target: a }]\n`)
+    const { code, stderr } = await command(['config', 'validate', file])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/config\.yaml: listen: is too long: 121 bytes/)
+    expect(stderr).toMatch(/config\.yaml: forwards\.0\.listen: is too long: 121 bytes/)
+  })
+})
+
 describe('config print', () => {
   it('shows the file with its defaults', async () => {
     const file = join(await folder(), 'config.yaml')
