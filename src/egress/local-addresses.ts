@@ -13,3 +13,12 @@ export function localAddresses(): readonly Denied[] {
     .flatMap(({ address }) => parseAddress(address) ?? [])
     .map(({ text }) => ({ address: text, port: null }))
 }
+
+/** The name of the interface that has this number; what is no number of one comes back as it is. */
+export function interfaceName(zone: string): string {
+  if (!/^\d+$/.test(zone)) return zone
+  const found = Object.entries(networkInterfaces()).find(([, addresses]) =>
+    addresses?.some(each => each.family === 'IPv6' && String(each.scopeid) === zone),
+  )
+  return found?.[0] ?? zone
+}
