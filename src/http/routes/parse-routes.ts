@@ -73,7 +73,7 @@ export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parse'>): Rou
   }
 }
 
-export function parseLeaseRoute(calls: Calls): RouteTable {
+export function parseLeaseRoute(calls: Calls, pool: Pick<PoolPort, 'checkFormat'>): RouteTable {
   return {
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
@@ -85,7 +85,8 @@ export function parseLeaseRoute(calls: Calls): RouteTable {
         schema: messageSchema(calls.limits),
         run: request => {
           const { format, options = {}, timeoutMs } = request.body
-          const held = calls.leaseOf(request)
+          pool.checkFormat(format, options)
+          const held = calls.leaseToRead(request)
           checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
           return held.read('parse', () => held.lease.parse(format, options, wait))

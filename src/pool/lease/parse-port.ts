@@ -12,3 +12,9 @@ export interface ParsePort {
   run(module: URL | string, argument?: unknown, call?: TenantCall): Promise<unknown>
   runOn(lent: LentSource, module: URL | string, argument?: unknown, call?: TenantCall): Promise<LoanResult>
 }
+
+/** Knows the formats without a thread. */
+export interface FormatJudge {
+  /** Judges a format and its options before anything waits. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+  checkFormat(format: string, options?: object): void
+}
