@@ -34,6 +34,8 @@ export const LIMITS = {
   directReadBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
   closeLingerMs: 10_000,
+  /** Milliseconds that a release over HTTP waits for the last bytes to be sent; their sending goes on without its caller. */
+  releaseAnswerMs: 1_000,
   /** Bytes a closing connection reads and drops, as unread ones would turn its close into a reset; then no more. */
   closeDropBytes: 1_048_576,
   /** Bytes behind the read position that a lease with offsets keeps readable. */

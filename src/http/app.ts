@@ -80,7 +80,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     startTlsRoute(calls),
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
-    parseLeaseRoute(calls),
+    parseLeaseRoute(calls, pool),
     operationRoutes(pool, table),
   ])
 }

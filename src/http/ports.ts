@@ -68,7 +68,7 @@ export type RowsPort = {
   stats(): object
 }
 
-export type PoolPort = LeasingPort & RowsPort & Pick<Pool, 'parseToText' | 'ready'>
+export type PoolPort = LeasingPort & RowsPort & Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>

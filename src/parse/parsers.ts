@@ -81,6 +81,11 @@ export class Parsers {
     this.#calls = new TaskPool(shared)
   }
 
+  /** Judges a format and its options. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+  checkFormat(format: string, options?: unknown): void {
+    findFormat(format).configure(options)
+  }
+
   /**
    * All values of a complete input.
    *

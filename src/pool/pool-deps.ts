@@ -4,7 +4,7 @@ import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
-import type { ParsePort } from './lease/parse-port.ts'
+import type { FormatJudge, ParsePort } from './lease/parse-port.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
 import type { AdHocRules } from './target/target-pools.ts'
@@ -31,7 +31,7 @@ export interface Fleet extends Connector, ListenerFleet {
 export type PoolDeps = AdHocRules & {
   readonly targets: Readonly<Record<string, Target>>
   readonly fleet: Fleet
-  readonly parse: ParsePort
+  readonly parse: ParsePort & FormatJudge
   /** Ends what `parse` runs on; called last. */
   readonly closeParse: () => Promise<void>
   readonly leasesMax: number

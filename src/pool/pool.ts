@@ -218,6 +218,11 @@ export class Pool implements AsyncDisposable {
     return await exchangeBy(wait => this.#hold(target, wait), options, this.#now)
   }
 
+  /** Judges a format and its options before anything waits for bytes. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+  checkFormat(format: string, options?: object): void {
+    this.#deps.parse.checkFormat(format, options)
+  }
+
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */
   parse(format: string, bytes: Uint8Array, options?: object, call: ParseCall = {}): Promise<unknown[]> {
     return this.#deps.parse.parse(format, bytes, options, call)

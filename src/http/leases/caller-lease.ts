@@ -1,8 +1,11 @@
 /** One lease in the hands of an HTTP caller: one read at a time, and writes in turn. */
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { LeasePort } from '../ports.ts'
 import { WriteTurns } from './write-turns.ts'
+
+type ReleaseResult = Awaited<ReturnType<LeasePort['release']>>
 
 /** Gets a failure that no caller awaits. */
 export type OnFault = (error: unknown) => void
@@ -13,6 +16,7 @@ export class CallerLease {
   readonly #onFault: OnFault
   readonly #writes = new WriteTurns()
   #isReading = false
+  #isBreakTold = false
 
   constructor(lease: LeasePort, tenant: string, onFault: OnFault) {
     this.lease = lease
@@ -23,7 +27,8 @@ export class CallerLease {
   /**
    * Runs one read. Two at once could not tell their offsets.
    *
-   * Errors: READ_BUSY while another read runs, LEASE_GONE, and those of `run`.
+   * Errors: READ_BUSY while another read runs, LEASE_GONE, and those of `run`; but CONNECTION_RESET only the first time,
+   * and LEASE_GONE from then on. What came before the connection broke stays readable.
    */
   async read<T>(name: string, run: () => Promise<T>): Promise<T> {
     if (this.#isReading)
@@ -31,8 +36,38 @@ export class CallerLease {
     this.#isReading = true
     try {
       return await this.lease.operation(name, run)
+    } catch (error) {
+      if (error instanceof SockpoolError && error.code === 'CONNECTION_RESET' && !this.tellBreak())
+        throw goneError('reset')
+      throw error
     } finally {
       this.#isReading = false
+    }
+  }
+
+  /** Takes the one chance to tell that the connection broke; false where a read has told it already. */
+  tellBreak(): boolean {
+    if (this.#isBreakTold) return false
+    this.#isBreakTold = true
+    return true
+  }
+
+  /**
+   * Gives the connection back. Where its last bytes still wait for a peer that does not take them, the answer does not
+   * wait for them: the connection is lost to the pool either way, and sends them, or gives up, by itself.
+   */
+  async release(): Promise<ReleaseResult> {
+    const released = this.lease.release()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<ReleaseResult>(resolve => {
+      timer = setTimeout(() => {
+        if (this.lease.writer.isClosing()) resolve({ outcome: 'closed', reason: 'unsent' })
+      }, LIMITS.releaseAnswerMs)
+    })
+    try {
+      return await Promise.race([released, late])
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -49,4 +84,9 @@ export class CallerLease {
   whenEnded(run: (reason: GoneReason) => void): void {
     this.lease.ended.then(run).catch(this.#onFault)
   }
+}
+
+/** What every call on a lease that has ended fails with. */
+export function goneError(reason: GoneReason): SockpoolError {
+  return new SockpoolError('LEASE_GONE', `this lease has ended: ${reason}`, { reason })
 }

@@ -118,6 +118,7 @@ function repeatedBytes(offset: number, start: number | undefined): number {
   throw new SockpoolError('OFFSET_MISMATCH', message, { offset })
 }
 
-function checkHalfClose(writer: WriterPort): void {
+/** Errors: INVALID_REQUEST at `eof` where the connection has no half that could be closed. */
+export function checkHalfClose(writer: WriterPort): void {
   if (!writer.canWriteEof()) throw invalidField('eof', 'TLS cannot close one direction alone')
 }

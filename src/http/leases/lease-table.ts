@@ -5,7 +5,7 @@
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { LeasePort } from '../ports.ts'
-import { CallerLease, type OnFault } from './caller-lease.ts'
+import { CallerLease, goneError, type OnFault } from './caller-lease.ts'
 
 export interface LeaseTableOptions {
   /** Monotonic milliseconds; default: `performance.now`. */
@@ -22,6 +22,8 @@ interface Tombstone {
   readonly tenant: string
   readonly reason: GoneReason
   readonly diedAt: number
+  /** Takes the one chance to tell a read that the connection broke; null where it did not break. */
+  readonly tellBreak: (() => boolean) | null
 }
 
 export class LeaseTable {
@@ -50,14 +52,43 @@ export class LeaseTable {
 
   /** The tenant's lease. Errors: LEASE_NOT_FOUND, LEASE_GONE with its reason. */
   find(id: string, tenant: string): CallerLease {
+    const found = this.#look(id, tenant)
+    if (found instanceof CallerLease) return found
+    throw goneError(found.reason)
+  }
+
+  /**
+   * The tenant's lease, for a read. A connection that broke while nobody read has ended its lease, and the first read
+   * after that is the one that meets its end.
+   *
+   * Errors: as `find`; CONNECTION_RESET once.
+   */
+  findToRead(id: string, tenant: string): CallerLease {
+    const found = this.#look(id, tenant)
+    if (found instanceof CallerLease) return found
+    if (found.tellBreak?.())
+      throw new SockpoolError('CONNECTION_RESET', 'the connection broke, and all bytes before that were read')
+    throw goneError(found.reason)
+  }
+
+  /**
+   * Gives a lease back. From the answer on it is gone for its caller, also where its connection is still sending.
+   * Errors: none.
+   */
+  async release(held: CallerLease): Promise<Awaited<ReturnType<CallerLease['release']>>> {
+    const result = await held.release()
+    this.#bury(held, 'released')
+    return result
+  }
+
+  /** Errors: LEASE_NOT_FOUND. */
+  #look(id: string, tenant: string): CallerLease | Tombstone {
     const held = this.#held.get(id)
-    if (held?.tenant === tenant) {
-      if (held.lease.gone !== null) throw goneError(held.lease.gone)
-      return held
-    }
+    if (held?.tenant === tenant)
+      return held.lease.gone === null ? held : this.#tombstoneOf(held, held.lease.gone)
     const tombstone = this.#tombstones.get(id)
-    const isTold = tombstone?.tenant === tenant && this.#now() - tombstone.diedAt < this.#tombstoneMs
-    if (tombstone && isTold) throw goneError(tombstone.reason)
+    const isKept = tombstone?.tenant === tenant && this.#now() - tombstone.diedAt < this.#tombstoneMs
+    if (tombstone && isKept) return tombstone
     throw new SockpoolError('LEASE_NOT_FOUND', 'you hold no lease with this id')
   }
 
@@ -70,19 +101,22 @@ export class LeaseTable {
     return { held: this.#held.size, tombstones: this.#tombstones.size }
   }
 
+  #tombstoneOf(held: CallerLease, reason: GoneReason): Tombstone {
+    const tellBreak = reason === 'reset' ? () => held.tellBreak() : null
+    return { tenant: held.tenant, reason, diedAt: this.#now(), tellBreak }
+  }
+
+  /** Safe to call twice; the first reason stands. */
   #bury(held: CallerLease, reason: GoneReason): void {
     const { id } = held.lease
-    const diedAt = this.#now()
-    this.#held.delete(id)
-    this.#tombstones.set(id, { tenant: held.tenant, reason, diedAt })
-    for (const [oldest, tombstone] of this.#tombstones) {
+    if (!this.#held.delete(id)) return
+    const tombstone = this.#tombstoneOf(held, reason)
+    const { diedAt } = tombstone
+    this.#tombstones.set(id, tombstone)
+    for (const [oldest, { diedAt: oldestDiedAt }] of this.#tombstones) {
       const isKept = this.#tombstones.size <= this.#tombstonesMax
-      if (isKept && diedAt - tombstone.diedAt < this.#tombstoneMs) break
+      if (isKept && diedAt - oldestDiedAt < this.#tombstoneMs) break
       this.#tombstones.delete(oldest)
     }
   }
-}
-
-function goneError(reason: GoneReason): SockpoolError {
-  return new SockpoolError('LEASE_GONE', `this lease has ended: ${reason}`, { reason })
 }

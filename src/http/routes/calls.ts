@@ -33,6 +33,11 @@ export class Calls {
     return this.#table.find(request.params.id, principalOf(request).tenant)
   }
 
+  /** As `leaseOf`, for a read. Errors: also CONNECTION_RESET, once, where the connection broke while nobody read. */
+  leaseToRead(request: FastifyRequest & { readonly params: { readonly id: string } }): CallerLease {
+    return this.#table.findToRead(request.params.id, principalOf(request).tenant)
+  }
+
   /** The wait of a request that asks for `timeoutMs`; default: `limits.operationTimeoutMs`. */
   waitOf(request: FastifyRequest, timeoutMs: number = this.limits.operationTimeoutMs): CallWait {
     return { signal: clientSignalOf(request), timeoutMs }

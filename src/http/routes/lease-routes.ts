@@ -94,7 +94,8 @@ const ReleaseSchema = {
   tags,
   summary: 'Release a lease',
   description:
-    'Your word that the conversation is at a message boundary; the pool still checks all that it can see.',
+    'Your word that the conversation is at a message boundary; the pool still checks all that it can see. Where ' +
+    'the peer takes none of the last bytes, the answer says `closed` and `unsent` and does not wait for it.',
   params: LeaseParams,
   querystring: ReleaseQuery,
   response: { 200: ReleaseAnswer, default: ProblemAnswer },
@@ -142,8 +143,8 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
         url: '/v1/leases/:id',
         schema: ReleaseSchema,
         run: request => {
-          const { lease } = calls.leaseOf(request)
-          return request.query.discard === true ? lease.discard() : lease.release()
+          const held = calls.leaseOf(request)
+          return request.query.discard === true ? held.lease.discard() : table.release(held)
         },
       }),
     ],

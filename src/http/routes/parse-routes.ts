@@ -94,7 +94,7 @@ export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parseToText'>
   }
 }
 
-export function parseLeaseRoute(calls: Calls): RouteTable {
+export function parseLeaseRoute(calls: Calls, pool: Pick<PoolPort, 'checkFormat'>): RouteTable {
   return {
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
@@ -106,7 +106,8 @@ export function parseLeaseRoute(calls: Calls): RouteTable {
         schema: messageSchema(calls.limits),
         run: async (request, reply) => {
           const { format, options = {}, timeoutMs } = request.body
-          const held = calls.leaseOf(request)
+          pool.checkFormat(format, options)
+          const held = calls.leaseToRead(request)
           checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
           const text = await held.read('parse', () =>

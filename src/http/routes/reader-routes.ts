@@ -147,7 +147,7 @@ type Take = (reader: ReaderPort, options: ReadOptions) => Promise<Buffer>
 /**
  * Runs one read of the lease and answers its bytes.
  *
- * Errors: READ_BUSY, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers unread, those of `take`.
+ * Errors: READ_BUSY, CONNECTION_RESET once, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers unread, those of `take`.
  */
 async function read(
   calls: Calls,
@@ -157,7 +157,7 @@ async function read(
   take: Take,
 ): Promise<FastifyReply> {
   const { timeoutMs, limit, offset: wanted, encoding } = request.query
-  const held = calls.leaseOf(request)
+  const held = calls.leaseToRead(request)
   checkRoomForAnswer(request)
   const { reader } = held.lease
   const options = { ...calls.waitOf(request, timeoutMs), limit }

@@ -8,7 +8,7 @@ import { type Static, type TObject, Type } from 'typebox'
 import { registerJsonBodies, registerStreamedBodies } from '../bytes/body-parsers.ts'
 import { ByteEncodingSchema, joinedBytes } from '../bytes/byte-text.ts'
 import { RequestBody } from '../bytes/request-body.ts'
-import { endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
+import { checkHalfClose, endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
 import type { AppLimits, WriterPort } from '../ports.ts'
 import { CountedFailure, NOTHING_MOVED } from '../problems.ts'
 import type { Calls, CallWait } from './calls.ts'
@@ -98,6 +98,8 @@ export function writeRoute(calls: Calls): RouteTable {
         run: request => {
           const { offset, timeoutMs } = request.query
           const held = calls.leaseOf(request)
+          // Before it waits for its turn and for the body.
+          if (request.query.eof === true) checkHalfClose(held.lease.writer)
           const wait = calls.waitOf(request, timeoutMs)
           const body = request.body ? new RequestBody(request.body as Readable, wait.signal) : null
           return held.write('write', wait, () =>

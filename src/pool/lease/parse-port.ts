@@ -34,3 +34,9 @@ export interface ParsePort extends LoanPort {
   ): Promise<Uint8Array>
   run(module: URL | string, argument?: unknown, call?: TenantCall): Promise<unknown>
 }
+
+/** Knows the formats without a thread. */
+export interface FormatJudge {
+  /** Judges a format and its options before anything waits. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+  checkFormat(format: string, options?: object): void
+}

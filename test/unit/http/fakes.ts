@@ -255,6 +255,10 @@ export class FakePool implements PoolPort {
     return wrapped(wrap, ['{"a":1}', '[2]', '"x"'])
   }
 
+  checkFormat(format: string): void {
+    if (format === 'toml') throw new SockpoolError('FORMAT_NOT_FOUND', 'no such format')
+  }
+
   targets(): readonly TargetRow[] {
     return this.targetRows
   }
