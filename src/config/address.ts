@@ -14,6 +14,9 @@ export type HostPort = { readonly host: string; readonly port: number }
 // sockaddr_un holds 108 bytes with the closing zero.
 const UNIX_PATH_BYTES_MAX = 107
 
+/** With the zone that a link-local or multicast one may have: `fe80::1%eth0`. */
+const ADDRESS6 = /^(?:[0-9A-Fa-f:.]{2,45}|(?:fe[89ab]|ff)[0-9a-f:.]{1,43}%[A-Za-z0-9][A-Za-z0-9._-]{0,14})$/i
+
 /**
  * `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; null where the text is neither.
  *
@@ -48,12 +51,15 @@ export function parseHostPort(value: unknown): HostPort | null {
   return address && isDialPort(address.port) ? { host: address.host, port: address.port } : null
 }
 
-/** A host without its brackets; null where it holds what no name or address can. */
+/**
+ * A host without its brackets; null where it holds what no name or address can. In brackets it stands as in a URL, where
+ * a zone may be written behind `%25` too.
+ */
 export function parseHostText(value: unknown): string | null {
   if (typeof value !== 'string') return null
-  const bracketed = /^\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]$/.exec(value)
-  const host = bracketed?.[1] ?? value
-  const isAddress6 = host.includes(':') && /^[0-9A-Fa-f:.]{2,45}$/.test(host)
+  const bracketed = /^\[([0-9A-Fa-f.]*:[^\]]*)\]$/.exec(value)
+  const host = bracketed?.[1]?.replace(/%25(?=.)/, '%') ?? value
+  const isAddress6 = host.includes(':') && ADDRESS6.test(host)
   return isAddress6 || /^(?=.{1,254}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/.test(host) ? host : null
 }
 
@@ -80,7 +86,8 @@ export function localUrl(address: ListenAddress, scheme: 'http' | 'https'): stri
     ['0.0.0.0', '127.0.0.1'],
     ['::', '::1'],
   ])
-  return `${scheme}://${bracketed(loopback.get(address.host) ?? address.host)}:${address.port}`
+  const host = (loopback.get(address.host) ?? address.host).replace('%', '%25')
+  return `${scheme}://${bracketed(host)}:${address.port}`
 }
 
 function bracketed(host: string): string {

@@ -1,20 +1,25 @@
 /**
  * IP addresses as bytes. Everything that judges or compares addresses in this layer works on `bytes`; the
  * text is only for dialling and for reading. There is one reader for each family and it takes less than the
- * system's do: no octal, hexadecimal, short or padded IPv4, no brackets, no zone. An IPv4 address written as
+ * system's do: no octal, hexadecimal, short or padded IPv4, no brackets. An IPv4 address written as
  * IPv6 (::ffff:0:0/96) does not exist here: it is unwrapped on the way in, so that no rule can miss it.
+ *
+ * A link-local or multicast IPv6 address means another machine on each link, so it may carry the zone that says which:
+ * `fe80::1%eth0`, the interface by its name or number. It is judged by its bytes, and dialled and checked by both.
  */
 
 /**
  * One address; plain data that crosses threads.
  *
  * Shape: `bytes` has 4 or 16 bytes in network order and is not to be changed; `text` is its one spelling
- *   (dotted quad, or IPv6 as RFC 5952 writes it).
+ *   (dotted quad, or IPv6 as RFC 5952 writes it, with `%` and the zone behind it where it has one).
  */
 export type Address = {
   readonly family: 4 | 6
   readonly bytes: Uint8Array
   readonly text: string
+  /** The interface that it is on the link of, as written; the default one where there is none. */
+  readonly zone?: string
 }
 
 const GROUPS = 8
@@ -22,14 +27,26 @@ const QUAD = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/
 const GROUP = /^[0-9a-fA-F]{1,4}$/
 /** The longest spelling of IPv6, with a dotted quad at its end; no longer text is looked at. */
 const TEXT_MAX = 45
+/** What names of interfaces are made of in practice; Linux allows 15 characters, and more kinds that nobody needs. */
+const ZONE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/
 
 /**
  * Reads an address in a spelling that all parsers of the world agree upon.
  *
- * Shape: a canonical dotted quad, or IPv6 without brackets and zone, in any case, with or without `::` and a
- *   dotted tail. IPv4-mapped IPv6 gives the IPv4 address. Anything else gives undefined.
+ * Shape: a canonical dotted quad, or IPv6 without brackets, in any case, with or without `::` and a
+ *   dotted tail, and with a zone where it is link-local (fe80::/10) or multicast (ff00::/8). IPv4-mapped IPv6 gives the
+ *   IPv4 address. Anything else gives undefined.
  */
 export function parseAddress(text: string): Address | undefined {
+  const percent = text.indexOf('%')
+  if (percent < 0) return parsePlain(text)
+  const zone = text.slice(percent + 1)
+  const address = parsePlain(text.slice(0, percent))
+  if (address === undefined || !ZONE.test(zone) || !mayHaveZone(address)) return undefined
+  return { ...address, text: `${address.text}%${zone}`, zone }
+}
+
+function parsePlain(text: string): Address | undefined {
   if (text.length > TEXT_MAX) return undefined
   const bytes = text.includes(':') ? parseIPv6(text) : parseIPv4(text)
   return bytes && addressOf(bytes)
@@ -43,7 +60,16 @@ export function addressOf(bytes: Uint8Array): Address {
   return isMapped(bytes) ? addressOf(bytes.subarray(12)) : addressOfPlain(bytes)
 }
 
-/** Whether both are the same address, whatever their spelling was. */
+/** The address without the zone, for whoever has no link in mind: a certificate, say. */
+export function withoutZone(text: string): string {
+  return text.includes(':') ? (text.split('%')[0] ?? text) : text
+}
+
+function mayHaveZone({ family, bytes: [first = 0, second = 0] }: Address): boolean {
+  return family === 6 && (first === 0xff || (first === 0xfe && (second & 0xc0) === 0x80))
+}
+
+/** Whether both are the same address, whatever their spelling was, on whichever link. */
 export function equalAddresses(one: Address, other: Address): boolean {
   return one.family === other.family && one.bytes.every((byte, index) => byte === other.bytes[index])
 }
@@ -51,11 +77,18 @@ export function equalAddresses(one: Address, other: Address): boolean {
 /**
  * Whether a socket's `remoteAddress` is the address that was approved, for the check after connect.
  *
- * Fails closed: no address, a zone or an unreadable text is not the same.
+ * The system may leave out the zone, or write by name the one that was approved by number: `nameOf` knows the name of an
+ * interface's number. Fails closed: no address, another zone or an unreadable text is not the same.
  */
-export function sameAddress(remoteAddress: string | undefined, approved: Address): boolean {
+export function sameAddress(
+  remoteAddress: string | undefined,
+  approved: Address,
+  nameOf: (zone: string) => string = zone => zone,
+): boolean {
   const remote = remoteAddress === undefined ? undefined : parseAddress(remoteAddress)
-  return remote !== undefined && equalAddresses(remote, approved)
+  if (remote === undefined || !equalAddresses(remote, approved)) return false
+  if (remote.zone === undefined || approved.zone === undefined || remote.zone === approved.zone) return true
+  return nameOf(remote.zone) === nameOf(approved.zone)
 }
 
 /** Whether the 16 bytes lie in ::ffff:0:0/96. */

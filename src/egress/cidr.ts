@@ -1,6 +1,7 @@
 /**
  * A block of addresses of one family, compared bit by bit. A block inside ::ffff:0:0/96 is the IPv4 block it
- * wraps, as single addresses are; a wider IPv6 block never contains an IPv4 address.
+ * wraps, as single addresses are; a wider IPv6 block never contains an IPv4 address. A block with a zone (`fe80::%eth0/64`)
+ * holds what is on that link alone, one without what is on any.
  */
 import { type Address, parseAddress } from './address.ts'
 
@@ -43,6 +44,7 @@ export class Cidr {
 
   contains(address: Address): boolean {
     if (address.family !== this.base.family) return false
+    if (this.base.zone !== undefined && this.base.zone !== address.zone) return false
     const whole = this.prefix >> 3
     for (let index = 0; index < whole; index += 1)
       if (address.bytes[index] !== this.base.bytes[index]) return false

@@ -21,7 +21,7 @@ const NAME_CHARACTERS = /^[A-Za-z0-9._-]+$/
 const PORT_MAX = 65_535
 
 /**
- * Reads a host: a canonical dotted quad, an IPv6 literal without brackets and zone, or a name.
+ * Reads a host: a canonical dotted quad, an IPv6 literal without brackets (with its zone where it is link-local), or a name.
  *
  * A name is 1..253 characters of letters, digits, `.`, `_` and `-` in labels of 1..63, its last label begins
  * with a letter (so 127.1, 0x7f000001 and 256.1.1.1 are not names), one trailing dot is taken off.

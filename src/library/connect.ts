@@ -179,7 +179,9 @@ function parseAddress(address: SocketAddress): { hostname: string; port: number 
   const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535
   if (typeof hostname !== 'string' || hostname === '' || !isPort)
     throw new SocketError('an address is host:port, or { hostname, port } with a port from 1 to 65535')
-  return { hostname: hostname.replace(/^\[(.+)\]$/, '$1'), port }
+  const [, bracketed] = /^\[(.+)\]$/.exec(hostname) ?? []
+  // In brackets it stands as in a URL.
+  return { hostname: bracketed?.replace(/%25(?=.)/, '%') ?? hostname, port }
 }
 
 function split(address: string): { hostname: string; port: number } {

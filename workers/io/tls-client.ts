@@ -10,6 +10,7 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
+import { withoutZone } from '../../src/egress/address.ts'
 import type { TlsClient } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
@@ -32,7 +33,8 @@ export function tlsClientOptions(tls: TlsClient, host: string): ConnectionOption
 /** As node's own, which throws where there is no certificate to read: from within its own event, past every guard. */
 function verifiedName(host: string, certificate: PeerCertificate): Error | undefined {
   try {
-    return checkServerIdentity(host, certificate)
+    // No certificate knows the links of this machine.
+    return checkServerIdentity(withoutZone(host), certificate)
   } catch (error) {
     const message = `the certificate of ${host} cannot be read`
     return Object.assign(new Error(message, { cause: error }), { code: 'ERR_TLS_CERT_ALTNAME_FORMAT' })

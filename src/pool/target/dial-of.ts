@@ -20,10 +20,16 @@ export function dialOf(target: Target, authority: Dial['authority'], tenant: str
 
 /** SHA-256 over the struct with its keys in order; spelling of a host that means nothing does not count. */
 export function keyOf(dial: Dial): string {
-  const places = dial.places.map(({ host, port }) => ({ host: host.toLowerCase().replace(/\.$/, ''), port }))
+  const places = dial.places.map(({ host, port }) => ({ host: plainHost(host), port }))
   return createHash('sha256')
     .update(canonical({ ...dial, places }))
     .digest('base64url')
+}
+
+/** The names of interfaces are told apart by case; all else of a host is not. */
+function plainHost(host: string): string {
+  const [address = '', ...zone] = host.split('%')
+  return [address.toLowerCase().replace(/\.$/, ''), ...zone].join('%')
 }
 
 function dialogOf(steps: readonly TextStep[] = []): Dialog {

@@ -14,6 +14,7 @@ describe('parseListenAddress', () => {
     ['127.0.0.1:7070', { kind: 'tcp', host: '127.0.0.1', port: 7070 }],
     ['localhost:0', { kind: 'tcp', host: 'localhost', port: 0 }],
     ['[::1]:65535', { kind: 'tcp', host: '::1', port: 65_535 }],
+    ['[fe80::1%eth0]:7070', { kind: 'tcp', host: 'fe80::1%eth0', port: 7070 }],
     ['unix:/run/sockpool/api.sock', { kind: 'unix', path: '/run/sockpool/api.sock' }],
   ])('reads %s and formatAddress writes it back', (text, address) => {
     expect(parseListenAddress(text)).toEqual(address)
@@ -65,8 +66,28 @@ describe('parseHostText', () => {
     expect(parseHostText(text)).toBeNull()
   })
 
-  it('takes the brackets off an IPv6 address', () => {
-    expect(parseHostText('[::1]')).toBe('::1')
+  it.each([
+    ['[::1]', '::1'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['[FE80::1%Eth0]', 'FE80::1%Eth0'],
+    ['[fe80::1%25eth0]', 'fe80::1%eth0'],
+    ['[fe80::1%25]', 'fe80::1%25'],
+    ['ff02::1%2', 'ff02::1%2'],
+  ])('reads %s as %s', (text, host) => {
+    expect(parseHostText(text)).toBe(host)
+  })
+
+  it.each([
+    '::1%lo',
+    'fd00::1%eth0',
+    'fec0::1%eth0',
+    'fe80::1%',
+    'fe80::1%a/b',
+    'fe80::1%a b',
+    'a%eth0',
+    '1.2.3.4%eth0',
+  ])('refuses the zone of %j', text => {
+    expect([parseHostText(text), parseHostText(`[${text}]`)]).toEqual([null, null])
   })
 })
 

@@ -33,6 +33,10 @@ describe('parseAddress', () => {
     ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0'],
     ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
     ['1:2:3:4:5:6:7.8.9.10', '1:2:3:4:5:6:708:90a'],
+    ['FE80:0::1%eth0', 'fe80::1%eth0'],
+    ['febf::1%Eth0.100', 'febf::1%Eth0.100'],
+    ['ff02::1%2', 'ff02::1%2'],
+    ['fe80::%br-lan_0', 'fe80::%br-lan_0'],
   ])('parseAddress writes %s as %s', (text, canonical) => {
     expect(address(text).text).toBe(canonical)
     expect(address(canonical)).toEqual(address(text))
@@ -62,6 +66,26 @@ describe('parseAddress', () => {
         '1:2:3:4:5:6:7:8:9',
         '1:2:3:4:5:6:7::8',
         '::1%lo',
+        '::%eth0',
+        'fec0::1%eth0',
+        'fd00::1%eth0',
+        '2001:db8::1%eth0',
+        '::ffff:127.0.0.1%lo',
+        '::ffff:169.254.0.1%eth0',
+        '169.254.0.1%eth0',
+        'fe80::1%',
+        'fe80::1%%eth0',
+        'fe80::1%eth0%eth1',
+        'fe80::1%eth0/64',
+        'fe80::1%eth 0',
+        'fe80::1%eth0\0',
+        'fe80::1%eth0\n',
+        'fe80::1%-eth0',
+        'fe80::1%.',
+        'fe80::1%ethernet-is-long',
+        'fe80::1%et\u0127',
+        '%eth0',
+        'fe80::1eth0%',
         '[::1]',
         'g::',
         '12345::',
@@ -96,11 +120,18 @@ describe('sameAddress', () => {
     ['2606:4700:0::1', '2606:4700::1', true],
     ['8.8.8.9', '8.8.8.8', false],
     ['::808:808', '8.8.8.8', false],
-    ['fe80::1%eth0', 'fe80::1', false],
+    ['fe80::1%eth0', 'fe80::1', true],
+    ['fe80::1', 'fe80::1%eth0', true],
+    ['fe80::1%eth0', 'fe80::1%eth0', true],
+    ['fe80::1%eth1', 'fe80::1%eth0', false],
+    ['fe80::1%eth0', 'fe80::1%2', true],
+    ['fe80::1%eth0', 'fe80::1%3', false],
+    ['fe80::2%eth0', 'fe80::1%eth0', false],
     ['not an address', '8.8.8.8', false],
     [undefined, '8.8.8.8', false],
   ])('sameAddress of %s and %s is %s', (remote, approved, expected) => {
-    expect(sameAddress(remote, address(approved))).toBe(expected)
+    const nameOf = (zone: string): string => (zone === '2' ? 'eth0' : zone)
+    expect(sameAddress(remote, address(approved), nameOf)).toBe(expected)
   })
 
   test('equalAddresses tells families apart', () => {
@@ -122,6 +153,11 @@ describe('Cidr', () => {
     ['8.8.8.8', '8.8.8.9', false],
     ['fe80::/10', 'febf::1', true],
     ['fe80::/10', 'fec0::1', false],
+    ['fe80::/10', 'fe80::1%eth0', true],
+    ['fe80::%eth0/64', 'fe80::1%eth0', true],
+    ['fe80::%eth0/64', 'fe80::1%eth1', false],
+    ['fe80::%eth0/64', 'fe80::1', false],
+    ['fe80::1%eth0', 'fe80::1%eth0', true],
     ['::ffff:10.0.0.0/104', '10.1.2.3', true],
     ['::ffff:0:0/96', '1.2.3.4', true],
   ])('Cidr %s contains %s: %s', (block, inside, expected) => {
@@ -176,6 +212,7 @@ describe('classify', () => {
     ['64:ff9b::1', 'nat64'],
     ['fd00::1', 'unique_local'],
     ['fe80::1', 'link_local'],
+    ['fe80::1%eth0', 'link_local'],
     ['4000::', 'unallocated'],
     ['1fff::', 'unallocated'],
     ['2606:4700::1', 'public'],
