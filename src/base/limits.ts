@@ -145,8 +145,18 @@ export const LIMITS = {
   dnsLookupsMax: 256,
   dnsLookupsPerTenantMax: 32,
   dnsWaitersMax: 1_000,
-  /** Lookups by the operating system at once: each holds one of the four libuv threads that all workers share. */
+  /**
+   * Lookups by the operating system at once: each holds one of the libuv threads that all workers share, four by default, of
+   * which libuv gives lookups two. And those beside them that have taken too long, and hold no other name's place.
+   */
   osLookupsMax: 2,
+  osSlowLookupsMax: 6,
+  /** Milliseconds until the system's lookup has company, which is longer than a near DNS server takes; until it is slow. */
+  osLookupPatienceMs: 250,
+  osLookupSlowMs: 500,
+  /** Search domains of resolv.conf that are tried; characters of it, and of the hosts file, that are read. */
+  dnsSearchDomainsMax: 16,
+  systemFileCharsMax: 1_048_576,
   /** Milliseconds. The longest that a timer of Node can wait; a longer time is as good as this one. */
   timerMsMax: 2_147_483_647,
   /** Milliseconds. 24 days: beyond 24.8 a timer of Node would fire at once. */

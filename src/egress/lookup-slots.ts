@@ -27,6 +27,14 @@ export class LookupSlots {
     this.#options = options
   }
 
+  /** A slot of the tenant, where one is free now: the function that returns it, to be called once. */
+  trySlot(tenant: string): (() => void) | undefined {
+    const lane = this.#lanes.get(tenant) ?? { active: 0, waiting: [] }
+    if (!this.#hasRoom(lane)) return undefined
+    this.#take(tenant, lane)
+    return () => this.#give(tenant, lane)
+  }
+
   /**
    * Waits for a slot of the tenant and gives the function that returns it, to be called once.
    *
@@ -34,12 +42,18 @@ export class LookupSlots {
    */
   async waitForSlot(tenant: string, signal?: AbortSignal): Promise<() => void> {
     if (signal?.aborted) throw abortError(signal)
+    const free = this.trySlot(tenant)
+    if (free !== undefined) return free
     const lane = this.#lanes.get(tenant) ?? { active: 0, waiting: [] }
-    if (this.#hasRoom(lane)) this.#take(tenant, lane)
-    else if (this.#waiting >= this.#options.waitersMax)
+    if (this.#waiting >= this.#options.waitersMax)
       throw new SockpoolError('QUEUE_FULL', 'Too many lookups are waiting')
-    else await this.#waitForTurn(tenant, lane, signal)
+    await this.#waitForTurn(tenant, lane, signal)
     return () => this.#give(tenant, lane)
+  }
+
+  /** Whether who comes now has to wait, whoever it is. */
+  get isFull(): boolean {
+    return this.#active >= this.#options.totalMax
   }
 
   stats(): { readonly active: number; readonly waiting: number; readonly tenants: number } {

@@ -9,7 +9,11 @@ import { promises as dns } from 'node:dns'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { type Address, parseAddress } from './address.ts'
-import { abortError, LookupSlots } from './lookup-slots.ts'
+import { dnsFailure, isFinalReason, reasonOf } from './dns-failure.ts'
+import { HostsAndDns } from './hosts-and-dns.ts'
+import { LookupSlots } from './lookup-slots.ts'
+import { SharedLookups } from './shared-lookups.ts'
+import { SystemLookups } from './system-lookups.ts'
 
 /** The seam that the judge needs; a test gives its own. */
 export interface NameResolver {
@@ -38,22 +42,21 @@ export type ResolverOptions = {
   readonly now?: () => number
   /** The system's lookup; default dns.lookup with all addresses. */
   readonly systemLookup?: (name: string) => Promise<ReadonlyArray<{ readonly address: string }>>
+  /** The system's lookup without its threads; default: by hosts file and DNS. */
+  readonly asideLookup?: (name: string) => Promise<readonly Address[]>
 }
 
 type Negative = { readonly reason: string; readonly until: number }
 
-/** Answers that say the name has no address; to ask again at once helps nobody. */
-const FINAL_REASONS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'ENONAME'])
-
 export class Resolver implements NameResolver {
   readonly #dns: dns.Resolver
   readonly #slots: LookupSlots
-  readonly #systemSlots: LookupSlots
+  readonly #queries = new SharedLookups()
+  readonly #hostsAndDns = new HostsAndDns()
+  readonly #system: SystemLookups
   readonly #lookupTimeoutMs: number
   readonly #now: () => number
-  readonly #systemLookup: (name: string) => Promise<ReadonlyArray<{ readonly address: string }>>
   readonly #negatives = new Map<string, Negative>()
-  readonly #systemLookups = new Map<string, Promise<readonly Address[]>>()
   #isClosed = false
   #asked = 0
   #failed = 0
@@ -65,49 +68,50 @@ export class Resolver implements NameResolver {
     if (options.servers && options.servers.length > 0) setServers(this.#dns, options.servers)
     this.#lookupTimeoutMs = options.lookupTimeoutMs ?? LIMITS.dnsLookupTimeoutMs
     this.#now = options.now ?? (() => performance.now())
-    this.#systemLookup = options.systemLookup ?? (name => dns.lookup(name, { all: true }))
-    const waitersMax = LIMITS.dnsWaitersMax
+    this.#system = new SystemLookups({
+      ask: options.systemLookup ?? (name => dns.lookup(name, { all: true })),
+      askAside: options.asideLookup ?? (name => this.#hostsAndDns.lookup(name)),
+    })
     this.#slots = new LookupSlots({
       totalMax: LIMITS.dnsLookupsMax,
       perTenantMax: LIMITS.dnsLookupsPerTenantMax,
-      waitersMax,
+      waitersMax: LIMITS.dnsWaitersMax,
     })
-    const systemMax = LIMITS.osLookupsMax
-    this.#systemSlots = new LookupSlots({ totalMax: systemMax, perTenantMax: systemMax, waitersMax })
   }
 
   /**
    * Asks the DNS servers for the A and AAAA records of a name, as it stands: it is sent as a full name.
    *
    * Shape: every address of both answers, unjudged, the families taking turns with IPv6 first. One family
-   *   that fails does not spoil the other.
+   *   that fails does not spoil the other. A tenant's callers that ask for the same name at the same time share one.
    * Errors: DNS_FAILED with the `reason` (ENOTFOUND, ESERVFAIL, ETIMEOUT…), retryable unless the answer was
    *   that there is none; QUEUE_FULL; ABORTED or the signal's own error.
    */
   async resolveByDns(name: string, options: ResolveOptions = {}): Promise<readonly Address[]> {
     const known = this.#knownFailure(name)
-    if (known !== undefined) throw failure(name, known)
+    if (known !== undefined) throw dnsFailure(name, known)
     const { signal, tenant = '' } = options
-    return await this.#bounded(name, signal, async bound => {
-      const giveBack = await this.#slots.waitForSlot(tenant, bound)
-      // The slot is held until c-ares is done, whoever gave up: the bound is on queries, not on callers.
-      return await untilAborted(this.#query(name).finally(giveBack), bound)
-    })
+    return await this.#bounded(name, signal, bound =>
+      // Names have no blanks. Of one tenant alone: nobody waits in the row of another.
+      this.#queries.join(`${name} ${tenant}`, bound, async (turn, begun) => {
+        const giveBack = await this.#slots.waitForSlot(tenant, turn)
+        begun()
+        // The slot is held until c-ares is done, whoever gave up: the bound is on queries, not on callers.
+        return await this.#query(name).finally(giveBack)
+      }),
+    )
   }
 
   /**
    * Asks the operating system, so that `localhost` and /etc/hosts hold; for the operator's names alone.
    *
-   * Shape: every address in the system's order; those with a zone are left out, they cannot be dialled.
-   *   Callers that ask for the same name at the same time share one lookup.
+   * Shape: every address in the system's order, with its zone where it has one; where the system is late, those of
+   *   the hosts file or the DNS. Callers that ask for the same name at the same time share one lookup.
    * Errors: as `resolveByDns`.
    */
   async resolveBySystem(name: string, options: ResolveOptions = {}): Promise<readonly Address[]> {
     const { signal } = options
-    return await this.#bounded(name, signal, async bound => {
-      const lookup = this.#systemLookups.get(name) ?? this.#startSystemLookup(name)
-      return await untilAborted(lookup, bound)
-    })
+    return await this.#bounded(name, signal, bound => this.#system.lookup(name, bound))
   }
 
   stats(): {
@@ -125,6 +129,7 @@ export class Resolver implements NameResolver {
   close(): void {
     this.#isClosed = true
     this.#dns.cancel()
+    this.#hostsAndDns.close()
   }
 
   /** Runs a lookup under its own deadline as well as the caller's signal, and counts how it ended. */
@@ -135,7 +140,7 @@ export class Resolver implements NameResolver {
   ): Promise<readonly Address[]> {
     this.#asked += 1
     const deadline = new AbortController()
-    const timer = setTimeout(() => deadline.abort(failure(name, 'ETIMEOUT')), this.#lookupTimeoutMs)
+    const timer = setTimeout(() => deadline.abort(dnsFailure(name, 'ETIMEOUT')), this.#lookupTimeoutMs)
     try {
       return await lookup(signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal)
     } catch (error) {
@@ -147,7 +152,7 @@ export class Resolver implements NameResolver {
   }
 
   async #query(name: string): Promise<readonly Address[]> {
-    if (this.#isClosed) throw failure(name, 'ECANCELLED')
+    if (this.#isClosed) throw dnsFailure(name, 'ECANCELLED')
     const absolute = `${name}.`
     const answers = await Promise.allSettled([this.#dns.resolve6(absolute), this.#dns.resolve4(absolute)])
     const lists = answers.map(answer => (answer.status === 'fulfilled' ? answer.value : []))
@@ -158,29 +163,9 @@ export class Resolver implements NameResolver {
       answer.status === 'rejected' ? reasonOf(answer.reason) : 'ENODATA',
     )
     // Of two failures the passing one counts: the other family may have said "none" of a name that exists.
-    const reason = reasons.find(each => !FINAL_REASONS.has(each)) ?? reasons[1] ?? 'ENODATA'
+    const reason = reasons.find(each => !isFinalReason(each)) ?? reasons[1] ?? 'ENODATA'
     if (reason !== 'ECANCELLED') this.#remember(name, reason)
-    throw failure(name, reason)
-  }
-
-  #startSystemLookup(name: string): Promise<readonly Address[]> {
-    const lookup = this.#askSystem(name).finally(() => this.#systemLookups.delete(name))
-    this.#systemLookups.set(name, lookup)
-    return lookup
-  }
-
-  async #askSystem(name: string): Promise<readonly Address[]> {
-    const giveBack = await this.#systemSlots.waitForSlot('')
-    try {
-      const found = await this.#systemLookup(name)
-      const addresses = found.flatMap(({ address }) => parseAddress(address) ?? [])
-      if (addresses.length === 0) throw failure(name, 'ENODATA')
-      return addresses
-    } catch (error) {
-      throw error instanceof SockpoolError ? error : failure(name, reasonOf(error), error)
-    } finally {
-      giveBack()
-    }
+    throw dnsFailure(name, reason)
   }
 
   #knownFailure(name: string): string | undefined {
@@ -214,30 +199,4 @@ function setServers(resolver: dns.Resolver, servers: readonly string[]): void {
 function interleave(lists: ReadonlyArray<readonly string[]>): readonly string[] {
   const longest = Math.max(...lists.map(list => list.length))
   return Array.from({ length: longest }, (_, index) => lists.flatMap(list => list[index] ?? [])).flat()
-}
-
-/** The work's outcome, or the signal's error as soon as it fires; the work then ends unheard. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(abortError(signal))
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : 'EUNKNOWN'
-}
-
-function failure(name: string, reason: string, cause?: unknown): SockpoolError {
-  return new SockpoolError('DNS_FAILED', `The name ${name} could not be resolved (${reason})`, {
-    reason,
-    retryable: !FINAL_REASONS.has(reason),
-    cause,
-  })
 }
