@@ -15,13 +15,14 @@ export type AttemptRules = {
 export class AttemptErrors extends AggregateError {}
 
 /**
- * The first success; it cancels the attempts under way before anything else happens to them.
+ * The first success; it cancels the attempts under way before anything else happens to them. `left` tells an attempt how
+ * many are not over, itself and those under way included, of which it may use its share of the time.
  *
  * Errors: AttemptErrors when all have failed, or one finally (then it is the last of them).
  */
 export async function firstOf<Candidate, Result>(
   candidates: readonly Candidate[],
-  attempt: (candidate: Candidate, signal: AbortSignal) => Promise<Result>,
+  attempt: (candidate: Candidate, signal: AbortSignal, left: number) => Promise<Result>,
   { delayMs, isFinal, signal }: AttemptRules,
 ): Promise<Result> {
   const { promise, resolve, reject } = Promise.withResolvers<Result>()
@@ -46,7 +47,9 @@ export async function firstOf<Candidate, Result>(
     const candidate = candidates[index]
     if (candidate === undefined || cancel.signal.aborted) return
     begun++
-    attempt(candidate, until).then(resolve, error => failed(index, error))
+    begin(() => attempt(candidate, until, candidates.length - index)).then(resolve, error =>
+      failed(index, error),
+    )
     if (delayMs !== undefined && begun < candidates.length) timer = setTimeout(next, delayMs)
   }
   next()
@@ -56,6 +59,11 @@ export async function firstOf<Candidate, Result>(
     clearTimeout(timer)
     cancel.abort()
   }
+}
+
+/** What an attempt throws before it is under way is its failure as well: nobody is above the timer that began it. */
+async function begin<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  return await attempt()
 }
 
 /**

@@ -9,7 +9,14 @@ import { aborted } from '../../src/base/wait.ts'
 import { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
-import type { AdoptMessage, FromIoWorker, OpenMessage, SocketFacts } from '../../src/threads/protocol.ts'
+import type {
+  AdoptMessage,
+  FailedMessage,
+  FromIoWorker,
+  OpenMessage,
+  SocketFacts,
+} from '../../src/threads/protocol.ts'
+import { AttemptErrors } from './attempts.ts'
 import { Connection } from './connection.ts'
 import type { Dialler } from './dialler.ts'
 import type { HolderBells } from './holder-bells.ts'
@@ -58,7 +65,9 @@ export class Connections {
     if (channel.shut === 'abort') controller.abort()
     const timeout = setTimeout(() => controller.abort('timeout'), connectTimeoutMs)
     try {
-      const { socket, place } = await this.#deps.dialler.dial(dial, connection, controller.signal)
+      const deadlineMs = performance.now() + connectTimeoutMs
+      const dialled = this.#deps.dialler.dial(dial, connection, controller.signal, deadlineMs)
+      const { socket, place } = await dialled
       if (controller.signal.aborted) {
         socket.destroy()
         throw controller.signal.reason
@@ -71,9 +80,8 @@ export class Connections {
       this.#opened(connection, socket)
     } catch (error) {
       connection.abandon()
-      const fields = dialFailure(error, controller.signal, connectTimeoutMs)
-      const attempts = attemptsOf(error)
-      this.#deps.tell({ kind: 'failed', channel: channel.number, generation, error: fields, attempts })
+      const failure = dialFailure(error, controller.signal, connectTimeoutMs)
+      this.#deps.tell({ kind: 'failed', channel: channel.number, generation, ...failure })
     } finally {
       clearTimeout(timeout)
       this.#dials.delete(channel.number)
@@ -169,16 +177,26 @@ export class Connections {
   }
 }
 
-function dialFailure(error: unknown, signal: AbortSignal, connectTimeoutMs: number): ErrorFields {
-  if (signal.reason === 'timeout')
-    return new SockpoolError('CONNECT_TIMEOUT', `no connection within ${connectTimeoutMs} ms`).toJSON()
-  if (signal.aborted) return aborted('connect', signal).toJSON()
-  return SockpoolError.from(error, 'CONNECT_FAILED').toJSON()
+/** What a failed dial is to its caller, and the attempts that it is made of. */
+function dialFailure(
+  error: unknown,
+  signal: AbortSignal,
+  connectTimeoutMs: number,
+): Pick<FailedMessage, 'error' | 'attempts'> {
+  if (!signal.aborted) {
+    const { cause } = error instanceof Error ? error : {}
+    const fields = SockpoolError.from(error, 'CONNECT_FAILED').toJSON()
+    return { error: fields, attempts: cause instanceof AggregateError ? fieldsOf(cause) : undefined }
+  }
+  if (signal.reason !== 'timeout') return { error: aborted('connect', signal).toJSON() }
+  const message = `no connection within ${connectTimeoutMs} ms`
+  const attempts = error instanceof AttemptErrors ? fieldsOf(error) : []
+  if (attempts.length <= 1) return { error: new SockpoolError('CONNECT_TIMEOUT', message).toJSON() }
+  const parts = attempts.map(each => each.message).join(', ')
+  return { error: new SockpoolError('CONNECT_TIMEOUT', `${message}: ${parts}`).toJSON(), attempts }
 }
 
-/** What a joined error is made of; its cause would not cross the thread. */
-function attemptsOf(error: unknown): readonly ErrorFields[] | undefined {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (!(cause instanceof AggregateError)) return undefined
-  return cause.errors.map(each => SockpoolError.from(each).toJSON())
+/** The parts of a joined error: as its cause they would not cross the thread. */
+function fieldsOf({ errors }: AggregateError): readonly ErrorFields[] {
+  return errors.map(each => SockpoolError.from(each).toJSON())
 }

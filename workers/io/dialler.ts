@@ -5,7 +5,7 @@
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { Decision } from '../../src/base/egress-data.ts'
-import { SockpoolError } from '../../src/base/errors.ts'
+import { reviveError, SockpoolError } from '../../src/base/errors.ts'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { aborted } from '../../src/base/wait.ts'
@@ -13,9 +13,11 @@ import type { Vitals } from '../../src/channel/vitals.ts'
 import { type Address, parseAddress, sameAddress } from '../../src/egress/address.ts'
 import type { EgressRules } from '../../src/egress/egress-rules.ts'
 import { judge } from '../../src/egress/judge.ts'
+import { interfaceName, socketText } from '../../src/egress/local-addresses.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { Dial, Place, TlsClient } from '../../src/threads/protocol.ts'
 import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.ts'
+import { DialTime } from './dial-time.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
 
@@ -44,33 +46,58 @@ export class Dialler {
   }
 
   /**
-   * A connected socket, from the first place and address that answers, and the place.
+   * A connected socket, from the first place and address that answers, and the place. What is tried one after another
+   * has its share of the time until `deadlineMs` (of performance.now): one that never answers leaves the others theirs.
    *
-   * Errors: that of the only attempt, or of all of them joined (`attemptsError`). A refusal of TLS or policy ends
-   * the attempts: another address would not heal it.
+   * Errors: that of the only attempt, or of all of them joined (`attemptsError`); AttemptErrors with them when the signal
+   * ends the dial. A refusal of TLS or policy ends the attempts: another address would not heal it.
    */
-  async dial(dial: Dial, receiver: Receiver, signal: AbortSignal): Promise<Dialled> {
+  async dial(dial: Dial, receiver: Receiver, signal: AbortSignal, deadlineMs: number): Promise<Dialled> {
     if (dial.path !== undefined) {
       const { path } = dial
       const place = { host: dial.tls?.servername ?? '', port: 0 }
       return { socket: await this.#connectUnix(path, place, dial.tls, receiver, signal), place }
     }
     const errors: unknown[] = []
-    for (const place of dial.places) {
+    for (const [index, place] of dial.places.entries()) {
+      const time = new DialTime(signal, deadlineMs).share(dial.places.length - index)
+      const tell = (error: unknown): unknown => (dial.places.length > 1 ? named(error, place) : error)
+      const early: unknown[] = []
       try {
-        const addresses = reachable(await this.#approve(place, dial, signal), dial)
-        const socket = await firstOf(
-          addresses,
-          async (address, until) => await this.#connect(address, place, dial, receiver, until),
-          { delayMs: dial.happyEyeballsDelayMs, isFinal, signal },
-        )
-        return { socket, place }
+        return { socket: await this.#reach(place, dial, receiver, time, early), place }
       } catch (error) {
-        errors.push(...(error instanceof AttemptErrors ? error.errors : [error]))
-        if (signal.aborted || isFinal(errors.at(-1))) throw errors.at(-1)
+        if (signal.aborted) throw new AttemptErrors([...errors, ...early.map(tell), noAnswer(place)])
+        errors.push(...(error instanceof AttemptErrors ? error.errors : [error]).map(tell))
+        if (isFinal(errors.at(-1))) throw errors.at(-1)
       }
     }
     throw attemptsError(errors)
+  }
+
+  /** Errors: AttemptErrors, or why the place has no address to try. What fails before the dial ends goes to `early`. */
+  async #reach(
+    place: Place,
+    dial: Dial,
+    receiver: Receiver,
+    time: DialTime,
+    early: unknown[],
+  ): Promise<Socket> {
+    const { happyEyeballsDelayMs: delayMs } = dial
+    const { signal } = time
+    const what = `the address of ${place.host}`
+    const approved = await time.bound(what, until => this.#approve(place, dial, until))
+    const attempt = async (address: Address, under: AbortSignal, left: number): Promise<Socket> => {
+      // Those that overlap have all of the place's time.
+      const own = time.under(under).share(delayMs === undefined ? left : 1)
+      const where = `${address.text} port ${place.port}`
+      try {
+        return await own.bound(where, until => this.#connect(address, place, dial, receiver, until))
+      } catch (error) {
+        if (!signal.aborted) early.push(error)
+        throw error
+      }
+    }
+    return await firstOf(reachable(approved, dial), attempt, { delayMs, isFinal, signal })
   }
 
   #approve(place: Place, dial: Dial, signal: AbortSignal): Promise<readonly Address[]> {
@@ -93,7 +120,7 @@ export class Dialler {
     return this.#ready(open, tls !== null, signal, socket => {
       // A peer that reset at once leaves a socket without addresses.
       if (socket.remoteAddress === undefined) return connectError(hungUp(), false)
-      if (sameAddress(socket.remoteAddress, address)) return null
+      if (sameAddress(socket.remoteAddress, address, interfaceName)) return null
       return new SockpoolError('TARGET_DENIED', 'the connection arrived at another address')
     })
   }
@@ -158,6 +185,19 @@ export class Dialler {
 /** A dial's outcome: the socket, and the place it is connected to. */
 export type Dialled = { readonly socket: Socket; readonly place: Place }
 
+/** Says of which of several places a failure is, where its text does not. */
+function named(error: unknown, { host, port }: Place): SockpoolError {
+  const known = SockpoolError.from(error, 'CONNECT_FAILED')
+  if (known.message.includes(host)) return known
+  const { message, ...fields } = known.toJSON()
+  return reviveError({ ...fields, message: `${host} port ${port}: ${message}` })
+}
+
+/** The place that was tried when the time of the dial was over. */
+function noAnswer({ host, port }: Place): SockpoolError {
+  return new SockpoolError('CONNECT_TIMEOUT', `no answer from ${host} port ${port}`, { reason: 'ETIMEDOUT' })
+}
+
 /** The addresses that can be dialled from where the dial is to start, families in turn where attempts overlap. */
 function reachable(addresses: readonly Address[], dial: Dial): readonly Address[] {
   const from = dial.localAddress === undefined ? undefined : parseAddress(dial.localAddress)
@@ -177,13 +217,26 @@ function tcpOptions(
   receiver: Receiver,
 ): TcpNetConnectOpts {
   return {
-    host: address.text,
+    host: dialText(address),
     port,
     family: address.family,
     autoSelectFamily: false,
-    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(localAddress === undefined ? {} : { localAddress: localText(localAddress) }),
     ...common(receiver),
   }
+}
+
+/** The address as the system takes it. Errors: CONNECT_FAILED, where its link is none of this machine's. */
+function dialText(address: Address): string {
+  const text = socketText(address)
+  if (text !== undefined) return text
+  const message = `${address.text}: this machine has no such interface`
+  throw new SockpoolError('CONNECT_FAILED', message, { reason: 'ENODEV' })
+}
+
+function localText(localAddress: string): string {
+  const address = parseAddress(localAddress)
+  return address === undefined ? localAddress : dialText(address)
 }
 
 function common({ nextBuffer, received }: Receiver) {
