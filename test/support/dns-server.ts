@@ -39,7 +39,10 @@ const UDP_BYTES_MAX = 1_232
 const HEADER_BYTES = 12
 const SCRIPT = '.dns.test'
 
-export async function startDnsServer(options: { ownAddress?: string } = {}): Promise<DnsServer> {
+/** `port`: default a free one. */
+export async function startDnsServer(
+  options: { ownAddress?: string; port?: number } = {},
+): Promise<DnsServer> {
   const questions: string[] = []
   const counts = new Map<string, number>()
   const timers = new Set<NodeJS.Timeout>()
@@ -73,7 +76,7 @@ export async function startDnsServer(options: { ownAddress?: string } = {}): Pro
       }
     })
   })
-  const { udp, port } = await bindBoth(tcp)
+  const { udp, port } = await bindBoth(tcp, options.port ?? 0)
   udp.on('message', (message, peer) => {
     answerTo(decode(message), reply => udp.send(reply, peer.port, peer.address), UDP_BYTES_MAX)
   })
@@ -90,9 +93,9 @@ export async function startDnsServer(options: { ownAddress?: string } = {}): Pro
 }
 
 /** Both protocols on one port: TCP takes a free one, and UDP the same unless someone was faster. */
-async function bindBoth(tcp: Server): Promise<{ udp: UdpSocket; port: number }> {
+async function bindBoth(tcp: Server, wanted: number): Promise<{ udp: UdpSocket; port: number }> {
   for (let attempt = 0; attempt < 10; attempt += 1) {
-    tcp.listen(0, '127.0.0.1')
+    tcp.listen(wanted, '127.0.0.1')
     await once(tcp, 'listening')
     const address = tcp.address()
     const port = typeof address === 'object' && address ? address.port : 0

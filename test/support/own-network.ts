@@ -24,18 +24,21 @@ export type OwnNetwork = {
 
 /**
  * A network whose loopback takes connections to these IPv4 addresses too. `skip` ends the test where none can be
- * made and none is required: SOCKPOOL_TEST_SERVICES=required makes a failure of it.
+ * made and none is required: SOCKPOOL_TEST_SERVICES=required makes a failure of it. `setUp`: what else is to be done in
+ * there before the command, as lines of shell; with `ownFiles` it may mount over the files of the system.
  */
 export async function findOwnNetwork(
   addresses: readonly string[],
   skip: (note: string) => never,
+  { setUp = [], ownFiles = false }: { readonly setUp?: readonly string[]; readonly ownFiles?: boolean } = {},
 ): Promise<OwnNetwork> {
   const routes = addresses.map(address => `ip route add local ${address}/32 dev lo`)
-  const script = ['set -e', 'ip link set lo up', ...routes, 'exec "$@"'].join('\n')
+  const script = ['set -e', 'ip link set lo up', ...routes, ...setUp, 'exec "$@"'].join('\n')
   const problems: string[] = []
   for (const way of WAYS) {
+    const unshare = ownFiles ? [...way, '--mount'] : way
     const inside = (command: readonly string[]): ReturnType<typeof runCommand> =>
-      runCommand([...way, 'sh', '-c', script, 'sh', ...command], { env: { PATH } })
+      runCommand([...unshare, 'sh', '-c', script, 'sh', ...command], { env: { PATH } })
     const problem = await inside(['true']).then(
       ({ code, stderr }) => (code === 0 ? null : stderr.trim()),
       (error: Error) => error.message,

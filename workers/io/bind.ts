@@ -5,6 +5,8 @@
 import { isIP, type ListenOptions, type Server } from 'node:net'
 import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { parseAddress } from '../../src/egress/address.ts'
+import { socketText } from '../../src/egress/local-addresses.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
 import { systemCode } from './socket-error.ts'
@@ -94,11 +96,17 @@ async function bindOne(
   return { server, address: { address: address.address, port: address.port, family } }
 }
 
+/** An address on one link has the name of the interface. */
+function boundText(host: string): string {
+  const address = host.includes('%') ? parseAddress(host) : undefined
+  return (address && socketText(address)) ?? host
+}
+
 async function addressesOf(hosts: readonly string[], resolver: NameResolver): Promise<string[]> {
   const found: string[] = []
   for (const host of hosts) {
     if (host === '') found.push(...ALL_INTERFACES)
-    else if (isIP(host) !== 0) found.push(host)
+    else if (isIP(host) !== 0) found.push(boundText(host))
     else found.push(...(await resolver.resolveBySystem(host, {})).map(({ text }) => text))
   }
   return [...new Set(found)]

@@ -14,7 +14,7 @@ import type { Vitals } from '../../src/channel/vitals.ts'
 import { type Address, parseAddress, sameAddress } from '../../src/egress/address.ts'
 import type { EgressRules } from '../../src/egress/egress-rules.ts'
 import { judge } from '../../src/egress/judge.ts'
-import { interfaceName } from '../../src/egress/local-addresses.ts'
+import { interfaceName, socketText } from '../../src/egress/local-addresses.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { Dial, Place, TlsClient } from '../../src/threads/protocol.ts'
 import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.ts'
@@ -225,13 +225,26 @@ function tcpOptions(
   receiver: Receiver,
 ): TcpNetConnectOpts {
   return {
-    host: address.text,
+    host: dialText(address),
     port,
     family: address.family,
     autoSelectFamily: false,
-    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(localAddress === undefined ? {} : { localAddress: localText(localAddress) }),
     ...common(receiver),
   }
+}
+
+/** The address as the system takes it. Errors: CONNECT_FAILED, where its link is none of this machine's. */
+function dialText(address: Address): string {
+  const text = socketText(address)
+  if (text !== undefined) return text
+  const message = `${address.text}: this machine has no such interface`
+  throw new SockpoolError('CONNECT_FAILED', message, { reason: 'ENODEV' })
+}
+
+function localText(localAddress: string): string {
+  const address = parseAddress(localAddress)
+  return address === undefined ? localAddress : dialText(address)
 }
 
 function common({ nextBuffer, received }: Receiver) {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
-import type { Address } from '../../../src/egress/address.ts'
+import { type Address, addressOf } from '../../../src/egress/address.ts'
 import { Resolver, type ResolverOptions } from '../../../src/egress/resolver.ts'
 import { type DnsServer, startDnsServer } from '../../support/dns-server.ts'
 
@@ -168,6 +168,40 @@ describe('Resolver by DNS', () => {
     expect(resolver.stats()).toMatchObject({ active: 0, waiting: 0, failed: 200 })
   })
 
+  test('Resolver gives the dials of one dead name one place, and leaves the tenant its others', async () => {
+    const resolver = resolverOf()
+    const lost = Array.from({ length: 200 }, () =>
+      resolver.resolveByDns('silent.one.dns.test', { tenant: 'lost' }).catch(() => undefined),
+    )
+    expect(texts(await resolver.resolveByDns('a-8-8-8-8.dns.test', { tenant: 'lost' }))).toEqual(['8.8.8.8'])
+    expect(resolver.stats()).toMatchObject({ active: 1, waiting: 0 })
+    expect(askedFor('silent.one.dns.test')).toBe(2)
+    resolver.close()
+    await Promise.all(lost)
+    expect(resolver.stats()).toMatchObject({ active: 0, waiting: 0, failed: 200 })
+  })
+
+  test('Resolver gives up the place of a name in the row when the last that waits for it has left', async () => {
+    const resolver = resolverOf()
+    const lost = Array.from({ length: LIMITS.dnsLookupsPerTenantMax }, (_, n) =>
+      resolver.resolveByDns(`silent.row${n}.dns.test`).catch(() => undefined),
+    )
+    const [one, other] = [new AbortController(), new AbortController()]
+    const waiting = [one, other].map(({ signal }) =>
+      resolver.resolveByDns('a-8-8-4-4.row.dns.test', { signal }).catch(error => error.code),
+    )
+    expect(resolver.stats().waiting).toBe(1)
+    one.abort()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(resolver.stats().waiting).toBe(1)
+    other.abort()
+    expect(await Promise.all(waiting)).toEqual(['ABORTED', 'ABORTED'])
+    expect(resolver.stats().waiting).toBe(0)
+    expect(askedFor('a-8-8-4-4.row.dns.test')).toBe(0)
+    resolver.close()
+    await Promise.all(lost)
+  })
+
   test('Resolver refuses a server it cannot read', () => {
     expect(() => new Resolver({ servers: ['dns.example'] })).toThrow(
       expect.objectContaining({
@@ -222,6 +256,54 @@ describe('Resolver by system', () => {
     const resolver = resolverOf({ systemLookup })
     await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.resolveBySystem(`db${n}`)))
     expect(most).toBe(LIMITS.osLookupsMax)
+  })
+
+  /** A system that never answers for names that begin with `deaf`. */
+  const deafSystem = async (name: string): Promise<Array<{ address: string }>> =>
+    name.startsWith('deaf') ? await new Promise(() => {}) : [{ address: '10.0.0.5' }]
+
+  test('Resolver asks for a name aside as soon as dead ones hold all threads, and takes the first address', async () => {
+    const asked: string[] = []
+    const resolver = resolverOf({
+      systemLookup: deafSystem,
+      lookupTimeoutMs: 60_000,
+      asideLookup: async name => {
+        asked.push(name)
+        if (name.startsWith('deaf')) throw new Error('deaf here too')
+        return [addressOf(Uint8Array.of(10, 0, 0, 6))]
+      },
+    })
+    const stop = new AbortController()
+    const deaf = Array.from({ length: 20 }, (_, n) =>
+      resolver.resolveBySystem(`deaf${n}`, { signal: stop.signal }).catch(error => error),
+    )
+    expect(texts(await resolver.resolveBySystem('live'))).toEqual(['10.0.0.6'])
+    expect(asked).toContain('live')
+    stop.abort()
+    for (const error of await Promise.all(deaf)) expect(error).toMatchObject({ code: 'ABORTED' })
+  })
+
+  test('Resolver lets dead names hold the threads for so long, and then gives their place to others', async () => {
+    const resolver = resolverOf({
+      systemLookup: deafSystem,
+      asideLookup: () => Promise.reject(new Error('no DNS here')),
+      lookupTimeoutMs: 5_000,
+    })
+    const deaf = [1, 2].map(n => resolver.resolveBySystem(`deaf${n}`).catch(error => error))
+    expect(texts(await resolver.resolveBySystem('live'))).toEqual(['10.0.0.5'])
+    void deaf
+  })
+
+  test('Resolver asks nobody but a system that answers in time', async () => {
+    const asked: string[] = []
+    const asideLookup = (name: string): Promise<never> => {
+      asked.push(name)
+      return Promise.reject(new Error('unasked'))
+    }
+    const resolver = resolverOf({ systemLookup: deafSystem, asideLookup })
+    await resolver.resolveBySystem('live')
+    await new Promise(resolve => setTimeout(resolve, LIMITS.osLookupPatienceMs + 20))
+    expect(asked).toEqual([])
   })
 
   test.each([

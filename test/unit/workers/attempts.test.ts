@@ -148,3 +148,27 @@ test('interleaved takes the families in turn', () => {
     '2001:db8::3',
   ])
 })
+
+test('firstOf takes what an attempt throws at once for its failure', async () => {
+  const attempt = (name: string): Promise<string> => {
+    if (name === 'a') throw new Error('at once')
+    return Promise.resolve(name)
+  }
+  const rules = { delayMs: undefined, isFinal: () => false, signal: new AbortController().signal }
+  expect(await firstOf(['a', 'b'], attempt, rules)).toBe('b')
+})
+
+test('firstOf tells each attempt how many are left', async () => {
+  const left: [string, number][] = []
+  const attempt = (name: string, _signal: AbortSignal, more: number): Promise<never> => {
+    left.push([name, more])
+    return Promise.reject(new Error(name))
+  }
+  const rules = { delayMs: undefined, isFinal: () => false, signal: new AbortController().signal }
+  await expect(firstOf(['a', 'b', 'c'], attempt, rules)).rejects.toBeInstanceOf(AttemptErrors)
+  expect(left).toEqual([
+    ['a', 3],
+    ['b', 2],
+    ['c', 1],
+  ])
+})
