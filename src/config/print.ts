@@ -16,8 +16,9 @@ function masked(node: SchemaNode, value: unknown): unknown {
   if (Array.isArray(value)) return value.map(item => (branch.items ? masked(branch.items, item) : item))
   if (!isRecord(value)) return value
   const named = namedValue(branch)
+  const { properties = {} } = branch
   const entries = Object.entries(value).map(([key, own]) => {
-    const child = branch.properties?.[key] ?? named
+    const child = Object.hasOwn(properties, key) ? properties[key] : named
     return [key, child ? masked(child, own) : own] as const
   })
   return Object.fromEntries(entries)

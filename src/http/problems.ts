@@ -172,7 +172,8 @@ function knownError(error: unknown): SockpoolError | null {
   if (error instanceof SockpoolError) return error
   if (!(error instanceof Error)) return null
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
-  const translate = typeof code === 'string' ? FASTIFY_CODES[code] : undefined
+  const isListed = typeof code === 'string' && Object.hasOwn(FASTIFY_CODES, code)
+  const translate = isListed ? FASTIFY_CODES[code] : undefined
   if (translate) return translate()
   const isTheirs = typeof code === 'string' && code.startsWith('FST_ERR_')
   if (isTheirs && typeof statusCode === 'number' && statusCode < 500)

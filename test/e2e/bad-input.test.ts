@@ -220,6 +220,54 @@ describe('a malformed request', () => {
   })
 })
 
+describe('a name that every object has', () => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__']
+
+  test.each(names)('%s is an unknown field of every query', async name => {
+    const paths = [
+      'read',
+      'readline',
+      'readexactly?n=1',
+      'readuntil',
+      'write',
+      'writelines',
+      'drain',
+      'close',
+    ]
+    const routes = [
+      ...paths.map(path => `${lease.path}/${path}`),
+      '/v1/exchange?target=demo&read=none',
+      '/v1/parse/json',
+      '/v1/parse/lines',
+    ]
+    for (const route of routes) {
+      const sent = route.endsWith('writelines') ? { json: ['x'] } : { body: '1' }
+      const call = /read|drain|close/.test(route) && !route.includes('exchange') ? {} : sent
+      const separator = route.includes('?') ? '&' : '?'
+      const answer = await service.api.post(`${route}${separator}${name}=1`, call)
+      const { code, errors = [] } = JSON.parse(answer.text) as Problem
+      expect([answer.status, code], route).toEqual([400, 'invalid_request'])
+      expect(
+        errors.map(({ path }) => String(path).replace('options.', '')),
+        route,
+      ).toEqual([name])
+    }
+    expect((await lease.look()).status).toBe(200)
+  })
+
+  test.each(names)('%s is no field of a body, no format, no target and no lease', async name => {
+    const post = (path: string, text: string) =>
+      service.api.post(path, { body: text, headers: { 'content-type': 'application/json' } })
+    expect((await post('/v1/leases', `{"target":"demo","${name}":1}`)).status).toBe(400)
+    expect((await post(`${lease.path}/parse`, `{"format":"json","options":{"${name}":1}}`)).status).toBe(400)
+    expect((await post(`${lease.path}/parse`, `{"format":"${name}"}`)).status).toBe(404)
+    expect((await post('/v1/leases', `{"target":"${name}"}`)).status).toBe(404)
+    expect((await service.api.get(`/v1/targets/${name}`)).status).toBe(404)
+    expect((await service.api.get(`/v1/leases/${name}`)).status).toBe(404)
+    expect((await service.api.post(`/v1/parse/${name}`, { body: '1' })).status).toBe(404)
+  })
+})
+
 describe('bytes that are no request', () => {
   const own = (): string => `Host: 127.0.0.1:${service.port}\r\nAuthorization: Bearer ${service.token}\r\n`
 
@@ -257,11 +305,20 @@ describe('bytes that are no request', () => {
     ['a URL with a space', () => `GET /liv ez HTTP/1.1\r\n${own()}\r\n`],
     ['a URL with a control character', () => `GET /liv\x01ez HTTP/1.1\r\n${own()}\r\n`],
     ['no Host', () => 'GET /v1/leases HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['no Host for a probe', () => 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    [
+      'no Host, and another request behind it',
+      () => 'GET /livez HTTP/1.1\r\n\r\nGET /livez HTTP/1.1\r\n\r\n',
+    ],
     ['two Hosts', () => `GET /v1/leases HTTP/1.1\r\n${own()}Host: evil.example\r\nConnection: close\r\n\r\n`],
-  ])('%s: answered 4xx and closed', async (_title, text) => {
+  ])('%s: answered 4xx and closed', async (title, text) => {
     const answer: RawAnswer = await sendRaw(service.port, text())
     expect(answer.status, answer.head).toBeGreaterThanOrEqual(400)
     expect(answer.status).toBeLessThan(500)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    const { code, errors } = JSON.parse(answer.body) as Problem
+    if (title.startsWith('no Host'))
+      expect([answer.status, code, errors?.[0]?.path]).toEqual([400, 'invalid_request', 'host'])
     expect((await service.api.get('/livez')).status).toBe(200)
   })
 })
