@@ -15,9 +15,6 @@ export type HostPort = { readonly host: string; readonly port: number }
 /** With the zone that a link-local or multicast one may have: `fe80::1%eth0`. */
 const ADDRESS6 = /^(?:[0-9A-Fa-f:.]{2,45}|(?:fe[89ab]|ff)[0-9a-f:.]{1,43}%[A-Za-z0-9][A-Za-z0-9._-]{0,14})$/i
 
-/** With the zone that a link-local or multicast one may have: `fe80::1%eth0`. */
-const ADDRESS6 = /^(?:[0-9A-Fa-f:.]{2,45}|(?:fe[89ab]|ff)[0-9a-f:.]{1,43}%[A-Za-z0-9][A-Za-z0-9._-]{0,14})$/i
-
 /**
  * `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; null where the text is neither.
  *
