@@ -34,6 +34,8 @@ export type ParsersOptions = {
 export type ParseCallOptions = {
   /** Milliseconds the call may take, the wait for a thread included. */
   readonly timeoutMs?: number | undefined
+  /** Milliseconds that the caller gave, where `timeoutMs` is what is left of them: errors name these. */
+  readonly allowedMs?: number | undefined
   /** Calls off the task. A borrower gives its reader back; without a reader, a thread that runs the task is ended. */
   readonly signal?: AbortSignal | undefined
   /** Whose task it is; default: nobody's, without a share of the threads. */
@@ -45,6 +47,8 @@ export type ParsersStats = {
   readonly live: TaskPoolStats
   readonly calls: TaskPoolStats
 }
+
+type Bounds = { readonly timeoutMs: number; readonly allowedMs: number }
 
 export class Parsers {
   readonly #timeoutMs: number
@@ -157,7 +161,7 @@ export class Parsers {
     options: ParseCallOptions,
   ): Promise<LoanResult> {
     const call = this.#call(what, options)
-    const lender = new Lender(lent, sharedNow() + call.timeoutMs)
+    const lender = new Lender(lent, sharedNow() + call.timeoutMs, call.allowedMs)
     try {
       const timeoutMs = call.timeoutMs + LIMITS.parseGraceMs
       const recall = (): boolean => lender.recall()
@@ -170,8 +174,9 @@ export class Parsers {
     }
   }
 
-  #call(what: string, options: ParseCallOptions): ParseCallOptions & { what: string; timeoutMs: number } {
-    return { ...options, what, timeoutMs: options.timeoutMs ?? this.#timeoutMs }
+  #call(what: string, options: ParseCallOptions): ParseCallOptions & Bounds & { what: string } {
+    const { timeoutMs = this.#timeoutMs, allowedMs = timeoutMs } = options
+    return { ...options, what, timeoutMs, allowedMs }
   }
 }
 

@@ -84,6 +84,7 @@ export type RequestData = {
     readonly format: string
     readonly options: object | undefined
     readonly timeoutMs: number | undefined
+    readonly allowedMs: number | undefined
   }
   readonly runOn: {
     readonly lease: number
@@ -91,6 +92,7 @@ export type RequestData = {
     readonly module: string
     readonly argument: unknown
     readonly timeoutMs: number | undefined
+    readonly allowedMs: number | undefined
   }
   readonly hush: { readonly lease: number }
   readonly secure: { readonly lease: number; readonly as: TlsSide; readonly timeoutMs: number }
@@ -120,6 +122,7 @@ type LeaseTermsData = {
   readonly reuse: 'clean' | 'never'
   readonly ttlMs: number | null
   readonly replayBytes: number
+  readonly allowTruncated: boolean
 }
 
 /** How work on a lent reader ended, and where the reader is now. */

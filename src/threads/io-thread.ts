@@ -158,7 +158,7 @@ export class IoThread {
   open(request: OpenRequest): Promise<IoConnection> {
     const { dial, connectTimeoutMs, signal } = request
     if (signal?.aborted) return Promise.reject(aborted('connect', signal))
-    if (this.#isGone) return Promise.reject(lost(this.#error))
+    if (this.#isGone) return Promise.reject(lostBefore(this.#error))
     const channel = this.#slabs.take()
     const giveUp = (): void => {
       channel.requestShut('abort')
@@ -213,7 +213,7 @@ export class IoThread {
   }
 
   async #adopt(listener: number, incoming: number): Promise<IoConnection> {
-    if (this.#isGone) throw lost(this.#error)
+    if (this.#isGone) throw lostBefore(this.#error)
     const channel = this.#slabs.take()
     const { memory, generation } = channel
     this.#tell({ kind: 'adopt', listener, incoming, memory, generation })
@@ -314,10 +314,10 @@ export class IoThread {
     this.#isGone = true
     for (const { reject, forget } of this.#openings.values()) {
       forget()
-      reject(lost(this.#error))
+      reject(lostBefore(this.#error))
     }
     this.#openings.clear()
-    this.#listeners.fail(lost(this.#error))
+    this.#listeners.fail(lostBefore(this.#error))
     this.#upgrades.fail(lost(this.#error))
     for (const connection of [...this.#own.values()]) connection.workerLost()
     this.#slabs.abandon()
@@ -325,6 +325,12 @@ export class IoThread {
   }
 }
 
+/** For a call on a connection. */
 function lost(cause: Error | null): SockpoolError {
   return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause })
+}
+
+/** For a call that wanted a connection: nothing was sent on one that was not there yet. */
+function lostBefore(cause: Error | null): SockpoolError {
+  return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause, retryable: true })
 }

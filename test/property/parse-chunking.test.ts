@@ -31,7 +31,7 @@ function piecewise(format: string, input: Buffer, sizes: number[]): Reading {
   const values: unknown[] = []
   for (;;) {
     try {
-      values.push(readMessage(source, findFormat(format).configure({}), Number.POSITIVE_INFINITY))
+      values.push(readMessage(source, findFormat(format).configure({}), Number.POSITIVE_INFINITY, 0))
     } catch (error) {
       if (!(error instanceof SockpoolError)) throw error
       const clean = 'partial' in error && error.partial instanceof Buffer && error.partial.length === 0

@@ -39,7 +39,7 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
     }
     case 'channel':
       return onLoan(task.ticket, borrow, (source, deadline) =>
-        readMessage(source, findFormat(task.format).configure(task.options), deadline),
+        readMessage(source, findFormat(task.format).configure(task.options), deadline, task.ticket.allowedMs),
       )
     case 'run':
       return { outcome: await attempt(() => call(task.module, task.argument)), returned: null }
@@ -47,7 +47,11 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
       return onLoan(task.ticket, borrow, (source, deadline) =>
         call(
           task.module,
-          new BlockingReader(source, { deadline, onReset: task.ticket.lent.onReset }),
+          new BlockingReader(source, {
+            deadline,
+            allowedMs: task.ticket.allowedMs,
+            onReset: task.ticket.lent.onReset,
+          }),
           task.argument,
         ),
       )

@@ -4,6 +4,7 @@
  */
 import { IncompleteReadError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { tookLonger } from '../../base/wait.ts'
 import type { BlockingSource } from '../../streams/byte-source.ts'
 import { frontBytes } from '../../streams/reading/front-bytes.ts'
 import type { Cutter, Decoder } from './format.ts'
@@ -11,21 +12,26 @@ import type { Cutter, Decoder } from './format.ts'
 /**
  * The value of the next message. Its bytes are removed, and no byte after them.
  *
- * `deadline` is an instant on the clock of `performance.now()`. A message that came whole before the connection
+ * `deadline` is an instant on the clock of `performance.now()`, `allowedMs` the time until then, as its caller gave it. A
+ * message that came whole before the connection
  * broke is still a message.
  * Errors: PARSE_FAILED, PARSE_LIMIT (nothing removed; `offset` counts from the first unread byte), READ_TIMEOUT
  *   (nothing removed), INCOMPLETE_READ (all removed; an empty `partial` says that the stream ended between two
  *   messages), the stream's own.
  */
-export function readMessage(source: BlockingSource, decoder: Decoder, deadline: number): unknown {
-  const length = awaitMessage(source, decoder.cutter(), deadline)
+export function readMessage(
+  source: BlockingSource,
+  decoder: Decoder,
+  deadline: number,
+  allowedMs: number,
+): unknown {
+  const length = awaitMessage(source, decoder.cutter(), deadline, allowedMs)
   const value = decoder.decode(frontBytes(source.views(), length))
   source.skip(length)
   return value
 }
 
-function awaitMessage(source: BlockingSource, cutter: Cutter, deadline: number): number {
-  const began = performance.now()
+function awaitMessage(source: BlockingSource, cutter: Cutter, deadline: number, allowedMs: number): number {
   let seen = 0
   for (;;) {
     // The end is read first: what precedes it is available by then, so that nothing before it is missed.
@@ -39,9 +45,7 @@ function awaitMessage(source: BlockingSource, cutter: Cutter, deadline: number):
     if (end?.kind === 'failed') throw end.error
     if (end) return lastMessage(source, cutter)
     if (!source.waitFor(seen + 1, Math.max(0, deadline - performance.now())))
-      throw new SockpoolError('READ_TIMEOUT', `parse took longer than ${Math.round(deadline - began)} ms`, {
-        bytesDelivered: 0,
-      })
+      throw new SockpoolError('READ_TIMEOUT', tookLonger('parse()', allowedMs), { bytesDelivered: 0 })
   }
 }
 

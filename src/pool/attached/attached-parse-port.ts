@@ -40,11 +40,11 @@ export class AttachedParsePort implements ParsePort {
     lent: LentSource,
     format: string,
     options?: object,
-    { signal, timeoutMs }: ParseCall = {},
+    { signal, timeoutMs, allowedMs }: ParseCall = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
     return this.#lend('parse()', signal, () =>
-      this.#line.request('parseMessage', { lease, lent, format, options, timeoutMs }, signal),
+      this.#line.request('parseMessage', { lease, lent, format, options, timeoutMs, allowedMs }, signal),
     )
   }
 
@@ -52,11 +52,15 @@ export class AttachedParsePort implements ParsePort {
     lent: LentSource,
     module: URL | string,
     argument?: unknown,
-    { signal, timeoutMs }: ParseCall = {},
+    { signal, timeoutMs, allowedMs }: ParseCall = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
     return this.#lend('run()', signal, () =>
-      this.#line.request('runOn', { lease, lent, module: String(module), argument, timeoutMs }, signal),
+      this.#line.request(
+        'runOn',
+        { lease, lent, module: String(module), argument, timeoutMs, allowedMs },
+        signal,
+      ),
     )
   }
 

@@ -12,7 +12,7 @@ const reset = new SockpoolError('CONNECTION_RESET', 'the peer reset the connecti
 const RESET: StreamEnd = { kind: 'failed', error: reset }
 
 const read = (source: ScriptedSource, format = 'json', deadline = Number.POSITIVE_INFINITY): unknown =>
-  readMessage(source, findFormat(format).configure({}), deadline)
+  readMessage(source, findFormat(format).configure({}), deadline, 300)
 
 const rest = (source: ScriptedSource): string => source.take(source.available).toString()
 
