@@ -48,7 +48,7 @@ export const ERROR_CODES = {
   DNS_FAILED: { status: 502, title: 'The name could not be resolved', retryable: true },
   TLS_FAILED: { status: 502, title: 'The TLS handshake failed', retryable: false },
   STARTTLS_INJECTION: { status: 502, title: 'Plaintext arrived before the TLS handshake', retryable: false },
-  WORKER_LOST: { status: 502, title: 'The I/O worker of this connection died', retryable: true },
+  WORKER_LOST: { status: 502, title: 'The I/O worker of this connection died', retryable: false },
   DIALOG_FAILED: { status: 502, title: 'The dialog on the connection failed', retryable: true },
   CHANNEL_CORRUPT: { status: 502, title: 'The shared memory of the connection is corrupt', retryable: false },
   READ_TIMEOUT: { status: 504, title: 'The read did not finish in time', retryable: true },
@@ -159,9 +159,14 @@ export class IncompleteReadError extends SockpoolError {
   readonly partial: Buffer
   readonly expected: number | null
 
-  constructor(partial: Uint8Array, expected: number | null, details: ErrorDetails = {}) {
-    const total = expected === null ? 'undefined' : String(expected)
-    super('INCOMPLETE_READ', `${partial.length} bytes read on a total of ${total} expected bytes`, details)
+  /** `message`: default, asyncio's. */
+  constructor(
+    partial: Uint8Array,
+    expected: number | null,
+    details: ErrorDetails = {},
+    message = `${partial.length} bytes read on a total of ${expected ?? 'undefined'} expected bytes`,
+  ) {
+    super('INCOMPLETE_READ', message, details)
     this.name = 'IncompleteReadError'
     this.partial = Buffer.from(partial.buffer, partial.byteOffset, partial.length)
     this.expected = expected
@@ -196,7 +201,7 @@ export class LimitOverrunError extends SockpoolError {
 export function reviveError(fields: ErrorFields): SockpoolError {
   const { code, message, partial, expected, consumed, ...details } = fields
   if (code === 'INCOMPLETE_READ' && partial)
-    return new IncompleteReadError(bytesOf(partial), expected ?? null, details)
+    return new IncompleteReadError(bytesOf(partial), expected ?? null, details, message)
   if (code === 'LIMIT_OVERRUN' && consumed !== undefined)
     return new LimitOverrunError(message, consumed, details)
   return new SockpoolError(code, message, details)
@@ -208,8 +213,8 @@ function bytesOf(partial: Uint8Array | { readonly data: readonly number[] }): Ui
 }
 
 /** An error of its own with the same fields, for a caller that adds to it; the original is its cause. */
-export function copyError(error: SockpoolError): SockpoolError {
-  const copy = reviveError(error.toJSON())
+export function copyError(error: SockpoolError, retryable: boolean = error.retryable): SockpoolError {
+  const copy = reviveError({ ...error.toJSON(), retryable })
   copy.name = error.name
   copy.cause = error
   return copy

@@ -10,6 +10,8 @@ export type WaitOptions = {
   readonly signal?: AbortSignal | undefined
   /** Milliseconds until the wait ends with its own time-out code; default: no bound. */
   readonly timeoutMs?: number | undefined
+  /** Milliseconds that the caller gave, where `timeoutMs` is what is left of them: errors name these. */
+  readonly allowedMs?: number | undefined
 }
 
 /** The error of a wait that its caller's signal ended. Its name is AbortError, as callers of fetch expect. */
@@ -41,15 +43,14 @@ export class Wait<T> {
     this.promise = promise
     this.#resolve = resolve
     this.#reject = reject
-    const { signal, timeoutMs } = options
+    const { signal, timeoutMs, allowedMs = timeoutMs } = options
     const end = (error: SockpoolError): void => {
       if (this.#settled) return
       undo(error)
       this.reject(error)
     }
     if (timeoutMs !== undefined && timeoutMs <= LIMITS.timerMsMax) {
-      const onTimeout = (): void =>
-        end(new SockpoolError(timeoutCode, `${what} took longer than ${timeoutMs} ms`))
+      const onTimeout = (): void => end(new SockpoolError(timeoutCode, tookLonger(what, allowedMs ?? 0)))
       this.#timer = setTimeout(onTimeout, Math.max(0, timeoutMs))
     }
     if (signal) {
@@ -80,6 +81,22 @@ export class Wait<T> {
     this.#unlisten?.()
     return true
   }
+}
+
+/** The message of a wait whose time is up, in whole milliseconds. */
+export function tookLonger(what: string, allowedMs: number): string {
+  return `${what} took longer than ${Math.ceil(allowedMs)} ms`
+}
+
+/** What is left of a wait that began at `startedMs`. Its errors go on naming the time that its caller gave. */
+export function remaining<Options extends WaitOptions>(
+  options: Options,
+  startedMs: number,
+  nowMs: number,
+): Options {
+  const { timeoutMs, allowedMs = timeoutMs } = options
+  if (timeoutMs === undefined) return options
+  return { ...options, timeoutMs: remainingMs(timeoutMs, startedMs, nowMs), allowedMs }
 }
 
 /** Milliseconds left of a time-out that began to run at `startedMs`; undefined without one. */

@@ -13,8 +13,17 @@ export const END = {
   poisoned: 8,
   corrupt: 9,
   expired: 10,
+  closeNotify: 11,
+  truncated: 12,
 } as const
 export type EndName = Exclude<keyof typeof END, 'open'>
+/** The peer has finished its direction: on plain TCP by FIN, over TLS by its close_notify or by FIN without one. */
+export type PeerEnd = 'fin' | 'closeNotify' | 'truncated'
+
+export function isPeerEnd(how: keyof typeof END): how is PeerEnd {
+  return how === 'fin' || how === 'closeNotify' || how === 'truncated'
+}
+
 export const END_NAMES: readonly (keyof typeof END)[] = Object.keys(END) as Array<keyof typeof END>
 
 /** What the holder asks of the outbound direction once its last byte is sent: flags, of which the strongest counts. */

@@ -97,6 +97,11 @@ function tlsSchema(pem: PemLeaf): SchemaNode {
         ),
       ),
       minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
+      allowTruncated: optional(
+        flag(
+          'Whether an exchange that reads to the end takes a reply that TLS did not close, so that it may be cut; default: false.',
+        ),
+      ),
     },
     { keyPair: true },
   )

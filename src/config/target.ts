@@ -25,6 +25,8 @@ export type TargetTls = {
   readonly key?: string
   readonly alpn?: readonly string[]
   readonly minVersion?: (typeof TLS_VERSIONS)[number]
+  /** An exchange that reads to the end takes a reply whose TLS ended without close_notify; default: false. */
+  readonly allowTruncated?: boolean
 }
 
 export type TextStep =

@@ -1,6 +1,6 @@
 /** TLS options that a program hands over, checked and rebuilt field by field; PEM comes out as text. */
 import { invariant, SockpoolError } from '../base/errors.ts'
-import { isRecord } from './schema-node.ts'
+import { field, isRecord } from './schema-node.ts'
 import { normaliseTarget, type TargetTls } from './target.ts'
 
 /** The accepting side of TLS. PEM as text or bytes. */
@@ -16,7 +16,7 @@ export type ServerTlsInput = {
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
 }
 
-export type ServerTls = Omit<TargetTls, 'servername' | 'cert' | 'key'> & {
+export type ServerTls = Omit<TargetTls, 'servername' | 'cert' | 'key' | 'allowTruncated'> & {
   readonly cert: string
   readonly key: string
   readonly requestCert: boolean
@@ -30,6 +30,8 @@ const STAND_IN = { host: 'localhost', port: 1 }
  * Errors: INVALID_REQUEST with every fault.
  */
 export function normaliseClientTls(input: unknown, path = 'tls'): TargetTls {
+  if (field(input, 'allowTruncated') !== undefined)
+    throw invalid([{ path: moved('tls.allowTruncated', path), message: 'is for the exchanges of a target' }])
   try {
     const { tls } = normaliseTarget({ ...STAND_IN, tls: input })
     return tls === false ? {} : tls

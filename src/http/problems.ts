@@ -12,7 +12,7 @@ import { lingerAtEnd } from './lingering-close.ts'
 export interface Problem {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: { readonly code: string; readonly [field: string]: unknown }
+  readonly body: { readonly code: string; readonly retryable: boolean; readonly [field: string]: unknown }
 }
 
 /** Fastify's codes for what a client did wrong, and what each becomes here. */
@@ -194,8 +194,10 @@ function causeOf(error: unknown): unknown {
   return error instanceof CountedFailure ? error.cause : error
 }
 
+/** A repeat of a call that has sent bytes sends them twice. */
 function withCounts(problem: Problem, counts: Counts): Problem {
-  return { ...problem, body: { ...problem.body, ...counts } }
+  const retryable = problem.body.retryable && counts.bytesAccepted === 0
+  return { ...problem, body: { ...problem.body, ...counts, retryable } }
 }
 
 function headersOf(code: keyof typeof ERROR_CODES, error: SockpoolError | null): Record<string, string> {

@@ -16,10 +16,13 @@ export class Lender {
   readonly #channel: Channel
   #isCalledOff = false
 
-  /** `deadline`: the instant of `sharedNow()` at which reads of the borrower stop blocking. */
-  constructor(lent: LentSource, deadline: number) {
+  /**
+   * `deadline`: the instant of `sharedNow()` at which reads of the borrower stop blocking. `allowedMs`: the milliseconds
+   * that were allowed until then, which errors name.
+   */
+  constructor(lent: LentSource, deadline: number, allowedMs: number) {
     const words = allocateLoan()
-    this.ticket = { lent, words, deadline }
+    this.ticket = { lent, words, deadline, allowedMs }
     this.#words = LoanWords.of(words)
     this.#channel = new Channel(lent.memory)
   }

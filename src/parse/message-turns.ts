@@ -12,7 +12,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import { aborted } from '../base/wait.ts'
+import { aborted, tookLonger } from '../base/wait.ts'
 import { isRevoked } from '../streams/byte-source.ts'
 import {
   type LentSource,
@@ -28,6 +28,9 @@ import type { TaskPool } from './task-pool.ts'
 import type { TaskCall } from './task-record.ts'
 
 const WHAT = 'parse()'
+
+/** The whole call. `allowedMs`: what its errors name. */
+type TurnCall = Omit<TaskCall, 'what'> & { readonly allowedMs: number }
 
 /** The task of one turn. */
 export type TurnTask = (ticket: LoanTicket, turn: Turn) => ParseTask
@@ -53,7 +56,7 @@ export class MessageTurns {
   }
 
   /** Never rejects. */
-  async read(lent: LentSource, taskFor: TurnTask, call: Omit<TaskCall, 'what'>): Promise<LoanResult> {
+  async read(lent: LentSource, taskFor: TurnTask, call: TurnCall): Promise<LoanResult> {
     const began = performance.now()
     const deadline = sharedNow() + call.timeoutMs
     let at = lent
@@ -86,10 +89,10 @@ export class MessageTurns {
     at: LentSource,
     seen: SeenMessage | null,
     taskFor: TurnTask,
-    call: Omit<TaskCall, 'what'>,
+    call: TurnCall,
     deadline: number,
   ): Promise<ParseReply | LoanResult> {
-    const lender = new Lender(at, deadline)
+    const lender = new Lender(at, deadline, call.allowedMs)
     const turn: Turn = { bytesMax: this.#bytesMax, patienceMs: LIMITS.parsePatienceMs, seen }
     const leftMs = Math.max(0, deadline - sharedNow())
     // A thread that has the whole message is let finish: its reader would be lost with it.
@@ -115,7 +118,7 @@ export class MessageTurns {
   async #park(
     lent: LentSource,
     count: number,
-    { signal, timeoutMs }: Omit<TaskCall, 'what'>,
+    { signal, allowedMs }: TurnCall,
     began: number,
     deadline: number,
   ): Promise<LentSource | LoanResult> {
@@ -139,7 +142,7 @@ export class MessageTurns {
     } catch (error) {
       const isLate = error instanceof SockpoolError && error.code === 'READ_TIMEOUT'
       const returned: ReturnedSource = { position, count: 0, interrupted: true }
-      return { outcome: failed(isLate ? late(timeoutMs) : error), reader: { kind: 'returned', returned } }
+      return { outcome: failed(isLate ? late(allowedMs) : error), reader: { kind: 'returned', returned } }
     }
   }
 }
@@ -152,13 +155,11 @@ function pauseFor({ position }: LentSource, elapsedMs: number): number {
 }
 
 /** Why nobody waits for the rest of the message any more, or null. */
-function endOf({ signal, timeoutMs }: Omit<TaskCall, 'what'>, deadline: number): SockpoolError | null {
+function endOf({ signal, allowedMs }: TurnCall, deadline: number): SockpoolError | null {
   if (signal?.aborted) return aborted(WHAT, signal)
-  return sharedNow() >= deadline ? late(timeoutMs) : null
+  return sharedNow() >= deadline ? late(allowedMs) : null
 }
 
-function late(timeoutMs: number): SockpoolError {
-  return new SockpoolError('READ_TIMEOUT', `parse took longer than ${Math.round(timeoutMs)} ms`, {
-    bytesDelivered: 0,
-  })
+function late(allowedMs: number): SockpoolError {
+  return new SockpoolError('READ_TIMEOUT', tookLonger(WHAT, allowedMs), { bytesDelivered: 0 })
 }

@@ -40,6 +40,8 @@ export type ParsersOptions = {
 export type ParseCallOptions = {
   /** Milliseconds the call may take, the wait for a thread included. */
   readonly timeoutMs?: number | undefined
+  /** Milliseconds that the caller gave, where `timeoutMs` is what is left of them: errors name these. */
+  readonly allowedMs?: number | undefined
   /** Calls off the task. A borrower gives its reader back; without a reader, a thread that runs the task is ended. */
   readonly signal?: AbortSignal | undefined
   /** Whose task it is; default: nobody's, without a share of the threads. */
@@ -228,7 +230,7 @@ export class Parsers {
     argument: unknown,
     call: ParseCallOptions & NamedCall,
   ): Promise<LoanResult> {
-    const lender = new Lender(lent, sharedNow() + call.timeoutMs)
+    const lender = new Lender(lent, sharedNow() + call.timeoutMs, call.allowedMs)
     const task: ParseTask = { kind: 'runOn', module, argument, ticket: lender.ticket }
     try {
       const timeoutMs = call.timeoutMs + LIMITS.parseGraceMs
@@ -246,11 +248,12 @@ export class Parsers {
   }
 
   #call<Options extends ParseCallOptions>(what: string, options: Options): Options & NamedCall {
-    return { ...options, what, timeoutMs: options.timeoutMs ?? this.#timeoutMs }
+    const { timeoutMs = this.#timeoutMs, allowedMs = timeoutMs } = options
+    return { ...options, what, timeoutMs, allowedMs }
   }
 }
 
-type NamedCall = { readonly what: string; readonly timeoutMs: number }
+type NamedCall = { readonly what: string; readonly timeoutMs: number; readonly allowedMs: number }
 
 function sum(one: TaskPoolStats, other: TaskPoolStats): TaskPoolStats {
   const names = Object.keys(one) as (keyof TaskPoolStats)[]

@@ -87,9 +87,9 @@ export class TaskPool {
    */
   async run(task: ParseTask, call: TaskCall): Promise<ParseReply> {
     if (this.#closing !== null) throw draining()
-    const { what, timeoutMs, signal } = call
+    const { what, timeoutMs, allowedMs, signal } = call
     if (signal?.aborted) throw aborted(what, signal)
-    const wait = new Wait<ParseReply>(what, 'PARSE_TIMEOUT', { timeoutMs }, error =>
+    const wait = new Wait<ParseReply>(what, 'PARSE_TIMEOUT', { timeoutMs, allowedMs }, error =>
       this.#timeOut(record, error),
     )
     const record: TaskRecord = { task, call, wait, kill: new AbortController(), state: { kind: 'new' } }

@@ -18,6 +18,8 @@ export type TaskCall = {
   readonly what: string
   /** Milliseconds from now until the task is called off; a thread that runs it is ended. */
   readonly timeoutMs: number
+  /** Milliseconds that the caller gave, which errors name; default: `timeoutMs`. */
+  readonly allowedMs?: number | undefined
   /** Calls off the task; a thread that runs it is ended, unless `recall` makes the task reply in time. */
   readonly signal?: AbortSignal | undefined
   /**

@@ -128,10 +128,13 @@ export class Pool implements AsyncDisposable {
     const boundMs = timeoutMs === undefined ? longestMs : Math.min(longestMs, timeoutMs)
     for (;;) {
       const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#now() - startedMs))
-      const acquired = await pool.lease({ tenant, signal, waitMs: leftMs }, (slot, connection) => {
-        const record = this.#record(pool, slot, connection, ttlMs)
-        return { record, holder: record.begin(thread, make) }
-      })
+      const acquired = await pool.lease(
+        { tenant, signal, waitMs: leftMs, allowedMs: boundMs },
+        (slot, connection) => {
+          const record = this.#record(pool, slot, connection, ttlMs)
+          return { record, holder: record.begin(thread, make) }
+        },
+      )
       const { record } = acquired
       // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
       const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
@@ -161,6 +164,7 @@ export class Pool implements AsyncDisposable {
         reuse: target.reuse,
         ttlMs: ttlMs ?? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null),
         replayBytes,
+        allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
       },
       connection,
       parse,

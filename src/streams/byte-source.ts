@@ -48,18 +48,34 @@ export interface BlockingSource extends ByteSource {
 }
 
 /**
- * How a stream ended. `fin`: the peer finished its direction (half-close or close); `closed`: this side closed
+ * How a stream ended. `fin`: the peer finished its direction (half-close or close), `tls` says how over TLS; `closed`: this side closed
  * or the connection ended without an error; `failed`: it broke, with the error that every later read throws, and
  * `afterFin` where the peer had finished its direction before; `isRevoked` where the connection goes on, or not, and
  * is this holder's no more: every call fails then, also those that a broken connection would let pass in silence.
  */
-export type StreamEnd = { readonly kind: 'fin' } | { readonly kind: 'closed' } | FailedEnd
+export type StreamEnd =
+  | { readonly kind: 'fin'; readonly tls?: 'close_notify' | 'truncated' }
+  | { readonly kind: 'closed' }
+  | FailedEnd
 
 export type FailedEnd = {
   readonly kind: 'failed'
   readonly error: Error
   readonly afterFin?: boolean
   readonly isRevoked?: boolean
+}
+
+/**
+ * How a stream ended, for its reader: `fin` or, over TLS, `close_notify`: the peer finished its direction, or this side
+ * closed; `truncated`: TLS ended without a close_notify, so that bytes may be missing; `reset`: it broke.
+ */
+export type StreamEnding = 'fin' | 'close_notify' | 'truncated' | 'reset'
+
+/** Null while the stream is open, and where it is another's, whose end is not known here. */
+export function endingOf(end: StreamEnd | null): StreamEnding | null {
+  if (end === null || isRevoked(end)) return null
+  if (end.kind === 'fin') return end.tls ?? 'fin'
+  return isFinal(end) ? 'fin' : 'reset'
 }
 
 /** Whether the stream is another's by now. */

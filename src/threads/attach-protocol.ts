@@ -86,6 +86,7 @@ export type RequestData = {
     readonly options: object | undefined
     readonly form: AnswerForm | undefined
     readonly timeoutMs: number | undefined
+    readonly allowedMs: number | undefined
   }
   readonly runOn: {
     readonly lease: number
@@ -93,6 +94,7 @@ export type RequestData = {
     readonly module: string
     readonly argument: unknown
     readonly timeoutMs: number | undefined
+    readonly allowedMs: number | undefined
   }
   readonly hush: { readonly lease: number }
   readonly secure: { readonly lease: number; readonly as: TlsSide; readonly timeoutMs: number }
@@ -122,6 +124,7 @@ type LeaseTermsData = {
   readonly reuse: 'clean' | 'never'
   readonly ttlMs: number | null
   readonly replayBytes: number
+  readonly allowTruncated: boolean
 }
 
 /** How work on a lent reader ended, and where the reader is now. */

@@ -321,7 +321,7 @@ export class IoFleet {
 }
 
 function noWorker(): SockpoolError {
-  return new SockpoolError('WORKER_LOST', 'no I/O worker is running')
+  return new SockpoolError('WORKER_LOST', 'no I/O worker is running', { retryable: true })
 }
 
 function sum(one: VitalsSnapshot = NOTHING, other: VitalsSnapshot = NOTHING): VitalsSnapshot {

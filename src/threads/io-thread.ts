@@ -166,7 +166,7 @@ export class IoThread {
   open(request: OpenRequest): Promise<IoConnection> {
     const { dial, connectTimeoutMs, signal } = request
     if (signal?.aborted) return Promise.reject(aborted('connect', signal))
-    if (this.#isGone) return Promise.reject(lost(this.#error))
+    if (this.#isGone) return Promise.reject(lostBefore(this.#error))
     const channel = this.#slabs.take()
     const giveUp = this.#guard.action(() => {
       channel.requestShut('abort')
@@ -221,7 +221,7 @@ export class IoThread {
   }
 
   async #adopt(listener: number, incoming: number): Promise<IoConnection> {
-    if (this.#isGone) throw lost(this.#error)
+    if (this.#isGone) throw lostBefore(this.#error)
     const channel = this.#slabs.take()
     const { memory, generation } = channel
     this.#tell({ kind: 'adopt', listener, incoming, memory, generation })
@@ -322,11 +322,11 @@ export class IoThread {
     this.#isGone = true
     for (const { reject, forget } of this.#openings.values()) {
       forget()
-      reject(lost(this.#error))
+      reject(lostBefore(this.#error))
     }
     this.#openings.clear()
     // Whoever is told of the loss may fail over it; all the others are told as well.
-    this.#guard.run(() => this.#listeners.fail(lost(this.#error)))
+    this.#guard.run(() => this.#listeners.fail(lostBefore(this.#error)))
     this.#guard.run(() => this.#upgrades.fail(lost(this.#error)))
     for (const connection of [...this.#own.values()]) this.#guard.run(() => connection.workerLost())
     this.#guard.run(() => this.#slabs.abandon())
@@ -340,6 +340,12 @@ function mishandled({ message, error }: MishandledMessage): SockpoolError {
   return new SockpoolError(cause.code, `an I/O worker failed at "${message}": ${cause.message}`, { cause })
 }
 
+/** For a call on a connection. */
 function lost(cause: Error | null): SockpoolError {
   return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause })
+}
+
+/** For a call that wanted a connection: nothing was sent on one that was not there yet. */
+function lostBefore(cause: Error | null): SockpoolError {
+  return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause, retryable: true })
 }

@@ -30,7 +30,7 @@ export class PlainPool implements Pick<LeasingPort, 'exchange'> {
     try {
       const data = await socket.askLine(request)
       await this.#pool.release(socket)
-      return { data, reused, offset, eof: false }
+      return { data, reused, offset, eof: false, ending: null }
     } catch (error) {
       await this.#pool.destroy(socket)
       throw error

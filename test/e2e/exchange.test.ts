@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { jsonOf, problemOf } from '../support/api.ts'
 import { useScriptedService } from '../support/scripted-service.ts'
-import { startServiceProcess } from '../support/service-process.ts'
+import { CLI, runCommand, startServiceProcess } from '../support/service-process.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 const scripted = useScriptedService(place => ({
@@ -58,6 +58,7 @@ describe('POST /v1/exchange', () => {
     ])
     expect([answer.status, answer.text]).toEqual([200, 'all of it'])
     expect(answer.headers.get('sockpool-eof')).toBe('true')
+    expect(answer.headers.get('sockpool-end')).toBe('fin')
   })
 
   test('takes bytes with the rest in the query', async () => {
@@ -98,7 +99,7 @@ describe('POST /v1/exchange', () => {
       '0',
     ])
     const late = problemOf(await round('three\n', { timeoutMs: 150 }))
-    expect(late).toMatchObject({ status: 504, code: 'read_timeout', bytesDelivered: 0 })
+    expect(late).toMatchObject({ status: 504, code: 'read_timeout', bytesDelivered: 0, retryable: false })
     await peer.ended()
     const fourth = round('four\n')
     const next = await upstream.next()
@@ -181,5 +182,58 @@ describe('POST /v1/exchange', () => {
     expect(unknown).toMatchObject({ status: 404, code: 'target_not_found' })
     const row = jsonOf(await service.api.get('/v1/targets/gone'))
     expect(row).toMatchObject({ connections: { connecting: 0, idle: 0, leased: 0, closing: 0 }, waiters: 0 })
+  })
+})
+
+describe('an exchange whose peer ends too soon', () => {
+  test.each([
+    ['line', 'half a line', null],
+    ['until:;', 'half', null],
+    ['exactly:9', 'half', 9],
+    ['line', '', null],
+    ['eof', '', null],
+  ])('reads %s, gets %j, and is incomplete_read', async (read, reply, expected) => {
+    const [answer] = await Promise.all([
+      scripted.api.post('/v1/exchange', ask(read)),
+      answering('ask', reply, true),
+    ])
+    expect(problemOf(answer)).toMatchObject({
+      status: 502,
+      code: 'incomplete_read',
+      partial: Buffer.from(reply).toString('base64'),
+      expected,
+      bytesAccepted: 3,
+      retryable: false,
+    })
+  })
+
+  test('fails the command, with or without a service', async () => {
+    const { service, upstream } = scripted
+    const command = [process.execPath, CLI, 'exchange']
+    const env = { SOCKPOOL_TOKEN: service.token ?? '' }
+    const place = `${upstream.host}:${upstream.port}`
+    for (const args of [['script', '--url', service.url], [place]]) {
+      const [run] = await Promise.all([
+        runCommand([...command, ...args], { stdin: 'ask', env }),
+        answering('ask', 'half a line', true),
+      ])
+      expect([run.code, run.stdout]).toEqual([1, ''])
+      expect(run.stderr).toContain('the peer ended after 11 bytes')
+      expect(run.stderr).toContain('incomplete_read')
+    }
+  })
+})
+
+test('an exchange that is late may not be repeated, and names the time that it was given', async () => {
+  const [answer] = await Promise.all([
+    scripted.api.post('/v1/exchange', ask('line', { timeoutMs: 500 })),
+    scripted.upstream.next().then(peer => peer.received(3)),
+  ])
+  expect(problemOf(answer)).toMatchObject({
+    status: 504,
+    code: 'read_timeout',
+    bytesAccepted: 3,
+    retryable: false,
+    detail: 'readuntil() took longer than 500 ms',
   })
 })

@@ -16,6 +16,7 @@ import { allocateVitals, Vitals } from '../../src/channel/vitals.ts'
 import type { Dialog } from '../../src/threads/protocol.ts'
 import { Connection } from '../../workers/io/connection.ts'
 import { HolderBells } from '../../workers/io/holder-bells.ts'
+import { watchTlsEnd } from '../../workers/io/tls-end.ts'
 import type { TestServer } from './test-server.ts'
 import { until } from './until.ts'
 
@@ -82,7 +83,7 @@ export class IoConnectionRig {
       onread: { buffer: nextBuffer, callback: received },
     }
     const secure = { ...options, ca: server.ca, servername: 'localhost' }
-    const socket = server.ca === '' ? connect(options) : connectTls(secure)
+    const socket = server.ca === '' ? connect(options) : watchTlsEnd(connectTls(secure))
     this.socket = socket
     const peer = server.connection()
     await once(socket, server.ca === '' ? 'connect' : 'secureConnect')

@@ -126,10 +126,11 @@ describe('Pool.exchange', () => {
     ['eof', { eof: true }, 'all there is', true],
     ['none', { none: true }, '', false],
   ] as const)('reads one reply as %s', async (what, read, expected, eof) => {
+    const ending = eof ? 'fin' : null
     const pool = await startExchange()
     const { data, ...rest } = await pool.exchange('it', { write: `${what}\n`, read })
     expect(data.toString()).toBe(expected)
-    expect(rest).toEqual({ reused: false, offset: 0, eof })
+    expect(rest).toEqual({ reused: false, offset: 0, eof, ending })
   })
 
   test('reuses the connection of the exchange before', async () => {

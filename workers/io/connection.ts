@@ -28,6 +28,7 @@ import { Linger } from './linger.ts'
 import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
+import { peerEndOf } from './tls-end.ts'
 import { Traffic } from './traffic.ts'
 
 /** What a connection is given by its I/O worker. */
@@ -68,6 +69,8 @@ export class Connection {
   readonly #life: ConnectionLife
   readonly #traffic: Traffic
   #onRelease: Dialog = []
+  /** Whose events are heard: the socket, or the TLS socket that wraps it. */
+  #listened: Socket | null = null
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
@@ -159,6 +162,7 @@ export class Connection {
   }
 
   #listen(socket: Socket): void {
+    this.#listened = socket
     socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
     if (socket.readableEnded) this.#onEnd()
   }
@@ -283,7 +287,7 @@ export class Connection {
     this.#follow()
     const state = this.#life.state
     if (state.at === 'dialog') return this.#life.destroy('closed')
-    this.#inflow.finish('fin')
+    this.#inflow.finish(this.#listened === null ? 'fin' : peerEndOf(this.#listened))
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')
     else this.#traffic.flush()

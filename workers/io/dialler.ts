@@ -21,6 +21,7 @@ import { AttemptErrors, attemptsError, firstOf, interleaved } from './attempts.t
 import { DialTime } from './dial-time.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
+import { watchTlsEnd } from './tls-end.ts'
 
 /** A look-up that got no descriptor fails as if the name were not there. */
 function hidesExhaustion(error: unknown): boolean {
@@ -142,7 +143,9 @@ export class Dialler {
   ): Promise<Socket> {
     const options = { path, ...common(receiver) }
     const open = (): Socket =>
-      tls ? connectTls({ ...tlsClientOptions(tls, place.host), ...options }) : connectTcp(options)
+      tls
+        ? watchTlsEnd(connectTls({ ...tlsClientOptions(tls, place.host), ...options }))
+        : connectTcp(options)
     return this.#ready(open, tls !== null, signal, () => null)
   }
 
@@ -260,7 +263,7 @@ function common({ nextBuffer, received }: Receiver) {
 function openTls(at: TcpNetConnectOpts, place: Place, tls: TlsClient): Socket {
   // An address that is verified is the one that is dialled: that is what `host` stands for without a name.
   const options: TlsOptions = { ...tlsClientOptions(tls, place.host), ...at }
-  return connectTls(options)
+  return watchTlsEnd(connectTls(options))
 }
 
 /** node:tls hands these on to the socket it connects; its types do not say so. */

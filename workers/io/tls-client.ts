@@ -14,6 +14,7 @@ import { withoutZone } from '../../src/egress/address.ts'
 import type { TlsClient } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
+import { watchTlsEnd } from './tls-end.ts'
 
 /**
  * What TLS is told; `host` is what the certificate must show where `servername` is not given. The name that was
@@ -57,7 +58,7 @@ export async function secureAsClient(
   let secured: TLSSocket
   try {
     // With a socket given the host is not dialled; it is what the certificate of an address is compared with.
-    secured = connect({ ...tlsClientOptions(tls, host), socket, host: tls.servername ?? host })
+    secured = watchTlsEnd(connect({ ...tlsClientOptions(tls, host), socket, host: tls.servername ?? host }))
   } catch (error) {
     socket.destroy()
     throw tlsError(error)

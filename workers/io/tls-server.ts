@@ -13,6 +13,7 @@ import { LIMITS } from '../../src/base/limits.ts'
 import type { TlsServer } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
+import { watchTlsEnd } from './tls-end.ts'
 
 type Handshake = {
   readonly succeed: (secured: TLSSocket) => void
@@ -75,7 +76,7 @@ function makeServer(tls: TlsServer): Server {
         secured.on('error', () => {})
         const handshake = handshakes.getStore()
         if (handshake === undefined) secured.destroy()
-        else handshake.succeed(secured)
+        else handshake.succeed(watchTlsEnd(secured))
       }),
     )
     .on(

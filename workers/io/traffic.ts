@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Channel } from '../../src/channel/channel.ts'
-import type { SHUT } from '../../src/channel/values.ts'
+import { isPeerEnd, type SHUT } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
 import type { ConnectionLife } from './connection-life.ts'
 import type { Inflow } from './inflow.ts'
@@ -121,7 +121,9 @@ export class Traffic {
   /** TLS has no half-close: a peer that ends its direction ends the connection, after what was written. */
   #outboundEnd(socket: Socket): keyof typeof SHUT {
     const { shut } = this.#deps.channel
-    return this.#deps.inflow.end === 'fin' && socket instanceof TLSSocket && shut !== 'abort' ? 'close' : shut
+    return isPeerEnd(this.#deps.inflow.end) && socket instanceof TLSSocket && shut !== 'abort'
+      ? 'close'
+      : shut
   }
 
   /** From now on unread bytes are dropped, as they would turn the close into a reset. */

@@ -50,7 +50,11 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
       return onLoan(task.ticket, borrow, (source, deadline) =>
         call(
           task.module,
-          new BlockingReader(source, { deadline, onReset: task.ticket.lent.onReset }),
+          new BlockingReader(source, {
+            deadline,
+            allowedMs: task.ticket.allowedMs,
+            onReset: task.ticket.lent.onReset,
+          }),
           task.argument,
         ),
       )

@@ -1,5 +1,6 @@
 /** Answers bytes that were read: as they are, with the facts about them in headers; or as text in JSON. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { StreamEnding } from '../../streams/byte-source.ts'
 import { pickType } from './accept.ts'
 import { type ByteEncoding, textOf } from './byte-text.ts'
 
@@ -8,6 +9,8 @@ export interface BytesRead {
   /** Stream offset of the first byte. */
   readonly offset: number
   readonly eof: boolean
+  /** How the stream has ended, where all of it was read; null before. */
+  readonly end: StreamEnding | null
   /** For an exchange: whether the connection was open before it. */
   readonly reused?: boolean
 }
@@ -19,14 +22,15 @@ export function sendBytes(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const { bytes, offset, eof, reused } = read
+  const { bytes, offset, eof, end, reused } = read
   reply.header('vary', 'accept')
   const type = pickType(request.headers.accept, ['application/octet-stream', 'application/json'])
   if (type === 'application/json') {
-    const body = { ...textOf(bytes, encoding), offset, eof, ...(reused !== undefined && { reused }) }
-    return reply.type('application/json').send(body)
+    const facts = { offset, eof, ...(end !== null && { end }), ...(reused !== undefined && { reused }) }
+    return reply.type('application/json').send({ ...textOf(bytes, encoding), ...facts })
   }
   reply.headers({ 'sockpool-offset': String(offset), 'sockpool-eof': String(eof) })
+  if (end !== null) reply.header('sockpool-end', end)
   if (reused !== undefined) reply.header('sockpool-reused', String(reused))
   return reply.type('application/octet-stream').send(bytes)
 }

@@ -72,12 +72,12 @@ export class RequestBody {
 
   async #waitForMore(): Promise<void> {
     const { waitMs, bytesPerSecond } = this.#pace
-    const budgetMs = waitMs + (this.#bytes / bytesPerSecond) * 1_000 - this.#waitedMs
+    const allowedMs = waitMs + (this.#bytes / bytesPerSecond) * 1_000
     const startedAt = performance.now()
     const wait = new Wait<void>(
       'the request body',
       'REQUEST_TIMEOUT',
-      { signal: this.#signal, timeoutMs: budgetMs },
+      { signal: this.#signal, timeoutMs: allowedMs - this.#waitedMs, allowedMs },
       () => undefined,
     )
     const wake = (): void => wait.resolve()

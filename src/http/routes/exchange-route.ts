@@ -52,7 +52,9 @@ const exchangeSchema = (limits: AppLimits) => ({
   summary: 'Write bytes and read one reply',
   description:
     'As JSON, or as bytes of any other content type with target, read and timeoutMs in the query. ' +
-    'separatorEncoding says how the separators of `until` are spelled.',
+    'separatorEncoding says how the separators of `until` are spelled. A peer that ends before the reply is whole is ' +
+    '502 incomplete_read, with the bytes in `partial`; so is a reply to the end that TLS did not close (`reason` ' +
+    'tls_truncated), unless the target allows it.',
   querystring: querySchema(limits),
   body: answer('The request.', {
     'application/json': jsonSchema(limits),
@@ -95,8 +97,9 @@ async function exchange(
   try {
     const wait = calls.waitOf(request, timeoutMs)
     const done = await pool.exchange(target, { ...order, ...wait, limit: bodyBytes, tenant })
-    const { data: bytes, offset, eof, reused } = done
-    return sendBytes({ bytes, offset, eof, reused }, request.query.encoding, request, reply)
+    const { data: bytes, offset, eof, ending, reused } = done
+    const end = eof ? ending : null
+    return sendBytes({ bytes, offset, eof, end, reused }, request.query.encoding, request, reply)
   } catch (error) {
     throw locateInRequest(error, target)
   } finally {

@@ -165,7 +165,8 @@ async function read(
     checkOffset(wanted, reader.offset)
     const { offset } = reader
     const bytes = await take(reader, options)
-    return { bytes, offset, eof: reader.atEof() }
+    const end = reader.buffered === 0 ? reader.ending : null
+    return { bytes, offset, eof: reader.atEof(), end }
   })
   return sendBytes(result, encoding, request, reply)
 }

@@ -127,6 +127,13 @@ export function bytesAnswer(extra: Record<string, TSchema> = {}): TSchema {
     encoding: Type.Enum(['utf8', 'base64', 'hex']),
     offset: Type.Integer({ description: 'Stream offset of the first byte.' }),
     eof: Type.Boolean({ description: 'Whether the stream has ended and all of it was read.' }),
+    end: Type.Optional(
+      Type.Enum(['fin', 'close_notify', 'truncated', 'reset'], {
+        description:
+          'How the stream ended, once all of it was read. truncated: TLS without close_notify, so that bytes may be ' +
+          'missing. As a header: sockpool-end.',
+      }),
+    ),
     ...extra,
   }
   return answer('The bytes.', {

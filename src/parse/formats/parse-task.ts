@@ -19,6 +19,8 @@ export type LoanTicket = {
   readonly words: LoanMemory
   /** The instant of `sharedNow()` at which reads of the task stop blocking. */
   readonly deadline: number
+  /** Milliseconds that the caller gave until then: errors name these. */
+  readonly allowedMs: number
 }
 
 export type ParseTask =

@@ -43,11 +43,15 @@ export class AttachedParsePort implements LoanPort {
     lent: LentSource,
     format: string,
     options?: object,
-    { signal, timeoutMs, form }: ParseCall & { readonly form?: AnswerForm | undefined } = {},
+    { signal, timeoutMs, allowedMs, form }: ParseCall & { readonly form?: AnswerForm | undefined } = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
     return this.#lend('parse()', signal, () =>
-      this.#line.request('parseMessage', { lease, lent, format, options, form, timeoutMs }, signal),
+      this.#line.request(
+        'parseMessage',
+        { lease, lent, format, options, form, timeoutMs, allowedMs },
+        signal,
+      ),
     )
   }
 
@@ -55,11 +59,15 @@ export class AttachedParsePort implements LoanPort {
     lent: LentSource,
     module: URL | string,
     argument?: unknown,
-    { signal, timeoutMs }: ParseCall = {},
+    { signal, timeoutMs, allowedMs }: ParseCall = {},
   ): Promise<LoanResult> {
     const lease = this.#lease
     return this.#lend('run()', signal, () =>
-      this.#line.request('runOn', { lease, lent, module: String(module), argument, timeoutMs }, signal),
+      this.#line.request(
+        'runOn',
+        { lease, lent, module: String(module), argument, timeoutMs, allowedMs },
+        signal,
+      ),
     )
   }
 

@@ -4,7 +4,7 @@
  * itself gives, `leaseSync` one for straight-line code that blocks.
  */
 import { SockpoolError } from '../../base/errors.ts'
-import { aborted, remainingMs } from '../../base/wait.ts'
+import { aborted, remaining } from '../../base/wait.ts'
 import { positiveLimit } from '../../streams/reading/read-options.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
@@ -145,7 +145,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     const startedMs = now()
     const lease = this.leaseSync(target, { timeoutMs, tenant })
     try {
-      const reply = exchangeSyncOn(lease, write, read, limit, remainingMs(timeoutMs, startedMs, now()))
+      const reply = exchangeSyncOn(lease, write, read, limit, remaining({ timeoutMs }, startedMs, now()))
       lease.letGo()
       return reply
     } finally {

@@ -147,15 +147,15 @@ export class AttachedThread implements ThreadServer {
         return await parse.run(module, argument, { signal, timeoutMs })
       }
       case 'parseMessage': {
-        const { lease, lent, format, options, form, timeoutMs } = message.data
+        const { lease, lent, format, options, form, timeoutMs, allowedMs } = message.data
         const work: LoanWork = (port, reader, call) =>
           port.parseMessage(reader, format, options, { ...call, form })
-        return await this.#lend(lease, lent, work, { signal, timeoutMs })
+        return await this.#lend(lease, lent, work, { signal, timeoutMs, allowedMs })
       }
       case 'runOn': {
-        const { lease, lent, module, argument, timeoutMs } = message.data
+        const { lease, lent, module, argument, timeoutMs, allowedMs } = message.data
         const work: LoanWork = (port, reader, call) => port.runOn(reader, module, argument, call)
-        return await this.#lend(lease, lent, work, { signal, timeoutMs })
+        return await this.#lend(lease, lent, work, { signal, timeoutMs, allowedMs })
       }
       case 'hush': {
         const record = this.#find(message.data.lease)
@@ -212,7 +212,9 @@ export class AttachedThread implements ThreadServer {
   /** Lets a parse worker read the channel of a lease for its holder. */
   async #lend(number: number, lent: LentSource, work: LoanWork, call: ParseCall): Promise<LoanData> {
     const record = this.#find(number)
-    const { outcome, reader } = await record.operation('parse', () => record.lend(lent, work, call))
+    // The reading end is that thread's, and pinned by it.
+    const takeBack = (): void => {}
+    const { outcome, reader } = await record.operation('parse', () => record.lend(lent, work, call, takeBack))
     return {
       // That thread's end is this side's to know; until then the channel is pinned here.
       reader: reader.kind === 'lost' ? { kind: 'lost' } : reader,

@@ -83,6 +83,11 @@ export class BlockingLease implements Disposable {
     return this.#record.terms.reused
   }
 
+  /** An exchange takes a reply whose TLS ended without close_notify. */
+  get allowTruncated(): boolean {
+    return this.#record.terms.allowTruncated
+  }
+
   get connection(): ConnectionFacts {
     return connectionFacts(this.#record.connection)
   }

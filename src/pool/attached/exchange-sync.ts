@@ -1,47 +1,51 @@
 /** One round trip on a blocking lease: write, drain, read one reply. */
-import { copyError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
-import { remainingMs } from '../../base/wait.ts'
+import { LimitOverrunError, SockpoolError } from '../../base/errors.ts'
+import { remaining, type WaitOptions } from '../../base/wait.ts'
 import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import type { OnReset } from '../../streams/reading/read-options.ts'
 import type { ExchangeReply, ReadSpec } from '../lease/exchange.ts'
+import { replyToEnd, tripError } from '../lease/whole-reply.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 
-/** As `exchangeOn`. Errors: those of write, drain and read. */
+type Wait = Omit<WaitOptions, 'signal'>
+
+/** As `exchangeOn`. Errors: those of write, drain and read; INCOMPLETE_READ. */
 export function exchangeSyncOn(
   lease: BlockingLease,
   bytes: string | Uint8Array,
   read: ReadSpec,
   limit: number | undefined,
-  timeoutMs: number | undefined,
+  wait: Wait,
 ): ExchangeReply {
   const startedMs = performance.now()
-  const left = (): { readonly timeoutMs?: number } => {
-    const leftMs = remainingMs(timeoutMs, startedMs, performance.now())
-    return leftMs === undefined ? {} : { timeoutMs: leftMs }
-  }
-  const { reader, writer } = lease
+  const left = (): Wait => remaining(wait, startedMs, performance.now())
+  const { reader, writer, reused } = lease
   try {
     writer.write(bytes, left())
     writer.drain(left())
     const offset = lease.readOffset
-    const data = readReply(reader, read, limit, left())
-    return { data, reused: lease.reused, offset, eof: reader.atEof() }
+    const data = readReply(lease, read, limit, left())
+    return { data, reused, offset, eof: reader.atEof(), ending: reader.ending }
   } catch (error) {
-    throw error instanceof SockpoolError ? copyError(error).add({ bytesAccepted: writer.offset }) : error
+    throw tripError(error, { bytes, bytesAccepted: writer.offset, ending: reader.ending })
   }
 }
 
 function readReply(
-  reader: BlockingReader,
+  { reader, allowTruncated }: BlockingLease,
   read: ReadSpec,
   limit: number | undefined,
-  wait: { readonly timeoutMs?: number },
+  wait: Wait,
 ): Buffer {
-  if ('line' in read) return reader.readLine(wait)
+  // Not by readLine, which at EOF gives what is left of a line.
+  if ('line' in read) return reader.readUntil('\n', wait)
   if ('until' in read) return reader.readUntil(read.until, wait)
   if ('exactly' in read) return reader.readExactly(read.exactly, wait)
-  // What came before a reset is not the whole of a reply that ends with the stream.
-  if ('eof' in read) return readToEnd(reader, limit, { ...wait, onReset: 'raise' })
+  if ('eof' in read) {
+    // What came before a reset is not the whole of a reply that ends with the stream.
+    const data = readToEnd(reader, limit, { ...wait, onReset: 'raise' })
+    return replyToEnd(data, reader.ending, allowTruncated)
+  }
   if ('none' in read) return Buffer.alloc(0)
   throw new SockpoolError('INVALID_REQUEST', 'read says how the reply ends')
 }
@@ -50,7 +54,7 @@ function readReply(
 function readToEnd(
   reader: BlockingReader,
   limit: number | undefined,
-  wait: { readonly timeoutMs?: number; readonly onReset: OnReset },
+  wait: Wait & { readonly onReset: OnReset },
 ): Buffer {
   if (limit === undefined) return reader.read(-1, wait)
   if (reader.peek(limit + 1, wait).length > limit)

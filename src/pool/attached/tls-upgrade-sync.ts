@@ -1,9 +1,10 @@
 /** As `upgradeToTls`, blocking, for the client's side: the same order, and as little of a way back. */
 import { SockpoolError } from '../../base/errors.ts'
+import { tookLonger } from '../../base/wait.ts'
 import { normaliseClientTls } from '../../config/tls-options.ts'
 import type { BlockingStartTlsOptions } from '../../streams/blocking/blocking-writer.ts'
 import type { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
-import { refuseEarly } from '../lease/tls-upgrade.ts'
+import { refuseEarly, upgradeFailure } from '../lease/tls-upgrade.ts'
 import type { AttachedConnection } from './attached-connection.ts'
 
 export type TlsUpgradeSyncDeps = {
@@ -45,9 +46,10 @@ export function upgradeToTlsSync(
 
 /** The I/O worker keeps the clock of the handshake; what ends by it is this call's time-out. */
 function asFailure(error: unknown, timeoutMs: number): SockpoolError {
-  const failure = SockpoolError.from(error, 'TLS_FAILED')
+  const failure = upgradeFailure(error)
   if (failure.code !== 'TLS_FAILED' || failure.reason !== 'ETIMEDOUT') return failure
-  return new SockpoolError('CONNECT_TIMEOUT', `startTls() took longer than ${timeoutMs} ms`, {
+  return new SockpoolError('CONNECT_TIMEOUT', tookLonger('startTls()', timeoutMs), {
     cause: failure,
+    retryable: false,
   })
 }

@@ -3,7 +3,7 @@
  * are made for its epoch, and let go of the channel once: when the connection is gone, and what was received stays
  * readable, or when the lease is over.
  */
-import type { EndName } from '../../channel/values.ts'
+import { type EndName, isPeerEnd } from '../../channel/values.ts'
 import { ChannelSink } from '../../streams/channel-ends/channel-sink.ts'
 import { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
 import { EndPair } from '../../streams/channel-ends/end-pair.ts'
@@ -72,7 +72,7 @@ export class LeaseEnds extends HeldEnds {
   }
 
   isSpent(how: EndName | null): boolean {
-    const isOrderly = how === null || how === 'fin' || how === 'closed'
+    const isOrderly = how === null || how === 'closed' || isPeerEnd(how)
     return this.reader.buffered === 0 && (!isOrderly || this.reader.exception() !== null)
   }
 

@@ -26,6 +26,8 @@ export type LeaseTerms = {
   readonly ttlMs: number | null
   /** Bytes behind the read position that stay readable again. */
   readonly replayBytes: number
+  /** An exchange takes a reply whose TLS ended without close_notify. */
+  readonly allowTruncated: boolean
 }
 
 /** The ends of a lease, as its record sees them. */
@@ -80,8 +82,16 @@ export interface LeaseKeeper {
   kill(reason: GoneReason): void
   /** Ends a lease whose connection is gone, without a word to its ends: they go on telling how that ended. */
   forget(): void
-  /** Has another thread read. The channel is nobody else's before that thread is known to be done. */
-  lend(lent: LentSource, work: LoanWork, call: ParseCall): Promise<LoanResult>
+  /**
+   * Has another thread read. The channel is nobody else's before that thread is known to be done and `takeBack` has
+   * returned: what the borrower left in it is still the lease's, also where the connection is gone by then.
+   */
+  lend(
+    lent: LentSource,
+    work: LoanWork,
+    call: ParseCall,
+    takeBack: (result: LoanResult) => void,
+  ): Promise<LoanResult>
   /** Whether the lease keeps the process alive; it does from the start, and until it has ended. */
   keepAlive(isOn: boolean): void
   /** A fault of ours, which nobody awaits. */

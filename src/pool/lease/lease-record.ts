@@ -185,13 +185,19 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     void this.#end('released', 'error', false)
   }
 
-  async lend(lent: LentSource, work: LoanWork, call: ParseCall): Promise<LoanResult> {
+  async lend(
+    lent: LentSource,
+    work: LoanWork,
+    call: ParseCall,
+    takeBack: (result: LoanResult) => void,
+  ): Promise<LoanResult> {
     const { connection } = this
     connection.pin()
     let done = Promise.resolve()
     try {
       const result = await work(this.#deps.parse, lent, { ...call, tenant: this.terms.tenant })
       if (result.reader.kind === 'lost') done = result.reader.threadGone
+      takeBack(result)
       return result
     } finally {
       done.then(

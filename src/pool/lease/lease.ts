@@ -13,7 +13,7 @@ import type { TextWrap } from '../../base/answer-form.ts'
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LossWatch, type Watched } from '../../base/loss-watch.ts'
 import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
-import { remainingMs } from '../../base/wait.ts'
+import { remaining } from '../../base/wait.ts'
 import type { SocketDuplex } from '../../streams/adapters/socket-duplex.ts'
 import { warnOfUnclosed } from '../../streams/adapters/unclosed-watch.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
@@ -259,12 +259,11 @@ export class Lease implements AsyncDisposable {
   async #lend(call: ParseCall, work: LoanWork): Promise<unknown> {
     const { reader } = this
     return await this.#keeper.operation('parse', async () => {
-      const { signal, timeoutMs } = call
       const startedMs = performance.now()
       // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
-      if (reader.buffered === 0) await reader.peek(1, { signal, timeoutMs })
-      const left = remainingMs(timeoutMs, startedMs, performance.now())
-      return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, { signal, timeoutMs: left }))
+      if (reader.buffered === 0) await reader.peek(1, call)
+      const left = remaining(call, startedMs, performance.now())
+      return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, left))
     })
   }
 

@@ -1,6 +1,7 @@
 /** The reading end of a lease lent to another thread for one piece of work, and what becomes of it. */
+import { copyError } from '../../base/errors.ts'
 import { endedChannel } from '../../channel/slab.ts'
-import { goneError } from '../../streams/channel-ends/channel-end.ts'
+import { goneError, peerEndName } from '../../streams/channel-ends/channel-end.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { LendResult } from '../../streams/reading/pending-read.ts'
 import type { LeaseEnds } from './lease-ends.ts'
@@ -17,38 +18,46 @@ export async function lendEnd(
   work: LoanWork,
   call: ParseCall,
 ): Promise<LendResult> {
-  const { source } = ends
   const lent = lentSource(keeper, ends)
-  const result = await keeper.lend(lent, work, call)
-  const { reader, outcome } = result
-  // The lease may have ended meanwhile; then its source takes nothing back.
+  const result = await keeper.lend(lent, work, call, ({ reader }) => takeBack(ends, lent, reader))
+  const { reader } = result
+  // The lease may have ended meanwhile; then its source has taken nothing back.
   const gone = keeper.isEnding ? 'released' : keeper.gone
-  switch (reader.kind) {
-    case 'returned':
-      source.resume(reader.returned.position)
-      break
-    case 'untouched':
-      source.resume(lent.position)
-      break
-    case 'lost':
-      keeper.kill('killed')
-      break
-    default:
-      reader satisfies never
-  }
+  if (reader.kind === 'lost') keeper.kill('killed')
   const tells = gone === null || isHung(result)
   return {
     count: reader.kind === 'returned' ? reader.returned.count : 0,
     interrupted: isInterrupted(result),
-    outcome: tells ? outcome : { ok: false, error: goneError(gone) },
+    outcome: tells ? told(result) : { ok: false, error: goneError(gone) },
   }
+}
+
+function takeBack({ source }: LeaseEnds, lent: LentSource, reader: LoanResult['reader']): void {
+  switch (reader.kind) {
+    case 'returned':
+      return source.resume(reader.returned.position)
+    case 'untouched':
+      return source.resume(lent.position)
+    case 'lost':
+      return
+    default:
+      reader satisfies never
+  }
+}
+
+/** A repeat begins where the borrower stopped: it is the same call only where nothing was read. */
+function told({ reader, outcome }: LoanResult): LendResult['outcome'] {
+  const isUnread = reader.kind === 'untouched' || (reader.kind === 'returned' && reader.returned.count === 0)
+  if (outcome.ok || isUnread || !outcome.error.retryable) return outcome
+  return { ok: false, error: copyError(outcome.error, false) }
 }
 
 /** Plain data of the reading end as it stands. A connection that is gone has a channel for it that has ended likewise. */
 function lentSource(keeper: LeaseKeeper, { source, onReset }: LeaseEnds): LentSource {
   const { connection, lost } = keeper
+  const { end } = source
   const position = source.suspend()
-  const channel = lost === null ? connection.channel : endedChannel(lost)
+  const channel = lost === null ? connection.channel : endedChannel(peerEndName(end, lost))
   const epoch = lost === null ? keeper.epoch : channel.epoch
   return { memory: channel.memory, epoch, doorbell: connection.doorbell, position, onReset }
 }

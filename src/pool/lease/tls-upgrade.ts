@@ -3,7 +3,7 @@
  * reading stops, what has come before is judged, and only then both sides shake hands. There is no way back: from the
  * first step on a failure destroys the connection, so that nothing is sent or read in plain text afterwards.
  */
-import { SockpoolError } from '../../base/errors.ts'
+import { copyError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { Wait } from '../../base/wait.ts'
 import { normaliseClientTls, normaliseServerTls } from '../../config/tls-options.ts'
@@ -51,7 +51,7 @@ export async function upgradeToTls(
     try {
       await wait.promise
     } catch (error) {
-      const failure = SockpoolError.from(error, 'TLS_FAILED')
+      const failure = upgradeFailure(error)
       deps.onFailed(failure)
       connection.abort()
       throw failure
@@ -78,6 +78,12 @@ async function steps(
   }
   const early = Buffer.concat([source.take(source.available), spill])
   await connection.secure({ ...as, early }, timeoutMs)
+}
+
+/** Whatever failed, the connection is destroyed, and what was said on it was said: no error of it is worth a repeat. */
+export function upgradeFailure(error: unknown): SockpoolError {
+  const failure = SockpoolError.from(error, 'TLS_FAILED')
+  return failure.retryable ? copyError(failure, false) : failure
 }
 
 /** A server that was asked for TLS waits for the client's first word; bytes before that are somebody else's. Errors: STARTTLS_INJECTION. */

@@ -106,7 +106,15 @@ export class Servers {
     const { parse, replayBytes, now, onFault } = this.#deps
     const target = where.kind === 'unix' ? `unix:${where.path}` : `port ${connection.facts.localPort}`
     const record = new LeaseRecord({
-      terms: { target, tenant: '', reused: false, reuse: 'never', ttlMs: null, replayBytes },
+      terms: {
+        target,
+        tenant: '',
+        reused: false,
+        reuse: 'never',
+        ttlMs: null,
+        replayBytes,
+        allowTruncated: false,
+      },
       connection,
       parse,
       now,

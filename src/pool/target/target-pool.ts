@@ -8,7 +8,7 @@
 import { SockpoolError } from '../../base/errors.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import { aborted, type WaitOptions } from '../../base/wait.ts'
-import type { CheckName, EndName } from '../../channel/values.ts'
+import { type CheckName, type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
@@ -102,7 +102,7 @@ export class TargetPool {
    * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING, those of `begin`, and
    * those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease<Held>({ tenant, waitMs, signal }: LeaseWait, begin: Begin<Held>): Promise<Held> {
+  async lease<Held>({ tenant, waitMs, signal, allowedMs }: LeaseWait, begin: Begin<Held>): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
     this.#lastUsedMs = this.#deps.now()
@@ -115,7 +115,7 @@ export class TargetPool {
     // Who will not wait for others still waits for its own dial, which has a bound of its own.
     const timeoutMs = waitMs === 0 ? undefined : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, tenant, begin)
-    const served = this.#waiters.add(tenant, { signal, timeoutMs }, () => this.#describe(), hand)
+    const served = this.#waiters.add(tenant, { signal, timeoutMs, allowedMs }, () => this.#describe(), hand)
     this.#dispatch()
     return await served
   }
@@ -302,7 +302,7 @@ export class TargetPool {
         lingers: false,
       })
     if (state.kind === 'quarantined')
-      state.tell({ outcome: 'closed', reason: how === 'fin' ? 'half_closed' : 'error' })
+      state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })
     if (state.kind === 'leased') {
       slot.lease?.connectionLost(how)
       this.#deps.onLost(how)

@@ -9,7 +9,8 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { BlockingSource } from '../byte-source.ts'
+import { tookLonger } from '../../base/wait.ts'
+import type { BlockingSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from '../reading/buffered-reads.ts'
 import { endingSeparator } from '../reading/ending-separator.ts'
 import {
@@ -33,6 +34,8 @@ export type BlockingReaderOptions = {
   readonly timeoutMs?: number | undefined
   /** The instant, on the clock of `performance.now()`, beyond which no call blocks. Default: none. */
   readonly deadline?: number | undefined
+  /** Milliseconds that the deadline allowed, which errors name; default: those that are left when a call begins. */
+  readonly allowedMs?: number | undefined
 }
 
 /** As StreamReader's, but that no signal reaches a thread that blocks. */
@@ -47,6 +50,7 @@ export class BlockingReader {
   readonly #reads: BufferedReads
   readonly #timeoutMs: number
   readonly #deadline: number
+  readonly #allowedMs: number | undefined
   #interrupted = false
 
   /** Errors: INVALID_REQUEST for a limit that is not above 0. */
@@ -56,6 +60,7 @@ export class BlockingReader {
     this.#reads = new BufferedReads(source, options.onReset ?? 'raise')
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
+    this.#allowedMs = options.allowedMs
   }
 
   /** Bytes that a call can have without blocking. */
@@ -81,6 +86,11 @@ export class BlockingReader {
   /** True when the stream has ended cleanly and every byte of it was read. Never blocks. */
   atEof(): boolean {
     return this.#reads.isAtEof
+  }
+
+  /** How the stream ended; null while it is open. See StreamReader. */
+  get ending(): StreamEnding | null {
+    return this.#reads.ending
   }
 
   /** The error that broke the stream, or null. */
@@ -199,13 +209,16 @@ export class BlockingReader {
     let outcome = attempt()
     if (typeof outcome !== 'number') return outcome
     const now = performance.now()
-    const instant = Math.min(now + (options.timeoutMs ?? this.#timeoutMs), this.#deadline)
-    const allowedMs = Math.max(0, Math.round(instant - now))
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs
+    const instant = Math.min(now + timeoutMs, this.#deadline)
     while (typeof outcome === 'number') {
-      if (!this.#waitFor(outcome, Math.max(0, instant - performance.now())))
-        throw new SockpoolError('READ_TIMEOUT', `${what} took longer than ${allowedMs} ms`, {
+      if (!this.#waitFor(outcome, Math.max(0, instant - performance.now()))) {
+        const isLate = instant === this.#deadline
+        const allowedMs = isLate ? (this.#allowedMs ?? instant - now) : (options.allowedMs ?? timeoutMs)
+        throw new SockpoolError('READ_TIMEOUT', tookLonger(what, Math.max(0, allowedMs)), {
           bytesDelivered: 0,
         })
+      }
       outcome = attempt()
     }
     return outcome

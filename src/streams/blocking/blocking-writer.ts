@@ -5,6 +5,7 @@
  */
 import { copyError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { tookLonger } from '../../base/wait.ts'
 import type { BlockingSink } from '../byte-sink.ts'
 import { assertOwned, type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
 import { Gathered } from '../writing/gathered.ts'
@@ -34,6 +35,8 @@ export type BlockingStartTls = (
 export type BlockingWriteOptions = {
   /** Milliseconds this call may block. */
   readonly timeoutMs?: number | undefined
+  /** Milliseconds that the caller gave, where `timeoutMs` is what is left of them: errors name these. */
+  readonly allowedMs?: number | undefined
 }
 
 /** Source: asyncio.StreamWriter, 3.13, but that `write` blocks. */
@@ -176,7 +179,7 @@ export class BlockingWriter {
     const until = this.#until({ timeoutMs })
     this.#extraInfo = startTls({ ...options, timeoutMs }, () => {
       if (!this.#blockFor(0, until))
-        throw new SockpoolError('CONNECT_TIMEOUT', `startTls() took longer than ${timeoutMs} ms`)
+        throw new SockpoolError('CONNECT_TIMEOUT', tookLonger('startTls()', timeoutMs))
       const { end } = this.#sink
       if (end !== null) throw lost(end)
     })
@@ -241,14 +244,16 @@ export class BlockingWriter {
 
   #timedOut(what: string, until: Until, bytesAccepted: number): SockpoolError {
     this.#interrupted = true
-    return new SockpoolError('DRAIN_TIMEOUT', `${what} took longer than ${until.allowedMs} ms`, {
-      bytesAccepted,
-    })
+    return new SockpoolError('DRAIN_TIMEOUT', tookLonger(what, until.allowedMs), { bytesAccepted })
   }
 
-  #until({ timeoutMs = this.#options.timeoutMs ?? Number.POSITIVE_INFINITY }: BlockingWriteOptions): Until {
+  #until(options: BlockingWriteOptions): Until {
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? Number.POSITIVE_INFINITY
     const instant = performance.now() + timeoutMs
-    return { allowedMs: timeoutMs, leftMs: () => Math.max(0, instant - performance.now()) }
+    return {
+      allowedMs: options.allowedMs ?? timeoutMs,
+      leftMs: () => Math.max(0, instant - performance.now()),
+    }
   }
 }
 

@@ -4,16 +4,23 @@
  */
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import type { Channel } from '../../channel/channel.ts'
-import type { END } from '../../channel/values.ts'
+import type { END, EndName } from '../../channel/values.ts'
 import type { FailedEnd, StreamEnd } from '../byte-source.ts'
 
-/** The end that a channel's word stands for; null while it is open. Each call makes a fresh error. */
-export function streamEnd(name: keyof typeof END): StreamEnd | null {
+/**
+ * The end that a channel's word stands for; null while it is open. Each call makes a fresh error. `hasSent`: bytes of the
+ * lease may have reached the peer, so that to do the same on another connection would send them twice.
+ */
+export function streamEnd(name: keyof typeof END, hasSent: boolean): StreamEnd | null {
   switch (name) {
     case 'open':
       return null
     case 'fin':
       return { kind: 'fin' }
+    case 'closeNotify':
+      return { kind: 'fin', tls: 'close_notify' }
+    case 'truncated':
+      return { kind: 'fin', tls: 'truncated' }
     case 'closed':
       return { kind: 'closed' }
     case 'reset':
@@ -25,7 +32,9 @@ export function streamEnd(name: keyof typeof END): StreamEnd | null {
     case 'tls':
       return failed(new SockpoolError('TLS_FAILED', 'the TLS connection broke'))
     case 'workerLost':
-      return failed(new SockpoolError('WORKER_LOST', 'the I/O worker of this connection died'))
+      return failed(
+        new SockpoolError('WORKER_LOST', 'the I/O worker of this connection died', { retryable: !hasSent }),
+      )
     case 'killed':
     case 'expired':
       return new RevokedEnd(name)
@@ -33,13 +42,28 @@ export function streamEnd(name: keyof typeof END): StreamEnd | null {
       return failed(
         new SockpoolError('CONNECTION_RESET', 'bytes came while nobody held the connection', {
           reason: 'poisoned',
-          retryable: true,
+          retryable: !hasSent,
         }),
       )
     case 'corrupt':
       return failed(new SockpoolError('CHANNEL_CORRUPT', 'the shared memory of the connection is corrupt'))
     default:
       return name satisfies never
+  }
+}
+
+/** The word of a channel whose peer has finished like this; `other` where the peer has not. */
+export function peerEndName(end: StreamEnd | null, other: EndName): EndName {
+  if (end?.kind !== 'fin') return other
+  switch (end.tls) {
+    case undefined:
+      return 'fin'
+    case 'close_notify':
+      return 'closeNotify'
+    case 'truncated':
+      return 'truncated'
+    default:
+      return end.tls satisfies never
   }
 }
 

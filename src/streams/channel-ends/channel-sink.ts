@@ -28,6 +28,7 @@ export class ChannelSink implements ByteSink {
   /** How the connection ended, as it was first seen. */
   #seenEnd: StreamEnd | null = null
   #wish: Wish | null = null
+  #hasSent = false
   #onEnd: (() => void) | null = null
 
   /** `epoch`: of the lease that it is for. */
@@ -42,8 +43,13 @@ export class ChannelSink implements ByteSink {
     return this.#ring?.pending ?? 0
   }
 
+  /** Bytes were put into the ring: whether they have reached the peer is not known here. */
+  get hasSent(): boolean {
+    return this.#hasSent
+  }
+
   get end(): StreamEnd | null {
-    if (this.#ring !== null) this.#seenEnd ??= streamEnd(this.#channel.closed)
+    if (this.#ring !== null) this.#seenEnd ??= streamEnd(this.#channel.closed, this.#hasSent)
     return this.#state.kind === 'detached' ? this.#state.end : this.#seenEnd
   }
 
@@ -51,7 +57,9 @@ export class ChannelSink implements ByteSink {
     const ring = this.#ring
     if (ring === null || this.end !== null) return 0
     const count = ring.fill(bytes)
-    if (count > 0 && ring.publish(count)) this.#ringer.ring(this.#channel.number)
+    if (count === 0) return 0
+    this.#hasSent = true
+    if (ring.publish(count)) this.#ringer.ring(this.#channel.number)
     return count
   }
 

@@ -49,6 +49,8 @@ export class ChannelSource implements ByteSource {
   /** How the inbound direction ended, as it was first seen. */
   #seenEnd: StreamEnd | null = null
   #wish: Wish | null = null
+  /** The other end, where it is here. */
+  #sink: { readonly hasSent: boolean } | null = null
   #onEnd: (() => void) | null = null
 
   /**
@@ -69,13 +71,18 @@ export class ChannelSource implements ByteSource {
     if (aside) this.#pushAside(aside)
   }
 
+  /** Its errors can tell from now on whether anything was sent. */
+  pairWith(sink: { readonly hasSent: boolean }): void {
+    this.#sink = sink
+  }
+
   get available(): number {
     return this.#aside.length + (this.#ring?.readable ?? 0)
   }
 
   /** Read it before `available`: the bytes that precede an end are published before it. */
   get end(): StreamEnd | null {
-    if (this.#ring !== null) this.#seenEnd ??= streamEnd(this.#channel.inEnd)
+    if (this.#ring !== null) this.#seenEnd ??= streamEnd(this.#channel.inEnd, this.#sink?.hasSent ?? true)
     return this.#state.kind === 'detached' ? this.#state.end : this.#seenEnd
   }
 

@@ -12,6 +12,7 @@ export class EndPair {
   constructor(source: ChannelSource, sink: ChannelSink) {
     this.#source = source
     this.#sink = sink
+    source.pairWith(sink)
   }
 
   /** How the connection has ended, as far as it shows here, or null. */
@@ -27,7 +28,7 @@ export class EndPair {
 
   /** The connection is gone: what was received stays readable, but for bytes of a channel that makes no sense. */
   lost(how: EndName): void {
-    const end = streamEnd(how) ?? { kind: 'closed' }
+    const end = streamEnd(how, this.#sink.hasSent) ?? { kind: 'closed' }
     if (how === 'corrupt' && end.kind === 'failed') return this.#drop(end)
     try {
       this.#source.detach(end)

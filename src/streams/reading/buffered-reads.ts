@@ -7,7 +7,7 @@
  */
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import { type ByteSource, isFinal, type StreamEnd } from '../byte-source.ts'
+import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
 import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
@@ -45,6 +45,11 @@ export class BufferedReads {
 
   get isAtEof(): boolean {
     return isFinal(this.#source.end) && this.#source.available === 0
+  }
+
+  /** How the stream ended, while bytes are buffered too; null while it is open. */
+  get ending(): StreamEnding | null {
+    return endingOf(this.#source.end)
   }
 
   get error(): Error | null {

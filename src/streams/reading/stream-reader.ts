@@ -1,7 +1,7 @@
 /** The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source. */
 import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../../base/limits.ts'
-import type { ByteSource } from '../byte-source.ts'
+import type { ByteSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
 import type { ReadTransport } from './memory-source.ts'
@@ -103,6 +103,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /** True when the stream has ended and all its bytes were read. */
   atEof(): boolean {
     return this.#reads.isAtEof
+  }
+
+  /**
+   * How the stream ended; null while it is open. `truncated`: the peer's TLS ended without a close_notify, and what came
+   * may not be all; the reads say EOF all the same, as asyncio's.
+   */
+  get ending(): StreamEnding | null {
+    return this.#reads.ending
   }
 
   /** The error that broke the stream, or null. */

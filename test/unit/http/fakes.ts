@@ -211,7 +211,7 @@ export class FakePool implements PoolPort {
   readonly parses: [string, string, object | undefined][] = []
   ready = true
   failure: unknown = null
-  reply: ExchangeReply = { data: Buffer.from('pong\n'), reused: true, offset: 0, eof: false }
+  reply: ExchangeReply = { data: Buffer.from('pong\n'), reused: true, offset: 0, eof: false, ending: null }
   /** What `lease` waits for. */
   free: Promise<void> = Promise.resolve()
   targetRows: TargetRow[] = [targetRow('cache'), targetRow('other')]

@@ -149,7 +149,7 @@ function boundPassed(): Promise<void> {
 test('Connection whose TLS peer has ended gives all that came before, where room comes as it closes', async () => {
   const { rig, lease, check } = await ended(readAll)
   await readToEnd(rig, lease, check)
-  expect([await rig.closed(), rig.channel.inEnd]).toEqual(['closed', 'fin'])
+  expect([await rig.closed(), rig.channel.inEnd]).toEqual(['closed', 'closeNotify'])
 })
 
 test('Connection whose TLS peer has ended gives all that came before, however late', async () => {
@@ -158,7 +158,7 @@ test('Connection whose TLS peer has ended gives all that came before, however la
   await boundPassed()
   expect([rig.channel.closed, rig.channel.inEnd]).toEqual(['open', 'open'])
   await readToEnd(rig, lease, check)
-  expect([await rig.closed(), rig.channel.inEnd]).toEqual(['closed', 'fin'])
+  expect([await rig.closed(), rig.channel.inEnd]).toEqual(['closed', 'closeNotify'])
 })
 
 test('Connection whose TLS peer has ended is gone within its bound once its holder has asked to close', async () => {
