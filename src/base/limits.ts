@@ -52,6 +52,8 @@ export const LIMITS = {
   listenBacklog: 100,
   /** Accepted connections of one listener that may wait to be adopted, or for their TLS handshake. */
   incomingMax: 1_024,
+  /** Milliseconds after which a handshake gives its place to a newcomer, where too many are under way: it is no honest one. */
+  handshakeYieldMs: 5_000,
   /** Milliseconds a TLS handshake may take on a connection that is there already, as asyncio's. */
   tlsHandshakeTimeoutMs: 60_000,
   /** Names and addresses that one server may listen on. */

@@ -124,3 +124,16 @@ test('a TLS listener serves those alone whose certificate it can verify', async 
   await until('the others were cut', () => all.filter(client => client.closed).length === 3)
   expect(io.take('incoming')).toEqual([])
 })
+
+test('a TLS listener ends a client whose certificate is too large for a session ticket', async () => {
+  // An error of TLS that node tells and does not end the socket for, in the very turn in which the handshake is done.
+  const names = Array.from({ length: 2_500 }, (_, index) => ({
+    kind: 'dns' as const,
+    value: `name-${index}.of-a-large-certificate.example`,
+  }))
+  const large = await clientCertificate('large', names)
+  const io = await RawIoWorker.start()
+  const listener = await io.listen({ ...certificate, ca: large.cert, requestCert: true })
+  const client = tlsClient(listener, large)
+  await until('it was cut', () => client.closed)
+})

@@ -178,8 +178,9 @@ export class Dialler {
       reject(error)
       socket.destroy()
     }
-    // Also between this and whoever gets the socket, and while it dies: an error that nobody hears would end the thread.
-    socket.on('error', () => {})
+    // Also between this and whoever gets the socket, and while it dies: an error that nobody hears would end the thread,
+    // and over TLS not every one ends the socket.
+    socket.on('error', () => socket.destroy())
     signal.addEventListener('abort', onAbort, { once: true })
     socket.on('error', onError).on('close', onClose)
     const onReady = new FaultGuard(error => fail(connectError(error, speaksTls))).action(() => {

@@ -22,28 +22,32 @@ export type ListenerDeps = {
   readonly announce: (incoming: number) => void
   /** A fault of ours, for which one client was disconnected. */
   readonly onFault: (error: unknown) => void
+  /** Milliseconds until a handshake gives way where too many are under way; default: LIMITS.handshakeYieldMs. */
+  readonly handshakeYieldMs?: number | undefined
 }
 
 export class Listener {
   readonly #spec: ListenSpec
   readonly #announce: (incoming: number) => void
   readonly #onFault: (error: unknown) => void
+  readonly #handshakeYieldMs: number
   #servers: Server[] = []
   #file: SocketFile | null = null
   /** Accepted, TLS included where it is spoken, and neither adopted nor refused. */
   readonly #waiting = new Map<number, Socket>()
-  /** Accepted, and in their TLS handshake. */
-  readonly #shaking = new Set<Socket>()
+  /** Accepted, and in their TLS handshake since then (of performance.now); the one for longest stands first. */
+  readonly #shaking = new Map<Socket, number>()
   /** Clients that were disconnected because a bound was reached, since somebody asked. */
   #dropped = 0
   #next = 1
   #isServing = false
   #isClosed = false
 
-  constructor({ spec, announce, onFault }: ListenerDeps) {
+  constructor({ spec, announce, onFault, handshakeYieldMs = LIMITS.handshakeYieldMs }: ListenerDeps) {
     this.#spec = spec
     this.#announce = announce
     this.#onFault = onFault
+    this.#handshakeYieldMs = handshakeYieldMs
   }
 
   /** Binds. Errors: LISTEN_FAILED, DNS_FAILED; nothing stays bound. */
@@ -102,7 +106,8 @@ export class Listener {
     const guard = new FaultGuard(this.#onFault)
     for (const server of this.#servers) guard.run(() => void server.close())
     this.#servers = []
-    for (const socket of [...this.#waiting.values(), ...this.#shaking]) guard.run(() => void socket.destroy())
+    for (const socket of [...this.#waiting.values(), ...this.#shaking.keys()])
+      guard.run(() => void socket.destroy())
     this.#waiting.clear()
     const { where } = this.#spec
     const file = this.#file
@@ -138,11 +143,11 @@ export class Listener {
 
   #accepted(socket: Socket, guard: FaultGuard): void {
     // What ends before anybody has it is nobody's.
-    socket.on('error', () => {})
+    socket.on('error', () => socket.destroy())
     const { tls, handshakeTimeoutMs } = this.#spec
     if (tls === null) return this.#arrived(socket)
-    if (this.#isClosed || this.#shaking.size >= LIMITS.incomingMax) return this.#drop(socket)
-    this.#shaking.add(socket)
+    if (this.#isClosed || !this.#hasRoomToShake()) return this.#drop(socket)
+    this.#shaking.set(socket, performance.now())
     // One that fails is destroyed by then, and nobody has heard of it.
     const shaken = secureAsServer(socket, tls, handshakeTimeoutMs).catch(() => null)
     guard.follow(shaken, secured => {
@@ -151,13 +156,27 @@ export class Listener {
     })
   }
 
+  /**
+   * Whether one more may shake hands. Where too many do, the one that has for longest gives way if it is slower than any
+   * honest client: or silent ones, which cost nothing, would keep all others out for as long as their time lasts.
+   */
+  #hasRoomToShake(): boolean {
+    if (this.#shaking.size < LIMITS.incomingMax) return true
+    const [longest] = this.#shaking
+    if (longest === undefined) return true
+    const [socket, since] = longest
+    if (performance.now() - since < this.#handshakeYieldMs) return false
+    this.#shaking.delete(socket)
+    this.#drop(socket)
+    return true
+  }
+
   #arrived(socket: Socket): void {
     // It may have hung up the moment that its handshake was done: its `close` was told by then, and never again.
     if (socket.destroyed) return
     if (this.#isClosed || this.#waiting.size >= LIMITS.incomingMax) return this.#drop(socket)
     const incoming = this.#next++
     this.#waiting.set(incoming, socket)
-    socket.on('error', () => {})
     socket.once('close', () => this.#waiting.delete(incoming))
     if (this.#isServing) this.#announce(incoming)
   }

@@ -65,8 +65,12 @@ export async function secureAsClient(
   }
   const onClose = (): void => reject(hungUp())
   const timer = setTimeout(() => reject(timedOut()), timeoutMs)
-  // The listener for errors stays: the caller adds its own, and one who failed is done with the socket.
-  secured.once('secureConnect', resolve).on('error', reject).once('close', onClose)
+  // The listener for errors stays: the caller adds its own later, and not every error ends the socket by itself.
+  const onError = (error: Error): void => {
+    reject(error)
+    secured.destroy()
+  }
+  secured.once('secureConnect', resolve).on('error', onError).once('close', onClose)
   try {
     await promise
     if (secured.destroyed) throw hungUp()

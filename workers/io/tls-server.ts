@@ -72,8 +72,9 @@ function makeServer(tls: TlsServer): Server {
     .on(
       'secureConnection',
       guard.action((secured: TLSSocket) => {
-        // Until its connection listens, which is some promises away: an error that nobody hears would end the thread.
-        secured.on('error', () => {})
+        // Until its connection listens, which is some promises away: an error that nobody hears would end the thread, and
+        // node does not end the socket for each, as where a session ticket cannot hold the client's certificate.
+        secured.on('error', () => secured.destroy())
         const handshake = handshakes.getStore()
         if (handshake === undefined) secured.destroy()
         else handshake.succeed(watchTlsEnd(secured))
