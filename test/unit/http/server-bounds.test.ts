@@ -18,7 +18,7 @@ describe('the HTTP server', () => {
 
   test('cuts a client that takes none of a large answer, and says so', async () => {
     const pool = new FakePool()
-    pool.reply = { data: Buffer.alloc(20_000_000), reused: false, offset: 0, eof: false }
+    pool.reply = { data: Buffer.alloc(20_000_000), reused: false, offset: 0, eof: false, ending: null }
     const { app, log } = harness({ pool, auth: null, hosts: ['127.0.0.1'] })
     const accepted = once(app.server, 'connection') as Promise<[Socket]>
     await app.listen({ host: '127.0.0.1', port: 0 })
