@@ -159,8 +159,11 @@ export const LIMITS = {
   descriptorShareMin: 16,
   /** Requests that one connection sends ahead of their answers before the service stops reading from it. */
   httpPipelinedMax: 32,
-  /** Milliseconds a client may take none of a large answer before its connection is cut: as long as a body may wait. */
-  httpAnswerStallMs: 30_000,
+  /**
+   * Milliseconds between two looks at a large answer, of which the second cuts a client that has taken none of it: a client
+   * stands still for 15 to 30 s, as long as a body may keep the service waiting.
+   */
+  httpAnswerStallMs: 15_000,
   /**
    * After an answer that came before the body was read: milliseconds in all and of silence, and bytes, that are read and
    * dropped, so that a client which sends all before it reads sees the answer. Four of the largest bodies by default.

@@ -34,7 +34,13 @@ export function startTlsRoute(calls: Calls): RouteTable {
           const { lease } = held
           const wait = calls.waitOf(request, request.query.timeoutMs)
           const tls = rebuildTls(request.body)
-          await held.write('start_tls', wait, () => lease.writer.startTls({ ...tls, ...wait }))
+          try {
+            await held.write('start_tls', wait, () => lease.writer.startTls({ ...tls, ...wait }))
+          } catch (error) {
+            // What ended the connection is told here, so no read has to tell it.
+            if (lease.gone !== null) held.tellBreak()
+            throw error
+          }
           return { tls: lease.connection.tls }
         },
       }),
