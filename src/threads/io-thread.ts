@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { Decision } from '../base/egress-data.ts'
-import { reviveError, SockpoolError } from '../base/errors.ts'
+import { reviveError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
@@ -21,12 +21,12 @@ import type {
   FromIoWorker,
   IoWorkerData,
   ListenSpec,
-  MishandledMessage,
   OpenedMessage,
   ToIoWorker,
 } from './protocol.ts'
 import { type BoundListener, type OnIncoming, ThreadListeners } from './thread-listeners.ts'
 import { TlsUpgrades } from './tls-upgrades.ts'
+import { lost, lostBefore, mishandled } from './worker-errors.ts'
 
 export type IoThreadDeps = {
   readonly index: number
@@ -332,20 +332,4 @@ export class IoThread {
     this.#guard.run(() => this.#slabs.abandon())
     this.#deps.onExit(this, this.#error)
   }
-}
-
-/** Says what of the worker's own work failed: its error alone does not. */
-function mishandled({ message, error }: MishandledMessage): SockpoolError {
-  const cause = reviveError(error)
-  return new SockpoolError(cause.code, `an I/O worker failed at "${message}": ${cause.message}`, { cause })
-}
-
-/** For a call on a connection. */
-function lost(cause: Error | null): SockpoolError {
-  return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause })
-}
-
-/** For a call that wanted a connection: nothing was sent on one that was not there yet. */
-function lostBefore(cause: Error | null): SockpoolError {
-  return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause, retryable: true })
 }
