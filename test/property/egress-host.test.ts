@@ -49,7 +49,8 @@ describe('parseAddress against other readers', () => {
         fc.array(piece, { maxLength: 12 }).map(pieces => pieces.join('')),
         text => {
           const isOurs = parseAddress(text) !== undefined
-          const hasFitZone = !text.includes('%') || /^ff[0-9a-f]{2}:[^%]*%[a-z0-9][a-z0-9._-]{0,14}$/i.test(text)
+          const hasFitZone =
+            !text.includes('%') || /^ff[0-9a-f]{2}:[^%]*%[a-z0-9][a-z0-9._-]{0,14}$/i.test(text)
           expect(isOurs).toBe(isIP(text) !== 0 && hasFitZone)
           if (isIPv4(text)) expect(parseAddress(text)?.text).toBe(text)
         },
