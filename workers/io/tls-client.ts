@@ -8,6 +8,7 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
+import { timerMs } from '../../src/base/timer.ts'
 import type { TlsClient } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
@@ -48,7 +49,7 @@ export async function secureAsClient(
     throw tlsError(error)
   }
   const onClose = (): void => reject(hungUp())
-  const timer = setTimeout(() => reject(timedOut()), timeoutMs)
+  const timer = setTimeout(() => reject(timedOut()), timerMs(timeoutMs))
   // The listener for errors stays: the caller adds its own, and one who failed is done with the socket.
   secured.once('secureConnect', resolve).on('error', reject).once('close', onClose)
   try {

@@ -1,19 +1,16 @@
 /** One round trip on a leased connection: write, drain, read one reply. */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { copyError, SockpoolError } from '../../base/errors.ts'
 import { remainingMs, type WaitOptions } from '../../base/wait.ts'
-import type { Separator, StreamReader } from '../../streams/reading/stream-reader.ts'
+import type { StreamReader } from '../../streams/reading/stream-reader.ts'
+import { type ExchangeRequest, judgedExchange, type ReadSpec } from './exchange-request.ts'
 import type { Lease } from './lease.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
+import { LeaseRequest } from './lease-options.ts'
 import { releaseLease } from './release-lease.ts'
 
-/** How one reply ends. `until`: the separator that ends first; `none`: no reply is read. */
-export type ReadSpec =
-  | { readonly line: true }
-  | { readonly until: Separator | readonly Separator[] }
-  | { readonly exactly: number }
-  | { readonly eof: true }
-  | { readonly none: true }
+export type { ExchangeRequest, ReadSpec } from './exchange-request.ts'
 
 export type ExchangeReply = {
   readonly data: Buffer
@@ -21,15 +18,6 @@ export type ExchangeReply = {
   /** Stream offset of the first byte of `data`. */
   readonly offset: number
   readonly eof: boolean
-}
-
-/** What `exchangeBy` is told beside the target. */
-export type ExchangeRequest = WaitOptions & {
-  readonly write: string | Uint8Array
-  readonly read: ReadSpec
-  readonly tenant?: string | undefined
-  /** Bytes that `read: {eof: true}` may gather; default unbounded. */
-  readonly limit?: number | undefined
 }
 
 /** A lease that nobody but this code has in hand. */
@@ -48,18 +36,21 @@ export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T
 
 /**
  * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for the
- * judgement of the connection. Errors: those of `acquire`, write, drain and read.
+ * judgement of the connection. Errors: INVALID_REQUEST, INVALID_SEPARATOR: nothing was leased; those of `acquire`, write,
+ * drain and read.
  */
 export async function exchangeBy(
-  acquire: (options: WaitOptions & { readonly tenant: string | undefined }) => Promise<Held>,
-  { write, read, timeoutMs, signal, tenant, limit }: ExchangeRequest,
+  acquire: (request: LeaseRequest) => Promise<Held>,
+  options: ExchangeRequest,
   now: () => number,
 ): Promise<ExchangeReply> {
+  const { write, read, tenant, limit, bounds } = judgedExchange(options)
+  const { signal, timeoutMs } = bounds
   const startedMs = now()
-  const held = await acquire({ signal, timeoutMs, tenant })
+  const held = await acquire(new LeaseRequest(bounds, tenant))
   const { keeper, ends } = held
   try {
-    const wait = { signal, timeoutMs: remainingMs(timeoutMs, startedMs, now()) }
+    const wait = new CallBounds(signal, remainingMs(timeoutMs, startedMs, now()))
     const reply = await keeper.operation('exchange', () => exchangeOn(held, write, read, limit, wait, now))
     // Neither of the two ever rejects.
     void releaseLease(keeper, ends)
@@ -86,7 +77,7 @@ async function exchangeOn(
     await writer.drain(wait)
     const left = remainingMs(wait.timeoutMs, startedMs, now())
     const { offset } = reader
-    const data = await readReply(reader, read, limit, { signal: wait.signal, timeoutMs: left })
+    const data = await readReply(reader, read, limit, new CallBounds(wait.signal, left))
     return { data, reused: keeper.terms.reused, offset, eof: reader.atEof() }
   } catch (error) {
     // A copy: the error of a broken connection is shared by all who were on it.

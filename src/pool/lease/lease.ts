@@ -9,6 +9,7 @@
  * place in the pool is free again. A call that waits keeps what it was called on.
  */
 import { randomBytes } from 'node:crypto'
+import { CallBounds } from '../../base/call-bounds.ts'
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LossWatch, type Watched } from '../../base/loss-watch.ts'
 import { remainingMs } from '../../base/wait.ts'
@@ -22,6 +23,7 @@ import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
 import { Handover, type WebStreams } from './handover.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper, LoanWork } from './lease-keeper.ts'
+import { ttlOption } from './lease-options.ts'
 import { lendEnd } from './loan.ts'
 import type { ParseCall } from './parse-port.ts'
 import { releaseLease } from './release-lease.ts'
@@ -106,10 +108,11 @@ export class Lease implements AsyncDisposable {
     return this.#keeper.clock.lastOperation
   }
 
-  /** Renews the ttl, or sets a new one; the new expiry. Errors: LEASE_GONE. */
+  /** Renews the ttl, sets a new one, or lifts it with Infinity; the new expiry. Errors: INVALID_REQUEST, LEASE_GONE. */
   renew(ttlMs?: number): Date | null {
+    const judged = ttlOption(ttlMs)
     this.#ends.assertHeld()
-    this.#keeper.renew(ttlMs)
+    this.#keeper.renew(judged)
     return this.expiresAt
   }
 
@@ -156,7 +159,7 @@ export class Lease implements AsyncDisposable {
   async parse(
     format: string,
     options?: object,
-    call: ParseCall = {},
+    call: ParseCall = CallBounds.NONE,
   ): Promise<{ value: unknown; offset: number }> {
     const { offset } = this.reader
     const value = await this.#lend(call, (port, lent, rest) => port.parseMessage(lent, format, options, rest))
@@ -167,7 +170,7 @@ export class Lease implements AsyncDisposable {
   async *messages(
     format: string,
     options?: object,
-    call: ParseCall = {},
+    call: ParseCall = CallBounds.NONE,
   ): AsyncGenerator<unknown, void, undefined> {
     for (;;) {
       try {
@@ -185,7 +188,7 @@ export class Lease implements AsyncDisposable {
    * Runs a module's default function `(reader: BlockingReader, argument) => value` on the live connection. Errors: as
    * `parse`, and the module's own.
    */
-  async run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
+  async run(module: URL | string, argument?: unknown, call: ParseCall = CallBounds.NONE): Promise<unknown> {
     return await this.#lend(call, (port, lent, rest) => port.runOn(lent, module, argument, rest))
   }
 
@@ -236,8 +239,8 @@ export class Lease implements AsyncDisposable {
 
   async #lend(call: ParseCall, work: LoanWork): Promise<unknown> {
     const { reader } = this
+    const { signal, timeoutMs } = CallBounds.of(call)
     return await this.#keeper.operation('parse', async () => {
-      const { signal, timeoutMs } = call
       const startedMs = performance.now()
       // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
       if (reader.buffered === 0) await reader.peek(1, { signal, timeoutMs })
