@@ -4,11 +4,12 @@
  */
 import { type ErrorCode, SockpoolError } from './errors.ts'
 import { LIMITS } from './limits.ts'
+import { timerMs } from './timer.ts'
 
 export type WaitOptions = {
   /** Ends the wait with ABORTED; the signal's reason becomes the cause. */
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds until the wait ends with its own time-out code; default: no bound. */
+  /** Milliseconds until the wait ends with its own time-out code; Infinity, and the default: no bound. */
   readonly timeoutMs?: number | undefined
   /** Milliseconds that the caller gave, where `timeoutMs` is what is left of them: errors name these. */
   readonly allowedMs?: number | undefined
@@ -49,16 +50,17 @@ export class Wait<T> {
       undo(error)
       this.reject(error)
     }
-    if (timeoutMs !== undefined && timeoutMs <= LIMITS.timerMsMax) {
-      const onTimeout = (): void => end(new SockpoolError(timeoutCode, tookLonger(what, allowedMs ?? 0)))
-      this.#timer = setTimeout(onTimeout, Math.max(0, timeoutMs))
-    }
     if (signal) {
       const onAbort = (): void => end(aborted(what, signal))
       signal.addEventListener('abort', onAbort, { once: true })
       this.#unlisten = () => signal.removeEventListener('abort', onAbort)
       // Never from within the constructor: `undo` may name the very variable that this wait is assigned to.
       if (signal.aborted) queueMicrotask(onAbort)
+    }
+    // Last of all: where a strange signal throws above, nothing is left behind that fires later.
+    if (timeoutMs !== undefined && timeoutMs <= LIMITS.timerMsMax) {
+      const onTimeout = (): void => end(new SockpoolError(timeoutCode, tookLonger(what, allowedMs ?? 0)))
+      this.#timer = setTimeout(onTimeout, timerMs(timeoutMs))
     }
   }
 
@@ -111,7 +113,7 @@ export function remainingMs(
 /** Resolves when the work is done, or after `timeoutMs`, whichever is first. Errors: the work's. */
 export async function settledWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, timeoutMs)
+  const timer = setTimeout(resolve, timerMs(timeoutMs))
   work.then(() => resolve(), reject)
   try {
     await promise

@@ -85,7 +85,8 @@ function interpretLeaf(
     case 'duration': {
       const milliseconds = parseDuration(value)
       const fits = milliseconds !== null && milliseconds >= (node.minimum ?? 0)
-      return fits && milliseconds <= LIMITS.durationMsMax ? milliseconds : refuse()
+      // The bound that people are told is round; the one that holds is a timer's own.
+      return fits && milliseconds <= LIMITS.timerMsMax ? milliseconds : refuse()
     }
     case 'size': {
       const bytes = parseSize(value)

@@ -14,11 +14,13 @@ export function plainCopy(
   report: (path: string, message: string) => void,
   depth = 0,
 ): unknown {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'string' || typeof value === 'boolean') return value
   if (value === undefined || typeof value === 'number') return value
   const refuse = (message: string): undefined => {
     report(path, message)
   }
+  // In a file an empty key has its default; a program leaves it out.
+  if (value === null) return refuse('must not be null')
   if (typeof value !== 'object') return refuse(`must be plain data, not a ${typeof value}`)
   if (depth > DEPTH_MAX) return refuse('must not be nested so deeply')
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8')

@@ -149,7 +149,9 @@ export function normaliseTarget(input: unknown, path = ''): Target {
   // Where the caller said `idleTimeoutMs`, a fault of `idleTimeout` is one of `idleTimeoutMs`.
   const renamed = new Map<string, string>()
   const report = (where: string, message: string): void => {
-    faults.push({ path: renamed.get(where) ?? where, message })
+    const named = renamed.get(where) ?? where
+    // What is no data at all is missing besides: the first word on it is the truer one.
+    if (!faults.some(fault => fault.path === named)) faults.push({ path: named, message })
   }
   const copy = foldMilliseconds(plainCopy(input, path, report), path, renamed, report)
   const completed = complete(libraryTargetSchema, copy, path, { variable: () => undefined, report })
@@ -192,7 +194,9 @@ function foldMilliseconds(
       renamed.set(childPath(path, name), where)
       if (own !== undefined && typeof own !== 'number') report(where, 'must be a number of milliseconds')
     }
-    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : own)
+    // A timer knows no fractions of a millisecond.
+    const whole = name !== key && typeof own === 'number' && own >= 0 ? Math.ceil(own) : own
+    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : whole)
   }
   return Object.fromEntries(entries)
 }

@@ -1,7 +1,8 @@
 /**
- * Names into addresses; the only file that imports node:dns. One resolver for each I/O worker, used by its
+ * Names into addresses; this file and `hosts-and-dns.ts` alone import node:dns. One resolver for each I/O worker, used by its
  * thread alone. Callers' names are asked of the DNS servers by c-ares: no hosts file, no search domain, no
- * libuv thread. Names of the operator's config are asked of the system, as any program would. Nothing is
+ * libuv thread. Names of the operator's config are asked of the system, as any program would, and aside where it is
+ * late (`system-lookups.ts`). Nothing is
  * judged here and no good answer is kept: every dial asks anew. c-ares reads only the answer to its own
  * question and follows no CNAME by further questions, so a chain is at most one message long.
  */

@@ -2,7 +2,9 @@
  * The Sockets API of WinterTC (a draft) over `openConnection`: code that is written for it runs unchanged. A socket is
  * there at once and pending; its streams wait for the connection.
  */
-import { SockpoolError } from '../base/errors.ts'
+import { type ErrorCode, SockpoolError } from '../base/errors.ts'
+import { flagOption, optionsObject } from '../base/options.ts'
+import { normaliseClientTls } from '../config/tls-options.ts'
 import { type StreamEnds, type WebChunk, WebPair } from '../streams/adapters/web-pair.ts'
 import { StreamWriter } from '../streams/writing/stream-writer.ts'
 import { openConnection } from './open-connection.ts'
@@ -32,9 +34,13 @@ export type SocketInfo = {
 
 /** The draft's error: a TypeError whose message begins with its name. The cause is the SockpoolError. */
 export class SocketError extends TypeError {
+  /** Of the cause; INVALID_REQUEST for what the caller said or did. */
+  readonly code: ErrorCode
+
   constructor(message: string, options?: ErrorOptions) {
     super(`SocketError: ${message}`, options)
     this.name = 'SocketError'
+    this.code = options?.cause instanceof SockpoolError ? options.cause.code : 'INVALID_REQUEST'
   }
 }
 
@@ -158,24 +164,45 @@ export class Socket {
  */
 export function connect(address: SocketAddress, options: SocketOptions = {}): Socket {
   const { hostname, port } = parseAddress(address)
-  const { secureTransport = 'off', allowHalfOpen = false, sni = hostname, alpn, ca } = options
-  if (!['off', 'on', 'starttls'].includes(secureTransport))
-    throw new SocketError("secureTransport is 'off', 'on' or 'starttls'")
-  const asksForTls = options.sni !== undefined || alpn !== undefined || ca !== undefined
-  if (secureTransport === 'off' && asksForTls)
-    throw new SocketError("sni, alpn and ca need secureTransport 'on' or 'starttls'")
-  const tls = { servername: sni, ...(alpn && { alpn: [...alpn] }), ...(ca !== undefined && { ca }) }
+  const plan = judged(() => planOf(hostname, options))
   const giveUp = new AbortController()
   const opening = openConnection(hostname, port, {
     signal: giveUp.signal,
-    ...(secureTransport === 'on' && { tls }),
+    ...(plan.secureTransport === 'on' && { tls: plan.tls }),
   })
   const ends = opening.then(([reader, writer]) => ({ reader, writer }))
-  return new Socket(ends, { secureTransport, allowHalfOpen, tls }, giveUp)
+  return new Socket(ends, plan, giveUp)
+}
+
+function planOf(hostname: string, options: SocketOptions): Plan {
+  const { secureTransport = 'off', allowHalfOpen, sni, alpn, ca } = optionsObject(options)
+  if (!['off', 'on', 'starttls'].includes(secureTransport))
+    throw new SocketError("secureTransport is 'off', 'on' or 'starttls'")
+  const asksForTls = sni !== undefined || alpn !== undefined || ca !== undefined
+  if (secureTransport === 'off' && asksForTls)
+    throw new SocketError("sni, alpn and ca need secureTransport 'on' or 'starttls'")
+  // It is judged again where TLS starts; what is wrong with it is said at once.
+  const { alpn: protocols, ca: authorities } = normaliseClientTls({ servername: sni, alpn, ca })
+  const tls = {
+    servername: sni ?? hostname,
+    ...(protocols && { alpn: protocols }),
+    ...(authorities !== undefined && { ca: authorities }),
+  }
+  return { secureTransport, allowHalfOpen: flagOption('allowHalfOpen', allowHalfOpen) ?? false, tls }
+}
+
+/** What is wrong with options, as the draft's error. */
+function judged<T>(judge: () => T): T {
+  try {
+    return judge()
+  } catch (error) {
+    throw socketError(error)
+  }
 }
 
 function parseAddress(address: SocketAddress): { hostname: string; port: number } {
-  const { hostname, port } = typeof address === 'string' ? split(address) : address
+  const { hostname, port } =
+    typeof address === 'string' ? split(address) : judged(() => ({ ...optionsObject(address, 'address') }))
   const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535
   if (typeof hostname !== 'string' || hostname === '' || !isPort)
     throw new SocketError('an address is host:port, or { hostname, port } with a port from 1 to 65535')

@@ -4,6 +4,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { durationOption, invalidOption } from '../base/options.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import { normaliseTarget, type Target } from '../config/target.ts'
 import { parseAddress } from '../egress/address.ts'
@@ -35,8 +36,10 @@ export function describedTarget(
 ): { readonly target: Target; readonly reach: Reach } {
   // Types are no defence against a caller without them.
   if (typeof described !== 'object' || described === null)
-    throw invalid('target', 'must be a name or a mapping')
-  return described.path === undefined ? hostTarget(described, rules) : unixTarget(described, rules)
+    throw invalidOption('target', 'must be a name or a mapping')
+  // Each field is read once: a getter might say something else the next time.
+  const copy = { ...described }
+  return copy.path === undefined ? hostTarget(copy, rules) : unixTarget(copy, rules)
 }
 
 function hostTarget(
@@ -46,14 +49,14 @@ function hostTarget(
   refuseSurplus(described, HOST_FIELDS)
   const { host, port, tls, connectTimeoutMs, localAddress, happyEyeballsDelayMs } = described
   if (localAddress !== undefined && !isOwnAuthority)
-    throw invalid('localAddress', 'is for callers that no egress rules bind')
+    throw invalidOption('localAddress', 'is for callers that no egress rules bind')
   return {
     target: normaliseTarget({ host, port, tls, pool: poolOf(max, connectTimeoutMs), reuse: 'never' }),
     reach: {
       ...(localAddress === undefined ? {} : { localAddress: checkedAddress(localAddress) }),
       ...(happyEyeballsDelayMs === undefined
         ? {}
-        : { happyEyeballsDelayMs: checkedDelay(happyEyeballsDelayMs) }),
+        : { happyEyeballsDelayMs: durationOption('happyEyeballsDelayMs', happyEyeballsDelayMs) }),
     },
   }
 }
@@ -66,11 +69,12 @@ function unixTarget(described: UnixTarget, rules: DescribedRules): { target: Tar
   const pool = poolOf(rules.max, connectTimeoutMs)
   const target = normaliseTarget({ ...NOWHERE, tls, pool, reuse: 'never' })
   if (target.tls !== false && target.tls.servername === undefined)
-    throw invalid('tls.servername', 'is required where there is no host to take it from')
+    throw invalidOption('tls.servername', 'is required where there is no host to take it from')
   return { target: { ...target, hosts: [] }, reach: { path } }
 }
 
-function poolOf(max: number, connectTimeoutMs: unknown): object {
+function poolOf(max: number, timeoutMs: unknown): object {
+  const connectTimeoutMs = durationOption('connectTimeoutMs', timeoutMs, 1)
   return { max, connectTimeoutMs, idleTimeoutMs: LIMITS.describedIdleMs }
 }
 
@@ -78,18 +82,13 @@ function poolOf(max: number, connectTimeoutMs: unknown): object {
 export function checkedPath(path: unknown): string {
   const fault = unixPathFault(path)
   if (fault === null) return String(path)
-  throw invalid('path', fault)
+  throw invalidOption('path', fault)
 }
 
 function checkedAddress(text: unknown): string {
   const address = typeof text === 'string' ? parseAddress(text) : undefined
   if (address) return address.text
-  throw invalid('localAddress', 'must be an IP address')
-}
-
-function checkedDelay(delayMs: unknown): number {
-  if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= LIMITS.durationMsMax) return delayMs
-  throw invalid('happyEyeballsDelayMs', 'must be a number of milliseconds, 0 or more')
+  throw invalidOption('localAddress', 'must be an IP address')
 }
 
 function refuseSurplus(described: object, known: ReadonlySet<string>): void {
@@ -97,8 +96,4 @@ function refuseSurplus(described: object, known: ReadonlySet<string>): void {
   if (surplus.length === 0) return
   const errors = surplus.map(path => ({ path, message: 'is not a known field' }))
   throw new SockpoolError('INVALID_REQUEST', `${surplus[0]}: is not a known field`, { errors })
-}
-
-function invalid(path: string, message: string): SockpoolError {
-  return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
 }

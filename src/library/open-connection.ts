@@ -1,4 +1,5 @@
 /** asyncio's open_connection: one connection of one's own, from a pool that is made when it is first needed. */
+import { flagOption, optionsObject } from '../base/options.ts'
 import type { WaitOptions } from '../base/wait.ts'
 import type { TargetInput } from '../config/target-input.ts'
 import type { AdHocTarget } from '../pool/target/target-pools.ts'
@@ -55,25 +56,26 @@ export async function openConnection(
   portOrOptions?: number | ConnectionOptions,
   hostOptions: HostConnectionOptions = {},
 ): Promise<[reader: StreamReader, writer: StreamWriter]> {
-  const isPath = typeof where === 'object'
-  const options = isPath ? ((portOrOptions ?? {}) as ConnectionOptions) : hostOptions
-  const { tls, limit, connectTimeoutMs, signal, allowHalfOpen = true } = options
-  const { localAddress, happyEyeballsDelayMs } = hostOptions
-  const target: AdHocTarget = isPath
-    ? { path: where.path, tls, connectTimeoutMs }
-    : {
-        host: where,
-        port: portOrOptions as number,
-        tls,
-        connectTimeoutMs,
-        localAddress,
-        happyEyeballsDelayMs,
-      }
+  const given = typeof where === 'object' ? portOrOptions : hostOptions
+  const options = optionsObject((given === undefined ? {} : given) as HostConnectionOptions)
+  const { tls, limit, connectTimeoutMs, signal, allowHalfOpen, localAddress, happyEyeballsDelayMs } = options
+  const target: AdHocTarget =
+    typeof where === 'object'
+      ? { path: optionsObject(where, 'path').path, tls, connectTimeoutMs }
+      : {
+          host: where,
+          port: portOrOptions as number,
+          tls,
+          connectTimeoutMs,
+          localAddress,
+          happyEyeballsDelayMs,
+        }
+  const staysOpen = flagOption('allowHalfOpen', allowHalfOpen) !== false
   const pool = await defaultPool()
   const lease = await pool.lease(target, { signal, limit, waitMs: 0, onReset: 'raise' })
   const { reader, writer } = lease
   warnOfFutileWrites(writer)
-  if (!allowHalfOpen) reader.onEnd(() => writer.close())
+  if (!staysOpen) reader.onEnd(() => writer.close())
   const end = (): void => lease.forget()
   void writer.waitClosed().then(end, end)
   return ownEnds(lease)

@@ -1,11 +1,18 @@
 /** asyncio's start_server and start_unix_server: listeners in the I/O workers, a reader and a writer for each client. */
-import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import {
+  countOption,
+  durationOption,
+  flagOption,
+  invalidOption,
+  optionsObject,
+  requireFunction,
+} from '../base/options.ts'
 import { normaliseServerTls, type ServerTlsInput } from '../config/tls-options.ts'
-import type { Pool } from '../pool/pool.ts'
+import { Pool } from '../pool/pool.ts'
 import type { ConnectionHandler, Server } from '../pool/server/server.ts'
 import type { ListenOptions } from '../pool/server/servers.ts'
-import { positiveLimit } from '../streams/reading/read-options.ts'
+import { limitOption } from '../streams/reading/read-options.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
 import { defaultPool } from './default-pool.ts'
 import { checkedPath } from './described-target.ts'
@@ -30,6 +37,9 @@ export type UnixServerOptions = Omit<ServerOptions, 'reusePort'> & {
   /** Remove the socket's file at the end, unless it is another's by then; default: true. */
   readonly cleanupSocket?: boolean | undefined
 }
+
+/** The kernel's count is an int. */
+const BACKLOG_MAX = 2 ** 31 - 1
 
 /**
  * Starts a server. `handler` is called once for each client; an error in it closes that client's connection and is
@@ -58,14 +68,27 @@ export async function startServer(
   portOrOptions?: number | UnixServerOptions,
   hostOptions: ServerOptions = {},
 ): Promise<Server> {
-  if (typeof handler !== 'function') throw invalid('handler', 'must be a function')
-  const options = isPath(where) ? ((portOrOptions ?? {}) as UnixServerOptions) : hostOptions
-  const { limit, maxConnections, startServing, onError } = options
-  if (limit !== undefined) positiveLimit(limit)
-  const spec = isPath(where) ? unixSpec(where.path, options) : hostSpec(where, portOrOptions, hostOptions)
-  if (maxConnections !== undefined) count('maxConnections', maxConnections, 1)
-  const pool = options.pool ?? (await defaultPool())
-  return await pool.listen(handler, spec, { limit, maxConnections, startServing, onError })
+  requireFunction('handler', handler)
+  const options: AllOptions = { ...optionsObject(isPath(where) ? optionsOf(portOrOptions) : hostOptions) }
+  const spec = isPath(where) ? unixSpec(where.path, options) : hostSpec(where, portOrOptions, options)
+  const { limit, maxConnections, startServing, onError, pool } = options
+  if (onError !== undefined) requireFunction('onError', onError)
+  if (pool !== undefined && !(pool instanceof Pool))
+    throw invalidOption('pool', 'must be a pool of this thread')
+  const judged: ListenOptions = {
+    limit: limitOption(limit),
+    maxConnections: countOption('maxConnections', maxConnections, 1),
+    startServing: flagOption('startServing', startServing),
+    onError,
+  }
+  return await (pool ?? (await defaultPool())).listen(handler, spec, judged)
+}
+
+type AllOptions = ServerOptions & UnixServerOptions
+
+/** What stands in the place of the port where there is none. */
+function optionsOf(options: unknown): object {
+  return (options === undefined ? {} : options) as object
 }
 
 function isPath(where: unknown): where is { readonly path: string } {
@@ -75,49 +98,40 @@ function isPath(where: unknown): where is { readonly path: string } {
 function hostSpec(
   host: string | readonly string[] | null | undefined,
   port: unknown,
-  options: ServerOptions,
+  options: AllOptions,
 ): ListenSpec {
   const named = typeof host === 'string' ? [host] : (host ?? [''])
   if (!Array.isArray(named) || named.length > LIMITS.listenHostsMax || !named.every(isHost))
-    throw invalid('host', `must be a host, or up to ${LIMITS.listenHostsMax} of them`)
+    throw invalidOption('host', `must be a host, or up to ${LIMITS.listenHostsMax} of them`)
   const hosts = named.length === 0 ? [''] : [...new Set(named)]
   return {
-    where: { kind: 'tcp', hosts, port: count('port', port, 0, 65_535) },
+    where: { kind: 'tcp', hosts, port: countOption('port', (port ?? null) as number, 0, 65_535) },
     ...common(options),
-    reusePort: options.reusePort === true,
+    reusePort: flagOption('reusePort', options.reusePort) === true,
   }
 }
 
-function unixSpec(path: string, options: UnixServerOptions): ListenSpec {
+function unixSpec(path: string, options: AllOptions): ListenSpec {
   return {
-    where: { kind: 'unix', path: checkedPath(path), cleanup: options.cleanupSocket !== false },
+    where: {
+      kind: 'unix',
+      path: checkedPath(path),
+      cleanup: flagOption('cleanupSocket', options.cleanupSocket) !== false,
+    },
     ...common(options),
     reusePort: false,
   }
 }
 
-function common({ backlog, tls, handshakeTimeoutMs }: ServerOptions) {
+function common({ backlog, tls, handshakeTimeoutMs }: AllOptions) {
   return {
-    backlog: count('backlog', backlog ?? LIMITS.listenBacklog, 1),
+    backlog: countOption('backlog', backlog, 1, BACKLOG_MAX) ?? LIMITS.listenBacklog,
     tls: tls === undefined ? null : normaliseServerTls(tls),
-    handshakeTimeoutMs: count(
-      'handshakeTimeoutMs',
-      handshakeTimeoutMs ?? LIMITS.tlsHandshakeTimeoutMs,
-      1,
-      LIMITS.durationMsMax,
-    ),
+    handshakeTimeoutMs:
+      durationOption('handshakeTimeoutMs', handshakeTimeoutMs, 1) ?? LIMITS.tlsHandshakeTimeoutMs,
   }
 }
 
 function isHost(host: unknown): boolean {
   return typeof host === 'string' && host.length <= 253 && !/[\0-\x20/]/.test(host)
-}
-
-function count(path: string, value: unknown, min: number, max = 2 ** 31 - 1): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
-  throw invalid(path, `must be a whole number from ${min} to ${max}`)
-}
-
-function invalid(path: string, message: string): SockpoolError {
-  return new SockpoolError('INVALID_REQUEST', `${path}: ${message}`, { errors: [{ path, message }] })
 }

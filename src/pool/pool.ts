@@ -3,17 +3,18 @@
  * that created it; the connections live in the I/O workers.
  */
 import type { TextWrap } from '../base/answer-form.ts'
+import { CallBounds } from '../base/call-bounds.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { durationOption, optionsObject, requireFunction } from '../base/options.ts'
 import { Queue } from '../base/queue.ts'
 import { aborted, settledWithin } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
-import { positiveLimit } from '../streams/reading/read-options.ts'
 import { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
-import { type Acquired, type AcquireOptions, AttachedThread } from './attached/attached-thread.ts'
+import { type Acquired, AttachedThread } from './attached/attached-thread.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -25,7 +26,13 @@ import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import type { LeaseOptions } from './lease/lease-options.ts'
+import {
+  EXCHANGE_TRAITS,
+  judgedLease,
+  type LeaseOptions,
+  type LeaseRequest,
+  type ReaderTraits,
+} from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
@@ -79,16 +86,14 @@ export class Pool implements AsyncDisposable {
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    const { keeper, ends } = await this.#hold(target, options)
+    const { request, ...traits } = judgedLease(options)
+    const { keeper, ends } = await this.#hold(target, request, traits)
     return new Lease(keeper, ends)
   }
 
-  async #hold(target: string | AdHocTarget, options: LeaseOptions): Promise<Held> {
-    const { limit, onReset = 'drain-then-raise' } = options
-    // Before there is a connection that nobody would have.
-    if (limit !== undefined) positiveLimit(limit)
-    const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, { limit, onReset })
-    const { record, holder } = await this.#acquire(target, options, 0, make)
+  async #hold(target: string | AdHocTarget, request: LeaseRequest, traits: ReaderTraits): Promise<Held> {
+    const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, traits)
+    const { record, holder } = await this.#acquire(target, request, 0, make)
     return { keeper: record, ends: holder }
   }
 
@@ -100,7 +105,7 @@ export class Pool implements AsyncDisposable {
         new AttachedThread(line, {
           parse,
           acquire: (target, options, thread, make) => this.#acquire(target, options, thread, make),
-          limitOf: (target, tenant = '') => {
+          limitOf: (target, tenant) => {
             const { name, target: found } = this.#pools.find(target, tenant)
             return { name, max: found.pool.max }
           },
@@ -116,7 +121,7 @@ export class Pool implements AsyncDisposable {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async #acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant = '', ttlMs, signal, timeoutMs, waitMs }: AcquireOptions,
+    { tenant, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
@@ -162,7 +167,7 @@ export class Pool implements AsyncDisposable {
         tenant: slot.tenant ?? '',
         reused: slot.uses > 1,
         reuse: target.reuse,
-        ttlMs: ttlMs ?? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null),
+        ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
         replayBytes,
         allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
       },
@@ -211,6 +216,7 @@ export class Pool implements AsyncDisposable {
     run: (lease: Lease) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
+    requireFunction('run', run)
     return await useLease(await this.lease(target, options), run)
   }
 
@@ -219,7 +225,7 @@ export class Pool implements AsyncDisposable {
    * what becomes of the connection.
    */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await exchangeBy(wait => this.#hold(target, wait), options, this.#now)
+    return await exchangeBy(request => this.#hold(target, request, EXCHANGE_TRAITS), options, this.#now)
   }
 
   /** Judges a format and its options before anything waits for bytes. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
@@ -228,8 +234,13 @@ export class Pool implements AsyncDisposable {
   }
 
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */
-  parse(format: string, bytes: Uint8Array, options?: object, call: ParseCall = {}): Promise<unknown[]> {
-    return this.#deps.parse.parse(format, bytes, options, call)
+  async parse(
+    format: string,
+    bytes: Uint8Array,
+    options?: object,
+    call: ParseCall = CallBounds.NONE,
+  ): Promise<unknown[]> {
+    return await this.#deps.parse.parse(format, bytes, options, CallBounds.of(call))
   }
 
   /**
@@ -247,8 +258,8 @@ export class Pool implements AsyncDisposable {
   }
 
   /** Runs a module's default function `(argument) => value` in a thread where it may block. */
-  run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
-    return this.#deps.parse.run(module, argument, call)
+  async run(module: URL | string, argument?: unknown, call: ParseCall = CallBounds.NONE): Promise<unknown> {
+    return await this.#deps.parse.run(module, argument, CallBounds.of(call))
   }
 
   get ready(): boolean {
@@ -282,9 +293,10 @@ export class Pool implements AsyncDisposable {
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */
-  close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(options.drainMs ?? 0)
-    return this.#closed
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    const drainMs = durationOption('drainMs', optionsObject(options).drainMs) ?? 0
+    this.#closed ??= this.#close(drainMs)
+    return await this.#closed
   }
 
   [Symbol.asyncDispose](): Promise<void> {

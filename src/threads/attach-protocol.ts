@@ -62,8 +62,9 @@ export type RequestData = {
     readonly options: {
       readonly waitMs?: number | undefined
       readonly timeoutMs?: number | undefined
-      readonly ttlMs?: number | undefined
-      readonly tenant?: string | undefined
+      /** Null: for ever. */
+      readonly ttlMs?: number | null | undefined
+      readonly tenant: string
     }
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean
@@ -165,7 +166,8 @@ export type ReleaseMessage = {
 export type RenewMessage = {
   readonly kind: 'renew'
   readonly lease: number
-  readonly ttlMs: number | undefined
+  /** Null: for ever. */
+  readonly ttlMs: number | null | undefined
 }
 
 export type EndingMessage = { readonly kind: 'ending'; readonly lease: number }

@@ -139,16 +139,6 @@ test.each<[string, (end: { pool: Pool; lease: Awaited<ReturnType<Pool['lease']>>
   await until('the slot is free', () => slotsOf(pool) === 0)
 })
 
-test('a lease that cannot begin leaves neither its slot nor the process held', async () => {
-  const server = await startTestServer(echo)
-  const pool = await openPool({ targets: { it: targetOf(server, { pool: { max: 1 } }) } })
-  const ttlMs = 1n as unknown as number
-  for (let round = 0; round < 3; round++) await expect(pool.lease('it', { ttlMs })).rejects.toThrow(TypeError)
-  await until('the slots are free', () => slotsOf(pool) === 0)
-  expect(pool.stats()).toMatchObject({ leases: 0, waiters: 0 })
-  await (await pool.lease('it')).discard()
-})
-
 test('a connection that ends as it is handed out is not given to the caller of a reused one', async () => {
   const server = await startTestServer(echo)
   const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 1 } }) } })

@@ -1,5 +1,7 @@
 /** Connects to one of several addresses: one after another, or overlapping as in RFC 8305 (happy eyeballs). */
+
 import { SockpoolError } from '../../src/base/errors.ts'
+import { timerMs } from '../../src/base/timer.ts'
 import { aborted } from '../../src/base/wait.ts'
 import type { Address } from '../../src/egress/address.ts'
 
@@ -50,7 +52,7 @@ export async function firstOf<Candidate, Result>(
     begin(() => attempt(candidate, until, candidates.length - index)).then(resolve, error =>
       failed(index, error),
     )
-    if (delayMs !== undefined && begun < candidates.length) timer = setTimeout(next, delayMs)
+    if (delayMs !== undefined && begun < candidates.length) timer = setTimeout(next, timerMs(delayMs))
   }
   next()
   try {

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import { type ErrorFields, SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
+import { timerMs } from '../../src/base/timer.ts'
 import { aborted } from '../../src/base/wait.ts'
 import { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
@@ -63,7 +64,7 @@ export class Connections {
     this.#dials.set(channel.number, { channel, controller })
     // The bell for a dial that was given up at once may have rung before this message came.
     if (channel.shut === 'abort') controller.abort()
-    const timeout = setTimeout(() => controller.abort('timeout'), connectTimeoutMs)
+    const timeout = setTimeout(() => controller.abort('timeout'), timerMs(connectTimeoutMs))
     try {
       const deadlineMs = performance.now() + connectTimeoutMs
       const dialled = this.#deps.dialler.dial(dial, connection, controller.signal, deadlineMs)

@@ -10,6 +10,7 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { LIMITS } from '../../src/base/limits.ts'
+import { timerMs } from '../../src/base/timer.ts'
 import { withoutZone } from '../../src/egress/address.ts'
 import type { TlsClient } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
@@ -64,7 +65,7 @@ export async function secureAsClient(
     throw tlsError(error)
   }
   const onClose = (): void => reject(hungUp())
-  const timer = setTimeout(() => reject(timedOut()), timeoutMs)
+  const timer = setTimeout(() => reject(timedOut()), timerMs(timeoutMs))
   // The listener for errors stays: the caller adds its own later, and not every error ends the socket by itself.
   const onError = (error: Error): void => {
     reject(error)

@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
+import { timerMs } from '../../src/base/timer.ts'
 import type { TlsServer } from '../../src/threads/protocol.ts'
 import { digestOf } from './options-digest.ts'
 import { hungUp, timedOut, tlsError } from './socket-error.ts'
@@ -33,7 +34,7 @@ export async function secureAsServer(socket: Socket, tls: TlsServer, timeoutMs: 
   if (socket.destroyed) throw tlsError(hungUp())
   const { promise, resolve: succeed, reject: fail } = Promise.withResolvers<TLSSocket>()
   const onClose = (): void => fail(hungUp())
-  const timer = setTimeout(() => fail(timedOut()), timeoutMs)
+  const timer = setTimeout(() => fail(timedOut()), timerMs(timeoutMs))
   socket.once('close', onClose)
   // A client that ends in the middle of its handshake is heard of at once only where its end is ours as well.
   socket.allowHalfOpen = false

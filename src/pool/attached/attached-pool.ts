@@ -3,9 +3,10 @@
  * this thread and the I/O worker directly. Leases are of two kinds: `lease` gives the asynchronous one that the pool
  * itself gives, `leaseSync` one for straight-line code that blocks.
  */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { aborted, remaining } from '../../base/wait.ts'
-import { positiveLimit } from '../../streams/reading/read-options.ts'
+import { durationOption, optionsObject, requireFunction } from '../../base/options.ts'
+import { aborted } from '../../base/wait.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
 import {
@@ -15,11 +16,18 @@ import {
   type Held as LeaseInHand,
   useLease,
 } from '../lease/exchange.ts'
+import { judgedExchange } from '../lease/exchange-request.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
 import type { LeaseHolder } from '../lease/lease-keeper.ts'
-import type { LeaseOptions } from '../lease/lease-options.ts'
+import {
+  EXCHANGE_TRAITS,
+  judgedLease,
+  type LeaseOptions,
+  LeaseRequest,
+  type ReaderTraits,
+} from '../lease/lease-options.ts'
 import { LeaseRecord, type LeaseRecordDeps } from '../lease/lease-record.ts'
 import type { ParseCall } from '../lease/parse-port.ts'
 import type { PoolStats } from '../target/pool-stats.ts'
@@ -62,14 +70,16 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    const { keeper, ends } = await this.#lease(target, options)
+    const { request, ...traits } = judgedLease(options)
+    const { keeper, ends } = await this.#lease(target, request, traits)
     return new Lease(keeper, ends)
   }
 
-  async #lease(target: string | AdHocTarget, options: LeaseOptions): Promise<LeaseInHand> {
-    const { waitMs, timeoutMs, ttlMs, tenant, signal, limit, onReset = 'drain-then-raise' } = options
-    // Before there is a connection that nobody would have.
-    if (limit !== undefined) positiveLimit(limit)
+  async #lease(
+    target: string | AdHocTarget,
+    { waitMs, timeoutMs, ttlMs, tenant, signal }: LeaseRequest,
+    traits: ReaderTraits,
+  ): Promise<LeaseInHand> {
     const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: false }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
@@ -79,7 +89,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     const { record, holder } = this.#begin(
       grant,
       { giveBack, keepAlive },
-      keeper => new LeaseEnds(keeper, { limit, onReset }),
+      keeper => new LeaseEnds(keeper, traits),
     )
     if (!signal?.aborted) return { keeper: record, ends: holder }
     void record.giveBack(null, false)
@@ -92,12 +102,13 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     run: (lease: Lease) => Promise<T> | T,
     options: LeaseOptions = {},
   ): Promise<T> {
+    requireFunction('run', run)
     return await useLease(await this.lease(target, options), run)
   }
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await exchangeBy(wait => this.#lease(target, wait), options, now)
+    return await exchangeBy(request => this.#lease(target, request, EXCHANGE_TRAITS), options, now)
   }
 
   /**
@@ -108,8 +119,19 @@ export class AttachedPool implements AsyncDisposable, Disposable {
    * all connections that the target may have, and so nobody could ever give one back.
    */
   leaseSync(target: string | AdHocTarget, options: LeaseSyncOptions = {}): BlockingLease {
-    const { waitMs, timeoutMs, ttlMs, tenant, limit } = options
-    if (limit !== undefined) positiveLimit(limit)
+    const { operationTimeoutMs, ...rest } = optionsObject(options)
+    const { request, ...traits } = judgedLease(rest)
+    return this.#leaseSync(target, request, {
+      ...traits,
+      operationTimeoutMs: durationOption('operationTimeoutMs', operationTimeoutMs),
+    })
+  }
+
+  #leaseSync(
+    target: string | AdHocTarget,
+    { waitMs, timeoutMs, ttlMs, tenant }: LeaseRequest,
+    traits: BlockingLeaseOptions,
+  ): BlockingLease {
     const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: true }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
@@ -118,7 +140,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
       grant,
       // Straight-line code that comes to its end lets its thread end, and loses what it holds.
       { giveBack: (refusal, graceful) => back.giveBack(refusal, graceful), keepAlive: () => {} },
-      (keeper, connection) => new BlockingEnds(keeper, connection, line, options),
+      (keeper, connection) => new BlockingEnds(keeper, connection, line, traits),
     )
     return new BlockingLease(record, holder, back)
   }
@@ -129,6 +151,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     run: (lease: BlockingLease) => T,
     options: LeaseSyncOptions = {},
   ): T {
+    requireFunction('run', run)
     const lease = this.leaseSync(target, options)
     try {
       const result = run(lease)
@@ -141,11 +164,11 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
-    const { write, read, timeoutMs, tenant, limit } = options
+    const { write, read, tenant, limit, bounds } = judgedExchange(options)
     const startedMs = now()
-    const lease = this.leaseSync(target, { timeoutMs, tenant })
+    const lease = this.#leaseSync(target, new LeaseRequest(bounds, tenant), EXCHANGE_TRAITS)
     try {
-      const reply = exchangeSyncOn(lease, write, read, limit, remaining({ timeoutMs }, startedMs, now()))
+      const reply = exchangeSyncOn(lease, write, read, limit, bounds.left(startedMs, now()))
       lease.letGo()
       return reply
     } finally {
@@ -154,13 +177,18 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   }
 
   /** As Pool.parse. */
-  parse(format: string, bytes: Uint8Array, options?: object, call: ParseCall = {}): Promise<unknown[]> {
-    return this.#parse.parse(format, bytes, options, call)
+  async parse(
+    format: string,
+    bytes: Uint8Array,
+    options?: object,
+    call: ParseCall = CallBounds.NONE,
+  ): Promise<unknown[]> {
+    return await this.#parse.parse(format, bytes, options, CallBounds.of(call))
   }
 
   /** As Pool.run. */
-  run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
-    return this.#parse.run(module, argument, call)
+  async run(module: URL | string, argument?: unknown, call: ParseCall = CallBounds.NONE): Promise<unknown> {
+    return await this.#parse.run(module, argument, CallBounds.of(call))
   }
 
   /** What is going on in the whole pool, asked of its thread. */

@@ -2,6 +2,7 @@
  * One attached thread, on the pool's own: answers what it asks, keeps what it holds, and takes everything back when it
  * is gone. It has no say of its own; leases come from the pool like everybody's.
  */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { type GoneReason, invariant, SockpoolError } from '../../base/errors.ts'
 import { Ringer } from '../../channel/doorbell.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
@@ -18,14 +19,12 @@ import type {
   RequestMessage,
 } from '../../threads/attach-protocol.ts'
 import type { LeaseHolder, LoanWork } from '../lease/lease-keeper.ts'
-import type { LeaseOptions } from '../lease/lease-options.ts'
+import { LeaseRequest } from '../lease/lease-options.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
 import type { ParseCall, ParsePort } from '../lease/parse-port.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
 import { AttachedHolder } from './attached-holder.ts'
-
-export type AcquireOptions = Pick<LeaseOptions, 'signal' | 'tenant' | 'timeoutMs' | 'ttlMs' | 'waitMs'>
 
 /** A lease, and its ends as its record sees them. */
 export type Acquired<Holder> = { readonly record: LeaseRecord; readonly holder: Holder }
@@ -35,15 +34,12 @@ export interface AttachHost {
   /** As Pool.lease, for ends on the thread of that number. */
   acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    options: AcquireOptions,
+    request: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>>
   /** The target that a request means, and how many connections it may have. Errors: as Pool.lease. */
-  limitOf(
-    target: string | AdHocTarget,
-    tenant: string | undefined,
-  ): { readonly name: string; readonly max: number }
+  limitOf(target: string | AdHocTarget, tenant: string): { readonly name: string; readonly max: number }
   readonly parse: ParsePort
   stats(): object
   /** Announces the thread's doorbell to the I/O workers, or with null that it is gone. */
@@ -176,14 +172,16 @@ export class AttachedThread implements ThreadServer {
 
   async #lease(data: RequestData['lease'], signal: AbortSignal): Promise<unknown> {
     const target = data.target as string | AdHocTarget
-    const { options } = data
-    if (data.blocks && options.waitMs !== 0) this.#assertNotStarved(target, options.tenant)
+    // That thread has judged what its caller said.
+    const { waitMs, timeoutMs, ttlMs, tenant } = data.options
+    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), tenant, ttlMs, waitMs)
+    if (data.blocks && waitMs !== 0) this.#assertNotStarved(target, tenant)
     const number = this.#nextLease++
     const tell = (reason: GoneReason): void => {
       if (!this.#isGone) this.#line.post({ kind: 'ended', lease: number, reason })
     }
     const make = (record: LeaseRecord): AttachedHolder => new AttachedHolder(record, this.#ringer, tell)
-    const acquired = await this.#host.acquire(target, { ...options, signal }, this.#line.number, make)
+    const acquired = await this.#host.acquire(target, request, this.#line.number, make)
     const { record, holder } = acquired
     if (this.#isGone) {
       holder.leave()
@@ -198,7 +196,7 @@ export class AttachedThread implements ThreadServer {
   }
 
   /** A thread that blocks for what it holds itself would wait for nothing. */
-  #assertNotStarved(target: string | AdHocTarget, tenant: string | undefined): void {
+  #assertNotStarved(target: string | AdHocTarget, tenant: string): void {
     const { name, max } = this.#host.limitOf(target, tenant)
     const isHeld = ({ record }: Acquired<AttachedHolder>): boolean =>
       record.terms.target === name && record.gone === null && record.lost === null

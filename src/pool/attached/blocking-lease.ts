@@ -7,6 +7,7 @@ import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import type { BlockingWriter } from '../../streams/blocking/blocking-writer.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import { type ConnectionFacts, connectionFacts } from '../lease/connection-facts.ts'
+import { ttlOption } from '../lease/lease-options.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { BlockingEnds } from './blocking-ends.ts'
@@ -102,10 +103,11 @@ export class BlockingLease implements Disposable {
     return this.reader.offset
   }
 
-  /** Renews the ttl, or sets a new one. Does not block. Errors: LEASE_GONE. */
+  /** Renews the ttl, sets a new one, or lifts it with Infinity. Does not block. Errors: INVALID_REQUEST, LEASE_GONE. */
   renew(ttlMs?: number): void {
+    const judged = ttlOption(ttlMs)
     this.#ends.assertHeld()
-    this.#record.renew(ttlMs)
+    this.#record.renew(judged)
   }
 
   /**

@@ -1,24 +1,17 @@
 /** One round trip on a leased connection: write, drain, read one reply. */
+import type { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { remaining, type WaitOptions } from '../../base/wait.ts'
 import type { StreamEnding } from '../../streams/byte-source.ts'
-import type { Separator, StreamReader } from '../../streams/reading/stream-reader.ts'
+import type { StreamReader } from '../../streams/reading/stream-reader.ts'
+import { type ExchangeRequest, judgedExchange, type ReadSpec } from './exchange-request.ts'
 import type { Lease } from './lease.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
+import { LeaseRequest } from './lease-options.ts'
 import { releaseLease } from './release-lease.ts'
 import { replyToEnd, tripError } from './whole-reply.ts'
 
-/**
- * How one reply ends. `until`: the separator that ends first; `eof`: the stream does, after one byte at least; `none`: no
- * reply is read.
- */
-export type ReadSpec =
-  | { readonly line: true }
-  | { readonly until: Separator | readonly Separator[] }
-  | { readonly exactly: number }
-  | { readonly eof: true }
-  | { readonly none: true }
+export type { ExchangeRequest, ReadSpec } from './exchange-request.ts'
 
 export type ExchangeReply = {
   readonly data: Buffer
@@ -28,15 +21,6 @@ export type ExchangeReply = {
   readonly eof: boolean
   /** How the stream has ended; null while it is open. */
   readonly ending: StreamEnding | null
-}
-
-/** What `exchangeBy` is told beside the target. */
-export type ExchangeRequest = WaitOptions & {
-  readonly write: string | Uint8Array
-  readonly read: ReadSpec
-  readonly tenant?: string | undefined
-  /** Bytes that `read: {eof: true}` may gather; default unbounded. */
-  readonly limit?: number | undefined
 }
 
 /** A lease that nobody but this code has in hand. */
@@ -57,20 +41,22 @@ export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T
  * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for the
  * judgement of the connection.
  *
- * Errors: those of `acquire`, write, drain and read; INCOMPLETE_READ where the peer ended before the reply was whole
+ * Errors: INVALID_REQUEST, INVALID_SEPARATOR: nothing was leased; those of `acquire`, write, drain and read;
+ * INCOMPLETE_READ where the peer ended before the reply was whole
  * (`reason` tls_truncated: its TLS was cut). `bytesAccepted` counts what may have reached the peer; where it is not 0,
  * no error is `retryable`.
  */
 export async function exchangeBy(
-  acquire: (options: WaitOptions & { readonly tenant: string | undefined }) => Promise<Held>,
-  { write, read, timeoutMs, signal, tenant, limit }: ExchangeRequest,
+  acquire: (request: LeaseRequest) => Promise<Held>,
+  options: ExchangeRequest,
   now: () => number,
 ): Promise<ExchangeReply> {
+  const { write, read, tenant, limit, bounds } = judgedExchange(options)
   const startedMs = now()
-  const held = await acquire({ signal, timeoutMs, tenant })
+  const held = await acquire(new LeaseRequest(bounds, tenant))
   const { keeper, ends } = held
   try {
-    const wait = remaining({ signal, timeoutMs }, startedMs, now())
+    const wait = bounds.left(startedMs, now())
     const reply = await keeper.operation('exchange', () => exchangeOn(held, write, read, limit, wait, now))
     // Neither of the two ever rejects.
     void releaseLease(keeper, ends)
@@ -87,7 +73,7 @@ async function exchangeOn(
   bytes: string | Uint8Array,
   read: ReadSpec,
   limit: number | undefined,
-  wait: WaitOptions,
+  wait: CallBounds,
   now: () => number,
 ): Promise<ExchangeReply> {
   const startedMs = now()
@@ -97,7 +83,7 @@ async function exchangeOn(
     writer.write(bytes)
     await writer.drain(wait)
     const { offset } = reader
-    const data = await readReply(reader, read, limit, allowTruncated, remaining(wait, startedMs, now()))
+    const data = await readReply(reader, read, limit, allowTruncated, wait.left(startedMs, now()))
     return { data, reused, offset, eof: reader.atEof(), ending: reader.ending }
   } catch (error) {
     throw tripError(error, { bytes, bytesAccepted: writer.offset, ending: reader.ending })
@@ -109,7 +95,7 @@ async function readReply(
   read: ReadSpec,
   limit: number | undefined,
   allowTruncated: boolean,
-  wait: WaitOptions,
+  wait: CallBounds,
 ): Promise<Buffer> {
   // Not by readLine, which at EOF gives what is left of a line.
   if ('line' in read) return await reader.readUntil('\n', wait)

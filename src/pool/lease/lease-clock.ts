@@ -2,6 +2,8 @@
  * When a lease was last used and when it expires. It never expires while an operation runs, and every operation
  * renews it. The timer is set once and looks again when it fires: operations only note when they were.
  */
+import { timerMs } from '../../base/timer.ts'
+
 export type LeaseActivity = {
   /** A call waits. */
   readonly waits: boolean
@@ -71,7 +73,8 @@ export class LeaseClock {
     if (!this.#isFrozen) this.#touchedMs = this.#deps.now()
   }
 
-  renew(ttlMs?: number): void {
+  /** A new ttl, null for none, or the same again. */
+  renew(ttlMs?: number | null): void {
     if (ttlMs !== undefined) this.#ttlMs = ttlMs
     this.#touchedMs = this.#deps.now()
     this.#arm()
@@ -100,7 +103,7 @@ export class LeaseClock {
   #arm(): void {
     this.stop()
     if (this.#ttlMs === null) return
-    this.#timer = setTimeout(() => this.#look(), Math.max(1, this.#ttlMs - this.idleMs)).unref()
+    this.#timer = setTimeout(() => this.#look(), timerMs(Math.max(1, this.#ttlMs - this.idleMs))).unref()
   }
 
   #look(): void {

@@ -69,8 +69,8 @@ export interface LeaseKeeper {
   readonly ended: Promise<GoneReason>
   /** Runs one operation: the lease does not expire meanwhile, and its ttl is renewed. Errors: LEASE_GONE, and `run`'s. */
   operation<T>(name: string, run: () => Promise<T>): Promise<T>
-  /** Renews the ttl, or sets a new one. Errors: LEASE_GONE. */
-  renew(ttlMs: number | undefined): void
+  /** Renews the ttl, sets a new one, or with null lifts it. Errors: LEASE_GONE. */
+  renew(ttlMs: number | null | undefined): void
   /** The program wants nothing more of the lease than that its last bytes are sent. */
   beginRelease(): void
   /**

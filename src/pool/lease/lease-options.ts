@@ -1,15 +1,64 @@
-/** What a caller may say about a lease. */
+/** What a caller may say about a lease, and that as it was judged. */
+import { CallBounds } from '../../base/call-bounds.ts'
+import { durationOption, optionsObject, textOption, timeLimitOption } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
-import type { OnReset } from '../../streams/reading/read-options.ts'
+import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
 
 export type LeaseOptions = WaitOptions & {
   /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
   readonly waitMs?: number | undefined
-  /** Milliseconds the lease lives without an operation; default: for ever, or the target's with `ttl: 'target'`. */
+  /**
+   * Milliseconds the lease lives without an operation, Infinity: for ever; default: for ever, or the target's with
+   * `ttl: 'target'`.
+   */
   readonly ttlMs?: number | undefined
   /** Whose it is; connections never move between tenants. */
   readonly tenant?: string | undefined
   /** Bytes; default of the reader's `limit`. */
   readonly limit?: number | undefined
   readonly onReset?: OnReset | undefined
+}
+
+/** What is asked of the pool's thread for a lease: plain data, but for the signal. */
+export class LeaseRequest extends CallBounds {
+  readonly tenant: string
+  /** Null: for ever. Undefined: as the pool does by default. */
+  readonly ttlMs: number | null | undefined
+  readonly waitMs: number | undefined
+
+  /** Judged already. */
+  constructor(bounds: CallBounds, tenant: string | undefined, ttlMs?: number | null, waitMs?: number) {
+    super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
+    this.tenant = tenant ?? ''
+    this.ttlMs = ttlMs
+    this.waitMs = waitMs
+  }
+}
+
+/** What is asked for its ends. */
+export type ReaderTraits = { readonly limit: number | undefined; readonly onReset: OnReset }
+
+/** Of a lease for one exchange, which says itself what it reads. */
+export const EXCHANGE_TRAITS: ReaderTraits = { limit: undefined, onReset: 'drain-then-raise' }
+
+/** Each option of a lease, judged and read once. Errors: INVALID_REQUEST. */
+export function judgedLease(options: LeaseOptions): { readonly request: LeaseRequest } & ReaderTraits {
+  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, tenant, limit, onReset } = optionsObject(options)
+  const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
+  return {
+    request: new LeaseRequest(
+      bounds,
+      textOption('tenant', tenant),
+      ttlOption(ttlMs),
+      durationOption('waitMs', waitMs),
+    ),
+    limit: limitOption(limit),
+    onReset: onResetOption(onReset) ?? 'drain-then-raise',
+  }
+}
+
+/** A ttl in milliseconds; null for Infinity. Errors: INVALID_REQUEST. */
+export function ttlOption(ttlMs: number | undefined): number | null | undefined {
+  const judged = timeLimitOption('ttlMs', ttlMs)
+  return judged === Number.POSITIVE_INFINITY ? null : judged
 }

@@ -11,6 +11,7 @@
  * a borrower returns, and to whatever state, it has nothing to undo.
  */
 import type { GoneReason } from '../../base/errors.ts'
+import { timerMs } from '../../base/timer.ts'
 import type { EndName } from '../../channel/values.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
@@ -37,7 +38,7 @@ export type LeaseRecordDeps = {
   /** Called once, when the lease has ended. */
   readonly onEnded: () => void
   /** Its holder has renewed it, with a new ttl where one is given; or wants nothing more than its last bytes sent. */
-  readonly onRenewed?: ((ttlMs: number | undefined) => void) | undefined
+  readonly onRenewed?: ((ttlMs: number | null | undefined) => void) | undefined
   readonly onEnding?: (() => void) | undefined
   /** It is held for longer than `leakDetectionMs`. */
   readonly onLeak: () => void
@@ -88,7 +89,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
       activity: () => this.#holder.activity,
     })
     if (leakDetectionMs !== undefined)
-      this.#leakTimer = setTimeout(() => deps.onLeak(), leakDetectionMs).unref()
+      this.#leakTimer = setTimeout(() => deps.onLeak(), timerMs(leakDetectionMs)).unref()
   }
 
   /**
@@ -159,7 +160,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     }
   }
 
-  renew(ttlMs: number | undefined): void {
+  renew(ttlMs: number | null | undefined): void {
     this.#assertHeld()
     this.clock.renew(ttlMs)
     this.#deps.onRenewed?.(ttlMs)

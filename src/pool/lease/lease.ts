@@ -10,10 +10,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { TextWrap } from '../../base/answer-form.ts'
+import { CallBounds } from '../../base/call-bounds.ts'
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LossWatch, type Watched } from '../../base/loss-watch.ts'
 import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
-import { remaining } from '../../base/wait.ts'
 import type { SocketDuplex } from '../../streams/adapters/socket-duplex.ts'
 import { warnOfUnclosed } from '../../streams/adapters/unclosed-watch.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
@@ -24,6 +24,7 @@ import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
 import { Handover, type WebStreams } from './handover.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper, LoanWork } from './lease-keeper.ts'
+import { ttlOption } from './lease-options.ts'
 import { lendEnd } from './loan.ts'
 import type { ParseCall } from './parse-port.ts'
 import { releaseLease } from './release-lease.ts'
@@ -108,10 +109,11 @@ export class Lease implements AsyncDisposable {
     return this.#keeper.clock.lastOperation
   }
 
-  /** Renews the ttl, or sets a new one; the new expiry. Errors: LEASE_GONE. */
+  /** Renews the ttl, sets a new one, or lifts it with Infinity; the new expiry. Errors: INVALID_REQUEST, LEASE_GONE. */
   renew(ttlMs?: number): Date | null {
+    const judged = ttlOption(ttlMs)
     this.#ends.assertHeld()
-    this.#keeper.renew(ttlMs)
+    this.#keeper.renew(judged)
     return this.expiresAt
   }
 
@@ -158,7 +160,7 @@ export class Lease implements AsyncDisposable {
   async parse(
     format: string,
     options?: object,
-    call: ParseCall = {},
+    call: ParseCall = CallBounds.NONE,
   ): Promise<{ value: unknown; offset: number }> {
     const { offset } = this.reader
     const form = { kind: 'parcel' } as const
@@ -189,7 +191,7 @@ export class Lease implements AsyncDisposable {
   async *messages(
     format: string,
     options?: object,
-    call: ParseCall = {},
+    call: ParseCall = CallBounds.NONE,
   ): AsyncGenerator<unknown, void, undefined> {
     for (;;) {
       try {
@@ -207,7 +209,7 @@ export class Lease implements AsyncDisposable {
    * Runs a module's default function `(reader: BlockingReader, argument) => value` on the live connection. Errors: as
    * `parse`, and the module's own.
    */
-  async run(module: URL | string, argument?: unknown, call: ParseCall = {}): Promise<unknown> {
+  async run(module: URL | string, argument?: unknown, call: ParseCall = CallBounds.NONE): Promise<unknown> {
     return await this.#lend(call, (port, lent, rest) => port.runOn(lent, module, argument, rest))
   }
 
@@ -258,11 +260,12 @@ export class Lease implements AsyncDisposable {
 
   async #lend(call: ParseCall, work: LoanWork): Promise<unknown> {
     const { reader } = this
+    const bounds = CallBounds.of(call)
     return await this.#keeper.operation('parse', async () => {
       const startedMs = performance.now()
       // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
-      if (reader.buffered === 0) await reader.peek(1, call)
-      const left = remaining(call, startedMs, performance.now())
+      if (reader.buffered === 0) await reader.peek(1, bounds)
+      const left = bounds.left(startedMs, performance.now())
       return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, left))
     })
   }

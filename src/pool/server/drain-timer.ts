@@ -1,6 +1,5 @@
 /** The time that is left to those who may stay for a while. It can be cut short, never prolonged. */
-import { SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
+import { timerMs } from '../../base/timer.ts'
 
 export class DrainTimer {
   readonly #onOver: () => void
@@ -12,20 +11,14 @@ export class DrainTimer {
     this.#onOver = onOver
   }
 
-  /** Calls `onOver` in so many milliseconds, unless that is due sooner already. Errors: INVALID_REQUEST. */
+  /** Calls `onOver` in so many milliseconds, unless that is due sooner already. */
   within(drainMs: number): void {
-    if (!(drainMs >= 0)) {
-      const message = 'must be 0 or more milliseconds'
-      throw new SockpoolError('INVALID_REQUEST', `drainMs: ${message}`, {
-        errors: [{ path: 'drainMs', message }],
-      })
-    }
     const overAtMs = performance.now() + drainMs
     if (this.#isStopped || overAtMs >= this.#overAtMs) return
     if (this.#timer) clearTimeout(this.#timer)
     this.#overAtMs = overAtMs
     // Whoever stays keeps the process alive.
-    this.#timer = setTimeout(this.#onOver, Math.min(drainMs, LIMITS.timerMsMax)).unref()
+    this.#timer = setTimeout(this.#onOver, timerMs(drainMs)).unref()
   }
 
   /** Nobody stays any more. */

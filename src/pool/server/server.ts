@@ -5,7 +5,9 @@
  *   binding ──► bound ──► serving
  *                 └──close──┴──► closing ──nothing listens, and no client is left──► closed
  */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
+import { durationOption, optionsObject, signalOption } from '../../base/options.ts'
 import { aborted, Wait, type WaitOptions } from '../../base/wait.ts'
 import { ownEnds } from '../../streams/adapters/unclosed-watch.ts'
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
@@ -121,7 +123,7 @@ export class Server implements AsyncDisposable {
    * Errors: INVALID_REQUEST when closed, or awaited already; ABORTED. Source: asyncio.Server.serve_forever.
    */
   async serveForever(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const { signal } = options
+    const signal = signalOption('signal', optionsObject(options).signal)
     if (this.#forever !== null)
       throw new SockpoolError('INVALID_REQUEST', 'the server is already being awaited on serveForever()')
     this.startServing()
@@ -145,7 +147,8 @@ export class Server implements AsyncDisposable {
    * `drainMs` (milliseconds) for that long: those that are there then are closed at once. Of several calls that say so
    * the soonest counts. `waitClosed` tells when it is over. Errors: INVALID_REQUEST for a `drainMs` that is none.
    */
-  close({ drainMs }: CloseOptions = {}): void {
+  close(options: CloseOptions = {}): void {
+    const drainMs = durationOption('drainMs', optionsObject(options).drainMs)
     if (drainMs !== undefined) this.#drain.within(drainMs)
     const state = this.#state
     if (!('listening' in state)) return
@@ -176,9 +179,10 @@ export class Server implements AsyncDisposable {
    * Resolves when the server is closed and no client is left, whichever comes last. Errors: DRAIN_TIMEOUT, ABORTED: the
    * server goes on to close.
    */
-  async waitClosed(options: WaitOptions = {}): Promise<void> {
+  async waitClosed(options: WaitOptions = CallBounds.NONE): Promise<void> {
+    const bounds = CallBounds.of(options)
     if (this.#state.kind === 'closed') return
-    const wait = new Wait<void>('waitClosed()', 'DRAIN_TIMEOUT', options, () => this.#closes.delete(wait))
+    const wait = new Wait<void>('waitClosed()', 'DRAIN_TIMEOUT', bounds, () => this.#closes.delete(wait))
     this.#closes.add(wait)
     await wait.promise
   }

@@ -100,7 +100,8 @@ export class TargetPools {
     const key = `${keyOf(dial)} ${described.pool.connectTimeoutMs}`
     const known = this.#adHoc.get(key)
     if (!known) this.#makeRoom()
-    const name = target.path === undefined ? `${target.host}:${target.port}` : `unix:${target.path}`
+    const [place] = described.hosts
+    const name = place === undefined ? `unix:${reach.path}` : `${place.host}:${place.port}`
     const pool = known ?? this.#open(name, described, dial, 'close')
     this.#adHoc.delete(key)
     this.#adHoc.set(key, pool)

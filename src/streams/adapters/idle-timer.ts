@@ -1,5 +1,5 @@
 /** The clock behind `setTimeout` of a socket: it tells of so long without traffic in either direction. */
-import { LIMITS } from '../../base/limits.ts'
+import { timerMs } from '../../base/timer.ts'
 
 export type IdleTimerDeps = {
   /** Bytes that the kernel has not taken yet: while they dwindle, the connection is not idle. */
@@ -15,7 +15,7 @@ export class IdleTimer {
   /** Begins to count `ms`; it keeps neither the process alive nor anything but its parts. */
   constructor(ms: number, deps: IdleTimerDeps) {
     this.#deps = deps
-    this.#timer = setTimeout(() => this.#passed(), Math.min(ms, LIMITS.timerMsMax)).unref()
+    this.#timer = setTimeout(() => this.#passed(), timerMs(ms)).unref()
   }
 
   /** A sign of life: it counts anew. */

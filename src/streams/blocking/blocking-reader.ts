@@ -9,15 +9,17 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { typeFault } from '../../base/options.ts'
 import { tookLonger } from '../../base/wait.ts'
 import type { BlockingSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from '../reading/buffered-reads.ts'
 import { endingSeparator } from '../reading/ending-separator.ts'
 import {
+  limitOption,
   type MatchedRead,
   naturalCount,
   type OnReset,
-  positiveLimit,
+  ReadBounds,
   type ReadOptions,
   type Separator,
   targetOf,
@@ -56,7 +58,7 @@ export class BlockingReader {
   /** Errors: INVALID_REQUEST for a limit that is not above 0. */
   constructor(source: BlockingSource, options: BlockingReaderOptions = {}) {
     this.#source = source
-    this.limit = positiveLimit(options.limit ?? LIMITS.readerLimitBytes)
+    this.limit = limitOption(options.limit ?? LIMITS.readerLimitBytes)
     this.#reads = new BufferedReads(source, options.onReset ?? 'raise')
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
@@ -104,17 +106,19 @@ export class BlockingReader {
    * An empty result is the end, or `n` = 0. Errors: READ_TIMEOUT (nothing removed), LIMIT_OVERRUN (only with `limit`
    *   and no `n`; nothing removed), TypeError, the stream's own.
    */
-  read(n = -1, options: BlockingReadOptions = {}): Buffer {
-    if (wholeCount(n, 'read') === 0) return this.#reads.none(options)
-    if (n > 0) return this.#run('read', () => this.#reads.upTo(n, options), options)
-    return this.#run('read', () => this.#toEnd(options), options)
+  read(n = -1, options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+    const bounds = ReadBounds.of(options)
+    if (wholeCount(n, 'read') === 0) return this.#reads.none(bounds)
+    if (n > 0) return this.#run('read', () => this.#reads.upTo(n, bounds), bounds)
+    return this.#run('read', () => this.#toEnd(bounds), bounds)
   }
 
   /** As `read(n)`, into the caller's memory: the count, 0 only at the end or for an empty target. Errors: as `read`. */
-  readInto(target: Uint8Array, options: BlockingReadOptions = {}): number {
+  readInto(target: Uint8Array, options: BlockingReadOptions = ReadBounds.NONE): number {
+    const bounds = ReadBounds.of(options)
     const into = targetOf(target)
-    if (into.length === 0) return this.#reads.none(options).length
-    return this.#run('readinto', () => this.#reads.into(into, options), options).length
+    if (into.length === 0) return this.#reads.none(bounds).length
+    return this.#run('readinto', () => this.#reads.into(into, bounds), bounds).length
   }
 
   /**
@@ -123,9 +127,10 @@ export class BlockingReader {
    * Errors: INCOMPLETE_READ (all that was left is in `partial`), READ_TIMEOUT (nothing removed),
    *   INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
-  readExactly(n: number, options: BlockingReadOptions = {}): Buffer {
-    if (naturalCount(n, 'readexactly') === 0) return this.#reads.none(options)
-    return this.#run('readexactly', () => this.#reads.exactly(n, options), options)
+  readExactly(n: number, options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+    const bounds = ReadBounds.of(options)
+    if (naturalCount(n, 'readexactly') === 0) return this.#reads.none(bounds)
+    return this.#run('readexactly', () => this.#reads.exactly(n, bounds), bounds)
   }
 
   /**
@@ -146,13 +151,14 @@ export class BlockingReader {
   ): Buffer
   readUntil(
     separator: Separator | readonly Separator[] = '\n',
-    options: BlockingReadOptions & { readonly withMatch?: boolean | undefined } = {},
+    options: BlockingReadOptions & { readonly withMatch?: boolean | undefined } = ReadBounds.NONE,
   ): Buffer | MatchedRead {
+    const bounds = ReadBounds.of(options)
     const separators = parseSeparators(separator)
-    const search = this.#searchFor(separators, options)
-    const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
-    const data = this.#run('readuntil', () => this.#reads.until(search, overlong, options), options)
-    return options.withMatch ? { data, match: endingSeparator(data, separators) } : data
+    const search = this.#searchFor(separators, bounds)
+    const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'keep'
+    const data = this.#run('readuntil', () => this.#reads.until(search, overlong, bounds), bounds)
+    return bounds.withMatch ? { data, match: endingSeparator(data, separators) } : data
   }
 
   /**
@@ -161,10 +167,11 @@ export class BlockingReader {
    * Errors: LIMIT_OVERRUN (a line too long is removed with its newline; without one, all that has come, or with
    *   `discard-line` what is still to come of it too), READ_TIMEOUT (nothing removed), the stream's own.
    */
-  readLine(options: BlockingReadOptions = {}): Buffer {
-    const search = this.#searchFor(NEWLINE, options)
-    const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
-    return this.#run('readline', () => this.#reads.line(search, overlong, options), options)
+  readLine(options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+    const bounds = ReadBounds.of(options)
+    const search = this.#searchFor(NEWLINE, bounds)
+    const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
+    return this.#run('readline', () => this.#reads.line(search, overlong, bounds), bounds)
   }
 
   /**
@@ -172,9 +179,10 @@ export class BlockingReader {
    *
    * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
-  peek(n: number, options: BlockingReadOptions = {}): Buffer {
-    if (naturalCount(n, 'peek') === 0) return this.#reads.none(options)
-    return this.#run('peek', () => this.#reads.peek(n, options), options)
+  peek(n: number, options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+    const bounds = ReadBounds.of(options)
+    if (naturalCount(n, 'peek') === 0) return this.#reads.none(bounds)
+    return this.#run('peek', () => this.#reads.peek(n, bounds), bounds)
   }
 
   /**
@@ -185,7 +193,7 @@ export class BlockingReader {
    *   served the error that broke the stream. Then nothing was put back.
    */
   unread(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
+    if (!(bytes instanceof Uint8Array)) throw typeFault('unread() takes a Uint8Array')
     this.#reads.putBack(bytes)
   }
 
@@ -195,26 +203,26 @@ export class BlockingReader {
   }
 
   /** To wake for every byte would be in vain: only the end, or one byte over the limit, decides. */
-  #toEnd(options: BlockingReadOptions): Buffer | number {
-    const outcome = this.#reads.toEnd(options)
-    return typeof outcome === 'number' ? (options.limit ?? Number.MAX_SAFE_INTEGER - 1) + 1 : outcome
+  #toEnd(bounds: ReadBounds): Buffer | number {
+    const outcome = this.#reads.toEnd(bounds)
+    return typeof outcome === 'number' ? (bounds.limit ?? Number.MAX_SAFE_INTEGER - 1) + 1 : outcome
   }
 
-  #searchFor(separators: readonly Uint8Array[], options: BlockingReadOptions): SeparatorSearch {
-    return new SeparatorSearch(separators, positiveLimit(options.limit ?? this.limit))
+  #searchFor(separators: readonly Uint8Array[], { limit = this.limit }: ReadBounds): SeparatorSearch {
+    return new SeparatorSearch(separators, limit)
   }
 
   /** Tries, and blocks for as many bytes as the attempt says it needs, until it is served. */
-  #run(what: string, attempt: () => Buffer | number, options: BlockingReadOptions): Buffer {
+  #run(what: string, attempt: () => Buffer | number, bounds: ReadBounds): Buffer {
     let outcome = attempt()
     if (typeof outcome !== 'number') return outcome
     const now = performance.now()
-    const timeoutMs = options.timeoutMs ?? this.#timeoutMs
+    const timeoutMs = bounds.timeoutMs ?? this.#timeoutMs
     const instant = Math.min(now + timeoutMs, this.#deadline)
     while (typeof outcome === 'number') {
       if (!this.#waitFor(outcome, Math.max(0, instant - performance.now()))) {
         const isLate = instant === this.#deadline
-        const allowedMs = isLate ? (this.#allowedMs ?? instant - now) : (options.allowedMs ?? timeoutMs)
+        const allowedMs = isLate ? (this.#allowedMs ?? instant - now) : (bounds.allowedMs ?? timeoutMs)
         throw new SockpoolError('READ_TIMEOUT', tookLonger(what, Math.max(0, allowedMs)), {
           bytesDelivered: 0,
         })

@@ -3,6 +3,7 @@
  * send the rest of a large write later, so `write` itself blocks until the ring has taken all of it: what it has
  * returned from is on its way, whatever the thread blocks on next.
  */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { copyError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { tookLonger } from '../../base/wait.ts'
@@ -11,7 +12,7 @@ import { assertOwned, type FailedEnd, isRevoked, type StreamEnd } from '../byte-
 import { Gathered } from '../writing/gathered.ts'
 import { WaterMarks } from '../writing/water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from '../writing/writer-options.ts'
-import { toBytes } from '../writing/writer-options.ts'
+import { judgedStartTls, toBytes } from '../writing/writer-options.ts'
 
 export type BlockingWriterOptions = Omit<StreamWriterOptions, 'maxBufferedBytes' | 'startTls'> & {
   /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
@@ -90,16 +91,18 @@ export class BlockingWriter {
    * lease ended), WRITE_CLOSED after `writeEof`, TypeError. After `close` or a lost connection the bytes are dropped and
    * counted; `drain` tells.
    */
-  write(data: string | Uint8Array, options: BlockingWriteOptions = {}): void {
+  write(data: string | Uint8Array, options: BlockingWriteOptions = CallBounds.NONE): void {
+    const bounds = CallBounds.of(options)
     const bytes = toBytes(data)
     this.#assertWritable('write()')
-    this.#pushAll([bytes], options)
+    this.#pushAll([bytes], bounds)
   }
 
   /** Writes a list of pieces, one after another, under one time-out. Errors: as `write`. */
-  writeLines(list: Iterable<string | Uint8Array>, options: BlockingWriteOptions = {}): void {
+  writeLines(list: Iterable<string | Uint8Array>, options: BlockingWriteOptions = CallBounds.NONE): void {
+    const bounds = CallBounds.of(options)
     this.#assertWritable('writelines()')
-    this.#pushAll(new Gathered(list, Number.POSITIVE_INFINITY).pieces, options)
+    this.#pushAll(new Gathered(list, Number.POSITIVE_INFINITY).pieces, bounds)
   }
 
   /**
@@ -107,14 +110,15 @@ export class BlockingWriter {
    *
    * Errors: the reader's exception; CONNECTION_RESET when the connection is lost; DRAIN_TIMEOUT.
    */
-  drain(options: BlockingWriteOptions = {}): void {
+  drain(options: BlockingWriteOptions = CallBounds.NONE): void {
+    const bounds = CallBounds.of(options)
     const broken = this.#options.readerException?.()
     if (broken) throw broken
     const { end } = this.#sink
     if (end !== null) throw lost(end)
     this.#marks.fell(this.#sink.pending)
     if (!this.#marks.isFull) return
-    const until = this.#until(options)
+    const until = this.#until(bounds)
     if (!this.#blockFor(this.#marks.low, until)) throw this.#timedOut('drain()', until, 0)
     const endedBy = this.#sink.end
     if (endedBy !== null) throw lost(endedBy)
@@ -154,8 +158,8 @@ export class BlockingWriter {
   }
 
   /** Blocks until the connection is gone. Errors: what it was lost by; DRAIN_TIMEOUT. */
-  waitClosed(options: BlockingWriteOptions = {}): void {
-    const until = this.#until(options)
+  waitClosed(options: BlockingWriteOptions = CallBounds.NONE): void {
+    const until = this.#until(CallBounds.of(options))
     if (!this.#sink.waitEnd(until.leftMs())) throw this.#timedOut('waitClosed()', until, 0)
     const { end } = this.#sink
     if (end?.kind === 'failed') throw end.error
@@ -171,13 +175,14 @@ export class BlockingWriter {
    */
   startTls(options: BlockingStartTlsOptions = {}): void {
     const { startTls } = this.#options
+    const judged = judgedStartTls(options)
     assertOwned(this.#sink.end)
     if (startTls === undefined) throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS')
     if (this.#state !== 'open' || this.#sink.end !== null)
       throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? LIMITS.tlsHandshakeTimeoutMs
+    const timeoutMs = judged.timeoutMs ?? this.#options.timeoutMs ?? LIMITS.tlsHandshakeTimeoutMs
     const until = this.#until({ timeoutMs })
-    this.#extraInfo = startTls({ ...options, timeoutMs }, () => {
+    this.#extraInfo = startTls({ ...judged, timeoutMs }, () => {
       if (!this.#blockFor(0, until))
         throw new SockpoolError('CONNECT_TIMEOUT', tookLonger('startTls()', timeoutMs))
       const { end } = this.#sink
@@ -197,8 +202,8 @@ export class BlockingWriter {
     if (this.#hasFinished) throw new SockpoolError('WRITE_CLOSED', `Cannot call ${call} after write_eof()`)
   }
 
-  #pushAll(pieces: readonly Uint8Array[], options: BlockingWriteOptions): void {
-    const until = this.#until(options)
+  #pushAll(pieces: readonly Uint8Array[], bounds: BlockingWriteOptions): void {
+    const until = this.#until(bounds)
     const before = this.#accepted
     try {
       for (const piece of pieces) this.#push(piece, until, before)

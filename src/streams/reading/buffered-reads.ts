@@ -7,6 +7,7 @@
  */
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { typeFault } from '../../base/options.ts'
 import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
@@ -99,7 +100,7 @@ export class BufferedReads {
     const end = this.#source.end
     const available = this.#source.available
     if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
-    if (target.length === 0) throw new TypeError('readInto(): the target was detached')
+    if (target.length === 0) throw typeFault('readInto(): the target was detached')
     if (available === 0) return end === null ? 1 : EMPTY
     const filled = available < target.length ? target.subarray(0, available) : target
     this.#source.takeInto(filled)

@@ -1,5 +1,7 @@
 /** What a caller may say about one read, and the checks that the asynchronous and the blocking reader share. */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
+import { choiceOption, countOption, flagOption, optionsObject, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ReadTransport } from './memory-source.ts'
 
@@ -39,15 +41,65 @@ export type ReadOptions = WaitOptions & {
 /** A read, and which separator ended it: its index among those that were given. */
 export type MatchedRead = { readonly data: Buffer; readonly match: number }
 
-/** A limit as it is. Errors: INVALID_REQUEST where it is not above 0. */
-export function positiveLimit(limit: number): number {
-  if (!(limit > 0)) throw new SockpoolError('INVALID_REQUEST', 'Limit cannot be <= 0')
-  return limit
+type WithMatch = { readonly withMatch?: boolean | undefined }
+
+const NOTHING = {}
+const OVERRUNS: readonly OnOverrun[] = ['raise', 'discard-line']
+const RESETS: readonly OnReset[] = ['raise', 'drain-then-raise']
+
+/** The options of one read, judged and read once: an attempt may look at them many times. */
+export class ReadBounds extends CallBounds {
+  /** Of a read that says nothing. */
+  static override readonly NONE: ReadBounds = new ReadBounds(CallBounds.NONE, NOTHING)
+
+  readonly limit: number | undefined
+  readonly onOverrun: OnOverrun | undefined
+  readonly onReset: OnReset | undefined
+  readonly withMatch: boolean
+
+  /** Judged already: how long the read waits, and what else it was told. */
+  constructor(bounds: CallBounds, options: Omit<ReadOptions, keyof WaitOptions> & WithMatch) {
+    super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
+    this.limit = options.limit
+    this.onOverrun = options.onOverrun
+    this.onReset = options.onReset
+    this.withMatch = options.withMatch === true
+  }
+
+  /** What a caller's options name; what is judged already passes. Errors: INVALID_REQUEST. */
+  static override of(options: ReadOptions & WithMatch): ReadBounds {
+    if (options instanceof ReadBounds) return options
+    if (options instanceof CallBounds) return new ReadBounds(options, NOTHING)
+    const { signal, timeoutMs, allowedMs, limit, onOverrun, onReset, withMatch } = optionsObject(options)
+    const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
+    return new ReadBounds(bounds, {
+      limit: limitOption(limit),
+      onOverrun: choiceOption('onOverrun', onOverrun, OVERRUNS),
+      onReset: onResetOption(onReset),
+      withMatch: flagOption('withMatch', withMatch),
+    })
+  }
 }
 
-/** A byte count as it is, for the named call. Errors: TypeError where it is not a whole number. */
+export function onResetOption<Value>(onReset: Value): Value {
+  return choiceOption('onReset', onReset, RESETS)
+}
+
+/** Bytes before a separator. Errors: INVALID_REQUEST unless it is a whole number above 0. */
+export function limitOption<Value>(limit: Value): Value {
+  if (typeof limit === 'number' && !(limit > 0)) throw tooLow()
+  return countOption('limit', limit, 1)
+}
+
+/** In asyncio's words. */
+function tooLow(): SockpoolError {
+  const message = 'Limit cannot be <= 0'
+  return new SockpoolError('INVALID_REQUEST', message, { errors: [{ path: 'limit', message }] })
+}
+
+/** A byte count as it is, for the named call. Errors: TypeError (INVALID_REQUEST) where it is not a whole number. */
 export function wholeCount(n: number, call: string): number {
-  if (!Number.isSafeInteger(n)) throw new TypeError(`${call} size must be a whole number`)
+  if (!Number.isSafeInteger(n)) throw typeFault(`${call} size must be a whole number`)
   return n
 }
 
@@ -57,8 +109,8 @@ export function naturalCount(n: number, call: string): number {
   throw new SockpoolError('INVALID_REQUEST', `${call} size can not be less than zero`)
 }
 
-/** The bytes that `readInto` may write. Errors: TypeError where it is no Uint8Array. */
+/** The bytes that `readInto` may write. Errors: TypeError (INVALID_REQUEST) where it is no Uint8Array. */
 export function targetOf(target: Uint8Array): Buffer {
-  if (!(target instanceof Uint8Array)) throw new TypeError('readInto() takes a Uint8Array')
+  if (!(target instanceof Uint8Array)) throw typeFault('readInto() takes a Uint8Array')
   return Buffer.from(target.buffer, target.byteOffset, target.length)
 }

@@ -1,5 +1,6 @@
 import { LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { typeFault } from '../../base/options.ts'
 
 /**
  * Finds where a read ends: the search that the asynchronous and the blocking reader share. It only looks; the
@@ -233,7 +234,7 @@ export function parseSeparators(input: unknown): Uint8Array[] {
 
 function parseSeparator(input: unknown): Uint8Array {
   if (typeof input !== 'string' && !(input instanceof Uint8Array))
-    throw new TypeError('Separator should be a string or a Uint8Array, or an Array of them')
+    throw typeFault('Separator should be a string or a Uint8Array, or an Array of them')
   if (typeof input === 'string' && !input.isWellFormed())
     throw invalid('Separator should be a well-formed string')
   // The caller may change its bytes while the read waits.

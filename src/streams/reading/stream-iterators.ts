@@ -1,6 +1,6 @@
 /** The ways to go through a stream to its end. */
 import { LIMITS } from '../../base/limits.ts'
-import type { ReadOptions } from './read-options.ts'
+import { ReadBounds, type ReadOptions } from './read-options.ts'
 
 export type LineReader = { readLine(options: ReadOptions): Promise<Buffer> }
 export type ChunkReader = { read(n: number, options: ReadOptions): Promise<Buffer> }
@@ -8,7 +8,7 @@ export type ChunkReader = { read(n: number, options: ReadOptions): Promise<Buffe
 /** Line after line; an unterminated last one is one. */
 export async function* lines(reader: LineReader): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
-    const line = await reader.readLine({})
+    const line = await reader.readLine(ReadBounds.NONE)
     if (line.length === 0) return
     yield line
   }
@@ -20,8 +20,9 @@ export async function* chunks(
   max: number,
   options: ReadOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
+  const bounds = ReadBounds.of(options)
   for (;;) {
-    const chunk = await reader.read(max, options)
+    const chunk = await reader.read(max, bounds)
     if (chunk.length === 0) return
     yield chunk
   }
@@ -36,10 +37,11 @@ export async function* lineBatches(
   hasLine: () => boolean,
   options: ReadOptions,
 ): AsyncGenerator<Buffer[], void, undefined> {
+  const bounds = ReadBounds.of(options)
   for (;;) {
-    const batch = [await reader.readLine(options)]
+    const batch = [await reader.readLine(bounds)]
     if (batch[0]?.length === 0) return
-    const failure = await fill(batch, reader, hasLine, options)
+    const failure = await fill(batch, reader, hasLine, bounds)
     yield batch
     if (failure) throw failure
   }

@@ -1,6 +1,7 @@
 /** The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source. */
 import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../../base/limits.ts'
+import { optionsObject, typeFault } from '../../base/options.ts'
 import type { ByteSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
@@ -9,9 +10,11 @@ import { MemorySource } from './memory-source.ts'
 import type { LendResult } from './pending-read.ts'
 import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
 import {
+  limitOption,
   type MatchedRead,
   naturalCount,
-  positiveLimit,
+  onResetOption,
+  ReadBounds,
   type ReadOptions,
   type Separator,
   type StreamReaderOptions,
@@ -65,14 +68,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
       this.#reads = source.#reads
       return
     }
-    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = options
-    this.limit = positiveLimit(limit)
+    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = optionsObject(options)
+    this.limit = limitOption(limit)
     const memory = source ? null : new MemorySource()
     this.#memory = memory
     this.#source = source ?? (memory as ByteSource)
     const pending = new PendingRead(this.#source)
     this.#pending = pending
-    this.#reads = new BufferedReads(this.#source, onReset, () => pending.bytesTaken())
+    this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
     if (transport) this.setTransport(transport)
   }
 
@@ -125,11 +128,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * removed), LIMIT_OVERRUN (only with `limit` and no `n`), TypeError, and the error that broke the stream.
    * Source: asyncio.StreamReader.read.
    */
-  read(n = -1, options: ReadOptions = {}): Promise<Buffer> {
+  read(n = -1, options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
     return this.#checked(() => {
-      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#reads.upTo(n, options), options)
-      if (n < 0) return this.#run('read()', () => this.#reads.toEnd(options), options, GREEDY)
-      return Promise.resolve(this.#reads.none(options))
+      const bounds = ReadBounds.of(options)
+      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#reads.upTo(n, bounds), bounds)
+      if (n < 0) return this.#run('read()', () => this.#reads.toEnd(bounds), bounds, GREEDY)
+      return Promise.resolve(this.#reads.none(bounds))
     })
   }
 
@@ -138,10 +142,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * garbage, and so is the fastest way to receive much. The target is written when bytes are there, never after the
    * call has ended. Errors: as `read`; TypeError where the target was detached meanwhile (nothing removed).
    */
-  async readInto(target: Uint8Array, options: ReadOptions = {}): Promise<number> {
+  async readInto(target: Uint8Array, options: ReadOptions = ReadBounds.NONE): Promise<number> {
+    const bounds = ReadBounds.of(options)
     const into = targetOf(target)
-    if (into.length === 0) return this.#reads.none(options).length
-    return (await this.#run('readinto()', () => this.#reads.into(into, options), options)).length
+    if (into.length === 0) return this.#reads.none(bounds).length
+    return (await this.#run('readinto()', () => this.#reads.into(into, bounds), bounds)).length
   }
 
   /**
@@ -150,10 +155,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: INCOMPLETE_READ (EOF first: the buffer is emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED
    * (nothing removed), INVALID_REQUEST, TypeError. Source: asyncio.StreamReader.readexactly.
    */
-  readExactly(n: number, options: ReadOptions = {}): Promise<Buffer> {
+  readExactly(n: number, options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
     return this.#checked(() => {
-      if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#reads.none(options))
-      return this.#run('readexactly()', () => this.#reads.exactly(n, options), options)
+      const bounds = ReadBounds.of(options)
+      if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#reads.none(bounds))
+      return this.#run('readexactly()', () => this.#reads.exactly(n, bounds), bounds)
     })
   }
 
@@ -178,15 +184,16 @@ export class StreamReader implements AsyncIterable<Buffer> {
   ): Promise<Buffer>
   readUntil(
     separator: Separator | readonly Separator[] = '\n',
-    options: ReadOptions & { readonly withMatch?: boolean | undefined } = {},
+    options: ReadOptions & { readonly withMatch?: boolean | undefined } = ReadBounds.NONE,
   ): Promise<Buffer | MatchedRead> {
     return this.#checked<Buffer | MatchedRead>(() => {
+      const bounds = ReadBounds.of(options)
       const separators = separator === '\n' ? NEWLINE : parseSeparators(separator)
-      const search = this.#searchFor(separators, options)
-      const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'keep'
-      const attempt = (): Buffer | number => this.#reads.until(search, overlong, options)
-      const reading = this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
-      if (!options.withMatch) return reading
+      const search = this.#searchFor(separators, bounds)
+      const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'keep'
+      const attempt = (): Buffer | number => this.#reads.until(search, overlong, bounds)
+      const reading = this.#run('readuntil()', attempt, bounds, { restart: () => search.restart() })
+      if (!bounds.withMatch) return reading
       return reading.then(data => ({ data, match: endingSeparator(data, separators) }))
     })
   }
@@ -197,20 +204,22 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: LIMIT_OVERRUN after the overlong line, or all there is of it, was dropped; else as `readUntil`.
    * Source: asyncio.StreamReader.readline.
    */
-  readLine(options: ReadOptions = {}): Promise<Buffer> {
+  readLine(options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
     return this.#checked(() => {
-      const search = this.#searchFor(NEWLINE, options)
-      const overlong = options.onOverrun === 'discard-line' ? 'discard' : 'drop'
-      const attempt = (): Buffer | number => this.#reads.line(search, overlong, options)
-      return this.#run('readuntil()', attempt, options, { restart: () => search.restart() })
+      const bounds = ReadBounds.of(options)
+      const search = this.#searchFor(NEWLINE, bounds)
+      const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
+      const attempt = (): Buffer | number => this.#reads.line(search, overlong, bounds)
+      return this.#run('readuntil()', attempt, bounds, { restart: () => search.restart() })
     })
   }
 
   /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
-  peek(n: number, options: ReadOptions = {}): Promise<Buffer> {
+  peek(n: number, options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
     return this.#checked(() => {
-      if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#reads.none(options))
-      return this.#run('peek()', () => this.#reads.peek(n, options), options)
+      const bounds = ReadBounds.of(options)
+      if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#reads.none(bounds))
+      return this.#run('peek()', () => this.#reads.peek(n, bounds), bounds)
     })
   }
 
@@ -222,7 +231,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * where no read would be served the error that broke the stream. Then nothing was put back.
    */
   unread(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) throw new TypeError('unread() takes a Uint8Array')
+    if (!(bytes instanceof Uint8Array)) throw typeFault('unread() takes a Uint8Array')
     this.#pending.assertIdle('unread()')
     this.#reads.putBack(bytes)
   }
@@ -238,12 +247,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** Iterates over the bytes as they come, at most `limit` of them at a time. */
-  chunks(options: ReadOptions = {}): AsyncGenerator<Buffer, void, undefined> {
+  chunks(options: ReadOptions = ReadBounds.NONE): AsyncGenerator<Buffer, void, undefined> {
     return chunks(this, this.limit, options)
   }
 
   /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
-  lineBatches(options: ReadOptions = {}): AsyncGenerator<Buffer[], void, undefined> {
+  lineBatches(options: ReadOptions = ReadBounds.NONE): AsyncGenerator<Buffer[], void, undefined> {
     return lineBatches(this, () => this.#reads.hasLine, options)
   }
 
@@ -284,8 +293,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     })
   }
 
-  #searchFor(separators: readonly Uint8Array[], options: ReadOptions): SeparatorSearch {
-    const limit = options.limit === undefined ? this.limit : positiveLimit(options.limit)
+  #searchFor(separators: readonly Uint8Array[], { limit = this.limit }: ReadBounds): SeparatorSearch {
     return new SeparatorSearch(separators, limit)
   }
 
@@ -298,8 +306,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
     }
   }
 
-  #run(name: string, attempt: Attempt, options: ReadOptions, traits?: WaitingTraits): Promise<Buffer> {
-    return this.#pending.run(name, attempt, options, traits)
+  #run(name: string, attempt: Attempt, bounds: ReadBounds, traits?: WaitingTraits): Promise<Buffer> {
+    return this.#pending.run(name, attempt, bounds, traits)
   }
 
   #ownMemory(name: string): MemorySource {

@@ -1,5 +1,7 @@
 /** A write that is waited for in one call, and an error that says how far its bytes came. */
+import { CallBounds } from '../../base/call-bounds.ts'
 import { copyError, SockpoolError } from '../../base/errors.ts'
+import { choiceOption, optionsObject } from '../../base/options.ts'
 import { aborted } from '../../base/wait.ts'
 import type { SendOptions, SentUntil } from './writer-options.ts'
 import type { WritingHalf } from './writing-half.ts'
@@ -7,21 +9,18 @@ import type { WritingHalf } from './writing-half.ts'
 const STAGES: readonly SentUntil[] = ['accepted', 'drained', 'flushed']
 
 /** See StreamWriter.send. */
-export async function sendThrough(
-  half: WritingHalf,
-  bytes: Uint8Array,
-  { until = 'drained', signal, timeoutMs }: SendOptions,
-): Promise<void> {
-  if (!STAGES.includes(until))
-    throw new SockpoolError('INVALID_REQUEST', `until must be one of ${STAGES.join(', ')}`)
+export async function sendThrough(half: WritingHalf, bytes: Uint8Array, options: SendOptions): Promise<void> {
+  const { until: stage, signal, timeoutMs } = optionsObject(options)
+  const until = choiceOption('until', stage, STAGES) ?? 'drained'
+  const bounds = CallBounds.of({ signal, timeoutMs })
   const start = half.accepted
   try {
-    if (signal?.aborted) throw aborted('send()', signal)
+    if (bounds.signal?.aborted) throw aborted('send()', bounds.signal)
     half.assertWritable('send()')
     half.assertAlive()
     if (half.isClosing) throw new SockpoolError('WRITE_CLOSED', 'Cannot call send() on a closing writer')
     if (bytes.length > 0) half.accept([bytes], bytes.length)
-    await reached(half, until, start + bytes.length, { signal, timeoutMs })
+    await reached(half, until, start + bytes.length, bounds)
   } catch (error) {
     if (!(error instanceof SockpoolError)) throw error
     const bytesAccepted = half.accepted > start ? bytes.length : 0
@@ -35,15 +34,15 @@ async function reached(
   half: WritingHalf,
   until: SentUntil,
   offset: number,
-  options: Pick<SendOptions, 'signal' | 'timeoutMs'>,
+  bounds: CallBounds,
 ): Promise<void> {
   switch (until) {
     case 'accepted':
       return
     case 'drained':
-      return await half.drain(options)
+      return await half.drain(bounds)
     case 'flushed':
-      return await half.flushed(offset, options)
+      return await half.flushed(offset, bounds)
     default:
       until satisfies never
   }

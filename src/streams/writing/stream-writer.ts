@@ -3,12 +3,13 @@
  * a WritingHalf, which several writers may share.
  */
 import { inspect } from 'node:util'
+import { CallBounds } from '../../base/call-bounds.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
 import { Gathered } from './gathered.ts'
 import { sendThrough } from './sending.ts'
 import type { SendOptions, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
-import { toBytes } from './writer-options.ts'
+import { judgedStartTls, toBytes } from './writer-options.ts'
 import { WritingHalf } from './writing-half.ts'
 
 export type * from './writer-options.ts'
@@ -115,8 +116,8 @@ export class StreamWriter {
    * Errors: the reader's exception; CONNECTION_RESET when the connection is lost; DRAIN_TIMEOUT, ABORTED.
    * Source: asyncio.StreamWriter.drain.
    */
-  async drain(options: WaitOptions = {}): Promise<void> {
-    await this.#half.drain(options)
+  async drain(options: WaitOptions = CallBounds.NONE): Promise<void> {
+    await this.#half.drain(CallBounds.of(options))
   }
 
   /** Whether the direction can end alone: TCP yes, TLS no. */
@@ -144,8 +145,8 @@ export class StreamWriter {
   }
 
   /** Resolves when the connection is gone; rejects with the error it was lost by. Errors: DRAIN_TIMEOUT, ABORTED. */
-  async waitClosed(options: WaitOptions = {}): Promise<void> {
-    await this.#half.closed(options)
+  async waitClosed(options: WaitOptions = CallBounds.NONE): Promise<void> {
+    await this.#half.closed(CallBounds.of(options))
   }
 
   /**
@@ -157,7 +158,7 @@ export class StreamWriter {
    * the connection is destroyed, reader and writer fail too. Source: asyncio.StreamWriter.start_tls.
    */
   async startTls(options: StartTlsOptions = {}): Promise<void> {
-    await this.#half.startTls(options)
+    await this.#half.startTls(judgedStartTls(options))
   }
 
   /** What is known of the connection by that name (see ExtraInfo), else the fallback. */

@@ -3,6 +3,7 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { countOption } from '../../base/options.ts'
 
 export class WaterMarks {
   #high: number = LIMITS.writeHighWaterBytes
@@ -19,12 +20,14 @@ export class WaterMarks {
 
   /**
    * Low alone: high = 4 × low; high alone: low = high / 4. A higher mark does not let go of who waits already, the
-   * low mark does. Errors: INVALID_REQUEST unless high >= low >= 0. Source: asyncio's set_write_buffer_limits.
+   * low mark does. Errors: INVALID_REQUEST unless they are whole numbers, and high >= low >= 0. Source: asyncio's set_write_buffer_limits.
    */
   set(high?: number, low?: number): void {
+    countOption('high', high, 0)
+    countOption('low', low, 0)
     const top = high ?? (low === undefined ? LIMITS.writeHighWaterBytes : 4 * low)
     const bottom = low ?? Math.floor(top / 4)
-    if (!(top >= bottom && bottom >= 0))
+    if (top < bottom)
       throw new SockpoolError('INVALID_REQUEST', `high (${top}) must be >= low (${bottom}) must be >= 0`)
     this.#high = top
     this.#low = bottom

@@ -1,4 +1,5 @@
 /** What a StreamWriter is told of its connection when it is made. */
+import { optionsObject, signalOption, timeLimitOption, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 
 /** What `getExtraInfo` knows; `ssl` is null on a plain connection. */
@@ -56,9 +57,16 @@ export type StartTlsOptions = WaitOptions & {
  */
 export type StartTls = (options: StartTlsOptions, flushed: () => Promise<void>) => Promise<ExtraInfo>
 
+/** Each option read once, and what bounds the call judged; how TLS is spoken is judged where that is known. Errors: INVALID_REQUEST. */
+export function judgedStartTls<Options extends StartTlsOptions>(options: Options): Options {
+  const read = { ...optionsObject(options) }
+  signalOption('signal', read.signal)
+  return { ...read, timeoutMs: timeLimitOption('timeoutMs', read.timeoutMs) }
+}
+
 /** What a caller may write, as bytes: a string as UTF-8, bytes as they are. Errors: TypeError for anything else. */
 export function toBytes(data: string | Uint8Array): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data, 'utf8')
   if (data instanceof Uint8Array) return data
-  throw new TypeError(`data argument must be a string or a Uint8Array, not ${typeof data}`)
+  throw typeFault(`data argument must be a string or a Uint8Array, not ${typeof data}`)
 }

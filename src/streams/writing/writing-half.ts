@@ -8,6 +8,7 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { countOption } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
 import { assertOwned } from '../byte-source.ts'
@@ -45,7 +46,8 @@ export class WritingHalf {
     this.#sink = sink
     this.#outbox = new Outbox(sink)
     this.#options = options
-    this.#maxBufferedBytes = options.maxBufferedBytes ?? LIMITS.writeBufferedBytesMax
+    const { maxBufferedBytes = LIMITS.writeBufferedBytesMax } = options
+    this.#maxBufferedBytes = countOption('maxBufferedBytes', maxBufferedBytes, 0)
     this.#extraInfo = options.extraInfo
     this.#canWriteEof = options.canWriteEof ?? true
     sink.onEnd(() => this.#ended())

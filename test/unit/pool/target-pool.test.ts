@@ -42,6 +42,23 @@ describe('TargetPool.lease', () => {
     expect(asked.error?.message).toContain('1 leased')
   })
 
+  test('leaves no slot behind where the lease cannot begin', async () => {
+    const bench = new TargetPoolBench({ max: 1 })
+    const begin = (): never => {
+      throw new TypeError('as the test wishes')
+    }
+    const dialled = bench.pool.lease({ tenant: '', waitMs: 1_000 }, begin)
+    await settle()
+    bench.connector.pending[0]?.succeed()
+    await expect(dialled).rejects.toThrow(TypeError)
+    bench.connector.obey()
+    await bench.giveBack(await bench.lease())
+    await expect(bench.pool.lease({ tenant: '', waitMs: 0 }, begin)).rejects.toThrow(TypeError)
+    bench.connector.obey()
+    expect(bench.pool.size).toBe(0)
+    expect(bench.waiting).toBe(0)
+  })
+
   test('waits for its own dial with waitMs 0 where there is room', async () => {
     const bench = new TargetPoolBench({ max: 1 })
     const asked = bench.ask({ waitMs: 0 })
