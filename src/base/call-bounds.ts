@@ -12,7 +12,11 @@ export class CallBounds implements WaitOptions {
   /** What errors name: the time that the caller gave, of which `timeoutMs` may be what is left. */
   readonly allowedMs: number | undefined
 
-  constructor(signal: AbortSignal | undefined, timeoutMs: number | undefined, allowedMs = timeoutMs) {
+  constructor(
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+    allowedMs: number | undefined = timeoutMs,
+  ) {
     this.signal = signal
     this.timeoutMs = timeoutMs
     this.allowedMs = allowedMs
