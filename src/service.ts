@@ -2,11 +2,13 @@
  * The composition root of the service: joins config, pool, parse workers and the HTTP app, listens, and takes it
  * all down again in order.
  */
+
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
+import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
 import { type ListenAddress, localUrl } from './config/address.ts'
@@ -110,7 +112,7 @@ function buildListener(deps: AppDeps): App {
     return buildApp(deps)
   } catch (error) {
     if (deps.tls === false) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     throw new Error(`http.tls: the certificate or its key cannot be used: ${reason}`, { cause: error })
   }
 }

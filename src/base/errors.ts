@@ -4,6 +4,8 @@
  * docs/errors.md is made from it, and a test holds the two together. A code that is retired is never used again.
  */
 
+import { errorText } from './error-text.ts'
+
 export const ERROR_CODES = {
   INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
   INVALID_SEPARATOR: { status: 400, title: 'The separator cannot be used', retryable: false },
@@ -134,7 +136,7 @@ export class SockpoolError extends Error {
   /** Adopts a foreign error at the edge; a SockpoolError passes through. */
   static from(error: unknown, code: ErrorCode = 'INTERNAL'): SockpoolError {
     if (error instanceof SockpoolError) return error
-    const message = error instanceof Error ? error.message : String(error)
+    const message = errorText(error)
     return new SockpoolError(code, message, { cause: error })
   }
 }

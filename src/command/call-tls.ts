@@ -1,5 +1,6 @@
 /** What the flags --ca, --cert and --key say of TLS to a running service. */
 import { readFileSync } from 'node:fs'
+import { errorText } from '../base/error-text.ts'
 import { type PemContent, pairFault, readPem } from '../config/pem.ts'
 import { CommandError } from './command-error.ts'
 
@@ -60,5 +61,5 @@ function readFlagged(flag: string, file: string, content: PemContent): string {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return errorText(error)
 }

@@ -1,8 +1,10 @@
 /** One request to a running service, over TCP (`http://…`), TLS (`https://…`) or a unix socket (`unix:PATH`). */
+
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { type RequestOptions, request as requestTls } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { urlToHttpOptions } from 'node:url'
+import { errorText } from '../base/error-text.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import type { CallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
@@ -116,7 +118,7 @@ function send(isTls: boolean, options: RequestOptions, body: string | undefined)
 function unreachable(url: string, error: unknown): CommandError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const reason = cause instanceof Error ? cause.message || code || cause.name : String(cause)
+  const reason = errorText(cause)
   return new CommandError(1, `cannot reach ${url}: ${reason}\n${nextStep(code)}`, { cause: error })
 }
 

@@ -2,9 +2,11 @@
  * The command's tree: which commands and flags there are, and which exit code a run ends with. 0: done; 1: failed at
  * run time; 2: called wrongly. What each command does stands in command/.
  */
+
 import tab from '@bomb.sh/tab/commander'
 import { Command, CommanderError, Option } from '@commander-js/extra-typings'
 import type { Command as UntypedCommand } from 'commander'
+import { errorText } from '../base/error-text.ts'
 import { LOG_LEVELS } from '../config/config.ts'
 import { CommandError } from './command-error.ts'
 import { printEffectiveConfig, validateConfig } from './config-commands.ts'
@@ -36,9 +38,8 @@ export async function run(
     // Commander has printed its own message; it ends help and version by an error too.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (error instanceof ReaderGone) return READER_GONE
-    const message = error instanceof Error ? error.message : String(error)
     // Where stderr's reader has gone too, the exit code has to do.
-    await print(streams.stderr, `${message}\n`).catch(() => {})
+    await print(streams.stderr, `${errorText(error)}\n`).catch(() => {})
     return error instanceof CommandError ? error.exitCode : 1
   }
 }

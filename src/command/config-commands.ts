@@ -1,4 +1,5 @@
 /** `config validate` and `config print`, and how every command loads a configuration. */
+import { errorText } from '../base/error-text.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError, describeFault } from '../config/config-error.ts'
 import { type ConfigSources, type LoadedConfig, loadEffective } from '../config/load.ts'
@@ -42,6 +43,6 @@ function checkRule(rule: string): string | null {
     parseRule(rule)
     return null
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return errorText(error)
   }
 }

@@ -1,5 +1,7 @@
 /** `exchange`: one round trip from the shell, over a running service or by a dial of its own. */
+
 import { buffer } from 'node:stream/consumers'
+import { errorText } from '../base/error-text.ts'
 import { parseHostPort } from '../config/address.ts'
 import { environmentToken } from '../config/environment.ts'
 import type { TargetInput } from '../config/target-input.ts'
@@ -70,7 +72,7 @@ async function exchangeByDial(target: TargetInput, write: Buffer, read: ReadOpti
     return data
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code).toLowerCase()})` : ''
-    throw new CommandError(1, `${error instanceof Error ? error.message : String(error)}${code}`, {
+    throw new CommandError(1, `${errorText(error)}${code}`, {
       cause: error,
     })
   } finally {

@@ -1,5 +1,6 @@
 /** `serve`: runs the service until a signal, then drains it. */
 import { type Logger, pino } from 'pino'
+import { errorText } from '../base/error-text.ts'
 import { LIMITS } from '../base/limits.ts'
 import { stderrLog } from '../base/stderr-log.ts'
 import type { Config } from '../config/config.ts'
@@ -91,7 +92,7 @@ function logWarnings(log: Logger): void {
 }
 
 function describeStart(error: unknown, config: Config): string {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = errorText(error)
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EADDRINUSE')
     return `cannot listen: ${reason}\nAnother process has this address; stop it, or choose one with --listen HOST:PORT (port 0 takes any).`

@@ -3,8 +3,10 @@
  * for, nothing is executed and no file includes another, so that starting sockpool in a folder of someone
  * else's is safe.
  */
+
 import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
+import { errorText } from '../base/error-text.ts'
 import { LIMITS } from '../base/limits.ts'
 import { ConfigError } from './config-error.ts'
 import { isRecord } from './schema-node.ts'
@@ -30,7 +32,7 @@ export function readConfigFile(file: string): Readonly<Record<string, unknown>> 
   try {
     data = document.toJS() ?? {}
   } catch (error) {
-    return fail(`cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`)
+    return fail(`cannot be read as YAML: ${errorText(error)}`)
   }
   return isRecord(data) ? data : fail('must be a mapping of keys, such as "listen: 127.0.0.1:7070"')
 }
@@ -43,6 +45,6 @@ function readText(file: string, fail: (message: string) => never): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    return fail(`cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    return fail(`cannot be read: ${errorText(error)}`)
   }
 }

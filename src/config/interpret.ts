@@ -3,7 +3,9 @@
  * `…Ms`, sizes numbers of bytes, addresses objects, file names the files' content. Every fault is reported, none
  * stops the walk; where any was reported the result is not to be used.
  */
+
 import { Value } from 'typebox/value'
+import { errorText } from '../base/error-text.ts'
 import { LIMITS } from '../base/limits.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
@@ -129,10 +131,7 @@ function readFile(file: string, path: string, reading: Interpretation): string |
   try {
     return reading.readFile(file, path)
   } catch (error) {
-    reading.report(
-      path,
-      `must name a readable file: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    reading.report(path, `must name a readable file: ${errorText(error)}`)
     return undefined
   }
 }

@@ -1,6 +1,8 @@
 /** Bearer tokens: read from a file that only its owner may read, kept as SHA-256 and nothing else. */
+
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { errorText } from '../base/error-text.ts'
 import type { Token } from './config.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
 
@@ -45,7 +47,7 @@ function readPrivate(file: string): string {
     throw new ConfigError([{ source: file, path: '', message }])
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     throw new ConfigError([{ source: file, path: '', message: `cannot be read: ${reason}` }])
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)

@@ -266,10 +266,9 @@ export class TaskPool {
     if (cause instanceof DOMException && cause.name === 'DataCloneError')
       return new SockpoolError('INVALID_REQUEST', `the task cannot be cloned: ${error.message}`, { cause })
     this.#died += 1
-    return new SockpoolError('PARSE_FAILED', `the parse worker died: ${error.message}`, {
-      reason: reasonOfDeath(cause),
-      cause,
-    })
+    // What the thread itself said of its end may name files of ours; who may know has the cause.
+    const reason = reasonOfDeath(cause)
+    return new SockpoolError('PARSE_FAILED', `the parse worker died: ${WORDS_FOR[reason]}`, { reason, cause })
   }
 
   /** A fault of this pool, or of a `recall` or `hurry`: the caller hears of it, or the operator where the caller has a reply. */
@@ -311,7 +310,15 @@ function bytesOf({ call: { transfer = [] } }: TaskRecord): number {
   return transfer.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
-function reasonOfDeath(cause: unknown): string {
+type Death = 'crashed' | 'out_of_memory' | 'exited'
+
+const WORDS_FOR: Readonly<Record<Death, string>> = {
+  crashed: 'it crashed',
+  out_of_memory: 'it ran out of memory',
+  exited: 'it exited',
+}
+
+function reasonOfDeath(cause: unknown): Death {
   if (!(cause instanceof Error)) return 'crashed'
   if ('code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'out_of_memory'
   return cause.message.startsWith('worker exited') ? 'exited' : 'crashed'

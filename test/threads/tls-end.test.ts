@@ -213,3 +213,14 @@ test('allowTruncated is for the exchanges of a target: whoever starts TLS or ser
     errors: [{ path: 'allowTruncated', message: 'is for the exchanges of a target' }],
   })
 })
+
+test('a handshake that fails says what OpenSSL says of it, and not where', async () => {
+  const plain = await startTestServer(socket => void socket.resume().write('220 plain text\r\n'))
+  const { host, port } = plain
+  const pool = await openPool({ targets: { it: { host, port, tls: true } } })
+  await expect(pool.lease('it')).rejects.toMatchObject({
+    code: 'TLS_FAILED',
+    reason: 'ERR_SSL_WRONG_VERSION_NUMBER',
+    message: 'SSL: wrong version number',
+  })
+})

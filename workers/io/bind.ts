@@ -2,8 +2,10 @@
  * Binds the sockets of one listener. Names are resolved as the operating system does; each address gets a server of
  * its own, IPv6 for IPv6 alone, and an address that this machine does not have is left out.
  */
+
 import { isIP, type ListenOptions, type Server } from 'node:net'
 import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
+import { errorText } from '../../src/base/error-text.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/egress/address.ts'
 import { socketText } from '../../src/egress/local-addresses.ts'
@@ -67,7 +69,7 @@ export function listenError(error: unknown, where: string): SockpoolError {
   if (error instanceof SockpoolError) return error
   if (isExhaustion(error)) return exhausted(`cannot listen on ${where}`, error)
   const reason = systemCode(error)
-  const detail = error instanceof Error ? error.message : String(error)
+  const detail = errorText(error)
   return new SockpoolError('LISTEN_FAILED', `cannot listen on ${where}: ${detail}`, { reason, cause: error })
 }
 

@@ -1,5 +1,6 @@
 /** Adopts the errors of node:net and node:tls, once, at the edge where they appear. */
 import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
+import { errorText } from '../../src/base/error-text.ts'
 import { type ErrorCode, SockpoolError } from '../../src/base/errors.ts'
 import type { EndName } from '../../src/channel/values.ts'
 
@@ -18,14 +19,14 @@ export function connectError(error: unknown, speaksTls: boolean): SockpoolError 
   if (error instanceof SockpoolError) return error
   if (isExhaustion(error)) return exhausted('no connection can be opened', error)
   const reason = systemCode(error)
-  const detail = error instanceof Error ? error.message : String(error)
+  const detail = errorText(error)
   return new SockpoolError(connectCode(reason, speaksTls), detail, { reason, cause: error })
 }
 
 /** An error of a handshake on a connection that was there already. */
 export function tlsError(error: unknown): SockpoolError {
   if (error instanceof SockpoolError) return error
-  const message = error instanceof Error ? error.message : String(error)
+  const message = errorText(error)
   return new SockpoolError('TLS_FAILED', message, { reason: systemCode(error), cause: error })
 }
 
