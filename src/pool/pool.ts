@@ -6,7 +6,7 @@ import type { TextWrap } from '../base/answer-form.ts'
 import { CallBounds } from '../base/call-bounds.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import { durationOption, optionsObject, requireFunction } from '../base/options.ts'
+import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import { Queue } from '../base/queue.ts'
 import { aborted, settledWithin } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
@@ -240,6 +240,7 @@ export class Pool implements AsyncDisposable {
     options?: object,
     call: ParseCall = CallBounds.NONE,
   ): Promise<unknown[]> {
+    if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
     return await this.#deps.parse.parse(format, bytes, options, CallBounds.of(call))
   }
 

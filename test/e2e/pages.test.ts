@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../../src/command/command.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { captureStreams } from '../support/captured-streams.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import { type Block, blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
 import { pagePaths, readPage } from '../support/pages.ts'
 import { ShellSession } from '../support/shell-session.ts'
@@ -58,8 +59,8 @@ describe.for(PAGES.filter(({ blocks }) => blocks.some(({ language }) => language
 describe('the config files of the pages', () => {
   test.for(blocksIn('yaml'))('$path:$line is valid', async ({ text }) => {
     const names = [...text.matchAll(/[\w./-]+\.(?:pem|key)\b/g)].map(([name]) => name)
-    const pem = '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'
-    const files = Object.fromEntries(names.map(name => [name, { text: pem }]))
+    const { cert, key } = await makeCertificate()
+    const files = Object.fromEntries(names.map(name => [name, { text: name.endsWith('.key') ? key : cert }]))
     const folder = await makeFolder({ ...files, 'sockpool.yaml': { text } })
     expect(loadConfig({ file: join(folder, 'sockpool.yaml'), environment: {} })).toBeTypeOf('object')
   })

@@ -76,6 +76,8 @@ describe('a pool refuses, and leases nothing', () => {
       ['close', 'options', 'object', options => pool.close(options)],
     ])
     expect(pool.ready).toBe(true)
+    const parsing = pool.parse('lines', 'text' as never)
+    await expect(parsing).rejects.toMatchObject({ name: 'TypeError', code: 'INVALID_REQUEST' })
   })
 
   test('described targets', async () => {

@@ -5,7 +5,7 @@
  */
 import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { durationOption, optionsObject, requireFunction } from '../../base/options.ts'
+import { durationOption, optionsObject, requireFunction, typeFault } from '../../base/options.ts'
 import { aborted } from '../../base/wait.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
@@ -183,6 +183,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
     options?: object,
     call: ParseCall = CallBounds.NONE,
   ): Promise<unknown[]> {
+    if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
     return await this.#parse.parse(format, bytes, options, CallBounds.of(call))
   }
 

@@ -180,16 +180,18 @@ export class TargetPool {
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
         this.#waiters.take(waiter).serve(idle.slot, idle.connection)
-      } else if (provided < this.#slots.rooms || this.#makeRoom(waiter, foremost)) provided++
-      else foremost ??= waiter
+      } else if (foremost === null) {
+        if (provided < this.#slots.rooms || this.#makeRoom(waiter)) provided++
+        else foremost = waiter
+      }
     }
   }
 
-  /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where there is no such. */
-  #makeRoom(waiter: QueueEntry<Waiter>, foremost: QueueEntry<Waiter> | null): boolean {
+  /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
+  #makeRoom(waiter: QueueEntry<Waiter>): boolean {
     const { idle } = this.#slots
     const useless = idle.find(({ tenant }) => tenant !== null && !this.#waiters.has(tenant))
-    const slot = useless ?? (foremost === null ? idle[0] : undefined)
+    const slot = useless ?? idle[0]
     if (slot === undefined || slot.tenant === null) return false
     if (slot !== useless && mayPass(this.#slots, this.#waiters, waiter, slot.tenant)) return false
     this.#close(slot, 'evicted')

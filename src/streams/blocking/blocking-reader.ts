@@ -17,6 +17,7 @@ import { endingSeparator } from '../reading/ending-separator.ts'
 import {
   limitOption,
   type MatchedRead,
+  NO_BOUNDS,
   naturalCount,
   type OnReset,
   ReadBounds,
@@ -106,7 +107,7 @@ export class BlockingReader {
    * An empty result is the end, or `n` = 0. Errors: READ_TIMEOUT (nothing removed), LIMIT_OVERRUN (only with `limit`
    *   and no `n`; nothing removed), TypeError, the stream's own.
    */
-  read(n = -1, options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+  read(n = -1, options: BlockingReadOptions = NO_BOUNDS): Buffer {
     const bounds = ReadBounds.of(options)
     if (wholeCount(n, 'read') === 0) return this.#reads.none(bounds)
     if (n > 0) return this.#run('read', () => this.#reads.upTo(n, bounds), bounds)
@@ -114,7 +115,7 @@ export class BlockingReader {
   }
 
   /** As `read(n)`, into the caller's memory: the count, 0 only at the end or for an empty target. Errors: as `read`. */
-  readInto(target: Uint8Array, options: BlockingReadOptions = ReadBounds.NONE): number {
+  readInto(target: Uint8Array, options: BlockingReadOptions = NO_BOUNDS): number {
     const bounds = ReadBounds.of(options)
     const into = targetOf(target)
     if (into.length === 0) return this.#reads.none(bounds).length
@@ -127,7 +128,7 @@ export class BlockingReader {
    * Errors: INCOMPLETE_READ (all that was left is in `partial`), READ_TIMEOUT (nothing removed),
    *   INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
-  readExactly(n: number, options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+  readExactly(n: number, options: BlockingReadOptions = NO_BOUNDS): Buffer {
     const bounds = ReadBounds.of(options)
     if (naturalCount(n, 'readexactly') === 0) return this.#reads.none(bounds)
     return this.#run('readexactly', () => this.#reads.exactly(n, bounds), bounds)
@@ -151,7 +152,7 @@ export class BlockingReader {
   ): Buffer
   readUntil(
     separator: Separator | readonly Separator[] = '\n',
-    options: BlockingReadOptions & { readonly withMatch?: boolean | undefined } = ReadBounds.NONE,
+    options: BlockingReadOptions & { readonly withMatch?: boolean | undefined } = NO_BOUNDS,
   ): Buffer | MatchedRead {
     const bounds = ReadBounds.of(options)
     const separators = parseSeparators(separator)
@@ -167,7 +168,7 @@ export class BlockingReader {
    * Errors: LIMIT_OVERRUN (a line too long is removed with its newline; without one, all that has come, or with
    *   `discard-line` what is still to come of it too), READ_TIMEOUT (nothing removed), the stream's own.
    */
-  readLine(options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+  readLine(options: BlockingReadOptions = NO_BOUNDS): Buffer {
     const bounds = ReadBounds.of(options)
     const search = this.#searchFor(NEWLINE, bounds)
     const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
@@ -179,7 +180,7 @@ export class BlockingReader {
    *
    * Errors: READ_TIMEOUT, INVALID_REQUEST for `n` below 0, TypeError, the stream's own.
    */
-  peek(n: number, options: BlockingReadOptions = ReadBounds.NONE): Buffer {
+  peek(n: number, options: BlockingReadOptions = NO_BOUNDS): Buffer {
     const bounds = ReadBounds.of(options)
     if (naturalCount(n, 'peek') === 0) return this.#reads.none(bounds)
     return this.#run('peek', () => this.#reads.peek(n, bounds), bounds)

@@ -49,9 +49,6 @@ const RESETS: readonly OnReset[] = ['raise', 'drain-then-raise']
 
 /** The options of one read, judged and read once: an attempt may look at them many times. */
 export class ReadBounds extends CallBounds {
-  /** Of a read that says nothing. */
-  static override readonly NONE: ReadBounds = new ReadBounds(CallBounds.NONE, NOTHING)
-
   readonly limit: number | undefined
   readonly onOverrun: OnOverrun | undefined
   readonly onReset: OnReset | undefined
@@ -68,6 +65,8 @@ export class ReadBounds extends CallBounds {
 
   /** What a caller's options name; what is judged already passes. Errors: INVALID_REQUEST. */
   static override of(options: ReadOptions & WithMatch): ReadBounds {
+    // By far the most calls say nothing, and pay no more than this comparison.
+    if (options === NO_BOUNDS) return NO_BOUNDS
     if (options instanceof ReadBounds) return options
     if (options instanceof CallBounds) return new ReadBounds(options, NOTHING)
     const { signal, timeoutMs, allowedMs, limit, onOverrun, onReset, withMatch } = optionsObject(options)
@@ -80,6 +79,9 @@ export class ReadBounds extends CallBounds {
     })
   }
 }
+
+/** Of a read that says nothing. */
+export const NO_BOUNDS: ReadBounds = new ReadBounds(CallBounds.NONE, NOTHING)
 
 export function onResetOption<Value>(onReset: Value): Value {
   return choiceOption('onReset', onReset, RESETS)

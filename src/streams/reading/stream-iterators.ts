@@ -1,6 +1,6 @@
 /** The ways to go through a stream to its end. */
 import { LIMITS } from '../../base/limits.ts'
-import { ReadBounds, type ReadOptions } from './read-options.ts'
+import { NO_BOUNDS, ReadBounds, type ReadOptions } from './read-options.ts'
 
 export type LineReader = { readLine(options: ReadOptions): Promise<Buffer> }
 export type ChunkReader = { read(n: number, options: ReadOptions): Promise<Buffer> }
@@ -8,7 +8,7 @@ export type ChunkReader = { read(n: number, options: ReadOptions): Promise<Buffe
 /** Line after line; an unterminated last one is one. */
 export async function* lines(reader: LineReader): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
-    const line = await reader.readLine(ReadBounds.NONE)
+    const line = await reader.readLine(NO_BOUNDS)
     if (line.length === 0) return
     yield line
   }

@@ -12,6 +12,7 @@ import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts
 import {
   limitOption,
   type MatchedRead,
+  NO_BOUNDS,
   naturalCount,
   onResetOption,
   ReadBounds,
@@ -128,7 +129,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * removed), LIMIT_OVERRUN (only with `limit` and no `n`), TypeError, and the error that broke the stream.
    * Source: asyncio.StreamReader.read.
    */
-  read(n = -1, options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
+  read(n = -1, options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
       if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#reads.upTo(n, bounds), bounds)
@@ -142,7 +143,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * garbage, and so is the fastest way to receive much. The target is written when bytes are there, never after the
    * call has ended. Errors: as `read`; TypeError where the target was detached meanwhile (nothing removed).
    */
-  async readInto(target: Uint8Array, options: ReadOptions = ReadBounds.NONE): Promise<number> {
+  async readInto(target: Uint8Array, options: ReadOptions = NO_BOUNDS): Promise<number> {
     const bounds = ReadBounds.of(options)
     const into = targetOf(target)
     if (into.length === 0) return this.#reads.none(bounds).length
@@ -155,7 +156,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: INCOMPLETE_READ (EOF first: the buffer is emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED
    * (nothing removed), INVALID_REQUEST, TypeError. Source: asyncio.StreamReader.readexactly.
    */
-  readExactly(n: number, options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
+  readExactly(n: number, options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
       if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#reads.none(bounds))
@@ -184,7 +185,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   ): Promise<Buffer>
   readUntil(
     separator: Separator | readonly Separator[] = '\n',
-    options: ReadOptions & { readonly withMatch?: boolean | undefined } = ReadBounds.NONE,
+    options: ReadOptions & { readonly withMatch?: boolean | undefined } = NO_BOUNDS,
   ): Promise<Buffer | MatchedRead> {
     return this.#checked<Buffer | MatchedRead>(() => {
       const bounds = ReadBounds.of(options)
@@ -204,7 +205,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: LIMIT_OVERRUN after the overlong line, or all there is of it, was dropped; else as `readUntil`.
    * Source: asyncio.StreamReader.readline.
    */
-  readLine(options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
+  readLine(options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
       const search = this.#searchFor(NEWLINE, bounds)
@@ -215,7 +216,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
-  peek(n: number, options: ReadOptions = ReadBounds.NONE): Promise<Buffer> {
+  peek(n: number, options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
       if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#reads.none(bounds))
@@ -247,12 +248,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** Iterates over the bytes as they come, at most `limit` of them at a time. */
-  chunks(options: ReadOptions = ReadBounds.NONE): AsyncGenerator<Buffer, void, undefined> {
+  chunks(options: ReadOptions = NO_BOUNDS): AsyncGenerator<Buffer, void, undefined> {
     return chunks(this, this.limit, options)
   }
 
   /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
-  lineBatches(options: ReadOptions = ReadBounds.NONE): AsyncGenerator<Buffer[], void, undefined> {
+  lineBatches(options: ReadOptions = NO_BOUNDS): AsyncGenerator<Buffer[], void, undefined> {
     return lineBatches(this, () => this.#reads.hasLine, options)
   }
 

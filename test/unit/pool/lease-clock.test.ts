@@ -104,3 +104,24 @@ test('LeaseClock counts what its holder does beside operations', () => {
   vi.advanceTimersByTime(100)
   expect(isExpired).toBe(true)
 })
+
+test('LeaseClock.renew with null lifts the ttl, and a ttl again ends that', () => {
+  const { clock, expired } = clockOf(100)
+  clock.renew(null)
+  expect(clock.expiresAt).toBeNull()
+  vi.advanceTimersByTime(1_000_000)
+  expect(expired()).toBe(false)
+  clock.renew(50)
+  vi.advanceTimersByTime(50)
+  expect(expired()).toBe(true)
+})
+
+test('LeaseClock sets one timer for the longest ttl, and expires when that is over', () => {
+  const longestMs = 2 ** 31 - 1
+  const { expired } = clockOf(longestMs)
+  expect(vi.getTimerCount()).toBe(1)
+  vi.advanceTimersByTime(longestMs - 1)
+  expect(expired()).toBe(false)
+  vi.advanceTimersByTime(1)
+  expect(expired()).toBe(true)
+})
