@@ -244,10 +244,7 @@ export class Pool implements AsyncDisposable {
     return await this.#deps.parse.parse(format, bytes, options, CallBounds.of(call))
   }
 
-  /**
-   * As `parse`, but the values as JSON text that the parse worker wrote, with `wrap` around them: this thread neither
-   * makes them nor writes them, and numbers and keys are as they came. The bytes are given away. Errors: as `parse`.
-   */
+  /** As `parse`, but as JSON text that the parse worker wrote, `wrap` around it; the bytes are given away. */
   parseToText(
     format: string,
     bytes: Uint8Array,

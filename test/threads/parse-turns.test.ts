@@ -69,7 +69,7 @@ describe('a message that does not come whole', () => {
     const { peer, parsing } = await parked(open(), '[1', { timeoutMs: 1_000 })
     const result = await parsing
     expect(result.outcome).toMatchObject({
-      error: { code: 'READ_TIMEOUT', message: 'parse took longer than 1000 ms', bytesDelivered: 0 },
+      error: { code: 'READ_TIMEOUT', message: 'parse() took longer than 1000 ms', bytesDelivered: 0 },
     })
     expect(peer.takeBack(result)).toMatchObject({ count: 0, interrupted: true })
     expect(peer.rest()).toBe('[1')

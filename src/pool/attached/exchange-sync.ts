@@ -4,7 +4,7 @@ import { remaining, type WaitOptions } from '../../base/wait.ts'
 import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import type { OnReset } from '../../streams/reading/read-options.ts'
 import type { ExchangeReply, ReadSpec } from '../lease/exchange.ts'
-import { replyToEnd, tripError } from '../lease/whole-reply.ts'
+import { hasAnswered, replyToEnd, tripError } from '../lease/whole-reply.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 
 type Wait = Omit<WaitOptions, 'signal'>
@@ -22,12 +22,20 @@ export function exchangeSyncOn(
   const { reader, writer, reused } = lease
   try {
     writer.write(bytes, left())
-    writer.drain(left())
+    drain(lease, left())
     const offset = lease.readOffset
     const data = readReply(lease, read, limit, left())
     return { data, reused, offset, eof: reader.atEof(), ending: reader.ending }
   } catch (error) {
     throw tripError(error, { bytes, bytesAccepted: writer.offset, ending: reader.ending })
+  }
+}
+
+function drain({ reader, writer }: BlockingLease, wait: Wait): void {
+  try {
+    writer.drain(wait)
+  } catch (error) {
+    if (!hasAnswered(error, writer, reader)) throw error
   }
 }
 

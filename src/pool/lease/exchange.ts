@@ -9,7 +9,7 @@ import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
 import { LeaseRequest } from './lease-options.ts'
 import { releaseLease } from './release-lease.ts'
-import { replyToEnd, tripError } from './whole-reply.ts'
+import { hasAnswered, replyToEnd, tripError } from './whole-reply.ts'
 
 export type { ExchangeRequest, ReadSpec } from './exchange-request.ts'
 
@@ -81,7 +81,11 @@ async function exchangeOn(
   const { reused, allowTruncated } = keeper.terms
   try {
     writer.write(bytes)
-    await writer.drain(wait)
+    try {
+      await writer.drain(wait)
+    } catch (error) {
+      if (!hasAnswered(error, writer, reader)) throw error
+    }
     const { offset } = reader
     const data = await readReply(reader, read, limit, allowTruncated, wait.left(startedMs, now()))
     return { data, reused, offset, eof: reader.atEof(), ending: reader.ending }

@@ -19,6 +19,18 @@ export function replyToEnd(data: Buffer, ending: StreamEnding | null, allowTrunc
   throw incomplete(data, null, ending)
 }
 
+type Sent = { readonly offset: number; readonly dropped: number }
+type Heard = { exception(): Error | null }
+
+/**
+ * Whether a drain has failed only because the peer answered and ended, in order, before it was asked for room: then the
+ * read tells what the answer was.
+ */
+export function hasAnswered(error: unknown, writer: Sent, reader: Heard): boolean {
+  const isEnd = error instanceof SockpoolError && error.code === 'CONNECTION_RESET'
+  return isEnd && writer.offset > 0 && writer.dropped === 0 && reader.exception() === null
+}
+
 /** A round trip that failed, when so many bytes of it were accepted for sending. */
 export type FailedTrip = {
   /** What the call was to send. */
