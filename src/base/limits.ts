@@ -56,6 +56,8 @@ export const LIMITS = {
   handshakeYieldMs: 5_000,
   /** Milliseconds a TLS handshake may take on a connection that is there already, as asyncio's. */
   tlsHandshakeTimeoutMs: 60_000,
+  /** Milliseconds more that the I/O worker gives a handshake: its caller's own clock is to end it first. */
+  tlsHandshakeGraceMs: 1_000,
   /** Names and addresses that one server may listen on. */
   listenHostsMax: 64,
   /** TLS contexts that an I/O worker keeps built: more than a service has targets. */

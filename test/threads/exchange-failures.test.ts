@@ -18,8 +18,9 @@ async function startDeaf(max = 1) {
     ioWorkerFile: TRAPPED_IO_WORKER,
     targets: { it: targetOf(server, { reuse: 'clean', pool: { max } }) },
   })
-  // The connection is there, and no time goes by with the start of a thread.
-  await pool.use('it', () => {})
+  // The connections are there, and no time goes by with the start of a thread.
+  const leases = await Promise.all(Array.from({ length: max }, () => pool.lease('it')))
+  for (const lease of leases) await lease.release()
   return { pool, heard: () => heard }
 }
 

@@ -69,15 +69,16 @@ async function steps(
   timeoutMs: number,
   flushed: () => Promise<void>,
 ): Promise<void> {
+  const workerMs = timeoutMs + LIMITS.tlsHandshakeGraceMs
   if (as.side === 'client') refuseEarly(source.available)
   await flushed()
   const spill = await connection.hush()
   if (as.side === 'client') {
     refuseEarly(source.available + spill.length)
-    return await connection.secure(as, timeoutMs)
+    return await connection.secure(as, workerMs)
   }
   const early = Buffer.concat([source.take(source.available), spill])
-  await connection.secure({ ...as, early }, timeoutMs)
+  await connection.secure({ ...as, early }, workerMs)
 }
 
 /** Whatever failed, the connection is destroyed, and what was said on it was said: no error of it is worth a repeat. */
