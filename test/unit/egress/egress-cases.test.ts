@@ -39,7 +39,7 @@ let resolver: Resolver
 
 beforeAll(async () => {
   server = await startDnsServer({ ownAddress })
-  resolver = new Resolver({ servers: [server.address], queryTimeoutMs: 200, tries: 1 })
+  resolver = new Resolver({ servers: [server.address], queryTimeoutMs: 2_000, tries: 1 })
 })
 afterAll(async () => {
   resolver.close()
