@@ -76,7 +76,7 @@ class Attacks {
   async #keepOpen(until: Until, side: number, open: () => Socket): Promise<void> {
     const sockets = new Set<Socket>()
     while (!until.isOver()) {
-      while (sockets.size < side) {
+      while (sockets.size < side && !until.isOver()) {
         const socket = open()
         sockets.add(socket)
         socket.once('connect', () => until.count('opened'))
