@@ -90,17 +90,6 @@ export function tookLonger(what: string, allowedMs: number): string {
   return `${what} took longer than ${Math.ceil(allowedMs)} ms`
 }
 
-/** What is left of a wait that began at `startedMs`. Its errors go on naming the time that its caller gave. */
-export function remaining<Options extends WaitOptions>(
-  options: Options,
-  startedMs: number,
-  nowMs: number,
-): Options {
-  const { timeoutMs, allowedMs = timeoutMs } = options
-  if (timeoutMs === undefined) return options
-  return { ...options, timeoutMs: remainingMs(timeoutMs, startedMs, nowMs), allowedMs }
-}
-
 /** Milliseconds left of a time-out that began to run at `startedMs`; undefined without one. */
 export function remainingMs(
   timeoutMs: number | undefined,

@@ -1,13 +1,10 @@
 /** One round trip on a blocking lease: write, drain, read one reply. */
+import type { CallBounds } from '../../base/call-bounds.ts'
 import { LimitOverrunError, SockpoolError } from '../../base/errors.ts'
-import { remaining, type WaitOptions } from '../../base/wait.ts'
-import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
-import type { OnReset } from '../../streams/reading/read-options.ts'
+import type { BlockingReader, BlockingReadOptions } from '../../streams/blocking/blocking-reader.ts'
 import type { ExchangeReply, ReadSpec } from '../lease/exchange.ts'
 import { hasAnswered, replyToEnd, tripError } from '../lease/whole-reply.ts'
 import type { BlockingLease } from './blocking-lease.ts'
-
-type Wait = Omit<WaitOptions, 'signal'>
 
 /** As `exchangeOn`. Errors: those of write, drain and read; INCOMPLETE_READ. */
 export function exchangeSyncOn(
@@ -15,10 +12,10 @@ export function exchangeSyncOn(
   bytes: string | Uint8Array,
   read: ReadSpec,
   limit: number | undefined,
-  wait: Wait,
+  wait: CallBounds,
 ): ExchangeReply {
   const startedMs = performance.now()
-  const left = (): Wait => remaining(wait, startedMs, performance.now())
+  const left = (): CallBounds => wait.left(startedMs, performance.now())
   const { reader, writer, reused } = lease
   try {
     writer.write(bytes, left())
@@ -31,7 +28,7 @@ export function exchangeSyncOn(
   }
 }
 
-function drain({ reader, writer }: BlockingLease, wait: Wait): void {
+function drain({ reader, writer }: BlockingLease, wait: CallBounds): void {
   try {
     writer.drain(wait)
   } catch (error) {
@@ -43,7 +40,7 @@ function readReply(
   { reader, allowTruncated }: BlockingLease,
   read: ReadSpec,
   limit: number | undefined,
-  wait: Wait,
+  wait: CallBounds,
 ): Buffer {
   // Not by readLine, which at EOF gives what is left of a line.
   if ('line' in read) return reader.readUntil('\n', wait)
@@ -51,7 +48,11 @@ function readReply(
   if ('exactly' in read) return reader.readExactly(read.exactly, wait)
   if ('eof' in read) {
     // What came before a reset is not the whole of a reply that ends with the stream.
-    const data = readToEnd(reader, limit, { ...wait, onReset: 'raise' })
+    const data = readToEnd(reader, limit, {
+      timeoutMs: wait.timeoutMs,
+      allowedMs: wait.allowedMs,
+      onReset: 'raise',
+    })
     return replyToEnd(data, reader.ending, allowTruncated)
   }
   if ('none' in read) return Buffer.alloc(0)
@@ -59,11 +60,7 @@ function readReply(
 }
 
 /** Bounded: one byte more than the limit is as good as the end, and says that there is more. */
-function readToEnd(
-  reader: BlockingReader,
-  limit: number | undefined,
-  wait: Wait & { readonly onReset: OnReset },
-): Buffer {
+function readToEnd(reader: BlockingReader, limit: number | undefined, wait: BlockingReadOptions): Buffer {
   if (limit === undefined) return reader.read(-1, wait)
   if (reader.peek(limit + 1, wait).length > limit)
     throw new LimitOverrunError(`more than ${limit} bytes came before EOF`, limit)
