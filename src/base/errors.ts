@@ -9,9 +9,11 @@ import { errorText } from './error-text.ts'
 export const ERROR_CODES = {
   INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
   INVALID_SEPARATOR: { status: 400, title: 'The separator cannot be used', retryable: false },
+  FRAME_MISMATCH: { status: 400, title: 'The bytes are not one whole message', retryable: false },
   UNAUTHORIZED: { status: 401, title: 'A valid token is required', retryable: false },
   FORBIDDEN: { status: 403, title: 'The token does not allow this', retryable: false },
   TARGET_DENIED: { status: 403, title: 'The target may not be dialled', retryable: false },
+  COMMAND_DENIED: { status: 403, title: 'The command needs a connection to itself', retryable: false },
   HOST_DENIED: { status: 403, title: 'The Host or Origin is not allowed', retryable: false },
   LEASE_NOT_FOUND: { status: 404, title: 'No such lease', retryable: false },
   TARGET_NOT_FOUND: { status: 404, title: 'No such target', retryable: false },
@@ -52,6 +54,11 @@ export const ERROR_CODES = {
   STARTTLS_INJECTION: { status: 502, title: 'Plaintext arrived before the TLS handshake', retryable: false },
   WORKER_LOST: { status: 502, title: 'The I/O worker of this connection died', retryable: false },
   DIALOG_FAILED: { status: 502, title: 'The dialog on the connection failed', retryable: true },
+  FRAME_BROKEN: {
+    status: 502,
+    title: 'The bytes of the peer are no message of this frame',
+    retryable: false,
+  },
   CHANNEL_CORRUPT: { status: 502, title: 'The shared memory of the connection is corrupt', retryable: false },
   READ_TIMEOUT: { status: 504, title: 'The read did not finish in time', retryable: true },
   DRAIN_TIMEOUT: { status: 504, title: 'The peer did not take the bytes in time', retryable: false },

@@ -1,6 +1,6 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
 import type { HostPort } from './address.ts'
-import type { Frame, LengthField, PoolSettings, Reuse, TargetTls, TextStep } from './target.ts'
+import type { FrameSpec, LengthField, PoolSettings, Reuse, TargetTls, TextStep } from './target.ts'
 
 /** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
 export type DurationInput = number | string
@@ -27,7 +27,7 @@ export type TargetInput = {
   readonly onConnect?: readonly TextStep[]
   readonly probe?: readonly TextStep[]
   readonly onRelease?: readonly TextStep[]
-  readonly frame?: Exclude<Frame, object> | { readonly lengthField: Partial<LengthField> }
+  readonly frame?: Exclude<FrameSpec, object> | { readonly lengthField: Partial<LengthField> }
   /** Default: clean where `frame` or `onRelease` is set, else never. */
   readonly reuse?: Reuse
   readonly leakDetection?: DurationInput

@@ -44,7 +44,7 @@ export type LengthField = {
 }
 
 /** How one reply ends: a protocol by name, or a length field. */
-export type Frame = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
+export type FrameSpec = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
 
 export type Reuse = (typeof REUSE_RULES)[number]
 
@@ -68,7 +68,7 @@ export type Target = {
   readonly onConnect?: readonly TextStep[]
   readonly probe?: readonly TextStep[]
   readonly onRelease?: readonly TextStep[]
-  readonly frame?: Frame
+  readonly frame?: FrameSpec
   readonly reuse: Reuse
   readonly leakDetectionMs?: number
 }

@@ -7,7 +7,12 @@ import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What this process is asked. Its answer is a line for each attacker. */
-export type AttackOrder = { readonly port: number; readonly forMs: number }
+export type AttackOrder = {
+  readonly port: number
+  readonly forMs: number
+  /** The one attacker who is to work, by name. Default: all. */
+  readonly only?: string
+}
 
 const MIB = 1_048_576
 /** Connections that keep the probe's route open: more than the service may have descriptors. */
@@ -192,10 +197,11 @@ class Attacks {
   }
 }
 
-async function attack({ port, forMs }: AttackOrder): Promise<readonly string[]> {
+async function attack({ port, forMs, only }: AttackOrder): Promise<readonly string[]> {
   const attacks = new Attacks(port)
   const untilMs = performance.now() + forMs
-  const lines = attacks.all.map(async ({ name, run }) => {
+  const chosen = attacks.all.filter(({ name }) => only === undefined || name === only)
+  const lines = chosen.map(async ({ name, run }) => {
     const counts = new Map<string, number>()
     const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
     await run({ isOver: () => performance.now() > untilMs, count })

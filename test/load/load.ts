@@ -26,7 +26,13 @@ const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 
 export type LoadOutcome = { readonly lines: readonly string[]; readonly missed: readonly string[] }
 
-export async function underLoad(forMs: number): Promise<LoadOutcome> {
+export type LoadOrder = {
+  readonly forMs: number
+  /** The one attacker who is to work, by name. Default: all, with the signals and the log that nobody reads. */
+  readonly only?: string
+}
+
+export async function underLoad({ forMs, only }: LoadOrder): Promise<LoadOutcome> {
   const peers = new Child('../load/peers.ts')
   const quiet = new Child('../load/quiet-callers.ts')
   const attackers = new Child('../load/attackers.ts')
@@ -45,10 +51,16 @@ export async function underLoad(forMs: number): Promise<LoadOutcome> {
     await quiet.ask({ ...order, forMs: forMs / 2 } satisfies QuietOrder)
     const alone = (await quiet.ask(order)) as QuietResult
     const before = await service.rssMiB()
-    const attack = attackers.ask({ port: service.port, forMs: forMs + 2_000 } satisfies AttackOrder)
+    const attack = attackers.ask({
+      port: service.port,
+      forMs: forMs + 2_000,
+      ...(only === undefined ? {} : { only }),
+    } satisfies AttackOrder)
     await sleep(1_000)
-    service.deafen()
-    for (const name of SIGNALS) service.signal(name)
+    if (only === undefined) {
+      service.deafen()
+      for (const name of SIGNALS) service.signal(name)
+    }
     const beside = (await quiet.ask(order)) as QuietResult
     const peak = await service.rssMiB()
     const attacked = (await attack) as readonly string[]

@@ -24,6 +24,7 @@ export const ROWS: Rows = [
   ['streams'],
   ['channel'],
   ['config'],
+  ['frames'],
   ['base'],
 ]
 
@@ -38,11 +39,11 @@ export const ROOMS: Readonly<Record<string, Rows>> = {
 export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly may: RegExp }>> = {
   'io-worker': {
     own: /^workers\/(io-worker\.ts|io\/)/,
-    may: /^src\/((base|channel|streams|egress)\/|threads\/protocol\.ts$)/,
+    may: /^src\/((base|frames|channel|streams|egress)\/|threads\/protocol\.ts$)/,
   },
   'parse-worker': {
     own: /^workers\/(parse-worker\.ts|parse\/)/,
-    may: /^src\/(base|channel|streams|parse\/formats)\//,
+    may: /^src\/(base|frames|channel|streams|parse\/formats)\//,
   },
   'demo-worker': { own: /^workers\/demo-worker\.ts/, may: /^src\/(base\/|threads\/demo-upstream\.ts$)/ },
 }
