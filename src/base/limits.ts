@@ -126,6 +126,13 @@ export const LIMITS = {
   /** Milliseconds a request body may keep us waiting in all, and the bytes per second that buy it more. */
   bodyWaitMs: 30_000,
   bodyRateBytesPerSecond: 1_024,
+  /**
+   * Bytes of all large bodies and answers that go through one turn of the event loop: a millisecond's work; and of a piece
+   * of an answer that is sent by turns, for which it must be worth a stream.
+   */
+  httpBytesPerTurn: 524_288,
+  answerPieceBytes: 131_072,
+  pacedAnswerBytesMin: 524_288,
   /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
   leaseTtlMsMax: 86_400_000,
   leaseWaitMsMax: 600_000,
