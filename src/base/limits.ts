@@ -82,7 +82,7 @@ export const LIMITS = {
   restartBackoffLastMs: 1_000,
   /** Milliseconds that a worker must have lived for its death not to count as one in a row. */
   restartForgetMs: 60_000,
-  /** Milliseconds between failed dials that nobody waits for (the warm minimum), doubling, with full jitter. */
+  /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
   /** Milliseconds without use after which a target that a caller described is forgotten. */
@@ -280,6 +280,10 @@ export const DEFAULTS = {
   drainTimeoutMs: 30_000,
   poolMin: 0,
   poolMax: 10,
+  /** As poolMax: a pool of the default size is never held up, and a large one comes to a cold target in portions. */
+  poolMaxConnecting: 10,
+  breakerFailures: 5,
+  breakerOpenForMs: 10_000,
   idleTimeoutMs: 600_000,
   maxLifetimeMs: 1_800_000,
   waitTimeoutMs: 30_000,

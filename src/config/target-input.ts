@@ -1,6 +1,14 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
 import type { HostPort } from './address.ts'
-import type { FrameSpec, LengthField, PoolSettings, Reuse, TargetTls, TextStep } from './target.ts'
+import type {
+  BreakerSettings,
+  FrameSpec,
+  LengthField,
+  PoolSettings,
+  Reuse,
+  TargetTls,
+  TextStep,
+} from './target.ts'
 
 /** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
 export type DurationInput = number | string
@@ -15,6 +23,8 @@ export type TlsInput = Omit<TargetTls, 'ca' | 'cert' | 'key'> & {
 /** Each duration under either of its names: `idleTimeout: '60s'` or `idleTimeoutMs: 60_000`. */
 export type PoolInput = Partial<PoolSettings> & { readonly [Name in PoolDuration]?: DurationInput }
 
+export type BreakerInput = Partial<BreakerSettings> & { readonly openFor?: DurationInput }
+
 /** `host` and `port`, or `hosts`; all else has a default. */
 export type TargetInput = {
   readonly host?: string
@@ -24,6 +34,8 @@ export type TargetInput = {
   /** Default: false. */
   readonly tls?: boolean | TlsInput
   readonly pool?: PoolInput
+  /** Default: true, which is `{ failures: 5, openFor: '10s' }`. */
+  readonly breaker?: boolean | BreakerInput
   readonly onConnect?: readonly TextStep[]
   readonly probe?: readonly TextStep[]
   readonly onRelease?: readonly TextStep[]

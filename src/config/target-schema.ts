@@ -58,6 +58,12 @@ function targetSchema(pem: PemLeaf): SchemaNode {
       ]),
     ),
     pool: poolSchema(),
+    breaker: optional(
+      either('When a target that fails is left alone; default: true.', 'true, false or a mapping', [
+        flag('With the defaults of the mapping, or never.'),
+        breakerSchema(),
+      ]),
+    ),
     onConnect: optional(dialog('Run on each new connection before its first lease.')),
     probe: optional(dialog('Run on a connection that lay idle before it is leased again.')),
     onRelease: optional(dialog('Run at each release; a connection that fails it is closed.')),
@@ -119,6 +125,18 @@ function poolSchema(): SchemaNode {
     waitTimeout: duration('How long a caller waits for a lease; 0 does not wait.', DEFAULTS.waitTimeoutMs, 0),
     leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
     connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
+    maxConnecting: count('Dials under way at once.', 1, LIMITS.channelsMax, {
+      default: DEFAULTS.poolMaxConnecting,
+    }),
+  })
+}
+
+function breakerSchema(): SchemaNode {
+  return mapping('After how many failures, and for how long.', {
+    failures: count('Dials and dialogs that fail in a row until callers are refused at once.', 1, 1_000, {
+      default: DEFAULTS.breakerFailures,
+    }),
+    openFor: duration('How long until one dial may try again.', DEFAULTS.breakerOpenForMs),
   })
 }
 

@@ -3,6 +3,7 @@
  * built afresh field by field: nothing of a caller's own object ever reaches a dial.
  */
 import { SockpoolError } from '../base/errors.ts'
+import { DEFAULTS } from '../base/limits.ts'
 import type { HostPort } from './address.ts'
 import { childPath, complete } from './complete.ts'
 import type { ConfigFault } from './config-error.ts'
@@ -58,6 +59,16 @@ export type PoolSettings = {
   readonly waitTimeoutMs: number
   readonly leaseTtlMs: number
   readonly connectTimeoutMs: number
+  /** Dials under way at once. */
+  readonly maxConnecting: number
+}
+
+/** When a target that fails is left alone. */
+export type BreakerSettings = {
+  /** Dials and dialogs in a row that failed. */
+  readonly failures: number
+  /** Milliseconds until one dial may try again. */
+  readonly openForMs: number
 }
 
 export type Target = {
@@ -65,6 +76,7 @@ export type Target = {
   readonly hosts: readonly HostPort[]
   readonly tls: false | TargetTls
   readonly pool: PoolSettings
+  readonly breaker: false | BreakerSettings
   readonly onConnect?: readonly TextStep[]
   readonly probe?: readonly TextStep[]
   readonly onRelease?: readonly TextStep[]
@@ -74,12 +86,18 @@ export type Target = {
 }
 
 /** A target as the schema has interpreted it: units are settled, hosts and tls still have their spellings. */
-export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse'> & {
+export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker'> & {
   readonly host?: string
   readonly port?: number
   readonly hosts?: readonly HostPort[]
   readonly tls?: boolean | TargetTls
+  readonly breaker?: boolean | BreakerSettings
   readonly reuse?: Reuse
+}
+
+const BREAKER: BreakerSettings = {
+  failures: DEFAULTS.breakerFailures,
+  openForMs: DEFAULTS.breakerOpenForMs,
 }
 
 type Report = (path: string, message: string) => void
@@ -114,6 +132,7 @@ export function buildTarget(draft: TargetDraft): Target {
     port,
     hosts,
     tls = false,
+    breaker = true,
     reuse,
     pool,
     onConnect,
@@ -126,6 +145,7 @@ export function buildTarget(draft: TargetDraft): Target {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
     tls: tls === true ? {} : tls,
     pool,
+    breaker: breaker === true ? BREAKER : breaker,
     ...(onConnect && { onConnect }),
     ...(probe && { probe }),
     ...(onRelease && { onRelease }),
@@ -173,7 +193,11 @@ const DURATIONS = new Set([
   'leaseTtl',
   'connectTimeout',
   'leakDetection',
+  'openFor',
 ])
+
+/** The mappings of a target that hold durations. */
+const MAPPINGS = new Set(['pool', 'breaker'])
 
 function foldMilliseconds(
   value: unknown,
@@ -196,7 +220,7 @@ function foldMilliseconds(
     }
     // A timer knows no fractions of a millisecond.
     const whole = name !== key && typeof own === 'number' && own >= 0 ? Math.ceil(own) : own
-    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : whole)
+    entries.set(name, MAPPINGS.has(key) ? foldMilliseconds(own, where, renamed, report) : whole)
   }
   return Object.fromEntries(entries)
 }

@@ -64,8 +64,8 @@ export class Pool implements AsyncDisposable {
     this.#deps = deps
     this.#now = deps.now ?? (() => performance.now())
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
-    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, unwanted) =>
-      this.#open(name, target, dial, unwanted),
+    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
+      this.#open(name, target, dial, origin),
     )
     this.#servers = new Servers({
       ...deps,
@@ -82,7 +82,7 @@ export class Pool implements AsyncDisposable {
    * Leases a connection of a named target, or of a described one.
    *
    * Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, POOL_EXHAUSTED (`waitMs: 0` and none free),
-   * WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
+   * WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
@@ -332,13 +332,13 @@ export class Pool implements AsyncDisposable {
     await settledWithin(Promise.all([...ended, this.#servers.waitClosed()]), drainMs)
   }
 
-  #open(name: string, target: Target, dial: Dial, unwanted: TargetPoolDeps['unwanted']): TargetPool {
+  #open(name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']): TargetPool {
     const { fleet, random = Math.random } = this.#deps
     return new TargetPool({
       name,
       target,
       dial,
-      unwanted,
+      origin,
       connector: fleet,
       waiterCount: this.#waiterCount,
       now: this.#now,

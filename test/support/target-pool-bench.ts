@@ -19,8 +19,9 @@ export class TargetPoolBench {
   random = 0
   waiting = 0
 
-  constructor(pool: TargetInput['pool'], waitersMax = 1_000) {
-    const target = normaliseTarget({ host: '127.0.0.1', port: 1, reuse: 'clean', ...(pool && { pool }) })
+  constructor(pool: TargetInput['pool'], waitersMax = 1_000, more: TargetInput = {}) {
+    const place = more.hosts ? {} : { host: '127.0.0.1', port: 1 }
+    const target = normaliseTarget({ ...place, reuse: 'clean', ...(pool && { pool }), ...more })
     this.pool = new TargetPool({
       name: 'bench',
       target,
@@ -29,7 +30,7 @@ export class TargetPoolBench {
       waiterCount: new WaiterCount(waitersMax, { hold: () => this.waiting++, release: () => this.waiting-- }),
       now: () => this.nowMs,
       random: () => this.random,
-      unwanted: 'keep',
+      origin: 'named',
       onLost: how => this.lost.push(how),
       onFault: error => this.faults.push(error),
     })

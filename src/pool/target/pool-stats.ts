@@ -1,4 +1,5 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
+import type { BreakerName } from './breaker.ts'
 import type { Slot, SlotStateName } from './slot.ts'
 import type { TargetPool } from './target-pool.ts'
 
@@ -19,7 +20,7 @@ export type TargetStats = {
     readonly min: number
   }
   readonly waiters: number
-  readonly breaker: 'closed'
+  readonly breaker: BreakerName
   readonly reuse: 'clean' | 'never'
   readonly opened: number
   /** Connections closed so far, by reason. */
@@ -53,7 +54,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
     tenant,
     connections: { ...pool.counts, max, min },
     waiters: pool.waiters,
-    breaker: 'closed',
+    breaker: pool.breaker,
     reuse: pool.target.reuse,
     opened,
     closed,

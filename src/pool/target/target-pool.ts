@@ -6,15 +6,18 @@
  * a connection while others' come back is served in turn (see `mayPass`).
  */
 import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import { aborted, type WaitOptions } from '../../base/wait.ts'
 import { type CheckName, type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
+import type { BreakerName } from './breaker.ts'
+import { closeSlot } from './close-slot.ts'
 import type { Connector } from './connector.ts'
-import { DialBackoff } from './dial-backoff.ts'
-import type { Refusal, ReleaseReason, ReleaseResult } from './release-result.ts'
+import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
+import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
 import { mayPass } from './turns.ts'
@@ -25,8 +28,11 @@ export type TargetPoolDeps = {
   readonly name: string
   readonly target: Target
   readonly dial: Dial
-  /** What becomes of a connection that was dialled for a caller who has left, and that nobody else waits for. */
-  readonly unwanted: 'keep' | 'close'
+  /**
+   * What a caller describes is its own: it is dialled whenever it asks, and what was dialled for a caller who has left is
+   * closed where nobody else waits for it.
+   */
+  readonly origin: 'named' | 'described'
   readonly connector: Connector
   /** Waiters of all targets together. */
   readonly waiterCount: WaiterCount
@@ -38,9 +44,6 @@ export type TargetPoolDeps = {
   readonly onFault: (error: unknown) => void
 }
 
-/** Failures of a dial that are the service's own. */
-const OURS: ReadonlySet<string> = new Set(['QUEUE_FULL', 'WORKER_LOST'])
-
 export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
 
 export class TargetPool {
@@ -49,7 +52,7 @@ export class TargetPool {
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
-  readonly #backoff: DialBackoff
+  readonly #dials: Dials
   #isClosed = false
   #onEmpty: (() => void) | null = null
   #opened = 0
@@ -61,7 +64,8 @@ export class TargetPool {
     this.#deps = deps
     this.#slots = new Slots(deps.target.pool.max)
     this.#waiters = new Waiters(deps.waiterCount, () => this.#trim())
-    this.#backoff = new DialBackoff(deps.now, deps.random)
+    const random = deps.origin === 'named' ? deps.random : () => 0
+    this.#dials = new Dials({ ...deps, random, onDue: () => this.#dispatch() })
     this.#lastUsedMs = deps.now()
   }
 
@@ -91,6 +95,10 @@ export class TargetPool {
     return { opened: this.#opened, closed: this.#slots.closedFor }
   }
 
+  get breaker(): BreakerName {
+    return this.#dials.breaker
+  }
+
   get lastUsedMs(): number {
     return this.#lastUsedMs
   }
@@ -99,8 +107,8 @@ export class TargetPool {
    * A lease, begun by `begin` in the very moment its connection is handed out: on an idle one, a new one, or the next
    * that comes free within `waitMs`.
    *
-   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING, those of `begin`, and
-   * those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
+   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING, those of
+   * `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease<Held>({ tenant, waitMs, signal, allowedMs }: LeaseWait, begin: Begin<Held>): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
@@ -108,12 +116,14 @@ export class TargetPool {
     this.#lastUsedMs = this.#deps.now()
     const idle = this.#waiters.size === 0 ? this.#takeIdle(tenant) : null
     if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
+    const { refusal } = this.#dials
+    if (refusal !== null) throw refusal
     if (this.#slots.isFull && waitMs === 0)
       throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
     const { waiterCount } = this.#deps
     if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
-    // Who will not wait for others still waits for its own dial, which has a bound of its own.
-    const timeoutMs = waitMs === 0 ? undefined : waitMs
+    // Who will not wait for others still waits for its own dial, and for the turn of that.
+    const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, tenant, begin)
     const served = this.#waiters.add(tenant, { signal, timeoutMs, allowedMs }, () => this.#describe(), hand)
     this.#dispatch()
@@ -125,7 +135,7 @@ export class TargetPool {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection } = slot.state
     if (refusal !== null) {
-      this.#close(slot, refusal, graceful)
+      closeSlot(this.#slots, slot, refusal, graceful ? 'graceful' : 'at once')
       return { outcome: 'closed', reason: refusal }
     }
     const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
@@ -150,15 +160,13 @@ export class TargetPool {
 
   /** Dials up to the warm minimum, unless the target has just failed. */
   warm(): void {
-    while (!this.#isClosed && this.#slots.open < this.target.pool.min && this.#backoff.isOver) {
-      if (this.#slots.isFull) return
-      this.#dial()
-    }
+    while (!this.#isClosed && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
   }
 
   /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#dials.stop()
     while (this.#waiters.failFirst(new SockpoolError('DRAINING', 'the pool is closed')));
     for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.#close(slot, 'killed')
     if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
@@ -167,7 +175,12 @@ export class TargetPool {
   #dispatch(): void {
     if (this.#isClosed) return
     this.#lendIdle()
-    while (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dial()
+    while (this.#waiters.size > this.#slots.connecting && this.#mayDial) this.#dial()
+    if (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dials.await()
+  }
+
+  get #mayDial(): boolean {
+    return !this.#slots.isFull && this.#dials.mayBegin(this.#slots.connecting)
   }
 
   /** Whoever comes first has a connection of its own tenant, or the next new one, or has room made for it. */
@@ -200,7 +213,7 @@ export class TargetPool {
 
   /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
   #trim(): void {
-    if (this.#deps.unwanted === 'keep') return
+    if (this.#deps.origin === 'named') return
     let surplus = this.#slots.connecting - this.#waiters.size
     for (const slot of this.#slots.all.toReversed())
       if (slot.state.kind === 'connecting' && surplus-- > 0) this.#close(slot, 'unwanted')
@@ -239,22 +252,23 @@ export class TargetPool {
     // Up to a tenth earlier at random, so that a pool never renews all at once.
     const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs)
+    const attempt = this.#dials.begin()
     this.#slots.add(slot)
     connector
       .open({ dial, connectTimeoutMs, signal: controller.signal })
       .then(
-        connection => this.#connected(slot, connection),
-        error => this.#failed(slot, SockpoolError.from(error, 'CONNECT_FAILED')),
+        connection => this.#connected(slot, attempt, connection),
+        error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),
       )
       .catch(onFault)
   }
 
-  #connected(slot: Slot, connection: IoConnection): void {
+  #connected(slot: Slot, attempt: DialAttempt, connection: IoConnection): void {
     // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
     const { gone } = connection
-    if (gone !== null) return this.#failed(slot, goneAtOnce(gone))
+    if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
     this.#opened++
-    this.#backoff.succeeded()
+    this.#dials.succeeded()
     connection.listen({
       onChecked: found => this.#checked(slot, found),
       onClosed: how => this.#gone(slot, how),
@@ -268,17 +282,19 @@ export class TargetPool {
     // Not by way of `#takeIdle`: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
     if (first !== null) this.#waiters.take(first).serve(slot, connection)
-    else if (this.#deps.unwanted === 'close') this.#close(slot, 'unwanted')
+    else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
     this.#dispatch()
   }
 
-  #failed(slot: Slot, error: SockpoolError): void {
+  #failed(slot: Slot, attempt: DialAttempt, error: SockpoolError): void {
     if (slot.state.kind === 'connecting')
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
-    // What this process lacks, or lost, says nothing against the target.
-    if (!OURS.has(error.code)) this.#backoff.failed()
+    this.#dials.failed(attempt, error.code)
     if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
+    // Each dial under way still answers somebody; the others would wait for nothing.
+    for (let { refusal } = this.#dials; refusal !== null; { refusal } = this.#dials)
+      if (this.#waiters.size <= this.#slots.connecting || !this.#waiters.failLast(refusal)) break
     this.#dispatch()
   }
 
@@ -313,18 +329,8 @@ export class TargetPool {
     this.#dispatch()
   }
 
-  #close(slot: Slot, reason: string, graceful = false): void {
-    const { state } = slot
-    if (state.kind === 'closing') return
-    this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers: graceful })
-    if (state.kind === 'quarantined')
-      state.tell({
-        outcome: 'closed',
-        reason: reason === 'killed' ? 'discarded' : (reason as ReleaseReason),
-      })
-    if (state.kind === 'connecting') state.controller.abort()
-    else if (graceful) state.connection.leaveClosing()
-    else state.connection.abort()
+  #close(slot: Slot, reason: string): void {
+    closeSlot(this.#slots, slot, reason)
   }
 
   #free(slot: Slot): void {
@@ -335,12 +341,4 @@ export class TargetPool {
   #describe(): string {
     return `${this.#slots.describe()}; ${this.#waiters.size} waiting`
   }
-}
-
-/** Why a dial has failed whose connection was gone before anybody could have it. */
-function goneAtOnce(how: EndName): SockpoolError {
-  if (how === 'workerLost')
-    return new SockpoolError('WORKER_LOST', 'the I/O worker died while the connection was made')
-  const reason = how === 'timedOut' ? 'ETIMEDOUT' : 'ECONNRESET'
-  return new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', { reason })
 }

@@ -80,10 +80,18 @@ export class Waiters {
 
   /** Fails the first in the queue; false when there is none. */
   failFirst(error: SockpoolError): boolean {
-    const { first } = this.#queue
-    if (first === null) return false
-    this.#leave(first)
-    first.value.fail(error)
+    return this.#fail(this.#queue.first, error)
+  }
+
+  /** As `failFirst`, for the last. */
+  failLast(error: SockpoolError): boolean {
+    return this.#fail(this.#queue.last, error)
+  }
+
+  #fail(entry: QueueEntry<Waiter> | null, error: SockpoolError): boolean {
+    if (entry === null) return false
+    this.#leave(entry)
+    entry.value.fail(error)
     return true
   }
 

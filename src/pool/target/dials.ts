@@ -1,0 +1,93 @@
+/**
+ * When a target may be dialled, and what its dials have come to: the breaker, the backoff, and how many are under way.
+ * Whoever waits for its turn to dial is called when there may be one.
+ */
+import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import { timerMs } from '../../base/timer.ts'
+import type { EndName } from '../../channel/values.ts'
+import type { Target } from '../../config/target.ts'
+import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
+import { DialBackoff } from './dial-backoff.ts'
+
+export type DialsDeps = {
+  readonly target: Target
+  readonly now: () => number
+  /** 0 has every dial begin at once. */
+  readonly random: () => number
+  /** A dial may begin that had to wait. */
+  readonly onDue: () => void
+}
+
+/** A dial under way, as it began. */
+export type DialAttempt = { readonly role: DialRole; readonly round: number }
+
+/** Failures that say nothing of the target: what this process lacks, has lost or forbids, and who gave up. */
+const OURS: ReadonlySet<ErrorCode> = new Set(['QUEUE_FULL', 'WORKER_LOST', 'TARGET_DENIED', 'ABORTED'])
+
+export class Dials {
+  readonly #deps: DialsDeps
+  readonly #breaker: Breaker
+  readonly #backoff: DialBackoff
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(deps: DialsDeps) {
+    const { target, now, random } = deps
+    this.#deps = deps
+    this.#breaker = new Breaker(target.breaker, now)
+    this.#backoff = new DialBackoff(now, random)
+  }
+
+  get breaker(): BreakerName {
+    return this.#breaker.name
+  }
+
+  /** Why whoever needs a dial fails at once: BREAKER_OPEN; or null. */
+  get refusal(): SockpoolError | null {
+    return this.#breaker.refusal
+  }
+
+  /** Whether one more may begin, with so many under way. */
+  mayBegin(connecting: number): boolean {
+    const { maxConnecting } = this.#deps.target.pool
+    return connecting < maxConnecting && this.#breaker.mayDial && this.#backoff.leftMs === 0
+  }
+
+  begin(): DialAttempt {
+    return { role: this.#breaker.begun(), round: this.#backoff.round }
+  }
+
+  succeeded(): void {
+    this.#breaker.succeeded()
+    this.#backoff.succeeded()
+  }
+
+  failed({ role, round }: DialAttempt, code: ErrorCode): void {
+    if (OURS.has(code)) return this.#breaker.ended(role)
+    this.#breaker.failed(role, code)
+    this.#backoff.failed(round)
+  }
+
+  /** Somebody waits for a dial: has `onDue` called once the backoff is over. What else it waits for ends by itself. */
+  await(): void {
+    const { leftMs } = this.#backoff
+    if (leftMs === 0 || this.#timer !== null) return
+    const onTime = (): void => {
+      this.#timer = null
+      this.#deps.onDue()
+    }
+    this.#timer = setTimeout(onTime, timerMs(Math.ceil(leftMs))).unref()
+  }
+
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
+
+/** Why a dial has failed whose connection was gone before anybody could have it. */
+export function goneAtOnce(how: EndName): SockpoolError {
+  if (how === 'workerLost')
+    return new SockpoolError('WORKER_LOST', 'the I/O worker died while the connection was made')
+  const reason = how === 'timedOut' ? 'ETIMEDOUT' : 'ECONNRESET'
+  return new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', { reason })
+}
