@@ -85,6 +85,12 @@ export const LIMITS = {
   /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
+  /** Failures in a row after which one of several hosts is ejected; milliseconds of that, doubling from first to last. */
+  hostFailures: 3,
+  hostEjectionFirstMs: 10_000,
+  hostEjectionLastMs: 300_000,
+  /** Milliseconds in which a host that comes back grows to its whole share: one that is cold, or half alive, is spared. */
+  hostSlowStartMs: 10_000,
   /** Milliseconds without use after which a target that a caller described is forgotten. */
   describedIdleMs: 10_000,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */

@@ -1,6 +1,7 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
 import type { HostPort } from './address.ts'
 import type {
+  Balance,
   BreakerSettings,
   FrameSpec,
   LengthField,
@@ -31,6 +32,8 @@ export type TargetInput = {
   readonly port?: number
   /** Each `HOST:PORT` or `{host, port}`. */
   readonly hosts?: readonly (string | HostPort)[]
+  /** Which of the hosts is dialled first; default: each in turn. */
+  readonly balance?: Balance
   /** Default: false. */
   readonly tls?: boolean | TlsInput
   readonly pool?: PoolInput

@@ -20,6 +20,7 @@ import {
 /** Frames that go by a name; the other form is `lengthField`. */
 export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres'] as const
 export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
+export const BALANCES = ['round-robin', 'least-leased', 'priority'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
 
 /** A target in a config file: ca, cert and key name files. */
@@ -49,6 +50,12 @@ function targetSchema(pem: PemLeaf): SchemaNode {
         'Several places of one service, each `HOST:PORT`; instead of `host` and `port`.',
         text('`HOST:PORT` or `[IPV6]:PORT`.', 'HOST:PORT with a port from 1 to 65535', { kind: 'host-port' }),
         { default: undefined, minItems: 1, maxItems: 256 },
+      ),
+    ),
+    balance: optional(
+      choice(
+        'Which of several hosts is dialled first: each in turn, the one with the fewest leases, or the first that is up; default: round-robin.',
+        BALANCES,
       ),
     ),
     tls: optional(

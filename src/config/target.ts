@@ -11,6 +11,7 @@ import { interpret } from './interpret.ts'
 import { plainCopy } from './plain-copy.ts'
 import { field, isRecord } from './schema-node.ts'
 import {
+  type BALANCES,
   type FRAME_NAMES,
   libraryTargetSchema,
   type REUSE_RULES,
@@ -47,6 +48,9 @@ export type LengthField = {
 /** How one reply ends: a protocol by name, or a length field. */
 export type FrameSpec = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
 
+/** Which of several hosts is dialled first. */
+export type Balance = (typeof BALANCES)[number]
+
 export type Reuse = (typeof REUSE_RULES)[number]
 
 /** The pool's bounds: counts of connections, durations in milliseconds. */
@@ -74,6 +78,8 @@ export type BreakerSettings = {
 export type Target = {
   /** At least one, as written; which address of which host is dialled is the dialler's choice. */
   readonly hosts: readonly HostPort[]
+  /** Means nothing to a single host. */
+  readonly balance: Balance
   readonly tls: false | TargetTls
   readonly pool: PoolSettings
   readonly breaker: false | BreakerSettings
@@ -86,10 +92,11 @@ export type Target = {
 }
 
 /** A target as the schema has interpreted it: units are settled, hosts and tls still have their spellings. */
-export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker'> & {
+export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker' | 'balance'> & {
   readonly host?: string
   readonly port?: number
   readonly hosts?: readonly HostPort[]
+  readonly balance?: Balance
   readonly tls?: boolean | TargetTls
   readonly breaker?: boolean | BreakerSettings
   readonly reuse?: Reuse
@@ -131,6 +138,7 @@ export function buildTarget(draft: TargetDraft): Target {
     host,
     port,
     hosts,
+    balance = 'round-robin',
     tls = false,
     breaker = true,
     reuse,
@@ -143,6 +151,7 @@ export function buildTarget(draft: TargetDraft): Target {
   } = draft
   return {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
+    balance,
     tls: tls === true ? {} : tls,
     pool,
     breaker: breaker === true ? BREAKER : breaker,

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { openPool } from '../support/pool-fixture.ts'
+import { echo, startTestServer } from '../support/test-server.ts'
 
 /** A port of this machine that nobody listens on. */
 async function refusedPort(): Promise<number> {
@@ -28,6 +29,24 @@ test('callers that try again and again do not have a refused target dialled agai
   // Of 960 calls; ten at once are under way when the breaker opens.
   expect(worker?.dialled).toBeLessThan(20)
   expect(pool.targets()).toMatchObject([{ name: 'down', breaker: 'open' }])
+})
+
+test('a host that is dead is remembered, and not dialled first again', async () => {
+  const server = await startTestServer(echo)
+  const hosts = [
+    { host: '127.0.0.1', port: await refusedPort() },
+    { host: server.host, port: server.port },
+  ]
+  const pool = await openPool({ targets: { two: { hosts, balance: 'priority' } } })
+  const dialled = async (): Promise<number> => {
+    const [worker] = (await pool.workers()) as readonly { id: number; dialled?: number }[]
+    return worker?.dialled ?? 0
+  }
+  for (let count = 0; count < 3; count++) await pool.use('two', () => {})
+  expect(await dialled()).toBe(6)
+  expect(pool.targets()).toMatchObject([{ hosts: [{ ...hosts[0], state: 'ejected' }, { state: 'up' }] }])
+  await pool.use('two', () => {})
+  expect(await dialled()).toBe(7)
 })
 
 test('a described target hears each refusal itself', async () => {

@@ -55,12 +55,19 @@ export class Dialler {
   /**
    * A connected socket, from the first place and address that answers, and the place. What is tried one after another
    * has its share of the time until `deadlineMs` (of performance.now): one that never answers leaves the others theirs.
+   * `onPlace` is told of each place that is tried.
    *
    * Errors: that of the only attempt, or of all of them joined (`attemptsError`); AttemptErrors with them when the signal
    * ends the dial. A refusal of TLS or policy, and a lack of this machine's own, end the attempts: another address would
    * not heal it.
    */
-  async dial(dial: Dial, receiver: Receiver, signal: AbortSignal, deadlineMs: number): Promise<Dialled> {
+  async dial(
+    dial: Dial,
+    receiver: Receiver,
+    signal: AbortSignal,
+    deadlineMs: number,
+    onPlace: (place: number) => void,
+  ): Promise<Dialled> {
     if (dial.path !== undefined) {
       const { path } = dial
       const place = { host: dial.tls?.servername ?? '', port: 0 }
@@ -68,6 +75,7 @@ export class Dialler {
     }
     const errors: unknown[] = []
     for (const [index, place] of dial.places.entries()) {
+      onPlace(index)
       const time = new DialTime(signal, deadlineMs).share(dial.places.length - index)
       const tell = (error: unknown): unknown => (dial.places.length > 1 ? named(error, place) : error)
       const early: unknown[] = []

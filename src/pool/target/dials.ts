@@ -1,5 +1,6 @@
 /**
- * When a target may be dialled, and what its dials have come to: the breaker, the backoff, and how many are under way.
+ * When a target may be dialled, where, and what its dials have come to: the breaker, the backoff, the hosts, and how many
+ * are under way.
  * Whoever waits for its turn to dial is called when there may be one.
  */
 import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
@@ -8,18 +9,47 @@ import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
 import { DialBackoff } from './dial-backoff.ts'
+import { Hosts, type LeasedByHost } from './hosts.ts'
 
 export type DialsDeps = {
   readonly target: Target
   readonly now: () => number
   /** 0 has every dial begin at once. */
   readonly random: () => number
+  readonly leased: LeasedByHost
   /** A dial may begin that had to wait. */
   readonly onDue: () => void
 }
 
 /** A dial under way, as it began. */
-export type DialAttempt = { readonly role: DialRole; readonly round: number }
+export class DialAttempt {
+  readonly role: DialRole
+  readonly round: number
+  /** The hosts as it tries them, by their place in the target's list. */
+  readonly order: readonly number[]
+  /** Which of the order was tried last. */
+  #last = 0
+
+  constructor(role: DialRole, round: number, order: readonly number[]) {
+    this.role = role
+    this.round = round
+    this.order = order
+  }
+
+  tried(place: number): void {
+    this.#last = place
+  }
+
+  /** The host that was tried last. */
+  get host(): number {
+    return this.order[this.#last] ?? 0
+  }
+
+  /** Those that were tried before. */
+  get passed(): readonly number[] {
+    return this.order.slice(0, this.#last)
+  }
+}
 
 /** Failures that say nothing of the target: what this process lacks, has lost or forbids, and who gave up. */
 const OURS: ReadonlySet<ErrorCode> = new Set(['QUEUE_FULL', 'WORKER_LOST', 'TARGET_DENIED', 'ABORTED'])
@@ -28,13 +58,15 @@ export class Dials {
   readonly #deps: DialsDeps
   readonly #breaker: Breaker
   readonly #backoff: DialBackoff
+  readonly hosts: Hosts
   #timer: NodeJS.Timeout | null = null
 
   constructor(deps: DialsDeps) {
-    const { target, now, random } = deps
+    const { target, now, random, leased } = deps
     this.#deps = deps
     this.#breaker = new Breaker(target.breaker, now)
     this.#backoff = new DialBackoff(now, random)
+    this.hosts = new Hosts(target.hosts, target.balance, leased, now, random)
   }
 
   get breaker(): BreakerName {
@@ -53,16 +85,19 @@ export class Dials {
   }
 
   begin(): DialAttempt {
-    return { role: this.#breaker.begun(), round: this.#backoff.round }
+    return new DialAttempt(this.#breaker.begun(), this.#backoff.round, this.hosts.order())
   }
 
-  succeeded(): void {
+  succeeded({ passed, host }: DialAttempt): void {
+    for (const tried of passed) this.hosts.failed(tried)
+    this.hosts.succeeded(host)
     this.#breaker.succeeded()
     this.#backoff.succeeded()
   }
 
-  failed({ role, round }: DialAttempt, code: ErrorCode): void {
+  failed({ role, round, passed, host }: DialAttempt, code: ErrorCode): void {
     if (OURS.has(code)) return this.#breaker.ended(role)
+    for (const tried of [...passed, host]) this.hosts.failed(tried)
     this.#breaker.failed(role, code)
     this.#backoff.failed(round)
   }

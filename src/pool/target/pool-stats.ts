@@ -1,5 +1,6 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
 import type { BreakerName } from './breaker.ts'
+import type { HostStats } from './hosts.ts'
 import type { Slot, SlotStateName } from './slot.ts'
 import type { TargetPool } from './target-pool.ts'
 
@@ -21,6 +22,7 @@ export type TargetStats = {
   }
   readonly waiters: number
   readonly breaker: BreakerName
+  readonly hosts: readonly HostStats[]
   readonly reuse: 'clean' | 'never'
   readonly opened: number
   /** Connections closed so far, by reason. */
@@ -55,6 +57,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
     connections: { ...pool.counts, max, min },
     waiters: pool.waiters,
     breaker: pool.breaker,
+    hosts: pool.hosts,
     reuse: pool.target.reuse,
     opened,
     closed,

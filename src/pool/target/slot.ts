@@ -50,6 +50,8 @@ export class Slot {
   #state: SlotState
   /** Whose it is from its first lease on; null before. */
   tenant: string | null = null
+  /** Where it is connected to, in the list of its target's hosts. */
+  host = 0
   /** Leases it has served or serves. */
   uses = 0
   /** The lease on it; one whose connection is gone may outlast the slot. */

@@ -76,6 +76,14 @@ export class Slots {
     return count
   }
 
+  /** How many connections there are of each host, and of those in use how many are leased. */
+  byHost(states: readonly SlotStateName[]): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>()
+    for (const { state, host } of this.#all)
+      if (states.includes(state.kind)) counts.set(host, (counts.get(host) ?? 0) + 1)
+    return counts
+  }
+
   get all(): readonly Slot[] {
     return [...this.#all]
   }

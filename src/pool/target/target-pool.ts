@@ -17,10 +17,11 @@ import type { BreakerName } from './breaker.ts'
 import { closeSlot } from './close-slot.ts'
 import type { Connector } from './connector.ts'
 import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
+import type { HostStats } from './hosts.ts'
+import { IdleConnections } from './idle-connections.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
-import { mayPass } from './turns.ts'
 import type { WaiterCount } from './waiter-count.ts'
 import { type Begin, type Waiter, Waiters } from './waiters.ts'
 
@@ -53,6 +54,7 @@ export class TargetPool {
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #dials: Dials
+  readonly #idle: IdleConnections
   #isClosed = false
   #onEmpty: (() => void) | null = null
   #opened = 0
@@ -65,7 +67,9 @@ export class TargetPool {
     this.#slots = new Slots(deps.target.pool.max)
     this.#waiters = new Waiters(deps.waiterCount, () => this.#trim())
     const random = deps.origin === 'named' ? deps.random : () => 0
-    this.#dials = new Dials({ ...deps, random, onDue: () => this.#dispatch() })
+    const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
+    this.#dials = new Dials({ ...deps, random, leased, onDue: () => this.#dispatch() })
+    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, deps.target, deps.now)
     this.#lastUsedMs = deps.now()
   }
 
@@ -99,6 +103,10 @@ export class TargetPool {
     return this.#dials.breaker
   }
 
+  get hosts(): HostStats[] {
+    return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'quarantined']))
+  }
+
   get lastUsedMs(): number {
     return this.#lastUsedMs
   }
@@ -114,7 +122,7 @@ export class TargetPool {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
     this.#lastUsedMs = this.#deps.now()
-    const idle = this.#waiters.size === 0 ? this.#takeIdle(tenant) : null
+    const idle = this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
     if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
     const { refusal } = this.#dials
     if (refusal !== null) throw refusal
@@ -146,15 +154,7 @@ export class TargetPool {
 
   /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
   sweep(): void {
-    const now = this.#deps.now()
-    const { min, idleTimeoutMs } = this.target.pool
-    // The oldest idle ones lie at the bottom.
-    for (const slot of [...this.#slots.idle]) {
-      if (slot.state.kind !== 'idle') continue
-      if (!slot.state.connection.isFresh) this.#close(slot, 'error')
-      else if (now >= slot.diesMs) this.#close(slot, 'lifetime')
-      else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#slots.open > min) this.#close(slot, 'idle')
-    }
+    this.#idle.sweep()
     this.warm()
   }
 
@@ -189,26 +189,15 @@ export class TargetPool {
     let foremost: QueueEntry<Waiter> | null = null
     for (const waiter of this.#waiters) {
       if (this.#slots.idle.length === 0) return
-      const idle = this.#takeIdle(waiter.value.tenant)
+      const idle = this.#idle.choose(waiter.value.tenant)
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
         this.#waiters.take(waiter).serve(idle.slot, idle.connection)
       } else if (foremost === null) {
-        if (provided < this.#slots.rooms || this.#makeRoom(waiter)) provided++
+        if (provided < this.#slots.rooms || this.#idle.makeRoom(this.#waiters, waiter)) provided++
         else foremost = waiter
       }
     }
-  }
-
-  /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
-  #makeRoom(waiter: QueueEntry<Waiter>): boolean {
-    const { idle } = this.#slots
-    const useless = idle.find(({ tenant }) => tenant !== null && !this.#waiters.has(tenant))
-    const slot = useless ?? idle[0]
-    if (slot === undefined || slot.tenant === null) return false
-    if (slot !== useless && mayPass(this.#slots, this.#waiters, waiter, slot.tenant)) return false
-    this.#close(slot, 'evicted')
-    return true
   }
 
   /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
@@ -217,19 +206,6 @@ export class TargetPool {
     let surplus = this.#slots.connecting - this.#waiters.size
     for (const slot of this.#slots.all.toReversed())
       if (slot.state.kind === 'connecting' && surplus-- > 0) this.#close(slot, 'unwanted')
-  }
-
-  /** The most recently used connection that this tenant may have and that is still good. */
-  #takeIdle(tenant: string): { readonly slot: Slot; readonly connection: IoConnection } | null {
-    for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
-      const slot = this.#slots.idle[index]
-      if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
-      if (slot.state.kind !== 'idle') continue
-      const { connection } = slot.state
-      if (connection.isFresh && this.#deps.now() < slot.diesMs) return { slot, connection }
-      this.#close(slot, connection.isFresh ? 'lifetime' : 'error')
-    }
-    return null
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -253,9 +229,15 @@ export class TargetPool {
     const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs)
     const attempt = this.#dials.begin()
+    const places = attempt.order.map(host => this.target.hosts[host]).filter(place => place !== undefined)
     this.#slots.add(slot)
     connector
-      .open({ dial, connectTimeoutMs, signal: controller.signal })
+      .open({
+        dial: { ...dial, places },
+        connectTimeoutMs,
+        signal: controller.signal,
+        onPlace: place => attempt.tried(place),
+      })
       .then(
         connection => this.#connected(slot, attempt, connection),
         error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),
@@ -268,7 +250,9 @@ export class TargetPool {
     const { gone } = connection
     if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
     this.#opened++
-    this.#dials.succeeded()
+    this.#dials.succeeded(attempt)
+    this.#idle.closeEjected()
+    slot.host = attempt.host
     connection.listen({
       onChecked: found => this.#checked(slot, found),
       onClosed: how => this.#gone(slot, how),
@@ -279,7 +263,7 @@ export class TargetPool {
       return
     }
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
-    // Not by way of `#takeIdle`: a peer may have said its piece and ended, for whoever awaits the connection to hear.
+    // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
     if (first !== null) this.#waiters.take(first).serve(slot, connection)
     else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
@@ -291,6 +275,7 @@ export class TargetPool {
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
     this.#dials.failed(attempt, error.code)
+    this.#idle.closeEjected()
     if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
     // Each dial under way still answers somebody; the others would wait for nothing.
     for (let { refusal } = this.#dials; refusal !== null; { refusal } = this.#dials)

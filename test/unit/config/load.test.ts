@@ -73,6 +73,7 @@ describe('loadConfig', () => {
     expect(config.targets).toEqual({
       cache: {
         hosts: [{ host: '10.0.0.5', port: 6379 }],
+        balance: 'round-robin',
         tls: {
           servername: 'cache.internal',
           ca: cert,

@@ -23,6 +23,7 @@ describe('normaliseTarget', () => {
   it('fills the defaults in', () => {
     expect(normaliseTarget({ host: '127.0.0.1', port: 6379 })).toEqual({
       hosts: [{ host: '127.0.0.1', port: 6379 }],
+      balance: 'round-robin',
       tls: false,
       pool: {
         min: DEFAULTS.poolMin,
