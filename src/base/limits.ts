@@ -288,6 +288,11 @@ export const DEFAULTS = {
   poolMax: 10,
   /** As poolMax: a pool of the default size is never held up, and a large one comes to a cold target in portions. */
   poolMaxConnecting: 10,
+  /** 0: as often as one likes. */
+  poolMaxUses: 0,
+  probeAfterMs: 30_000,
+  /** 0: never by itself. */
+  keepaliveMs: 0,
   breakerFailures: 5,
   breakerOpenForMs: 10_000,
   idleTimeoutMs: 600_000,

@@ -14,7 +14,14 @@ import type {
 /** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
 export type DurationInput = number | string
 
-type PoolDuration = 'idleTimeout' | 'maxLifetime' | 'waitTimeout' | 'leaseTtl' | 'connectTimeout'
+type PoolDuration =
+  | 'idleTimeout'
+  | 'maxLifetime'
+  | 'waitTimeout'
+  | 'leaseTtl'
+  | 'connectTimeout'
+  | 'probeAfter'
+  | 'keepalive'
 
 /** PEM as text or bytes. */
 export type TlsInput = Omit<TargetTls, 'ca' | 'cert' | 'key'> & {

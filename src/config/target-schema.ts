@@ -132,6 +132,18 @@ function poolSchema(): SchemaNode {
     waitTimeout: duration('How long a caller waits for a lease; 0 does not wait.', DEFAULTS.waitTimeoutMs, 0),
     leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
     connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
+    maxUses: count('Leases that one connection serves; 0 for no bound.', 0, 1_000_000_000, {
+      default: DEFAULTS.poolMaxUses,
+    }),
+    probeAfter: duration(
+      'How long a connection may lie idle until `probe` is run before it is lent.',
+      DEFAULTS.probeAfterMs,
+    ),
+    keepalive: duration(
+      'How often `probe` is run on each idle connection; 0 only before it is lent.',
+      DEFAULTS.keepaliveMs,
+      0,
+    ),
     maxConnecting: count('Dials under way at once.', 1, LIMITS.channelsMax, {
       default: DEFAULTS.poolMaxConnecting,
     }),

@@ -63,6 +63,12 @@ export type PoolSettings = {
   readonly waitTimeoutMs: number
   readonly leaseTtlMs: number
   readonly connectTimeoutMs: number
+  /** Leases that one connection serves; 0: no bound. */
+  readonly maxUses: number
+  /** Idle for longer, a connection is probed before it is lent. */
+  readonly probeAfterMs: number
+  /** How often an idle connection is probed; 0: only before it is lent. */
+  readonly keepaliveMs: number
   /** Dials under way at once. */
   readonly maxConnecting: number
 }
@@ -203,6 +209,8 @@ const DURATIONS = new Set([
   'connectTimeout',
   'leakDetection',
   'openFor',
+  'probeAfter',
+  'keepalive',
 ])
 
 /** The mappings of a target that hold durations. */

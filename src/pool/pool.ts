@@ -175,10 +175,7 @@ export class Pool implements AsyncDisposable {
       parse,
       now: this.#now,
       leakDetectionMs: target.leakDetectionMs,
-      giveBack: (refusal, graceful) => {
-        const isTooOld = this.#now() >= slot.diesMs
-        return this.#awaited(pool.release(slot, refusal ?? (isTooOld ? 'lifetime' : null), graceful))
-      },
+      giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {

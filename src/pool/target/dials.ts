@@ -7,12 +7,17 @@ import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import { timerMs } from '../../base/timer.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import type { Dial } from '../../threads/protocol.ts'
 import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
+import type { Connector } from './connector.ts'
 import { DialBackoff } from './dial-backoff.ts'
 import { Hosts, type LeasedByHost } from './hosts.ts'
 
 export type DialsDeps = {
   readonly target: Target
+  readonly dial: Dial
+  readonly connector: Connector
   readonly now: () => number
   /** 0 has every dial begin at once. */
   readonly random: () => number
@@ -86,6 +91,18 @@ export class Dials {
 
   begin(): DialAttempt {
     return new DialAttempt(this.#breaker.begun(), this.#backoff.round, this.hosts.order())
+  }
+
+  /** Errors: those of the dial. */
+  open(attempt: DialAttempt, signal: AbortSignal): Promise<IoConnection> {
+    const { target, dial, connector } = this.#deps
+    const places = attempt.order.map(host => dial.places[host]).filter(place => place !== undefined)
+    return connector.open({
+      dial: { ...dial, places },
+      connectTimeoutMs: target.pool.connectTimeoutMs,
+      signal,
+      onPlace: place => attempt.tried(place),
+    })
   }
 
   succeeded({ passed, host }: DialAttempt): void {

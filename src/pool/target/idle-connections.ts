@@ -7,6 +7,7 @@ import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import { closeSlot } from './close-slot.ts'
 import type { Hosts } from './hosts.ts'
+import type { Probes } from './probes.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
 import { mayPass } from './turns.ts'
@@ -18,22 +19,29 @@ export type IdleConnection = { readonly slot: Slot; readonly connection: IoConne
 export class IdleConnections {
   readonly #slots: Slots
   readonly #hosts: Hosts
+  readonly #probes: Probes
   readonly #target: Target
   readonly #now: () => number
 
-  constructor(slots: Slots, hosts: Hosts, target: Target, now: () => number) {
+  constructor(slots: Slots, hosts: Hosts, probes: Probes, target: Target, now: () => number) {
     this.#slots = slots
     this.#hosts = hosts
+    this.#probes = probes
     this.#target = target
     this.#now = now
   }
 
   /** One that this tenant may have and that is still good: the most recently used, or that of the best host. */
   choose(tenant: string): IdleConnection | null {
-    return this.#hosts.choose(this.#usable(tenant), ({ slot }) => slot.host)
+    return this.#hosts.choose(this.#usable(tenant, 'proven'), ({ slot }) => slot.host)
   }
 
-  /** Closes what is too old, idle too long, or gone. */
+  /** As `choose`, of those that have to show first that they are good. */
+  chooseDue(tenant: string): IdleConnection | null {
+    return this.#hosts.choose(this.#usable(tenant, 'due'), ({ slot }) => slot.host)
+  }
+
+  /** Closes what is too old, idle too long, or gone, and asks the others, where it is time to, whether they are good. */
   sweep(): void {
     const now = this.#now()
     const { min, idleTimeoutMs } = this.#target.pool
@@ -45,6 +53,7 @@ export class IdleConnections {
       else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#slots.open > min)
         closeSlot(this.#slots, slot, 'idle')
     }
+    this.#probes.keepAlive()
   }
 
   /** What lies idle to a host that nobody reaches is no good any more. */
@@ -65,14 +74,15 @@ export class IdleConnections {
   }
 
   /** The most recently used first. What is no good any more is closed on the way. */
-  *#usable(tenant: string): Generator<IdleConnection, void, undefined> {
+  *#usable(tenant: string, which: 'proven' | 'due'): Generator<IdleConnection, void, undefined> {
     for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
       const slot = this.#slots.idle[index]
       if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
       if (slot.state.kind !== 'idle') continue
       const { connection } = slot.state
-      if (connection.isFresh && this.#now() < slot.diesMs) yield { slot, connection }
-      else closeSlot(this.#slots, slot, connection.isFresh ? 'lifetime' : 'error')
+      if (!connection.isFresh || this.#now() >= slot.diesMs)
+        closeSlot(this.#slots, slot, connection.isFresh ? 'lifetime' : 'error')
+      else if (this.#probes.isDue(slot) === (which === 'due')) yield { slot, connection }
     }
   }
 }

@@ -19,6 +19,7 @@ import type { Connector } from './connector.ts'
 import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
 import type { HostStats } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
+import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
@@ -54,6 +55,7 @@ export class TargetPool {
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #dials: Dials
+  readonly #probes: Probes
   readonly #idle: IdleConnections
   #isClosed = false
   #onEmpty: (() => void) | null = null
@@ -69,7 +71,9 @@ export class TargetPool {
     const random = deps.origin === 'named' ? deps.random : () => 0
     const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
     this.#dials = new Dials({ ...deps, random, leased, onDue: () => this.#dispatch() })
-    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, deps.target, deps.now)
+    this.#probes = new Probes({ ...deps, slots: this.#slots, onDone: () => this.#dispatch() })
+    const { target, now } = deps
+    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, now)
     this.#lastUsedMs = deps.now()
   }
 
@@ -126,7 +130,7 @@ export class TargetPool {
     if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
     const { refusal } = this.#dials
     if (refusal !== null) throw refusal
-    if (this.#slots.isFull && waitMs === 0)
+    if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
       throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
     const { waiterCount } = this.#deps
     if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
@@ -142,9 +146,10 @@ export class TargetPool {
   async release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection } = slot.state
-    if (refusal !== null) {
-      closeSlot(this.#slots, slot, refusal, graceful ? 'graceful' : 'at once')
-      return { outcome: 'closed', reason: refusal }
+    const why = refusal ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
+    if (why !== null) {
+      closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
+      return { outcome: 'closed', reason: why }
     }
     const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
     this.#slots.move(slot, { kind: 'quarantined', connection, tell: resolve })
@@ -175,8 +180,13 @@ export class TargetPool {
   #dispatch(): void {
     if (this.#isClosed) return
     this.#lendIdle()
-    while (this.#waiters.size > this.#slots.connecting && this.#mayDial) this.#dial()
-    if (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dials.await()
+    while (this.#unprovided > 0 && this.#mayDial) this.#dial()
+    if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
+  }
+
+  /** Waiters for whom no dial and no probe is under way. */
+  get #unprovided(): number {
+    return this.#waiters.size - this.#slots.connecting - this.#probes.underWay
   }
 
   get #mayDial(): boolean {
@@ -193,11 +203,19 @@ export class TargetPool {
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
         this.#waiters.take(waiter).serve(idle.slot, idle.connection)
+      } else if (this.#unprovided > 0 && this.#probeFor(waiter.value.tenant)) {
+        provided++
       } else if (foremost === null) {
         if (provided < this.#slots.rooms || this.#idle.makeRoom(this.#waiters, waiter)) provided++
         else foremost = waiter
       }
     }
+  }
+
+  #probeFor(tenant: string): boolean {
+    const due = this.#idle.chooseDue(tenant)
+    if (due !== null) this.#probes.begin(due.slot)
+    return due !== null
   }
 
   /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
@@ -222,22 +240,15 @@ export class TargetPool {
   }
 
   #dial(): void {
-    const { connector, now, random, dial, onFault } = this.#deps
-    const { maxLifetimeMs, connectTimeoutMs } = this.target.pool
+    const { now, random, onFault } = this.#deps
     const controller = new AbortController()
     // Up to a tenth earlier at random, so that a pool never renews all at once.
-    const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
+    const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs)
     const attempt = this.#dials.begin()
-    const places = attempt.order.map(host => this.target.hosts[host]).filter(place => place !== undefined)
     this.#slots.add(slot)
-    connector
-      .open({
-        dial: { ...dial, places },
-        connectTimeoutMs,
-        signal: controller.signal,
-        onPlace: place => attempt.tried(place),
-      })
+    this.#dials
+      .open(attempt, controller.signal)
       .then(
         connection => this.#connected(slot, attempt, connection),
         error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),
@@ -262,7 +273,8 @@ export class TargetPool {
       connection.abort()
       return
     }
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
+    const now = this.#deps.now()
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
     if (first !== null) this.#waiters.take(first).serve(slot, connection)
@@ -287,9 +299,10 @@ export class TargetPool {
     if (slot.state.kind !== 'quarantined') return
     const { connection, tell } = slot.state
     if (this.#isClosed) return this.#close(slot, 'policy')
-    const isTooOld = this.#deps.now() >= slot.diesMs
-    if (found !== 'clean' || isTooOld) return this.#close(slot, found === 'clean' ? 'lifetime' : found)
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
+    const now = this.#deps.now()
+    const why = found === 'clean' ? slot.spent(now, this.target.pool.maxUses) : found
+    if (why !== null) return this.#close(slot, why)
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     tell({ outcome: 'reused', reason: 'clean' })
     this.#dispatch()
   }
