@@ -85,6 +85,15 @@ export const LIMITS = {
   /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
+  /** Milliseconds of waiting, and the interval in which nobody waits for less, that make a queue a standing one: CoDel's own. */
+  queueStandingMs: 5,
+  queueIntervalMs: 100,
+  /** How many times what is left of its time a call must expect to wait to be refused: the pace is an estimate. */
+  queueMargin: 2,
+  /** Tenants that the error of a wait names. */
+  holdersMax: 16,
+  /** The weight of a tenant; a greater share than that is a target of one's own. */
+  weightMax: 1_000,
   /** Failures in a row after which one of several hosts is ejected; milliseconds of that, doubling from first to last. */
   hostFailures: 3,
   hostEjectionFirstMs: 10_000,

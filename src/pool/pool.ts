@@ -34,6 +34,7 @@ import {
   type ReaderTraits,
 } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
+import { NestedUses } from './lease/nested-uses.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
@@ -55,6 +56,7 @@ export class Pool implements AsyncDisposable {
   readonly #pools: TargetPools
   readonly #leases = new Queue<LeaseRecord>()
   readonly #waiterCount: WaiterCount
+  readonly #nested = new NestedUses()
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
   #attached: AttachListener | null = null
@@ -82,7 +84,7 @@ export class Pool implements AsyncDisposable {
    * Leases a connection of a named target, or of a described one.
    *
    * Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, POOL_EXHAUSTED (`waitMs: 0` and none free),
-   * WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
+   * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
    * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
@@ -121,7 +123,7 @@ export class Pool implements AsyncDisposable {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async #acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    { tenant, weight, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
@@ -129,12 +131,13 @@ export class Pool implements AsyncDisposable {
     if (refusal !== null) throw refusal
     const startedMs = this.#now()
     const pool = this.#pools.find(target, tenant)
+    if (thread === 0 && waitMs !== 0) this.#nested.assertNotStarved(pool.name, pool.target.pool.max)
     const longestMs = waitMs ?? pool.target.pool.waitTimeoutMs
     const boundMs = timeoutMs === undefined ? longestMs : Math.min(longestMs, timeoutMs)
     for (;;) {
       const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#now() - startedMs))
       const acquired = await pool.lease(
-        { tenant, signal, waitMs: leftMs, allowedMs: boundMs },
+        { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
           const record = this.#record(pool, slot, connection, ttlMs)
           return { record, holder: record.begin(thread, make) }
@@ -214,7 +217,8 @@ export class Pool implements AsyncDisposable {
     options: LeaseOptions = {},
   ): Promise<T> {
     requireFunction('run', run)
-    return await useLease(await this.lease(target, options), run)
+    const lease = await this.lease(target, options)
+    return await this.#nested.run(lease, () => useLease(lease, run))
   }
 
   /**
@@ -277,8 +281,7 @@ export class Pool implements AsyncDisposable {
 
   stats(): PoolStats {
     const pools = this.#pools.all
-    const sum = (of: (pool: TargetPool) => number): number =>
-      pools.reduce((total, pool) => total + of(pool), 0)
+    const sum = (of: (pool: TargetPool) => number): number => pools.reduce((all, pool) => all + of(pool), 0)
     return {
       leases: this.#leases.size,
       waiters: sum(pool => pool.waiters),

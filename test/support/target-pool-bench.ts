@@ -1,4 +1,5 @@
 /** A TargetPool on a fake connector and a clock that stands still until the test moves it. */
+import type { SockpoolError } from '../../src/base/errors.ts'
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import { dialOf } from '../../src/pool/target/dial-of.ts'
@@ -37,11 +38,11 @@ export class TargetPoolBench {
   }
 
   /** Asks for a connection; what becomes of it, and how it stands now. */
-  ask(options: { tenant?: string; waitMs?: number; signal?: AbortSignal } = {}): Asked {
-    const { tenant = '', waitMs = 60_000, signal } = options
+  ask(options: { tenant?: string; weight?: number; waitMs?: number; signal?: AbortSignal } = {}): Asked {
+    const { tenant = '', weight, waitMs = 60_000, signal } = options
     const asked: Asked = { slot: null, error: null }
     void this.pool
-      .lease({ tenant, waitMs, ...(signal && { signal }) }, (slot, connection) => {
+      .lease({ tenant, weight, waitMs, ...(signal && { signal }) }, (slot, connection) => {
         connection.hold({ rung: () => {}, broke: () => {} })
         asked.slot = slot
         this.onServed(asked)
@@ -72,5 +73,5 @@ export class TargetPoolBench {
 
 export type Asked = {
   slot: Slot | null
-  error: (Error & { code?: string; position?: number }) | null
+  error: SockpoolError | null
 }

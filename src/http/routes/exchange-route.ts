@@ -91,12 +91,12 @@ async function exchange(
 ): Promise<FastifyReply> {
   const { bodyBytes } = calls.limits
   const { target, timeoutMs, ...order } = orderOf(request, bodyBytes)
-  const { quota, tenant } = calls.admit(request, target)
+  const { quota, tenant, weight } = calls.admit(request, target)
   checkRoomForAnswer(request)
   const share = quota.enter(target)
   try {
     const wait = calls.waitOf(request, timeoutMs)
-    const done = await pool.exchange(target, { ...order, ...wait, limit: bodyBytes, tenant })
+    const done = await pool.exchange(target, { ...order, ...wait, limit: bodyBytes, tenant, weight })
     const { data: bytes, offset, eof, ending, reused } = done
     const end = eof ? ending : null
     return sendBytes({ bytes, offset, eof, end, reused }, request.query.encoding, request, reply)

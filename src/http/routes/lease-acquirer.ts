@@ -46,14 +46,14 @@ export class LeaseAcquirer {
 
   async #lease(
     { target: described, ttlMs, waitMs }: LeaseWishes,
-    { tenant, quota }: Principal,
+    { tenant, weight, quota }: Principal,
     signal: AbortSignal,
   ): Promise<CallerLease> {
     const target = rebuildTarget(described)
     const share = quota.enter(target)
     let lease: LeasePort
     try {
-      lease = await this.#pool.lease(target, { ttlMs, waitMs, signal, tenant })
+      lease = await this.#pool.lease(target, { ttlMs, waitMs, signal, tenant, weight })
     } catch (error) {
       share.end()
       throw locateInRequest(error, target)

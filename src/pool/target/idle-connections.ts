@@ -65,7 +65,7 @@ export class IdleConnections {
   /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
   makeRoom(waiters: Waiters, waiter: QueueEntry<Waiter>): boolean {
     const { idle } = this.#slots
-    const useless = idle.find(({ tenant }) => tenant !== null && !waiters.has(tenant))
+    const useless = idle.find(({ tenant }) => tenant !== null && waiters.sizeOf(tenant) === 0)
     const slot = useless ?? idle[0]
     if (slot === undefined || slot.tenant === null) return false
     if (slot !== useless && mayPass(this.#slots, waiters, waiter, slot.tenant)) return false

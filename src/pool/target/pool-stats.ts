@@ -21,6 +21,8 @@ export type TargetStats = {
     readonly min: number
   }
   readonly waiters: number
+  /** What a new caller would wait; 0 where there is room, null where nobody knows yet. */
+  readonly expectedWaitMs: number | null
   readonly breaker: BreakerName
   readonly hosts: readonly HostStats[]
   readonly reuse: 'clean' | 'never'
@@ -56,6 +58,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
     tenant,
     connections: { ...pool.counts, max, min },
     waiters: pool.waiters,
+    expectedWaitMs: pool.expectedWaitMs,
     breaker: pool.breaker,
     hosts: pool.hosts,
     reuse: pool.target.reuse,

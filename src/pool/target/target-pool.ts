@@ -23,8 +23,9 @@ import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
+import { WaitQueue } from './wait-queue.ts'
 import type { WaiterCount } from './waiter-count.ts'
-import { type Begin, type Waiter, Waiters } from './waiters.ts'
+import type { Asking, Begin, Waiter, Waiters } from './waiters.ts'
 
 export type TargetPoolDeps = {
   readonly name: string
@@ -46,7 +47,7 @@ export type TargetPoolDeps = {
   readonly onFault: (error: unknown) => void
 }
 
-export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
+export type LeaseWait = WaitOptions & Asking & { readonly waitMs: number }
 
 export class TargetPool {
   readonly name: string
@@ -54,6 +55,7 @@ export class TargetPool {
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
+  readonly #queue: WaitQueue
   readonly #dials: Dials
   readonly #probes: Probes
   readonly #idle: IdleConnections
@@ -67,7 +69,8 @@ export class TargetPool {
     this.target = deps.target
     this.#deps = deps
     this.#slots = new Slots(deps.target.pool.max)
-    this.#waiters = new Waiters(deps.waiterCount, () => this.#trim())
+    this.#queue = new WaitQueue({ ...deps, slots: this.#slots, onLeft: () => this.#trim() })
+    this.#waiters = this.#queue.waiters
     const random = deps.origin === 'named' ? deps.random : () => 0
     const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
     this.#dials = new Dials({ ...deps, random, leased, onDue: () => this.#dispatch() })
@@ -111,6 +114,11 @@ export class TargetPool {
     return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'quarantined']))
   }
 
+  /** As WaitQueue.expectedWaitMs. */
+  get expectedWaitMs(): number | null {
+    return this.#queue.expectedWaitMs
+  }
+
   get lastUsedMs(): number {
     return this.#lastUsedMs
   }
@@ -122,7 +130,10 @@ export class TargetPool {
    * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING, those of
    * `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease<Held>({ tenant, waitMs, signal, allowedMs }: LeaseWait, begin: Begin<Held>): Promise<Held> {
+  async lease<Held>(
+    { tenant, weight, waitMs, signal, allowedMs }: LeaseWait,
+    begin: Begin<Held>,
+  ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
     this.#lastUsedMs = this.#deps.now()
@@ -131,13 +142,11 @@ export class TargetPool {
     const { refusal } = this.#dials
     if (refusal !== null) throw refusal
     if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
-      throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
-    const { waiterCount } = this.#deps
-    if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
+      throw this.#queue.newcomer('POOL_EXHAUSTED', 'no connection is free')
     // Who will not wait for others still waits for its own dial, and for the turn of that.
     const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, tenant, begin)
-    const served = this.#waiters.add(tenant, { signal, timeoutMs, allowedMs }, () => this.#describe(), hand)
+    const served = this.#queue.add({ tenant, weight }, { signal, timeoutMs, allowedMs }, hand)
     this.#dispatch()
     return await served
   }
@@ -145,7 +154,8 @@ export class TargetPool {
   /** Ends a lease: `refusal` says why the connection may not serve again; null leaves it to the I/O worker. */
   async release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
-    const { connection } = slot.state
+    const { connection, sinceMs } = slot.state
+    this.#queue.held(this.#deps.now() - sinceMs)
     const why = refusal ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
     if (why !== null) {
       closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
@@ -172,7 +182,7 @@ export class TargetPool {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#dials.stop()
-    while (this.#waiters.failFirst(new SockpoolError('DRAINING', 'the pool is closed')));
+    this.#queue.close(() => new SockpoolError('DRAINING', 'the pool is closed'))
     for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.#close(slot, 'killed')
     if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
   }
@@ -202,7 +212,7 @@ export class TargetPool {
       const idle = this.#idle.choose(waiter.value.tenant)
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
-        this.#waiters.take(waiter).serve(idle.slot, idle.connection)
+        this.#queue.serve(waiter, idle.slot, idle.connection)
       } else if (this.#unprovided > 0 && this.#probeFor(waiter.value.tenant)) {
         provided++
       } else if (foremost === null) {
@@ -277,7 +287,7 @@ export class TargetPool {
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
-    if (first !== null) this.#waiters.take(first).serve(slot, connection)
+    if (first !== null) this.#queue.serve(first, slot, connection)
     else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
     this.#dispatch()
   }
@@ -334,9 +344,5 @@ export class TargetPool {
   #free(slot: Slot): void {
     this.#slots.free(slot)
     if (this.#slots.size === 0) this.#onEmpty?.()
-  }
-
-  #describe(): string {
-    return `${this.#slots.describe()}; ${this.#waiters.size} waiting`
   }
 }
