@@ -84,8 +84,8 @@ export class Pool implements AsyncDisposable {
    * Leases a connection of a named target, or of a described one.
    *
    * Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, POOL_EXHAUSTED (`waitMs: 0` and none free),
-   * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
-   * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
+   * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED,
+   * CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
     const { request, ...traits } = judgedLease(options)
