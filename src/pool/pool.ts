@@ -15,6 +15,7 @@ import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
 import { type Acquired, AttachedThread } from './attached/attached-thread.ts'
+import { originOf } from './lease/call-site.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -33,18 +34,13 @@ import {
   type LeaseRequest,
   type ReaderTraits,
 } from './lease/lease-options.ts'
-import { LeaseRecord } from './lease/lease-record.ts'
+import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
-import {
-  type ConnectionStats,
-  connectionStats,
-  type PoolStats,
-  type TargetStats,
-} from './target/pool-stats.ts'
+import { type ConnectionStats, type PoolStats, rowsOf, type TargetStats } from './target/pool-stats.ts'
 import type { Slot } from './target/slot.ts'
 import { TargetPool, type TargetPoolDeps } from './target/target-pool.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -123,7 +119,7 @@ export class Pool implements AsyncDisposable {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async #acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, weight, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
@@ -132,14 +128,14 @@ export class Pool implements AsyncDisposable {
     const startedMs = this.#now()
     const pool = this.#pools.find(target, tenant)
     if (thread === 0 && waitMs !== 0) this.#nested.assertNotStarved(pool.name, pool.target.pool.max)
-    const longestMs = waitMs ?? pool.target.pool.waitTimeoutMs
-    const boundMs = timeoutMs === undefined ? longestMs : Math.min(longestMs, timeoutMs)
+    const origin = originOf(said, pool.target)
+    const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
     for (;;) {
       const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#now() - startedMs))
       const acquired = await pool.lease(
         { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs)
+          const record = this.#record(pool, slot, connection, ttlMs, origin)
           return { record, holder: record.begin(thread, make) }
         },
       )
@@ -161,6 +157,7 @@ export class Pool implements AsyncDisposable {
     slot: Slot,
     connection: IoConnection,
     ttlMs: number | null | undefined,
+    origin: LeaseOrigin | undefined,
   ): LeaseRecord {
     const { fleet, parse, replayBytes, defaultTtl, onEvent } = this.#deps
     const { name, target } = pool
@@ -178,6 +175,7 @@ export class Pool implements AsyncDisposable {
       parse,
       now: this.#now,
       leakDetectionMs: target.leakDetectionMs,
+      origin,
       giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
@@ -185,7 +183,7 @@ export class Pool implements AsyncDisposable {
         this.#leases.remove(entry)
         if (slot.lease === record) slot.lease = null
       },
-      onLeak: () => onEvent?.({ kind: 'leak', lease: record }),
+      onLeak: kind => onEvent?.({ kind, lease: record }),
       onFault: error => onEvent?.({ kind: 'fault', error }),
     })
     const entry = this.#leases.add(record)
@@ -270,9 +268,7 @@ export class Pool implements AsyncDisposable {
   }
 
   connections(): ConnectionStats[] {
-    return this.#pools.all.flatMap(pool =>
-      pool.connections.flatMap(slot => connectionStats(pool, slot, this.#now())),
-    )
+    return this.#pools.all.flatMap(pool => rowsOf(pool, this.#now()))
   }
 
   workers(): Promise<ReturnType<Fleet['stats']>> {

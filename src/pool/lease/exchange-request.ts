@@ -25,7 +25,8 @@ export type ExchangeRequest = WaitOptions & {
   readonly read: ReadSpec
   readonly tenant?: string | undefined
   /** As LeaseOptions. */
-  readonly weight?: number | undefined
+  readonly weight?: TenantShare['weight']
+  readonly origin?: TenantShare['origin']
   /** Bytes that `read: {eof: true}` may gather; default unbounded. */
   readonly limit?: number | undefined
 }
@@ -40,14 +41,14 @@ export type JudgedExchange = {
 
 /** Each option judged and read once. Errors: INVALID_REQUEST, INVALID_SEPARATOR. */
 export function judgedExchange(options: ExchangeRequest): JudgedExchange {
-  const { write, read, signal, timeoutMs, allowedMs, tenant, weight, limit } = optionsObject(options)
+  const { write, read, signal, timeoutMs, allowedMs, tenant, weight, origin, limit } = optionsObject(options)
   if (typeof write !== 'string' && !(write instanceof Uint8Array))
     throw invalidOption('write', 'must be a string or a Uint8Array')
   return {
     write,
     read: judgedRead(read),
     bounds: CallBounds.judged({ signal, timeoutMs, allowedMs }),
-    share: judgedShare({ tenant, weight }),
+    share: judgedShare({ tenant, weight, origin }),
     limit: limitOption(limit),
   }
 }

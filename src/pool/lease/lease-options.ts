@@ -23,13 +23,15 @@ export type LeaseOptions = WaitOptions & {
   readonly tenant?: string | undefined
   /** The tenant's share of the connections while others wait too, 1 to 1,000; default 1. */
   readonly weight?: number | undefined
+  /** Where it is asked for, to be told where it is held for too long; default: the place in the program. */
+  readonly origin?: { readonly route?: string | undefined; readonly traceId?: string | undefined } | undefined
   /** Bytes; default of the reader's `limit`. */
   readonly limit?: number | undefined
   readonly onReset?: OnReset | undefined
 }
 
 /** Whose a call is, and the share of its tenant. */
-export type TenantShare = Pick<LeaseOptions, 'tenant' | 'weight'>
+export type TenantShare = Pick<LeaseOptions, 'tenant' | 'weight' | 'origin'>
 
 /** What is asked of the pool's thread for a lease: plain data, but for the signal. */
 export class LeaseRequest extends CallBounds {
@@ -38,14 +40,21 @@ export class LeaseRequest extends CallBounds {
   readonly ttlMs: number | null | undefined
   readonly waitMs: number | undefined
   readonly weight: number
+  readonly origin: LeaseOptions['origin']
 
   /** Judged already. */
-  constructor(bounds: CallBounds, { tenant, weight }: TenantShare, ttlMs?: number | null, waitMs?: number) {
+  constructor(
+    bounds: CallBounds,
+    { tenant, weight, origin }: TenantShare,
+    ttlMs?: number | null,
+    waitMs?: number,
+  ) {
     super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
     this.tenant = tenant ?? ''
     this.ttlMs = ttlMs
     this.waitMs = waitMs
     this.weight = weight ?? 1
+    this.origin = origin
   }
 }
 
@@ -57,13 +66,13 @@ export const EXCHANGE_TRAITS: ReaderTraits = { limit: undefined, onReset: 'drain
 
 /** Each option of a lease, judged and read once. Errors: INVALID_REQUEST. */
 export function judgedLease(options: LeaseOptions): { readonly request: LeaseRequest } & ReaderTraits {
-  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, tenant, weight, limit, onReset } =
+  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, tenant, weight, origin, limit, onReset } =
     optionsObject(options)
   const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
   return {
     request: new LeaseRequest(
       bounds,
-      judgedShare({ tenant, weight }),
+      judgedShare({ tenant, weight, origin }),
       ttlOption(ttlMs),
       durationOption('waitMs', waitMs),
     ),
@@ -73,8 +82,17 @@ export function judgedLease(options: LeaseOptions): { readonly request: LeaseReq
 }
 
 /** Errors: INVALID_REQUEST. */
-export function judgedShare({ tenant, weight }: TenantShare): TenantShare {
-  return { tenant: textOption('tenant', tenant), weight: countOption('weight', weight, 1, LIMITS.weightMax) }
+export function judgedShare({ tenant, weight, origin }: TenantShare): TenantShare {
+  return {
+    tenant: textOption('tenant', tenant),
+    weight: countOption('weight', weight, 1, LIMITS.weightMax),
+    origin: origin === undefined ? undefined : judgedOrigin(origin),
+  }
+}
+
+function judgedOrigin(origin: NonNullable<LeaseOptions['origin']>): LeaseOptions['origin'] {
+  const { route, traceId } = optionsObject(origin, 'origin')
+  return { route: textOption('origin.route', route), traceId: textOption('origin.traceId', traceId) }
 }
 
 /** A ttl in milliseconds; null for Infinity. Errors: INVALID_REQUEST. */

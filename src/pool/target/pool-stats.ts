@@ -67,8 +67,13 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
   }
 }
 
+/** The rows of its connections. */
+export function rowsOf(pool: TargetPool, nowMs: number): ConnectionStats[] {
+  return pool.connections.flatMap(slot => connectionStats(pool, slot, nowMs))
+}
+
 /** The row of a slot; none while it is still being dialled. */
-export function connectionStats(pool: TargetPool, slot: Slot, nowMs: number): ConnectionStats[] {
+function connectionStats(pool: TargetPool, slot: Slot, nowMs: number): ConnectionStats[] {
   const { connection, lease } = slot
   if (connection === null) return []
   const { localAddress, localPort, remoteAddress, remotePort, tls } = connection.facts
