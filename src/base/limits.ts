@@ -62,6 +62,8 @@ export const LIMITS = {
   listenHostsMax: 64,
   /** TLS contexts that an I/O worker keeps built: more than a service has targets. */
   secureContextsMax: 256,
+  /** TLS sessions that an I/O worker keeps, of a few KiB each: one for each target, and for described ones of late. */
+  tlsSessionsMax: 1_024,
   /** Milliseconds until TCP keepalive first asks after a silent peer. */
   keepAliveDelayMs: 60_000,
   /** Empty turns of its event loop after which a thread stops polling its doorbell and sleeps. */

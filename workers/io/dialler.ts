@@ -22,6 +22,7 @@ import { DialTime } from './dial-time.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
 import { watchTlsEnd } from './tls-end.ts'
+import { sessionKind, TlsSessions } from './tls-sessions.ts'
 
 /** A look-up that got no descriptor fails as if the name were not there. */
 function hidesExhaustion(error: unknown): boolean {
@@ -38,6 +39,7 @@ export class Dialler {
   readonly #rules: EgressRules
   readonly #resolver: NameResolver
   readonly #vitals: Vitals
+  readonly #sessions = new TlsSessions()
   readonly #record: (decision: Decision) => void
 
   constructor(
@@ -128,18 +130,32 @@ export class Dialler {
   #connect(
     address: Address,
     place: Place,
-    { tls, localAddress }: Dial,
+    dial: Dial,
     receiver: Receiver,
     signal: AbortSignal,
   ): Promise<Socket> {
-    const options = tcpOptions(address, place.port, localAddress, receiver)
-    const open = (): Socket => (tls ? openTls(options, place, tls) : connectTcp(options))
+    const { tls } = dial
+    const options = tcpOptions(address, place.port, dial.localAddress, receiver)
+    const open = (): Socket => (tls ? this.#openTls(options, dial, place, tls) : connectTcp(options))
     return this.#ready(open, tls !== null, signal, socket => {
       // A peer that reset at once leaves a socket without addresses.
       if (socket.remoteAddress === undefined) return connectError(hungUp(), false)
       if (sameAddress(socket.remoteAddress, address, interfaceName)) return null
       return new SockpoolError('TARGET_DENIED', 'the connection arrived at another address')
     })
+  }
+
+  #openTls(at: TcpNetConnectOpts, dial: Dial, place: Place, tls: TlsClient): Socket {
+    const kind = sessionKind(dial, place, tls)
+    // An address that is verified is the one that is dialled: that is what `host` stands for without a name.
+    const options: TlsOptions = {
+      ...tlsClientOptions(tls, place.host),
+      ...this.#sessions.optionsOf(kind),
+      ...at,
+    }
+    const socket = connectTls(options)
+    this.#sessions.watch(kind, socket)
+    return watchTlsEnd(socket)
   }
 
   #connectUnix(
@@ -267,12 +283,6 @@ function common({ nextBuffer, received }: Receiver) {
     keepAliveInitialDelay: LIMITS.keepAliveDelayMs,
     onread: { buffer: nextBuffer, callback: received },
   }
-}
-
-function openTls(at: TcpNetConnectOpts, place: Place, tls: TlsClient): Socket {
-  // An address that is verified is the one that is dialled: that is what `host` stands for without a name.
-  const options: TlsOptions = { ...tlsClientOptions(tls, place.host), ...at }
-  return watchTlsEnd(connectTls(options))
 }
 
 /** node:tls hands these on to the socket it connects; its types do not say so. */
