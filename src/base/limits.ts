@@ -62,6 +62,8 @@ export const LIMITS = {
   listenHostsMax: 64,
   /** TLS contexts that an I/O worker keeps built: more than a service has targets. */
   secureContextsMax: 256,
+  /** TLS sessions that an I/O worker keeps, of a few KiB each: one for each target, and for described ones of late. */
+  tlsSessionsMax: 1_024,
   /** Milliseconds until TCP keepalive first asks after a silent peer. */
   keepAliveDelayMs: 60_000,
   /** Empty turns of its event loop after which a thread stops polling its doorbell and sleeps. */
@@ -82,9 +84,24 @@ export const LIMITS = {
   restartBackoffLastMs: 1_000,
   /** Milliseconds that a worker must have lived for its death not to count as one in a row. */
   restartForgetMs: 60_000,
-  /** Milliseconds between failed dials that nobody waits for (the warm minimum), doubling, with full jitter. */
+  /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
+  /** Milliseconds of waiting, and the interval in which nobody waits for less, that make a queue a standing one: CoDel's own. */
+  queueStandingMs: 5,
+  queueIntervalMs: 100,
+  /** How many times what is left of its time a call must expect to wait to be refused: the pace is an estimate. */
+  queueMargin: 2,
+  /** Tenants that the error of a wait names. */
+  holdersMax: 16,
+  /** The weight of a tenant; a greater share than that is a target of one's own. */
+  weightMax: 1_000,
+  /** Failures in a row after which one of several hosts is ejected; milliseconds of that, doubling from first to last. */
+  hostFailures: 3,
+  hostEjectionFirstMs: 10_000,
+  hostEjectionLastMs: 300_000,
+  /** Milliseconds in which a host that comes back grows to its whole share: one that is cold, or half alive, is spared. */
+  hostSlowStartMs: 10_000,
   /** Milliseconds without use after which a target that a caller described is forgotten. */
   describedIdleMs: 10_000,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */
@@ -287,6 +304,15 @@ export const DEFAULTS = {
   drainTimeoutMs: 30_000,
   poolMin: 0,
   poolMax: 10,
+  /** As poolMax: a pool of the default size is never held up, and a large one comes to a cold target in portions. */
+  poolMaxConnecting: 10,
+  /** 0: as often as one likes. */
+  poolMaxUses: 0,
+  probeAfterMs: 30_000,
+  /** 0: never by itself. */
+  keepaliveMs: 0,
+  breakerFailures: 5,
+  breakerOpenForMs: 10_000,
   idleTimeoutMs: 600_000,
   maxLifetimeMs: 1_800_000,
   waitTimeoutMs: 30_000,

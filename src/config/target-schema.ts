@@ -20,6 +20,7 @@ import {
 /** Frames that go by a name; the other form is `lengthField`. */
 export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres'] as const
 export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
+export const BALANCES = ['round-robin', 'least-leased', 'priority'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
 
 /** A target in a config file: ca, cert and key name files. */
@@ -51,6 +52,12 @@ function targetSchema(pem: PemLeaf): SchemaNode {
         { default: undefined, minItems: 1, maxItems: 256 },
       ),
     ),
+    balance: optional(
+      choice(
+        'Which of several hosts is dialled first: each in turn, the one with the fewest leases, or the first that is up; default: round-robin.',
+        BALANCES,
+      ),
+    ),
     tls: optional(
       either('TLS to the target: true, false, or how.', 'true, false or a mapping', [
         flag('With the settings of the platform, or not at all.'),
@@ -58,6 +65,12 @@ function targetSchema(pem: PemLeaf): SchemaNode {
       ]),
     ),
     pool: poolSchema(),
+    breaker: optional(
+      either('When a target that fails is left alone; default: true.', 'true, false or a mapping', [
+        flag('With the defaults of the mapping, or never.'),
+        breakerSchema(),
+      ]),
+    ),
     onConnect: optional(dialog('Run on each new connection before its first lease.')),
     probe: optional(dialog('Run on a connection that lay idle before it is leased again.')),
     onRelease: optional(dialog('Run at each release; a connection that fails it is closed.')),
@@ -119,6 +132,30 @@ function poolSchema(): SchemaNode {
     waitTimeout: duration('How long a caller waits for a lease; 0 does not wait.', DEFAULTS.waitTimeoutMs, 0),
     leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
     connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
+    maxUses: count('Leases that one connection serves; 0 for no bound.', 0, 1_000_000_000, {
+      default: DEFAULTS.poolMaxUses,
+    }),
+    probeAfter: duration(
+      'How long a connection may lie idle until `probe` is run before it is lent.',
+      DEFAULTS.probeAfterMs,
+    ),
+    keepalive: duration(
+      'How often `probe` is run on each idle connection; 0 only before it is lent.',
+      DEFAULTS.keepaliveMs,
+      0,
+    ),
+    maxConnecting: count('Dials under way at once.', 1, LIMITS.channelsMax, {
+      default: DEFAULTS.poolMaxConnecting,
+    }),
+  })
+}
+
+function breakerSchema(): SchemaNode {
+  return mapping('After how many failures, and for how long.', {
+    failures: count('Dials and dialogs that fail in a row until callers are refused at once.', 1, 1_000, {
+      default: DEFAULTS.breakerFailures,
+    }),
+    openFor: duration('How long until one dial may try again.', DEFAULTS.breakerOpenForMs),
   })
 }
 

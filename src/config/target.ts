@@ -3,6 +3,7 @@
  * built afresh field by field: nothing of a caller's own object ever reaches a dial.
  */
 import { SockpoolError } from '../base/errors.ts'
+import { DEFAULTS } from '../base/limits.ts'
 import type { HostPort } from './address.ts'
 import { childPath, complete } from './complete.ts'
 import type { ConfigFault } from './config-error.ts'
@@ -10,6 +11,7 @@ import { interpret } from './interpret.ts'
 import { plainCopy } from './plain-copy.ts'
 import { field, isRecord } from './schema-node.ts'
 import {
+  type BALANCES,
   type FRAME_NAMES,
   libraryTargetSchema,
   type REUSE_RULES,
@@ -46,6 +48,9 @@ export type LengthField = {
 /** How one reply ends: a protocol by name, or a length field. */
 export type FrameSpec = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
 
+/** Which of several hosts is dialled first. */
+export type Balance = (typeof BALANCES)[number]
+
 export type Reuse = (typeof REUSE_RULES)[number]
 
 /** The pool's bounds: counts of connections, durations in milliseconds. */
@@ -58,13 +63,32 @@ export type PoolSettings = {
   readonly waitTimeoutMs: number
   readonly leaseTtlMs: number
   readonly connectTimeoutMs: number
+  /** Leases that one connection serves; 0: no bound. */
+  readonly maxUses: number
+  /** Idle for longer, a connection is probed before it is lent. */
+  readonly probeAfterMs: number
+  /** How often an idle connection is probed; 0: only before it is lent. */
+  readonly keepaliveMs: number
+  /** Dials under way at once. */
+  readonly maxConnecting: number
+}
+
+/** When a target that fails is left alone. */
+export type BreakerSettings = {
+  /** Dials and dialogs in a row that failed. */
+  readonly failures: number
+  /** Milliseconds until one dial may try again. */
+  readonly openForMs: number
 }
 
 export type Target = {
   /** At least one, as written; which address of which host is dialled is the dialler's choice. */
   readonly hosts: readonly HostPort[]
+  /** Means nothing to a single host. */
+  readonly balance: Balance
   readonly tls: false | TargetTls
   readonly pool: PoolSettings
+  readonly breaker: false | BreakerSettings
   readonly onConnect?: readonly TextStep[]
   readonly probe?: readonly TextStep[]
   readonly onRelease?: readonly TextStep[]
@@ -74,12 +98,19 @@ export type Target = {
 }
 
 /** A target as the schema has interpreted it: units are settled, hosts and tls still have their spellings. */
-export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse'> & {
+export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker' | 'balance'> & {
   readonly host?: string
   readonly port?: number
   readonly hosts?: readonly HostPort[]
+  readonly balance?: Balance
   readonly tls?: boolean | TargetTls
+  readonly breaker?: boolean | BreakerSettings
   readonly reuse?: Reuse
+}
+
+const BREAKER: BreakerSettings = {
+  failures: DEFAULTS.breakerFailures,
+  openForMs: DEFAULTS.breakerOpenForMs,
 }
 
 type Report = (path: string, message: string) => void
@@ -113,7 +144,9 @@ export function buildTarget(draft: TargetDraft): Target {
     host,
     port,
     hosts,
+    balance = 'round-robin',
     tls = false,
+    breaker = true,
     reuse,
     pool,
     onConnect,
@@ -124,8 +157,10 @@ export function buildTarget(draft: TargetDraft): Target {
   } = draft
   return {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
+    balance,
     tls: tls === true ? {} : tls,
     pool,
+    breaker: breaker === true ? BREAKER : breaker,
     ...(onConnect && { onConnect }),
     ...(probe && { probe }),
     ...(onRelease && { onRelease }),
@@ -173,7 +208,13 @@ const DURATIONS = new Set([
   'leaseTtl',
   'connectTimeout',
   'leakDetection',
+  'openFor',
+  'probeAfter',
+  'keepalive',
 ])
+
+/** The mappings of a target that hold durations. */
+const MAPPINGS = new Set(['pool', 'breaker'])
 
 function foldMilliseconds(
   value: unknown,
@@ -196,7 +237,7 @@ function foldMilliseconds(
     }
     // A timer knows no fractions of a millisecond.
     const whole = name !== key && typeof own === 'number' && own >= 0 ? Math.ceil(own) : own
-    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : whole)
+    entries.set(name, MAPPINGS.has(key) ? foldMilliseconds(own, where, renamed, report) : whole)
   }
   return Object.fromEntries(entries)
 }

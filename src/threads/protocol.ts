@@ -213,6 +213,8 @@ export type OpenedMessage = {
   readonly channel: number
   readonly generation: number
   readonly facts: SocketFacts
+  /** Of a dial: which of its places it is connected to; those before it have failed. */
+  readonly place?: number | undefined
 }
 
 export type FailedMessage = {
@@ -220,6 +222,8 @@ export type FailedMessage = {
   readonly channel: number
   readonly generation: number
   readonly error: ErrorFields
+  /** Of a dial: the last of its places that was tried. */
+  readonly place?: number | undefined
   /** How each attempt failed, where there were several. */
   readonly attempts?: readonly ErrorFields[] | undefined
 }
