@@ -252,13 +252,14 @@ export class Connection {
   #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
     const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
     const send = (bytes: Uint8Array): unknown => socket.write(bytes, this.#onWrote)
+    const onRelease = this.channel.isProbed ? [] : this.#onRelease
     const check = new ReleaseCheck({
       isSending,
       isUnsent: () => isSending() || this.#outflow.isUnsent,
       isUnread: () => this.#inflow.isUnread,
       isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
       startDialog: () =>
-        this.#onRelease.length > 0 ? new DialogRun(this.#onRelease, send, LIMITS.dialogTimeoutMs) : null,
+        onRelease.length > 0 ? new DialogRun(onRelease, send, LIMITS.dialogTimeoutMs) : null,
       sendingMs: this.#deps.closeLingerMs,
     })
     this.#life.enter({ at: 'checking', socket, epoch, check })
