@@ -3,7 +3,8 @@
  * names PEM files, the library hands over PEM text.
  */
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
-import type { PemContent } from './pem.ts'
+import { dialog } from './dialog-schema.ts'
+import { presetSchema } from './presets/presets.ts'
 import {
   choice,
   count,
@@ -16,10 +17,10 @@ import {
   type SchemaNode,
   text,
 } from './schema-node.ts'
+import { type PemLeaf, tlsSchema } from './target-tls.ts'
 
 /** Frames that go by a name; the other form is `lengthField`. */
-export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres'] as const
-export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
+export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres', 'mllp', 'modbus'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
 
 /** A target in a config file: ca, cert and key name files. */
@@ -35,8 +36,6 @@ export const fileTargetSchema: SchemaNode = targetSchema((description, pem) =>
 export const libraryTargetSchema: SchemaNode = targetSchema((description, pem) =>
   text(`${description}, as PEM text`, 'PEM text', { kind: 'pem', pem, secret: true }),
 )
-
-type PemLeaf = (description: string, pem: PemContent) => SchemaNode
 
 function targetSchema(pem: PemLeaf): SchemaNode {
   return mapping('Where to connect and how; one pool of connections.', {
@@ -58,9 +57,10 @@ function targetSchema(pem: PemLeaf): SchemaNode {
       ]),
     ),
     pool: poolSchema(),
-    onConnect: optional(dialog('Run on each new connection before its first lease.')),
-    probe: optional(dialog('Run on a connection that lay idle before it is leased again.')),
-    onRelease: optional(dialog('Run at each release; a connection that fails it is closed.')),
+    preset: optional(presetSchema()),
+    onConnect: optional(dialog('Run on each new connection before its first lease.', pem)),
+    probe: optional(dialog('Run on a connection that lay idle before it is leased again.', pem)),
+    onRelease: optional(dialog('Run at each release; a connection that fails it is closed.', pem)),
     frame: optional(
       either('How one reply ends.', `one of ${FRAME_NAMES.join(', ')}, or {lengthField: …}`, [
         choice('A protocol by name.', FRAME_NAMES),
@@ -77,36 +77,6 @@ function targetSchema(pem: PemLeaf): SchemaNode {
   })
 }
 
-function tlsSchema(pem: PemLeaf): SchemaNode {
-  return mapping(
-    'How TLS is spoken to the target.',
-    {
-      servername: optional(
-        text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
-          kind: 'host',
-        }),
-      ),
-      ca: optional(pem("The only authorities to trust; default: the platform's", 'certificates')),
-      cert: optional(pem('The certificate shown to the target, with `key`', 'certificates')),
-      key: optional(pem('The key of `cert`', 'private key')),
-      alpn: optional(
-        list(
-          'Protocols to offer, best first.',
-          text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
-          { default: undefined, minItems: 1, maxItems: 16 },
-        ),
-      ),
-      minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
-      allowTruncated: optional(
-        flag(
-          'Whether an exchange that reads to the end takes a reply that TLS did not close, so that it may be cut; default: false.',
-        ),
-      ),
-    },
-    { keyPair: true },
-  )
-}
-
 function poolSchema(): SchemaNode {
   return mapping("The pool's bounds.", {
     min: count('Connections kept warm.', 0, LIMITS.channelsMax, { default: DEFAULTS.poolMin }),
@@ -120,18 +90,6 @@ function poolSchema(): SchemaNode {
     leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
     connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
   })
-}
-
-function dialog(description: string): SchemaNode {
-  const step = mapping(
-    'Either bytes to send or bytes to await.',
-    {
-      send: optional(text('Bytes to send.', 'text', { minLength: 1, secret: true })),
-      expect: optional(text('Bytes that must come next.', 'text', { minLength: 1 })),
-    },
-    { minProperties: 1, maxProperties: 1, expects: 'either {send: …} or {expect: …}' },
-  )
-  return list(description, step, { default: undefined, minItems: 1, maxItems: LIMITS.dialogStepsMax })
 }
 
 function lengthField(): SchemaNode {

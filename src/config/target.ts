@@ -6,32 +6,17 @@ import { SockpoolError } from '../base/errors.ts'
 import type { HostPort } from './address.ts'
 import { childPath, complete } from './complete.ts'
 import type { ConfigFault } from './config-error.ts'
+import { checkDialogs } from './dialog-check.ts'
+import { fileUrl } from './file-url.ts'
 import { interpret } from './interpret.ts'
 import { plainCopy } from './plain-copy.ts'
+import { checkPreset, type PresetChoice, presetHasFrame, presetParts } from './presets/presets.ts'
 import { field, isRecord } from './schema-node.ts'
-import {
-  type FRAME_NAMES,
-  libraryTargetSchema,
-  type REUSE_RULES,
-  type TLS_VERSIONS,
-} from './target-schema.ts'
+import { flatDialog, type TargetDialog } from './target-dialog.ts'
+import { type FRAME_NAMES, libraryTargetSchema, type REUSE_RULES } from './target-schema.ts'
+import type { TargetTls } from './target-tls.ts'
 
-/** Client TLS. PEM as text; what is absent is the platform's default. */
-export type TargetTls = {
-  /** Asked for (SNI) and verified; default: the host. */
-  readonly servername?: string
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly alpn?: readonly string[]
-  readonly minVersion?: (typeof TLS_VERSIONS)[number]
-  /** An exchange that reads to the end takes a reply whose TLS ended without close_notify; default: false. */
-  readonly allowTruncated?: boolean
-}
-
-export type TextStep =
-  | { readonly send: string; readonly expect?: never }
-  | { readonly expect: string; readonly send?: never }
+export type { TargetTls } from './target-tls.ts'
 
 export type LengthField = {
   /** Bytes before the field. */
@@ -65,9 +50,9 @@ export type Target = {
   readonly hosts: readonly HostPort[]
   readonly tls: false | TargetTls
   readonly pool: PoolSettings
-  readonly onConnect?: readonly TextStep[]
-  readonly probe?: readonly TextStep[]
-  readonly onRelease?: readonly TextStep[]
+  readonly onConnect?: TargetDialog
+  readonly probe?: TargetDialog
+  readonly onRelease?: TargetDialog
   readonly frame?: FrameSpec
   readonly reuse: Reuse
   readonly leakDetectionMs?: number
@@ -80,6 +65,7 @@ export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse'> & {
   readonly hosts?: readonly HostPort[]
   readonly tls?: boolean | TargetTls
   readonly reuse?: Reuse
+  readonly preset?: PresetChoice
 }
 
 type Report = (path: string, message: string) => void
@@ -105,30 +91,22 @@ export function checkTarget(target: unknown, path: string, report: Report): void
   const bytes = field(field(field(target, 'frame'), 'lengthField'), 'bytes')
   if (bytes === 5 || bytes === 6 || bytes === 7)
     report(childPath(path, 'frame.lengthField.bytes'), `must be one of 1, 2, 3, 4, 8, not ${bytes}`)
+  const preset = field(target, 'preset')
+  checkPreset(preset, childPath(path, 'preset'), report)
+  checkDialogs(target, field(target, 'frame') !== undefined || presetHasFrame(preset), path, report)
 }
 
 /** The target that a faultless draft means. */
 export function buildTarget(draft: TargetDraft): Target {
-  const {
-    host,
-    port,
-    hosts,
-    tls = false,
-    reuse,
-    pool,
-    onConnect,
-    probe,
-    onRelease,
-    frame,
-    leakDetectionMs,
-  } = draft
+  const { host, port, hosts, tls = false, reuse, pool, preset, leakDetectionMs } = draft
+  const { frame, onConnect, probe, onRelease } = { ...presetParts(preset), ...draft }
   return {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
     tls: tls === true ? {} : tls,
     pool,
-    ...(onConnect && { onConnect }),
-    ...(probe && { probe }),
-    ...(onRelease && { onRelease }),
+    ...(onConnect && { onConnect: flatDialog(onConnect) }),
+    ...(probe && { probe: flatDialog(probe) }),
+    ...(onRelease && { onRelease: flatDialog(onRelease) }),
     ...(frame && { frame }),
     reuse: reuse ?? (frame || onRelease ? 'clean' : 'never'),
     ...(leakDetectionMs !== undefined && { leakDetectionMs }),
@@ -154,10 +132,18 @@ export function normaliseTarget(input: unknown, path = ''): Target {
     if (!faults.some(fault => fault.path === named)) faults.push({ path: named, message })
   }
   const copy = foldMilliseconds(plainCopy(input, path, report), path, renamed, report)
-  const completed = complete(libraryTargetSchema, copy, path, { variable: () => undefined, report })
+  const variable = (): undefined => undefined
+  const completed = complete(libraryTargetSchema, copy, path, { variable, report })
   const readFile = (): string => ''
+  // A program knows where its modules are.
+  const resolveFile = (name: string): string | null => fileUrl(name)
   // The schema has no node of the library's form that reads a file, and every faultless result is a draft.
-  const draft = interpret(libraryTargetSchema, completed, path, { report, readFile }) as TargetDraft
+  const draft = interpret(libraryTargetSchema, completed, path, {
+    report,
+    readFile,
+    resolveFile,
+    variable,
+  }) as TargetDraft
   checkTarget(completed, path, report)
   if (faults.length === 0) return buildTarget(draft)
   const [first] = faults
@@ -166,6 +152,7 @@ export function normaliseTarget(input: unknown, path = ''): Target {
   throw new SockpoolError('INVALID_REQUEST', message, { errors: faults })
 }
 
+const DIALOGS = new Set(['onConnect', 'probe', 'onRelease'])
 const DURATIONS = new Set([
   'idleTimeout',
   'maxLifetime',
@@ -173,6 +160,8 @@ const DURATIONS = new Set([
   'leaseTtl',
   'connectTimeout',
   'leakDetection',
+  'timeout',
+  'wait',
 ])
 
 function foldMilliseconds(
@@ -196,7 +185,14 @@ function foldMilliseconds(
     }
     // A timer knows no fractions of a millisecond.
     const whole = name !== key && typeof own === 'number' && own >= 0 ? Math.ceil(own) : own
-    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : whole)
+    const fold = (value: unknown, at: string): unknown => foldMilliseconds(value, at, renamed, report)
+    if (key === 'pool') entries.set(name, fold(own, where))
+    else if (DIALOGS.has(key) && Array.isArray(own))
+      entries.set(
+        name,
+        own.map((step, index) => fold(step, childPath(where, String(index)))),
+      )
+    else entries.set(name, whole)
   }
   return Object.fromEntries(entries)
 }

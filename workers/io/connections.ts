@@ -19,6 +19,7 @@ import type {
 } from '../../src/threads/protocol.ts'
 import { AttemptErrors } from './attempts.ts'
 import { Connection } from './connection.ts'
+import { Dialogs } from './dialog/dialogs.ts'
 import type { Dialler } from './dialler.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
@@ -75,10 +76,10 @@ export class Connections {
       }
       this.#admit(connection, { host: place.host, remote: dial.path })
       controller.signal.addEventListener('abort', () => connection.destroy(), { once: true })
-      if (dial.onConnect.length === 0) connection.open(socket, dial.onRelease)
-      else await connection.openWithDialog(socket, dial.onConnect, dial.onRelease)
+      const dialogs = new Dialogs(dial, connectTimeoutMs)
+      const opened = await connection.openWithDialogs(socket, place.host, dialogs)
       if (controller.signal.aborted) throw controller.signal.reason
-      this.#opened(connection, socket)
+      this.#opened(connection, opened)
     } catch (error) {
       connection.abandon()
       const failure = dialFailure(error, controller.signal, connectTimeoutMs)
@@ -162,7 +163,7 @@ export class Connections {
   #serve(connection: Connection, socket: Socket, path: string): void {
     try {
       this.#admit(connection, { host: '', local: path })
-      connection.open(socket, [])
+      connection.open(socket)
       connection.feedFrom(socket)
       this.#opened(connection, socket)
     } catch (error) {
