@@ -12,8 +12,8 @@ import {
   type SchemaNode,
   text,
 } from './schema-node.ts'
-import { CAPTURE_NAME } from './template.ts'
 import { type PemLeaf, tlsSchema } from './target-tls.ts'
+import { CAPTURE_NAME } from './template.ts'
 
 const NAME = 'a name of letters, digits and _, 64 at the most, that begins with no digit'
 const HEX = '^(?:[0-9A-Fa-f]{2})+$'

@@ -1,5 +1,5 @@
 /** Steps that await certain bytes, or so many of them. */
-import { StepBytes, StepFault, type StepMatcher } from './step-matcher.ts'
+import { StepFault, type StepMatcher, TakenBytes } from './step-matcher.ts'
 
 /** These very bytes; the first that is another fails. */
 export class ExactMatcher implements StepMatcher {
@@ -21,7 +21,7 @@ export class ExactMatcher implements StepMatcher {
 /** So many bytes, whichever they are. */
 export class CountMatcher implements StepMatcher {
   readonly #count: number
-  readonly #taken = new StepBytes()
+  readonly #taken = new TakenBytes()
   #captured: Buffer = Buffer.alloc(0)
 
   constructor(count: number) {

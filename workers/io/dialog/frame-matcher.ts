@@ -1,11 +1,11 @@
 /** Steps that await one message of the target's frame. What answers nobody, a push, is passed over. */
 import { SockpoolError } from '../../../src/base/errors.ts'
 import type { AnswerCutter, PeerMessage } from '../../../src/frames/frame.ts'
-import { StepBytes, StepFault, type StepMatcher } from './step-matcher.ts'
+import { StepFault, type StepMatcher, TakenBytes } from './step-matcher.ts'
 
 export class FrameMatcher implements StepMatcher {
   readonly #cutter: AnswerCutter
-  readonly #taken = new StepBytes()
+  readonly #taken = new TakenBytes()
   #captured: Buffer = Buffer.alloc(0)
 
   constructor(cutter: AnswerCutter) {

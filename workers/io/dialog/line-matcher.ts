@@ -1,5 +1,5 @@
 /** Steps that await a line, up to and with its line feed, which begins with certain bytes or with any. */
-import { StepBytes, StepFault, type StepMatcher } from './step-matcher.ts'
+import { StepFault, type StepMatcher, TakenBytes } from './step-matcher.ts'
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
@@ -7,7 +7,7 @@ const CARRIAGE_RETURN = 0x0d
 export class LineMatcher implements StepMatcher {
   /** May hold line feeds: the line ends at the first one that is not before its last byte. */
   readonly #prefix: Buffer
-  readonly #taken = new StepBytes()
+  readonly #taken = new TakenBytes()
   #captured: Buffer = Buffer.alloc(0)
 
   constructor(prefix: Buffer) {

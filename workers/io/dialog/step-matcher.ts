@@ -37,7 +37,7 @@ export class StepFault extends Error {
 }
 
 /** The bytes that a step has taken in, up to its bound. */
-export class StepBytes {
+export class TakenBytes {
   readonly #chunks = new ChunkList()
 
   get length(): number {
