@@ -14,7 +14,7 @@ import { nearMiss } from './near-miss.ts'
 import { pairFault, readPem } from './pem.ts'
 import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
 import type { StepBytes } from './target-dialog.ts'
-import { fillVariables } from './template.ts'
+import { charsOf, fillVariables } from './template.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 export type Interpretation = {
@@ -121,7 +121,7 @@ function interpretLeaf(
     case 'module':
       return Value.Check(node, value) ? moduleOf(String(value), path, reading) : refuse()
     case 'template':
-      return Value.Check(node, value) ? textOf(String(value), path, reading) : refuse()
+      return Value.Check(node, value) ? (textOf(node, String(value), path, reading) ?? refuse()) : refuse()
     case 'pem':
       return Value.Check(node, value) ? pemOf(node, String(value), path, reading, '') : refuse()
     default:
@@ -129,9 +129,15 @@ function interpretLeaf(
   }
 }
 
-/** The text with its variables in place. */
-function textOf(text: string, path: string, { variable, report }: Interpretation): StepBytes {
-  return fillVariables(text, variable, name => report(path, unsetVariable(name)))
+/** The text with its variables in place; undefined where it is longer then than a text may be. */
+function textOf(
+  node: SchemaNode,
+  text: string,
+  path: string,
+  { variable, report }: Interpretation,
+): StepBytes | undefined {
+  const filled = fillVariables(text, variable, name => report(path, unsetVariable(name)))
+  return charsOf(filled) <= (node.maxLength ?? Infinity) ? filled : undefined
 }
 
 /** The URL of a module, which is a file: a `file:` URL, or a path that the source of the config makes whole. */

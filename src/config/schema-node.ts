@@ -30,6 +30,7 @@ export type SchemaNode = TSchema & {
   readonly expects?: string
   readonly kind?: LeafKind
   readonly minimum?: number
+  readonly maxLength?: number
   readonly secret?: boolean
   /** What a leaf of PEM is to hold. */
   readonly pem?: PemContent

@@ -47,6 +47,15 @@ export function fillVariables(
     .filter(piece => piece !== '')
 }
 
+/** Characters that the bytes are spelt with. */
+export function charsOf(bytes: StepBytes): number {
+  const pieces: readonly StepPiece[] = Array.isArray(bytes) ? bytes : [bytes]
+  return pieces.reduce((sum, piece) => {
+    if (typeof piece === 'string') return sum + piece.length
+    return sum + ('hex' in piece ? piece.hex : piece.base64).length
+  }, 0)
+}
+
 /** Whether the text names no variable, and the captures that the other names. */
 function isSameTemplate(text: string, other: string): boolean {
   const names = (of: string): string => JSON.stringify(templatePieces(of).filter(piece => 'name' in piece))
