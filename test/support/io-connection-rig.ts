@@ -85,15 +85,34 @@ export class IoConnectionRig {
     }
     const secure = { ...options, ca: server.ca, servername: 'localhost' }
     const socket = server.ca === '' ? connect(options) : watchTlsEnd(connectTls(secure))
-    this.socket = socket
     const peer = server.connection()
     await once(socket, server.ca === '' ? 'connect' : 'secureConnect')
-    this.socket = await this.connection.openWithDialogs(socket, server.host, this.#dialogs)
+    await this.#open(socket, server.host)
     return await peer
+  }
+
+  /** Connects to a server in plain text, and opens the connection with its dialogs. */
+  async dialPlain({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+    const { nextBuffer, received } = this.connection
+    const onread = { buffer: nextBuffer, callback: received }
+    const socket = connect({ host, port, allowHalfOpen: true, onread })
+    await once(socket, 'connect')
+    await this.#open(socket, host)
+  }
+
+  async #open(socket: Socket, host: string): Promise<void> {
+    this.socket = socket
+    try {
+      this.socket = await this.connection.openWithDialogs(socket, host, this.#dialogs)
+    } catch (error) {
+      this.connection.abandon()
+      throw error
+    }
   }
 
   /** Begins a lease, as the pool does. */
   lease(): RigLease {
+    this.channel.setHolder(0)
     const epoch = this.channel.advanceEpoch()
     const tenure = this.channel.leaseTenure(epoch)
     return {
