@@ -113,6 +113,7 @@ describe('the preset smtp', () => {
   async function startMail(options: SMTPServerOptions): Promise<Place & { readonly seen: string[] }> {
     const seen: string[] = []
     const smtp = new SMTPServer({
+      ...(await testCertificate()),
       onAuth: ({ method, username, password }, session, done) => {
         seen.push(`${method} ${username} ${password} ${session.secure ? 'TLS' : 'plain'}`)
         done(null, password === 'wrong' ? undefined : { user: 'it' })
