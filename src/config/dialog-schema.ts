@@ -58,7 +58,7 @@ function step(pem: PemLeaf): SchemaNode {
         ),
       ),
     },
-    { exactlyOne: ACTIONS, expects },
+    { shape: 'step', exactlyOne: ACTIONS, expects },
   )
 }
 
@@ -127,6 +127,7 @@ function template(description: string, traits: { readonly secret?: boolean }): S
 function spelling(traits: { readonly secret?: boolean }): SchemaNode {
   const expects = 'either {hex: …} or {base64: …}'
   return mapping('Bytes in another spelling.', spellings(), {
+    shape: 'spelling',
     minProperties: 1,
     maxProperties: 1,
     expects,

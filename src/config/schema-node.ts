@@ -44,6 +44,8 @@ export type SchemaNode = TSchema & {
   readonly maxItems?: number
   readonly minProperties?: number
   readonly maxProperties?: number
+  /** What other keys are like as well: docs/config.md tells it once. */
+  readonly shape?: string
   /** Keys of which a mapping has exactly one. */
   readonly exactlyOne?: readonly string[]
   readonly anyOf?: readonly SchemaNode[]

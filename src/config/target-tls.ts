@@ -46,6 +46,6 @@ export function tlsSchema(pem: PemLeaf): SchemaNode {
         ),
       ),
     },
-    { keyPair: true },
+    { shape: 'tls', keyPair: true },
   )
 }
