@@ -27,3 +27,6 @@ type DialogAction =
   | { readonly kind: 'wait'; readonly ms: number }
 
 export type Dialog = readonly DialogStep[]
+
+/** A dialog in a module, by its `file:` URL: `export default async (reader, writer, { startTls }) => {…}`. */
+export type DialogModule = { readonly module: string }

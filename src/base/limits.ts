@@ -108,6 +108,8 @@ export const LIMITS = {
    * or 1,400 one by one. It takes a tenth of a second.
    */
   dialogSearchBytesMax: 1_048_576,
+  /** Bytes that wait for a dialog's module to read them: it may read more at a time than a step. */
+  dialogModuleBytesMax: 1_048_576,
   /** Characters of a pattern, instructions of its program, and patterns that a thread keeps compiled. */
   patternCharsMax: 1_024,
   patternSizeMax: 2_000,

@@ -24,6 +24,20 @@ export function dialog(description: string, pem: PemLeaf): SchemaNode {
   return list(description, step(pem), { default: undefined, minItems: 1, maxItems: LIMITS.dialogStepsMax })
 }
 
+/** A dialog, or a module that speaks it. */
+export function dialogOrModule(description: string, pem: PemLeaf): SchemaNode {
+  return either(description, 'a list of steps or {module: …}', [
+    dialog(description, pem),
+    mapping('A module that speaks the dialog.', {
+      module: text(
+        'Its default export is called with a reader, a writer and `{ startTls }`: a `file:` URL, or a path relative to the config file.',
+        'a file: URL or the path of a module',
+        { kind: 'module', minLength: 1, maxLength: LIMITS.dialogTextCharsMax },
+      ),
+    }),
+  ])
+}
+
 function step(pem: PemLeaf): SchemaNode {
   const expects = 'one of {send: …}, {expect: …}, {tls: …}, {wait: …}'
   return mapping(

@@ -92,7 +92,8 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
   const draft = interpret(schema, effective, '', {
     report,
     readFile,
-    resolveFile: (name, path) => fileUrl(name) ?? pathToFileURL(placeOf(name, path)).href,
+    resolveFile: (name, path) =>
+      URL.canParse(name) ? fileUrl(name) : pathToFileURL(placeOf(name, path)).href,
     variable: name => environment[name],
   }) as Draft
   checkAll(effective, report, checkRule)

@@ -39,6 +39,9 @@ type StepTraits = {
 /** Its steps, in order. */
 export type TargetDialog = readonly TargetStep[]
 
+/** A module that speaks it, by its `file:` URL. */
+export type TargetDialogModule = { readonly module: string }
+
 /** The same dialog with its lists of pieces made flat: a text with variables in it has become a list, maybe within one. */
 export function flatDialog(dialog: TargetDialog): TargetDialog {
   return dialog.map(step => {

@@ -1,7 +1,7 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
 import type { HostPort } from './address.ts'
 import type { FrameSpec, LengthField, PoolSettings, Reuse, TargetTls } from './target.ts'
-import type { StepBytes, StepExpectation } from './target-dialog.ts'
+import type { StepBytes, StepExpectation, TargetDialogModule } from './target-dialog.ts'
 
 /** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
 export type DurationInput = number | string
@@ -70,7 +70,7 @@ export type TargetInput = {
   readonly pool?: PoolInput
   /** What speaks this protocol needs; the target's own keys win over it. */
   readonly preset?: PresetInput
-  readonly onConnect?: DialogInput
+  readonly onConnect?: DialogInput | TargetDialogModule
   readonly probe?: DialogInput
   readonly onRelease?: DialogInput
   readonly frame?: Exclude<FrameSpec, object> | { readonly lengthField: Partial<LengthField> }

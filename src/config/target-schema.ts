@@ -3,7 +3,7 @@
  * names PEM files, the library hands over PEM text.
  */
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
-import { dialog } from './dialog-schema.ts'
+import { dialog, dialogOrModule } from './dialog-schema.ts'
 import { presetSchema } from './presets/presets.ts'
 import {
   choice,
@@ -58,7 +58,7 @@ function targetSchema(pem: PemLeaf): SchemaNode {
     ),
     pool: poolSchema(),
     preset: optional(presetSchema()),
-    onConnect: optional(dialog('Run on each new connection before its first lease.', pem)),
+    onConnect: optional(dialogOrModule('Run on each new connection before its first lease.', pem)),
     probe: optional(dialog('Run on a connection that lay idle before it is leased again.', pem)),
     onRelease: optional(dialog('Run at each release; a connection that fails it is closed.', pem)),
     frame: optional(

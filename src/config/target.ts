@@ -12,7 +12,7 @@ import { interpret } from './interpret.ts'
 import { plainCopy } from './plain-copy.ts'
 import { checkPreset, type PresetChoice, presetHasFrame, presetParts } from './presets/presets.ts'
 import { field, isRecord } from './schema-node.ts'
-import { flatDialog, type TargetDialog } from './target-dialog.ts'
+import { flatDialog, type TargetDialog, type TargetDialogModule } from './target-dialog.ts'
 import { type FRAME_NAMES, libraryTargetSchema, type REUSE_RULES } from './target-schema.ts'
 import type { TargetTls } from './target-tls.ts'
 
@@ -50,7 +50,7 @@ export type Target = {
   readonly hosts: readonly HostPort[]
   readonly tls: false | TargetTls
   readonly pool: PoolSettings
-  readonly onConnect?: TargetDialog
+  readonly onConnect?: TargetDialog | TargetDialogModule
   readonly probe?: TargetDialog
   readonly onRelease?: TargetDialog
   readonly frame?: FrameSpec
@@ -104,7 +104,7 @@ export function buildTarget(draft: TargetDraft): Target {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
     tls: tls === true ? {} : tls,
     pool,
-    ...(onConnect && { onConnect: flatDialog(onConnect) }),
+    ...(onConnect && { onConnect: 'module' in onConnect ? onConnect : flatDialog(onConnect) }),
     ...(probe && { probe: flatDialog(probe) }),
     ...(onRelease && { onRelease: flatDialog(onRelease) }),
     ...(frame && { frame }),

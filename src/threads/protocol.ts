@@ -32,7 +32,7 @@
  * given up by shutting its channel with `abort`. Listeners are numbered by the pool's thread, what they accept by
  * the worker.
  */
-import type { Dialog } from '../base/dialog-data.ts'
+import type { Dialog, DialogModule } from '../base/dialog-data.ts'
 import type { Decision, EgressRulesData } from '../base/egress-data.ts'
 import type { ErrorFields } from '../base/errors.ts'
 import type { TlsClient } from '../base/tls-data.ts'
@@ -67,7 +67,7 @@ export type Dial = {
   /** On whose word: the operator's config, or the egress rules for a caller's target. */
   readonly authority: 'operator' | 'rules'
   readonly tenant: string
-  readonly onConnect: Dialog
+  readonly onConnect: Dialog | DialogModule
   readonly onRelease: Dialog
   /** Run on an idle connection when the pool asks; default: none, and only silence is looked for. */
   readonly probe?: Dialog | undefined

@@ -1,6 +1,7 @@
 /** One dialog without a connection: what it sends is kept, and what it gets is the test's to give. */
 
 import { normaliseTarget } from '../../src/config/target.ts'
+import type { TargetDialog } from '../../src/config/target-dialog.ts'
 import type { DialogInput } from '../../src/config/target-input.ts'
 import type { Frame } from '../../src/frames/frame.ts'
 import { dialogOf } from '../../src/pool/target/dialog-of.ts'
@@ -30,7 +31,11 @@ export class DialogRig {
       ...options.line,
     }
     const { onConnect } = normaliseTarget({ host: 'a', port: 1, frame: 'resp', onConnect: steps })
-    this.run = new DialogRun(dialogOf(onConnect), { line, frame: async () => frame, timeoutMs })
+    this.run = new DialogRun(dialogOf(onConnect as TargetDialog), {
+      line,
+      frame: async () => frame,
+      timeoutMs,
+    })
   }
 
   get sent(): string {

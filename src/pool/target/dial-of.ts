@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Target } from '../../config/target.ts'
 import type { Dial } from '../../threads/protocol.ts'
-import { dialogOf, startsTls } from './dialog-of.ts'
+import { dialogOf, onConnectOf, startsTls } from './dialog-of.ts'
 
 export function dialOf(target: Target, authority: Dial['authority'], tenant: string): Dial {
   const { hosts, tls, onConnect, onRelease, probe, frame } = target
@@ -16,7 +16,7 @@ export function dialOf(target: Target, authority: Dial['authority'], tenant: str
     tls: tls === false || startsTls(onConnect) ? null : options,
     authority,
     tenant,
-    onConnect: dialogOf(onConnect, options),
+    onConnect: onConnectOf(onConnect, options),
     onRelease: dialogOf(onRelease),
     ...(probe && { probe: dialogOf(probe) }),
     ...(frame && { frame }),

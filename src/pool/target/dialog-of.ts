@@ -1,11 +1,12 @@
 /** From a dialog as a target has it to the steps that an I/O worker takes. */
-import type { Dialog, DialogBytes, DialogStep, Expectation } from '../../base/dialog-data.ts'
+import type { Dialog, DialogBytes, DialogModule, DialogStep, Expectation } from '../../base/dialog-data.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type {
   StepBytes,
   StepExpectation,
   StepPiece,
   TargetDialog,
+  TargetDialogModule,
   TargetStep,
 } from '../../config/target-dialog.ts'
 import type { TargetTls } from '../../config/target-tls.ts'
@@ -17,8 +18,16 @@ export function dialogOf(dialog: TargetDialog = [], tls: TargetTls = {}): Dialog
 }
 
 /** Whether a connection speaks plain text until a step of this dialog starts TLS. */
-export function startsTls(dialog: TargetDialog = []): boolean {
-  return dialog.some(step => 'tls' in step)
+export function startsTls(dialog: TargetDialog | TargetDialogModule = []): boolean {
+  return !('module' in dialog) && dialog.some(step => 'tls' in step)
+}
+
+/** As `dialogOf`, where a module may speak it. */
+export function onConnectOf(
+  dialog: TargetDialog | TargetDialogModule = [],
+  tls?: TargetTls,
+): Dialog | DialogModule {
+  return 'module' in dialog ? { module: dialog.module } : dialogOf(dialog, tls)
 }
 
 function stepOf(step: TargetStep, tls: TargetTls): DialogStep {

@@ -1,12 +1,14 @@
 /** Dialogs and presets as an operator writes them. */
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { ConfigError } from '../../../src/config/config-error.ts'
 import { loadConfig, loadEffective } from '../../../src/config/load.ts'
 import { printConfig } from '../../../src/config/print.ts'
 import { normaliseTarget, type Target } from '../../../src/config/target.ts'
+import type { TargetDialog } from '../../../src/config/target-dialog.ts'
 import { dialOf } from '../../../src/pool/target/dial-of.ts'
 import { dialogOf } from '../../../src/pool/target/dialog-of.ts'
 import { makeFolder } from '../../support/temporary-folder.ts'
@@ -180,9 +182,31 @@ describe('a dialog', () => {
         { wait: '100ms' },
       ],
     })
-    expect(target.onConnect?.at(0)).toMatchObject({ timeoutMs: 1_000 })
-    expect(target.onConnect?.at(-1)).toEqual({ waitMs: 100 })
+    expect(stepsOf(target).at(0)).toMatchObject({ timeoutMs: 1_000 })
+    expect(stepsOf(target).at(-1)).toEqual({ waitMs: 100 })
     expect(normaliseTarget(target)).toEqual(target)
+  })
+})
+
+describe('a dialog in a module', () => {
+  test('is named by a path beside the config file, or by a URL', async () => {
+    const file = await fileOf({ onConnect: { module: './dialog.ts' } })
+    const { it } = loadConfig({ file, environment: {} }).targets
+    expect(it?.onConnect).toEqual({ module: pathToFileURL(join(dirname(file), 'dialog.ts')).href })
+    expect(normaliseTarget(it)).toEqual(it)
+    const url = 'file:///srv/dialog.js'
+    expect((await loaded({ onConnect: { module: url } })).onConnect).toEqual({ module: url })
+    const other = loaded({ onConnect: { module: 'https://a/b.js' } })
+    await expect(other).rejects.toThrow(/onConnect\.module: must be a file: URL/)
+  })
+
+  test('is a file, and on new connections only', () => {
+    expect(faultsOf({ onConnect: { module: './a.ts' } })).toEqual(['onConnect.module: must be a file: URL'])
+    expect(faultsOf({ onConnect: { module: 'https://a/b.js' } })).toEqual([
+      'onConnect.module: must be a file: URL',
+    ])
+    expect(faultsOf({ onConnect: {} })).toEqual([expect.stringContaining('onConnect.module: is required')])
+    expect(faultsOf({ probe: { module: 'file:///a.js' } })).toEqual(['probe: must be a list, not a mapping'])
   })
 })
 
@@ -192,7 +216,7 @@ describe('a variable in the text of a dialog', () => {
   test('is put in its place, whatever it says', async () => {
     for (const PW of ['plain', '{{x}}', 'env:NAME', 'ü', '}}{{', '']) {
       const target = await loaded({ onConnect }, { NAME: 'me', PW })
-      const [sent, expected] = dialogOf(normaliseTarget(target).onConnect)
+      const [sent, expected] = dialogOf(stepsOf(normaliseTarget(target)))
       expect(textOf(sent), PW).toBe(`AUTH me ${PW}\r\n`)
       expect(expected).toMatchObject({ what: { bytes: [Buffer.from('hi me')] } })
     }
@@ -234,7 +258,7 @@ describe('a target with a step that starts TLS', () => {
     const tls = { servername: 'db' }
     const dial = dialOf(normaliseTarget({ ...PLACE, tls, preset: 'postgres-ssl' }), 'operator', '')
     expect(dial.tls).toBeNull()
-    expect(dial.onConnect.at(-1)).toMatchObject({ kind: 'tls', tls })
+    expect(dial.onConnect).toMatchObject([{}, {}, { kind: 'tls', tls }])
     const own = { ...PLACE, tls: false, onConnect: [{ tls: { servername: 'own' } }] } as const
     expect(dialOf(normaliseTarget(own), 'operator', '').onConnect).toMatchObject([
       { tls: { servername: 'own' } },
@@ -302,11 +326,11 @@ describe('a preset', () => {
   })
 
   test('redis sends what it is given as it is', () => {
-    const { onConnect } = normaliseTarget({
+    const target = normaliseTarget({
       ...PLACE,
       preset: { redis: { username: 'a{{b}}', password: 'p\r\nü', database: 3 } },
     })
-    expect(dialogOf(onConnect).map(textOf)).toEqual([
+    expect(dialogOf(stepsOf(target)).map(textOf)).toEqual([
       '*3\r\n$4\r\nAUTH\r\n$6\r\na{{b}}\r\n$5\r\np\r\nü\r\n',
       '',
       '*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n',
@@ -314,6 +338,10 @@ describe('a preset', () => {
     ])
   })
 })
+
+function stepsOf({ onConnect }: Target): TargetDialog {
+  return onConnect as TargetDialog
+}
 
 /** What a step sends; empty for another. */
 function textOf(step: ReturnType<typeof dialogOf>[number] | undefined): string {

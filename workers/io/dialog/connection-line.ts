@@ -1,5 +1,6 @@
 /** A connection as its dialogs speak over it. */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import type { TlsClient } from '../../../src/threads/protocol.ts'
 import type { ConnectionLife } from '../connection-life.ts'
@@ -30,8 +31,11 @@ export class ConnectionLine implements DialogLine {
     this.#deps = deps
   }
 
-  send(bytes: Uint8Array): void {
-    this.#socket.write(bytes, this.#deps.onWrote)
+  send(bytes: Uint8Array, sent?: () => void): void {
+    this.#socket.write(bytes, () => {
+      this.#deps.onWrote()
+      sent?.()
+    })
   }
 
   async settle(): Promise<void> {
@@ -44,6 +48,8 @@ export class ConnectionLine implements DialogLine {
     const { life, host, leave, goOn } = this.#deps
     const { state } = life
     if (state.at !== 'dialog') throw endedBefore()
+    if (state.socket instanceof TLSSocket)
+      throw new SockpoolError('INVALID_REQUEST', 'the connection speaks TLS already')
     leave(state.socket)
     const secured = await secureAsClient(state.socket, tls, host, timeoutMs)
     if (life.state !== state || secured.closed) {

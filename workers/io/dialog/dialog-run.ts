@@ -24,7 +24,8 @@ import { StepFault, type StepMatcher } from './step-matcher.ts'
 
 /** What a dialog needs of its connection. */
 export interface DialogLine {
-  send(bytes: Uint8Array): void
+  /** `sent`: called once the kernel has them, or the connection is gone. */
+  send(bytes: Uint8Array, sent?: () => void): void
   /** Resolves once the kernel has all that was sent, and nothing that it had has yet to be read. */
   settle(): Promise<void>
   /** Goes on over TLS. Errors: TLS_FAILED, CONNECTION_RESET. */
