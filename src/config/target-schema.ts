@@ -88,7 +88,10 @@ function poolSchema(): SchemaNode {
     ),
     waitTimeout: duration('How long a caller waits for a lease; 0 does not wait.', DEFAULTS.waitTimeoutMs, 0),
     leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
-    connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
+    connectTimeout: duration(
+      'Name, TCP, TLS and the dialog of a new connection together; any other dialog has as long.',
+      DEFAULTS.connectTimeoutMs,
+    ),
   })
 }
 

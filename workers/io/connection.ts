@@ -115,7 +115,7 @@ export class Connection {
   async openWithDialogs(socket: Socket, host: string, dialogs: Dialogs): Promise<Socket> {
     const early = this.#attend(socket)
     this.#dialogs = dialogs
-    const run = dialogs.begin('onConnect', this.#line(socket, host))
+    const run = dialogs.begin('onConnect', () => this.#line(socket, host))
     if (run === null) {
       this.#greet(socket, early)
       return socket
@@ -179,6 +179,7 @@ export class Connection {
     return new ConnectionLine(socket, {
       life: this.#life,
       host,
+      vitals: this.#deps.vitals,
       onWrote: this.#onWrote,
       leave: plain => {
         this.#unlisten(plain)
@@ -289,7 +290,7 @@ export class Connection {
       isUnsent: () => isSending() || this.#outflow.isUnsent,
       isUnread: () => this.#inflow.isUnread,
       isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
-      startDialog: () => this.#dialogs.begin(moment, this.#line(socket, '')),
+      startDialog: () => this.#dialogs.begin(moment, () => this.#line(socket, '')),
       sendingMs: this.#deps.closeLingerMs,
     })
     this.#life.enter({ at: 'checking', socket, epoch, check })

@@ -124,6 +124,11 @@ describe('a dialog', () => {
       ["onConnect.0.tls.allowTruncated: is for exchanges: it stands in the target's tls"],
     ],
     [
+      'bytes that are no text',
+      { send: Buffer.from('ff', 'hex') },
+      ['onConnect.0.send: must be text where it is bytes'],
+    ],
+    [
       'a wait without end',
       { wait: 'long' },
       [expect.stringContaining('onConnect.0.wait: must be a duration')],

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { SockpoolError } from '../../../src/base/errors.ts'
+import type { Vitals } from '../../../src/channel/vitals.ts'
 import type { TlsClient } from '../../../src/threads/protocol.ts'
 import type { ConnectionLife } from '../connection-life.ts'
 import { secureAsClient } from '../tls-client.ts'
@@ -11,6 +12,7 @@ export type ConnectionLineDeps = {
   readonly life: ConnectionLife
   /** What a certificate must show where the options name nothing. */
   readonly host: string
+  readonly vitals: Vitals
   /** The kernel has taken something. */
   readonly onWrote: () => void
   /** Reads no more from the socket, and hears nothing of it: another is about to wrap it. */
@@ -32,7 +34,8 @@ export class ConnectionLine implements DialogLine {
   }
 
   send(bytes: Uint8Array, sent?: () => void): void {
-    this.#socket.write(bytes, () => {
+    this.#socket.write(bytes, error => {
+      if (!error) this.#deps.vitals.count('bytesOut', bytes.length)
       this.#deps.onWrote()
       sent?.()
     })

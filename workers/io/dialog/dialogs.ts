@@ -22,11 +22,11 @@ export class Dialogs {
   }
 
   /** Begins the dialog of that moment; null where there is none. */
-  begin(moment: DialogMoment, line: DialogLine): DialogUnderWay | null {
+  begin(moment: DialogMoment, line: () => DialogLine): DialogUnderWay | null {
     const steps: Dialog | DialogModule = this.#dial[moment] ?? []
-    if ('module' in steps) return new ModuleRun(steps.module, line, this.#timeoutMs)
+    if ('module' in steps) return new ModuleRun(steps.module, line(), this.#timeoutMs)
     if (steps.length === 0) return null
     const { frame } = this.#dial
-    return new DialogRun(steps, { line, frame: () => frameOf(frame), timeoutMs: this.#timeoutMs })
+    return new DialogRun(steps, { line: line(), frame: () => frameOf(frame), timeoutMs: this.#timeoutMs })
   }
 }
