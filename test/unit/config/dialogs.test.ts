@@ -126,7 +126,7 @@ describe('a dialog', () => {
     [
       'bytes that are no text',
       { send: Buffer.from('ff', 'hex') },
-      ['onConnect.0.send: must be text where it is bytes'],
+      ['onConnect.0.send: must be text where it is bytes', `onConnect.0: ${CHOICES}`],
     ],
     [
       'a wait without end',
