@@ -26,8 +26,8 @@ import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
 import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
+import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
-import { peerEndOf } from './tls-end.ts'
 import { Traffic } from './traffic.ts'
 
 /** What a connection is given by its I/O worker. */
@@ -68,8 +68,13 @@ export class Connection {
   readonly #life: ConnectionLife
   readonly #traffic: Traffic
   #dialogs = Dialogs.none
-  /** Whose events are heard: the socket, or the TLS socket that wraps it. */
-  #listened: Socket | null = null
+  readonly #onWrote = this.#guard.action(() => this.#wrote())
+  readonly #ears = new SocketEars({
+    onEnd: this.#guard.action(() => this.#ended()),
+    onError: this.#guard.action((error: Error) => this.#broke(error)),
+    onClose: this.#guard.action(() => this.#life.gone()),
+    onData: bytes => this.received(bytes.length, bytes),
+  })
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
@@ -139,23 +144,15 @@ export class Connection {
   /** Goes on with the TLS socket that wraps the hushed one. */
   readonly secured: (socket: Socket) => void = this.#guard.action(socket => this.#secured(socket))
 
-  /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
+  /** For a socket that reads into buffers of its own. */
   feedFrom(socket: Socket): void {
-    const onData = this.#guard.action((bytes: Buffer) => {
-      if (!this.received(bytes.length, bytes)) socket.pause()
-    })
-    socket.on('data', onData)
+    this.#ears.feedFrom(socket)
   }
 
   /** The dial failed or was given up: the channel is about to serve another connection and is not touched again. */
   abandon(): void {
     this.#life.abandon()
   }
-
-  readonly #onEnd = this.#guard.action(() => this.#ended())
-  readonly #onError = this.#guard.action((error: Error) => this.#broke(error))
-  readonly #onClose = this.#guard.action(() => this.#life.gone())
-  readonly #onWrote = this.#guard.action(() => this.#wrote())
 
   #attend(socket: Socket): readonly Buffer[] {
     const state = this.#life.state
@@ -165,14 +162,8 @@ export class Connection {
     }
     // Its last word was said to nobody, and is not said again.
     if (socket.closed) throw connectError(hungUp(), false)
-    this.#listen(socket)
+    this.#ears.listen(socket)
     return state.early
-  }
-
-  #listen(socket: Socket): void {
-    this.#listened = socket
-    socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
-    if (socket.readableEnded) this.#onEnd()
   }
 
   #line(socket: Socket, host: string): ConnectionLine {
@@ -182,25 +173,14 @@ export class Connection {
       vitals: this.#deps.vitals,
       onWrote: this.#onWrote,
       leave: plain => {
-        this.#unlisten(plain)
-        this.#stopReading(plain)
+        this.#ears.unlisten(plain)
+        this.#ears.stopReading(plain)
       },
       goOn: secured => {
-        this.#listen(secured)
-        this.feedFrom(secured)
+        this.#ears.listen(secured)
+        this.#ears.feedFrom(secured)
       },
     })
-  }
-
-  /** What a wrapped socket still reports is told by the one that wraps it. */
-  #unlisten(socket: Socket): void {
-    socket.off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
-    socket.on('error', () => {})
-  }
-
-  #stopReading(socket: Socket): void {
-    socket.pause()
-    socket.removeAllListeners('data')
   }
 
   #hush(): Hushed | null {
@@ -209,7 +189,7 @@ export class Connection {
     if (state.at !== 'leased' || this.#inflow.end !== 'open') return null
     const { socket, epoch } = state
     this.#life.enter({ at: 'hushed', socket, epoch })
-    this.#stopReading(socket)
+    this.#ears.stopReading(socket)
     return { socket, spill: this.#inflow.takeSpill() }
   }
 
@@ -219,11 +199,11 @@ export class Connection {
       socket.destroy()
       return
     }
-    this.#unlisten(state.socket)
+    this.#ears.unlisten(state.socket)
     this.#life.enter({ at: 'leased', socket, epoch: state.epoch })
     this.#inflow.unpause()
-    this.#listen(socket)
-    this.feedFrom(socket)
+    this.#ears.listen(socket)
+    this.#ears.feedFrom(socket)
     if (socket.closed) return this.#life.gone()
     this.#rung()
   }
@@ -319,7 +299,7 @@ export class Connection {
     this.#follow()
     const state = this.#life.state
     if (state.at === 'dialog') return this.#life.destroy('closed')
-    this.#inflow.finish(this.#listened === null ? 'fin' : peerEndOf(this.#listened))
+    this.#inflow.finish(this.#ears.peerEnd)
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')
     else this.#traffic.flush()
