@@ -138,6 +138,14 @@ describe('DialogRun', () => {
     expect((pieces * pieces) / 2).toBeLessThan(LIMITS.dialogSearchBytesMax * 1.2)
   })
 
+  test('takes no longer for a pattern that another engine would try in every way', async () => {
+    const rig = new DialogRig([{ expect: { pattern: '^(x+x+)+y' } }])
+    await rig.receive('x'.repeat(60_000), 'z')
+    expect(rig.run.isOver).toBe(false)
+    await rig.receive('x'.repeat(5_536))
+    await expect(rig.run.done).rejects.toMatchObject({ reason: 'too_long' })
+  })
+
   test('sends no more than its bound, whatever was captured', async () => {
     const steps: DialogInput = [{ expect: { bytes: 65_536 }, capture: 'a' }, { send: '{{a}}'.repeat(17) }]
     const rig = new DialogRig(steps)
