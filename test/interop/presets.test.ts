@@ -161,7 +161,16 @@ describe('the preset smtp', () => {
     const place = await startMail({ authMethods: ['PLAIN'], allowInsecureAuth: true })
     const preset = { smtp: { user: 'me', password: 'wrong' } }
     const opening = connected({ host: place.host, port: place.port }, { preset })
-    await expect(opening).rejects.toMatchObject({ code: 'DIALOG_FAILED', step: 17, reason: 'unexpected' })
+    await expect(opening).rejects.toMatchObject({ code: 'DIALOG_FAILED', step: 18, reason: 'unexpected' })
+  })
+
+  test.each([
+    ['no way at all', { disabledCommands: ['AUTH'] }, 'uncaptured'],
+    ['another way alone', { authMethods: ['CRAM-MD5'] }, 'unexpected'],
+  ])('fails at once where %s is offered to sign in', async (_what, options, reason) => {
+    const { seen: _, ...place } = await startMail({ allowInsecureAuth: true, ...options })
+    const opening = connected(place, { preset: { smtp: account } })
+    await expect(opening).rejects.toMatchObject({ code: 'DIALOG_FAILED', reason })
   })
 
   test('takes no certificate that nobody vouches for', async () => {

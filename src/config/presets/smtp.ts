@@ -58,19 +58,25 @@ function reply(code: string): TargetDialog {
   return [{ expect: code }, { expect: { pattern: `^(?:-${LINE}${code})*(?: [^\\r\\n]*)?\\r?\\n` } }]
 }
 
-/** The reply to EHLO, of which it captures the way to sign in. */
+/**
+ * The reply to EHLO, of which it captures the way to sign in. Where none of the two is offered the reply is taken all the
+ * same, so that the dialog fails at its next word.
+ */
 function offers(): TargetDialog {
+  const rest = `${LINE}(?:250-${LINE})*250(?: [^\\r\\n]*)?\\r?\\n`
   const way: TargetStep = {
-    expect: { pattern: '^(?:[^\\r\\n ]+ )*?(PLAIN|LOGIN)[ \\r]' },
+    expect: { pattern: '^(?:(?:[^\\r\\n ]+ )*?(PLAIN|LOGIN)[ \\r]|[^\\r\\n]*\\r)' },
     capture: 'way',
   }
+  const [last, inner] = [{ mark: ' ' }, { mark: '-' }]
   return [
     { expect: '250' },
-    // Up to the line of AUTH: is it the last?
-    { expect: { pattern: `^(?:-${LINE}250)*?([- ])AUTH[ =]` }, capture: 'mark' },
-    way,
-    { expect: { pattern: `^${LINE}` }, when: { mark: ' ' } },
-    { expect: { pattern: `^${LINE}(?:250-${LINE})*250(?: [^\\r\\n]*)?\\r?\\n` }, when: { mark: '-' } },
+    // Up to the words of the line of AUTH, and whether it is the last; or the whole reply.
+    { expect: { pattern: `^(?:(?:-${LINE}250)*?([- ])AUTH[ =]|(?:-${LINE}250)* ${LINE})` }, capture: 'mark' },
+    { ...way, when: last },
+    { expect: { pattern: `^${LINE}` }, when: last },
+    { ...way, when: inner },
+    { expect: { pattern: `^${rest}` }, when: inner },
   ]
 }
 
