@@ -84,7 +84,7 @@ export type ErrorDetails = {
   retryable?: boolean
   /** The finer cause: a system code such as EHOSTUNREACH, a TLS reason, why a lease is gone. */
   reason?: string
-  /** Which step of a dialog failed, from 0. */
+  /** Which step of a dialog failed, from 1. */
   step?: number
   /** Where in the bytes a parse failed. */
   offset?: number

@@ -108,10 +108,29 @@ export const LIMITS = {
   tombstoneMs: 600_000,
   /** Tombstones kept at the most; the oldest goes first. */
   tombstonesMax: 100_000,
-  /** Steps of one dialog. */
+  /** Steps of one dialog, and names that they capture under: what is captured stays in memory until its end. */
   dialogStepsMax: 64,
-  /** Milliseconds a whole dialog may take on a connection at release or at connect. */
-  dialogTimeoutMs: 5_000,
+  dialogCapturesMax: 16,
+  /** Milliseconds one step of a dialog may take, unless it says otherwise. */
+  dialogStepTimeoutMs: 5_000,
+  /** Bytes that one step awaits, or that come before their turn; as long as the longest line of a reader. */
+  dialogStepBytesMax: 65_536,
+  /** Characters of one text of a dialog, in which that many bytes can be spelt; pieces that one is made of. */
+  dialogTextCharsMax: 131_072,
+  dialogPiecesMax: 64,
+  /** Bytes that one step sends, captures filled in. */
+  dialogSendBytesMax: 1_048_576,
+  /**
+   * Bytes that one step looks through in all for a pattern, which is searched anew as bytes come: 65,536 in sixteen pieces,
+   * or 1,400 one by one. It takes a tenth of a second.
+   */
+  dialogSearchBytesMax: 1_048_576,
+  /** Bytes that wait for a dialog's module to read them: it may read more at a time than a step. */
+  dialogModuleBytesMax: 1_048_576,
+  /** Characters of a pattern, instructions of its program, and patterns that a thread keeps compiled. */
+  patternCharsMax: 1_024,
+  patternSizeMax: 2_000,
+  patternsKept: 256,
   /** Ad-hoc and named target pools alive at once; an idle one goes first. */
   targetPoolsMax: 10_000,
   /**

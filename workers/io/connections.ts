@@ -20,6 +20,7 @@ import type {
 import { AttemptErrors } from './attempts.ts'
 import { Connection } from './connection.ts'
 import type { Dialler } from './dialler.ts'
+import { Dialogs } from './dialog/dialogs.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
 import { socketFacts } from './socket-facts.ts'
@@ -79,10 +80,10 @@ export class Connections {
       }
       this.#admit(connection, { host: place.host, remote: dial.path })
       controller.signal.addEventListener('abort', () => connection.destroy(), { once: true })
-      if (dial.onConnect.length === 0) connection.open(socket, dial.onRelease)
-      else await connection.openWithDialog(socket, dial.onConnect, dial.onRelease)
+      const dialogs = new Dialogs(dial, connectTimeoutMs)
+      const opened = await connection.openWithDialogs(socket, place.host, dialogs)
       if (controller.signal.aborted) throw controller.signal.reason
-      this.#opened(connection, socket, last)
+      this.#opened(connection, opened, last)
     } catch (error) {
       connection.abandon()
       const failure = dialFailure(error, controller.signal, connectTimeoutMs)
@@ -166,7 +167,7 @@ export class Connections {
   #serve(connection: Connection, socket: Socket, path: string): void {
     try {
       this.#admit(connection, { host: '', local: path })
-      connection.open(socket, [])
+      connection.open(socket)
       connection.feedFrom(socket)
       this.#opened(connection, socket)
     } catch (error) {

@@ -19,9 +19,6 @@ export type ProbesDeps = {
   readonly onFault: (error: unknown) => void
 }
 
-/** Runs the target's probe; what it found, and it never rejects. The connection is idle, and nobody has it meanwhile. */
-type Probed = IoConnection & { probe?(): Promise<CheckName> }
-
 export class Probes {
   readonly #deps: ProbesDeps
   #underWay = 0
@@ -37,7 +34,7 @@ export class Probes {
   /** Whether the idle connection has to show that it is good before it is lent. */
   isDue({ state }: Slot): boolean {
     const { target, now } = this.#deps
-    if (target.probe === undefined || state.kind !== 'idle') return false
+    if (target.probe === undefined || state.kind !== 'idle' || isGreeted(state.connection)) return false
     return now() - state.provenMs >= target.pool.probeAfterMs
   }
 
@@ -46,19 +43,22 @@ export class Probes {
     const { slots, target, now } = this.#deps
     const { keepaliveMs } = target.pool
     if (target.probe === undefined || keepaliveMs === 0) return
-    for (const slot of [...slots.idle])
-      if (slot.state.kind === 'idle' && now() - slot.state.provenMs >= keepaliveMs) this.begin(slot)
+    for (const slot of [...slots.idle]) {
+      const { state } = slot
+      if (state.kind !== 'idle' || isGreeted(state.connection)) continue
+      if (now() - state.provenMs >= keepaliveMs) this.begin(slot)
+    }
   }
 
   begin(slot: Slot): void {
     const { slots, onFault } = this.#deps
     const { state } = slot
     if (state.kind !== 'idle') return
-    const connection: Probed = state.connection
+    const { connection } = state
     slots.move(slot, { kind: 'quarantined', connection, tell: () => {} })
     this.#underWay++
-    const found = connection.probe?.() ?? Promise.resolve<CheckName>('clean')
-    found.then(name => this.#found(slot, state.sinceMs, name)).catch(onFault)
+    // It never rejects.
+    void connection.probe().then(name => this.#found(slot, state.sinceMs, name), onFault)
   }
 
   #found(slot: Slot, sinceMs: number, found: CheckName): void {
@@ -72,4 +72,9 @@ export class Probes {
     }
     onDone()
   }
+}
+
+/** Its greeting is for its first lease, and would be taken for an answer to the probe. */
+function isGreeted({ channel }: IoConnection): boolean {
+  return channel.hasUnread
 }
