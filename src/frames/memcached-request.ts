@@ -93,7 +93,7 @@ export class MemcachedRequest implements WordTaker {
     const isRight =
       (at !== FLAGS_AT || (text !== null && WHOLE.test(text) && Number(text) <= UINT32_MAX)) &&
       (at !== EXPTIME_AT || (text !== null && /^-?\d{1,9}$|^1\d{9}$/.test(text))) &&
-      (at !== 5 || text === 'noreply' || (this.#isCas && isUint64(text))) &&
+      (at !== 5 || (this.#isCas ? isUint64(text) : text === 'noreply')) &&
       (at !== 6 || (this.#isCas && text === 'noreply')) &&
       at <= 6
     if (!isRight) throw frameBroken('memcached', 'a command that stores has a word that cannot stand there')

@@ -56,7 +56,7 @@ export class RespHead {
   #note(state: number, byte: number): void {
     if (state === RESP_STATE.null) this.#announced = NULL
     else if (state === RESP_STATE.stream) this.#announced = STREAMED
-    else this.#announced = this.#announced * 10 + byte - ZERO
+    else this.#announced = this.#announced * 10 + (byte - ZERO)
     if (this.#announced > Number.MAX_SAFE_INTEGER) throw frameBroken('resp', 'a length or count is no number')
   }
 }
