@@ -1,9 +1,9 @@
 /** The text protocol of memcached, with its meta commands. */
 import type { AnswerCutter, CallerMessage, Frame, MessageCutter, PeerMessage } from './frame.ts'
 import { frameBroken } from './frame-broken.ts'
-import { MessageBound } from './message-bound.ts'
-import { MemcachedRequest } from './memcached-request.ts'
 import { MemcachedAnswer } from './memcached-answer.ts'
+import { MemcachedRequest } from './memcached-request.ts'
+import { MessageBound } from './message-bound.ts'
 
 /** `max`: bytes of the longest message. */
 export function memcachedFrame(max: number): Frame {
