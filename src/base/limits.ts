@@ -248,6 +248,25 @@ export const LIMITS = {
   parseCloseMs: 1_000,
   /** MiB of heap of a thread that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
   parseHeapMiB: 256,
+  /**
+   * Frames: bytes of a line without data, as many as Redis itself takes for one; and of the words by which a message is
+   * judged, which are kept while they come: no command or option is longer.
+   */
+  frameLineBytesMax: 65_536,
+  frameWordBytesMax: 32,
+  /** RESP: bytes of one string, by the protocol; aggregates within each other, of which Redis itself nests under ten. */
+  respBulkBytesMax: 536_870_912,
+  respDepthMax: 64,
+  /**
+   * memcached: bytes of a key, and of a line, beyond which it closes itself; of a get's line, which it does not bound: a
+   * thousand of the longest keys; of data, the largest item it can be told to keep; words of a meta command, of which it
+   * takes under 24.
+   */
+  memcachedKeyBytesMax: 250,
+  memcachedLineBytesMax: 2_048,
+  memcachedKeysBytesMax: 262_144,
+  memcachedDataBytesMax: 1_073_741_824,
+  memcachedMetaWordsMax: 20,
   /** Rules of one access list and addresses denied beside it; both are scanned at every dial. */
   egressRulesMax: 1_000,
   egressDeniedMax: 10_000,
