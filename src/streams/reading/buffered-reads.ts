@@ -10,6 +10,7 @@ import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
 import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
+import type { MessageSearch } from './message-search.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
 import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
 
@@ -161,6 +162,19 @@ export class BufferedReads {
       if (error instanceof IncompleteReadError) return error.partial
       throw error
     }
+  }
+
+  /** One message. `search` must be the one of this read alone, as with `until`. */
+  message(search: MessageSearch, options: ReadOptions): Buffer | number {
+    const end = this.#source.end
+    const available = this.#source.available
+    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    const length = available === 0 ? null : search.find(this.#source.views(), available)
+    if (length !== null) return this.#take(length)
+    if (end === null) return available + 1
+    if (end.kind === 'failed') throw end.error
+    if (search.endsHere()) return this.#take(available)
+    throw new IncompleteReadError(this.#take(available), null)
   }
 
   /** Whether there is a whole line. */

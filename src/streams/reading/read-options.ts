@@ -24,6 +24,10 @@ export type StreamReaderOptions = {
   readonly onReset?: OnReset | undefined
   /** What feeds a reader over memory, as `setTransport`. */
   readonly transport?: ReadTransport | undefined
+  /** What `readFrame` reads where it is told no frame; default: none. */
+  readonly frame?: FrameSpec | null | undefined
+  /** A message was broken, and none can come any more; default: nothing is done. */
+  readonly onBroken?: (() => void) | undefined
 }
 
 export type ReadOptions = WaitOptions & {

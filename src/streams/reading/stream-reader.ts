@@ -2,11 +2,14 @@
 import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../../base/limits.ts'
 import { optionsObject, typeFault } from '../../base/options.ts'
+import type { FrameInput } from '../../frames/frame-spec.ts'
 import type { ByteSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
 import type { ReadTransport } from './memory-source.ts'
 import { MemorySource } from './memory-source.ts'
+import { MessageReads } from './message-reads.ts'
+import type { MessageSearch } from './message-search.ts'
 import type { LendResult } from './pending-read.ts'
 import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
 import {
@@ -46,6 +49,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #memory: MemorySource | null
   readonly #pending: PendingRead
   readonly #reads: BufferedReads
+  readonly #messages: MessageReads
   /** Of those who hold the stream: it is reachable for as long as one of them is. */
   protected readonly grip: object | null
 
@@ -67,9 +71,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
       this.#source = source.#source
       this.#pending = source.#pending
       this.#reads = source.#reads
+      this.#messages = source.#messages
       return
     }
-    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport } = optionsObject(options)
+    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport, ...framed } = optionsObject(options)
     this.limit = limitOption(limit)
     const memory = source ? null : new MemorySource()
     this.#memory = memory
@@ -77,6 +82,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const pending = new PendingRead(this.#source)
     this.#pending = pending
     this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
+    const { frame = null, onBroken = () => {} } = framed
+    this.#messages = new MessageReads(this.#reads, frame, onBroken)
     if (transport) this.setTransport(transport)
   }
 
@@ -213,6 +220,24 @@ export class StreamReader implements AsyncIterable<Buffer> {
       const attempt = (): Buffer | number => this.#reads.line(search, overlong, bounds)
       return this.#run('readuntil()', attempt, bounds, { restart: () => search.restart() })
     })
+  }
+
+  /**
+   * Reads one message of a frame; default: the target's own.
+   *
+   * Shape: a fresh copy. Units: the frame's own `max` in bytes bounds it, not `limit`. Errors: FRAME_BROKEN, LIMIT_OVERRUN
+   * (both close the connection), INCOMPLETE_READ (the buffer is emptied into `partial`), INVALID_REQUEST, READ_BUSY,
+   * READ_TIMEOUT, ABORTED (nothing removed). asyncio has no such call.
+   */
+  async readFrame(frame?: FrameInput, options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
+    const bounds = ReadBounds.of(options)
+    return await this.readMessage(await this.#messages.searchFor(frame), bounds)
+  }
+
+  /** Reads the message that `search` finds next. Errors: as `readFrame`. */
+  readMessage(search: MessageSearch, bounds: ReadBounds): Promise<Buffer> {
+    const attempt = (): Buffer | number => this.#messages.next(search, bounds)
+    return this.#run('readframe()', attempt, bounds, { restart: () => search.restart() })
   }
 
   /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
