@@ -177,15 +177,15 @@ function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEven
       else log.info({ decision }, 'dial refused')
       return
     }
-    case 'leak': {
-      const { terms, ageMs, lastOperation } = event.lease
-      const { target, tenant } = terms
+    case 'leak':
       log.warn(
-        { target, tenant, ageMs: Math.round(ageMs), lastOperation },
+        event.lease.report,
         'a lease is held for longer than leakDetection allows: its holder may have forgotten to release it',
       )
       return
-    }
+    case 'leak_over':
+      log.warn(event.lease.report, 'a lease that was held for longer than leakDetection allows has ended')
+      return
     case 'worker_lost':
       log.error(
         { worker: event.worker, err: event.error },

@@ -72,6 +72,9 @@ export type ErrorCode = keyof typeof ERROR_CODES
 /** Why a lease is gone, as `lease_gone` reports it. */
 export type GoneReason = 'released' | 'expired' | 'killed' | 'worker_lost' | 'reset'
 
+/** How many connections of a target a tenant holds. */
+export type LeaseHolding = { readonly tenant: string; readonly leases: number }
+
 export type ErrorDetails = {
   /** Bytes of this call that reached the caller. */
   bytesDelivered?: number
@@ -81,7 +84,7 @@ export type ErrorDetails = {
   retryable?: boolean
   /** The finer cause: a system code such as EHOSTUNREACH, a TLS reason, why a lease is gone. */
   reason?: string
-  /** Which step of a dialog failed, from 0. */
+  /** Which step of a dialog failed, from 1. */
   step?: number
   /** Where in the bytes a parse failed. */
   offset?: number
@@ -89,6 +92,8 @@ export type ErrorDetails = {
   position?: number
   /** What the queue's recent pace suggests a waiter would still wait. */
   expectedWaitMs?: number
+  /** Who holds what was waited for: those that hold most. */
+  holders?: readonly LeaseHolding[]
   /** Bad fields of a request. */
   errors?: ReadonlyArray<{ readonly path: string; readonly message: string }>
   cause?: unknown
@@ -110,6 +115,7 @@ export class SockpoolError extends Error {
   readonly offset?: number
   readonly position?: number
   readonly expectedWaitMs?: number
+  readonly holders?: readonly LeaseHolding[]
   readonly errors?: ReadonlyArray<{ readonly path: string; readonly message: string }>
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -134,8 +140,9 @@ export class SockpoolError extends Error {
   /** The fields that cross a thread or the wire; never the cause, which may name internals. */
   toJSON(): ErrorFields {
     const { code, message, retryable, bytesDelivered, bytesAccepted, reason, step, offset, position } = this
-    const { expectedWaitMs, errors } = this
-    const own = { bytesDelivered, bytesAccepted, reason, step, offset, position, expectedWaitMs, errors }
+    const { expectedWaitMs, holders, errors } = this
+    const counts = { bytesDelivered, bytesAccepted, offset, position, expectedWaitMs }
+    const own = { ...counts, reason, step, holders, errors }
     const set = Object.entries(own).filter(([, value]) => value !== undefined)
     return { code, message, retryable, ...Object.fromEntries(set) }
   }

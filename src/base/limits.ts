@@ -62,6 +62,8 @@ export const LIMITS = {
   listenHostsMax: 64,
   /** TLS contexts that an I/O worker keeps built: more than a service has targets. */
   secureContextsMax: 256,
+  /** TLS sessions that an I/O worker keeps, of a few KiB each: one for each target, and for described ones of late. */
+  tlsSessionsMax: 1_024,
   /** Milliseconds until TCP keepalive first asks after a silent peer. */
   keepAliveDelayMs: 60_000,
   /** Empty turns of its event loop after which a thread stops polling its doorbell and sleeps. */
@@ -82,19 +84,53 @@ export const LIMITS = {
   restartBackoffLastMs: 1_000,
   /** Milliseconds that a worker must have lived for its death not to count as one in a row. */
   restartForgetMs: 60_000,
-  /** Milliseconds between failed dials that nobody waits for (the warm minimum), doubling, with full jitter. */
+  /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
+  /** Milliseconds of waiting, and the interval in which nobody waits for less, that make a queue a standing one: CoDel's own. */
+  queueStandingMs: 5,
+  queueIntervalMs: 100,
+  /** How many times what is left of its time a call must expect to wait to be refused: the pace is an estimate. */
+  queueMargin: 2,
+  /** Tenants that the error of a wait names. */
+  holdersMax: 16,
+  /** The weight of a tenant; a greater share than that is a target of one's own. */
+  weightMax: 1_000,
+  /** Failures in a row after which one of several hosts is ejected; milliseconds of that, doubling from first to last. */
+  hostFailures: 3,
+  hostEjectionFirstMs: 10_000,
+  hostEjectionLastMs: 300_000,
+  /** Milliseconds in which a host that comes back grows to its whole share: one that is cold, or half alive, is spared. */
+  hostSlowStartMs: 10_000,
   /** Milliseconds without use after which a target that a caller described is forgotten. */
   describedIdleMs: 10_000,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */
   tombstoneMs: 600_000,
   /** Tombstones kept at the most; the oldest goes first. */
   tombstonesMax: 100_000,
-  /** Steps of one dialog. */
+  /** Steps of one dialog, and names that they capture under: what is captured stays in memory until its end. */
   dialogStepsMax: 64,
-  /** Milliseconds a whole dialog may take on a connection at release or at connect. */
-  dialogTimeoutMs: 5_000,
+  dialogCapturesMax: 16,
+  /** Milliseconds one step of a dialog may take, unless it says otherwise. */
+  dialogStepTimeoutMs: 5_000,
+  /** Bytes that one step awaits, or that come before their turn; as long as the longest line of a reader. */
+  dialogStepBytesMax: 65_536,
+  /** Characters of one text of a dialog, in which that many bytes can be spelt; pieces that one is made of. */
+  dialogTextCharsMax: 131_072,
+  dialogPiecesMax: 64,
+  /** Bytes that one step sends, captures filled in. */
+  dialogSendBytesMax: 1_048_576,
+  /**
+   * Bytes that one step looks through in all for a pattern, which is searched anew as bytes come: 65,536 in sixteen pieces,
+   * or 1,400 one by one. It takes a tenth of a second.
+   */
+  dialogSearchBytesMax: 1_048_576,
+  /** Bytes that wait for a dialog's module to read them: it may read more at a time than a step. */
+  dialogModuleBytesMax: 1_048_576,
+  /** Characters of a pattern, instructions of its program, and patterns that a thread keeps compiled. */
+  patternCharsMax: 1_024,
+  patternSizeMax: 2_000,
+  patternsKept: 256,
   /** Ad-hoc and named target pools alive at once; an idle one goes first. */
   targetPoolsMax: 10_000,
   /**
@@ -126,6 +162,13 @@ export const LIMITS = {
   /** Milliseconds a request body may keep us waiting in all, and the bytes per second that buy it more. */
   bodyWaitMs: 30_000,
   bodyRateBytesPerSecond: 1_024,
+  /**
+   * Bytes of all large bodies and answers that go through one turn of the event loop: a millisecond's work; and of a piece
+   * of an answer that is sent by turns, for which it must be worth a stream.
+   */
+  httpBytesPerTurn: 524_288,
+  answerPieceBytes: 131_072,
+  pacedAnswerBytesMin: 524_288,
   /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
   leaseTtlMsMax: 86_400_000,
   leaseWaitMsMax: 600_000,
@@ -205,6 +248,25 @@ export const LIMITS = {
   parseCloseMs: 1_000,
   /** MiB of heap of a thread that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
   parseHeapMiB: 256,
+  /**
+   * Frames: bytes of a line without data, as many as Redis itself takes for one; and of the words by which a message is
+   * judged, which are kept while they come: no command or option is longer.
+   */
+  frameLineBytesMax: 65_536,
+  frameWordBytesMax: 32,
+  /** RESP: bytes of one string, by the protocol; aggregates within each other, of which Redis itself nests under ten. */
+  respBulkBytesMax: 536_870_912,
+  respDepthMax: 64,
+  /**
+   * memcached: bytes of a key, and of a line, beyond which it closes itself; of a get's line, which it does not bound: a
+   * thousand of the longest keys; of data, the largest item it can be told to keep; words of a meta command, of which it
+   * takes under 24.
+   */
+  memcachedKeyBytesMax: 250,
+  memcachedLineBytesMax: 2_048,
+  memcachedKeysBytesMax: 262_144,
+  memcachedDataBytesMax: 1_073_741_824,
+  memcachedMetaWordsMax: 20,
   /** Rules of one access list and addresses denied beside it; both are scanned at every dial. */
   egressRulesMax: 1_000,
   egressDeniedMax: 10_000,
@@ -303,6 +365,15 @@ export const DEFAULTS = {
   drainTimeoutMs: 30_000,
   poolMin: 0,
   poolMax: 10,
+  /** As poolMax: a pool of the default size is never held up, and a large one comes to a cold target in portions. */
+  poolMaxConnecting: 10,
+  /** 0: as often as one likes. */
+  poolMaxUses: 0,
+  probeAfterMs: 30_000,
+  /** 0: never by itself. */
+  keepaliveMs: 0,
+  breakerFailures: 5,
+  breakerOpenForMs: 10_000,
   idleTimeoutMs: 600_000,
   maxLifetimeMs: 1_800_000,
   waitTimeoutMs: 30_000,

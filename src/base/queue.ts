@@ -29,6 +29,10 @@ export class Queue<T> {
     return this.#first
   }
 
+  get last(): QueueEntry<T> | null {
+    return this.#last
+  }
+
   add(value: T): QueueEntry<T> {
     const entry = new QueueEntry(value)
     entry.before = this.#last

@@ -16,7 +16,8 @@
  *   11    epoch        pool thread           counts on, for ever: odd while leased, even between leases
  *   12    checked      I/O worker            what it found at the release that ended an epoch (CHECK)
  *   13    generation   pool thread           counts the connections that this channel has served
- *   14    holder       pool thread           whose doorbell hears of bytes: 0 = the pool's, n = attached thread n
+ *   14    holder       pool thread           whose doorbell hears of bytes: 0 = the pool's, n = attached thread n; -1 = it is
+ *                                            the pool's, and the epoch began for a probe
  *   15    inWide       I/O worker            inbound ring: 0, or 1 + the number of the wide ring that it may move to
  *
  * The holder is the thread that has the lease; between leases it is the pool thread. A parse worker to which the
@@ -53,6 +54,8 @@ const GENERATION = 13
 const HOLDER = 14
 const IN_WIDE = 15
 const WORDS = 16
+/** In the holder's word. */
+const PROBE = -1
 
 export const CONTROL_BYTES: number = WORDS * LINE_SLOTS * Int32Array.BYTES_PER_ELEMENT
 
@@ -196,7 +199,23 @@ export class Channel {
     return next
   }
 
-  /** The number of the attached thread whose doorbell hears of bytes; 0 is the pool's. */
+  /**
+   * Pool thread only, between leases: asks the I/O worker for a probe, as a lease that begins and ends at once; the epoch
+   * that begins by it. The holder's word tells it from a release. It is stored before the epoch, so that whoever sees the
+   * one sees the other, and the next lease stores its own.
+   */
+  askProbe(): number {
+    this.setHolder(PROBE)
+    this.advanceEpoch()
+    return this.advanceEpoch()
+  }
+
+  /** Whether the last release was none, but asks for a probe. */
+  get isProbed(): boolean {
+    return this.holder === PROBE
+  }
+
+  /** The number of the attached thread whose doorbell hears of bytes; 0 and below is the pool's. */
   get holder(): number {
     return this.words.load(HOLDER)
   }
@@ -218,6 +237,12 @@ export class Channel {
       // Weighed apart, or a wrap of one counter could outweigh what the other moved.
       bytes: words.load(IN.head) + (words.load(OUT.tail) + words.load(OUT.head)) * 2 ** 21,
     }
+  }
+
+  /** Whether bytes have come that nobody has read; true of a connection that was greeted and never leased. */
+  get hasUnread(): boolean {
+    const tail = this.words.load(IN.tail)
+    return (tail < 0 ? tailCounter(tail) : tail) !== this.words.load(IN.head)
   }
 
   /** What the I/O worker found at the release that began this even epoch; `none` until it has looked. */

@@ -1,6 +1,6 @@
 /**
- * Fills a raw configuration up: `env:NAME` becomes what the variable says, and what is not said becomes its
- * default. The result has the form of the file, so that it can be printed and read again. Nothing is judged here
+ * Fills a raw configuration up: `env:NAME` becomes what the variable says, but in the texts of dialogs, which are read with
+ * their variables later; and what is not said becomes its default. The result has the form of the file, so that it can be printed and read again. Nothing is judged here
  * but whether the variables exist: a value of a wrong shape passes through for `interpret` to report.
  */
 import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
@@ -51,13 +51,17 @@ function orDefault(node: SchemaNode, value: unknown, required: boolean): unknown
 }
 
 function resolveReference(node: SchemaNode, value: unknown, path: string, completion: Completion): unknown {
-  if (typeof value !== 'string') return value
+  if (typeof value !== 'string' || branchFor(node, value).kind === 'template') return value
   const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value)?.[1]
   if (name === undefined) return value
   const found = completion.variable(name, node)
   if (found !== undefined) return found
-  completion.report(path, `refers to the environment variable ${name}, which is not set`)
+  completion.report(path, unsetVariable(name))
   return value
+}
+
+export function unsetVariable(name: string): string {
+  return `refers to the environment variable ${name}, which is not set`
 }
 
 /** The path of a key below another, as errors write it. */

@@ -12,6 +12,8 @@ export type Token = {
   /** Patterns of target names; `*` stands for any run of characters. */
   readonly targets: readonly string[]
   readonly admin: boolean
+  /** Its share of a target's connections while others wait too; default: 1. */
+  readonly weight?: number
   /** What is absent has no bound of its own. */
   readonly limits?: TokenLimits
 }

@@ -9,16 +9,22 @@ import { errorText } from '../base/error-text.ts'
 import { LIMITS } from '../base/limits.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
-import { childPath, isRequired } from './complete.ts'
+import { childPath, isRequired, unsetVariable } from './complete.ts'
 import { nearMiss } from './near-miss.ts'
 import { pairFault, readPem } from './pem.ts'
 import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
+import type { StepBytes } from './target-dialog.ts'
+import { charsOf, fillVariables } from './template.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 export type Interpretation = {
   readonly report: (path: string, message: string) => void
   /** The text of a file that the configuration names at `path`; throws where it cannot be read. */
   readonly readFile: (file: string, path: string) => string
+  /** The `file:` URL of a module that is named at `path`; null where it can be none. */
+  readonly resolveFile: (name: string, path: string) => string | null
+  /** What a variable of the environment says, where a text names one; undefined where it is not set. */
+  readonly variable: (name: string) => string | undefined
 }
 
 /** The value that the node makes of the input, built afresh. */
@@ -53,6 +59,11 @@ function interpretMapping(
   const size = Object.keys(value).length
   if (size < (node.minProperties ?? 0) || size > (node.maxProperties ?? size))
     reading.report(path, `must be ${node.expects ?? 'a mapping of another size'}`)
+  const { exactlyOne } = node
+  const chosen = exactlyOne?.filter(key => Object.hasOwn(value, key))
+  // Where none is there but a key that nobody knows, that is one of them misspelt.
+  const isMisspelt = chosen?.length === 0 && size > entries.length
+  if (chosen && chosen.length !== 1 && !isMisspelt) reading.report(path, `must be ${node.expects}`)
   const built = Object.fromEntries(entries)
   if (node.keyPair === true) checkPair(built, path, reading)
   return built
@@ -107,11 +118,33 @@ function interpretLeaf(
       const says = `must name a PEM file, and ${JSON.stringify(value)} `
       return text === undefined ? undefined : pemOf(node, text, path, reading, says)
     }
+    case 'module':
+      return Value.Check(node, value) ? moduleOf(String(value), path, reading) : refuse()
+    case 'template':
+      return Value.Check(node, value) ? (textOf(node, String(value), path, reading) ?? refuse()) : refuse()
     case 'pem':
       return Value.Check(node, value) ? pemOf(node, String(value), path, reading, '') : refuse()
     default:
       return node.kind satisfies never
   }
+}
+
+/** The text with its variables in place; undefined where it is longer then than a text may be. */
+function textOf(
+  node: SchemaNode,
+  text: string,
+  path: string,
+  { variable, report }: Interpretation,
+): StepBytes | undefined {
+  const filled = fillVariables(text, variable, name => report(path, unsetVariable(name)))
+  return charsOf(filled) <= (node.maxLength ?? Infinity) ? filled : undefined
+}
+
+/** The URL of a module, which is a file: a `file:` URL, or a path that the source of the config makes whole. */
+function moduleOf(name: string, path: string, { resolveFile, report }: Interpretation): string | undefined {
+  const url = resolveFile(name, path)
+  if (url === null) report(path, 'must be a file: URL')
+  return url ?? undefined
 }
 
 /** What is meant for the path of a unix socket is told what is wrong with that path. */
@@ -180,7 +213,8 @@ function shown(node: SchemaNode, value: unknown): string {
   if (value === null || value === undefined) return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  if (node.secret) return `this ${typeof value}`
+  // A text of a dialog may have a secret in it.
+  if (node.secret || node.kind === 'template') return `this ${typeof value}`
   const text = JSON.stringify(value) ?? typeof value
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }

@@ -5,12 +5,14 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { formatAddress, isLocalOnly } from './address.ts'
 import { complete } from './complete.ts'
 import type { Config, LogLevel, Token } from './config.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
 import { readConfigFile } from './config-file.ts'
 import { type Environment, environmentLayer, type Layer, processEnvironment } from './environment.ts'
+import { fileUrl } from './file-url.ts'
 import { fromText } from './from-text.ts'
 import { interpret } from './interpret.ts'
 import { configSchema } from './schema.ts'
@@ -83,10 +85,17 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
     return text === undefined ? undefined : fromText(node, text)
   }
   const effective = complete(schema, merged, '', { variable, report })
-  const readFile = (name: string, path: string): string =>
-    readFileSync(resolve(originOf(layers, path) === file && file ? dirname(file) : '.', name), 'utf8')
+  const placeOf = (name: string, path: string): string =>
+    resolve(originOf(layers, path) === file && file ? dirname(file) : '.', name)
+  const readFile = (name: string, path: string): string => readFileSync(placeOf(name, path), 'utf8')
   // Every faultless result has the draft's shape: the schema says so, key by key.
-  const draft = interpret(schema, effective, '', { report, readFile }) as Draft
+  const draft = interpret(schema, effective, '', {
+    report,
+    readFile,
+    resolveFile: (name, path) =>
+      URL.canParse(name) ? fileUrl(name) : pathToFileURL(placeOf(name, path)).href,
+    variable: name => environment[name],
+  }) as Draft
   checkAll(effective, report, checkRule)
   const fileTokens =
     flags.tokenFile === undefined ? [] : collect(faults, () => readTokenFile(String(flags.tokenFile)))

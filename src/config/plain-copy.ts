@@ -2,6 +2,7 @@
  * A copy of a caller's options as plain data. Each property is read once, so that a getter or a proxy cannot say one
  * thing to the check and another to the dial; what is no data (functions, instances, symbols) is refused.
  */
+import { isUtf8 } from 'node:buffer'
 import { childPath } from './complete.ts'
 
 const DEPTH_MAX = 8
@@ -23,7 +24,8 @@ export function plainCopy(
   if (value === null) return refuse('must not be null')
   if (typeof value !== 'object') return refuse(`must be plain data, not a ${typeof value}`)
   if (depth > DEPTH_MAX) return refuse('must not be nested so deeply')
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8')
+  if (value instanceof Uint8Array)
+    return isUtf8(value) ? Buffer.from(value).toString('utf8') : refuse('must be text where it is bytes')
   if (Array.isArray(value)) {
     if (value.length > ENTRIES_MAX) return refuse(`must have at most ${ENTRIES_MAX} entries`)
     return Array.from(value, (item, index) =>

@@ -12,7 +12,7 @@ export function printConfig({ effective, schema }: Pick<LoadedConfig, 'effective
 
 function masked(node: SchemaNode, value: unknown): unknown {
   const branch = branchFor(node, value)
-  if (branch.secret) return MASK
+  if (node.secret || branch.secret) return MASK
   if (Array.isArray(value)) return value.map(item => (branch.items ? masked(branch.items, item) : item))
   if (!isRecord(value)) return value
   const named = namedValue(branch)

@@ -9,7 +9,17 @@ import type { PemContent } from './pem.ts'
 import { formatDuration, formatSize } from './units.ts'
 
 /** How a leaf's text becomes its value: a number of milliseconds or bytes, an address, PEM out of a file. */
-export type LeafKind = 'duration' | 'size' | 'listen' | 'tcp' | 'host-port' | 'file' | 'pem' | 'host'
+export type LeafKind =
+  | 'duration'
+  | 'size'
+  | 'listen'
+  | 'tcp'
+  | 'host-port'
+  | 'file'
+  | 'pem'
+  | 'host'
+  | 'template'
+  | 'module'
 
 /** A schema node as the readers of the schema see it. */
 export type SchemaNode = TSchema & {
@@ -20,6 +30,7 @@ export type SchemaNode = TSchema & {
   readonly expects?: string
   readonly kind?: LeafKind
   readonly minimum?: number
+  readonly maxLength?: number
   readonly secret?: boolean
   /** What a leaf of PEM is to hold. */
   readonly pem?: PemContent
@@ -33,6 +44,10 @@ export type SchemaNode = TSchema & {
   readonly maxItems?: number
   readonly minProperties?: number
   readonly maxProperties?: number
+  /** What other keys are like as well: docs/config.md tells it once. */
+  readonly shape?: string
+  /** Keys of which a mapping has exactly one. */
+  readonly exactlyOne?: readonly string[]
   readonly anyOf?: readonly SchemaNode[]
 }
 
@@ -52,7 +67,7 @@ export function named(
   description: string,
   pattern: string,
   value: TSchema,
-  options: { readonly expects: string },
+  options: { readonly expects: string; readonly default?: undefined; readonly maxProperties?: number },
 ): SchemaNode {
   return Type.Record(Type.String({ pattern }), value, { description, default: {}, ...options })
 }
@@ -103,6 +118,7 @@ export function text(
   options: Options & {
     readonly pattern?: string
     readonly minLength?: number
+    readonly maxLength?: number
     readonly kind?: LeafKind
     readonly pem?: PemContent
   } = {},
@@ -119,6 +135,11 @@ export function flag(description: string, options: Options = {}): SchemaNode {
   return Type.Boolean({ description, expects: 'true or false', ...options })
 }
 
+/** True, and nothing else: the key says it all. */
+export function just(description: string): SchemaNode {
+  return Type.Literal(true, { description, expects: 'true' })
+}
+
 /** A node that may be one of several shapes; a value belongs to the branch of its own JavaScript type. */
 export function either(description: string, expects: string, branches: TSchema[]): SchemaNode {
   return Type.Union(branches, { description, expects })
@@ -128,11 +149,13 @@ export function optional(node: SchemaNode): SchemaNode {
   return Type.Optional(node) as SchemaNode
 }
 
-/** The branch a value of a union is judged by: mappings by the mapping, all else by the first other one. */
+/** The branch a value of a union is judged by: mappings by the mapping, lists by the list, all else by the first other one. */
 export function branchFor(node: SchemaNode, value: unknown): SchemaNode {
   if (!node.anyOf || node.kind) return node
-  const isMapping = isRecord(value)
-  return node.anyOf.find(branch => (branch.type === 'object') === isMapping) ?? node
+  const isNested = (branch: SchemaNode): boolean => branch.type === 'object' || branch.type === 'array'
+  const type = isRecord(value) ? 'object' : Array.isArray(value) ? 'array' : null
+  const own = node.anyOf.find(branch => branch.type === type)
+  return own ?? node.anyOf.find(branch => !isNested(branch)) ?? node.anyOf[0] ?? node
 }
 
 /** What a named mapping's values are, or null where the node is none. */

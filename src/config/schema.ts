@@ -146,6 +146,9 @@ function token(): SchemaNode {
       { default: ['*'] },
     ),
     admin: flag("Whether it may use the verbs and see other tenants' rows.", { default: false }),
+    weight: optional(
+      count("Its share of a target's connections while others wait too; default: 1.", 1, LIMITS.weightMax),
+    ),
     limits: optional(tokenLimits()),
   })
 }

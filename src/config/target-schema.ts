@@ -3,7 +3,8 @@
  * names PEM files, the library hands over PEM text.
  */
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
-import type { PemContent } from './pem.ts'
+import { dialog, dialogOrModule } from './dialog-schema.ts'
+import { presetSchema } from './presets/presets.ts'
 import {
   choice,
   count,
@@ -16,10 +17,11 @@ import {
   type SchemaNode,
   text,
 } from './schema-node.ts'
+import { type PemLeaf, tlsSchema } from './target-tls.ts'
 
 /** Frames that go by a name; the other form is `lengthField`. */
-export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres'] as const
-export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
+export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres', 'mllp', 'modbus'] as const
+export const BALANCES = ['round-robin', 'least-leased', 'priority'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
 
 /** A target in a config file: ca, cert and key name files. */
@@ -36,21 +38,9 @@ export const libraryTargetSchema: SchemaNode = targetSchema((description, pem) =
   text(`${description}, as PEM text`, 'PEM text', { kind: 'pem', pem, secret: true }),
 )
 
-type PemLeaf = (description: string, pem: PemContent) => SchemaNode
-
 function targetSchema(pem: PemLeaf): SchemaNode {
   return mapping('Where to connect and how; one pool of connections.', {
-    host: optional(
-      text('The name or address to dial; or `hosts`.', 'a host name or an IP address', { kind: 'host' }),
-    ),
-    port: optional(count('The port to dial, with `host`.', 1, 65_535)),
-    hosts: optional(
-      list(
-        'Several places of one service, each `HOST:PORT`; instead of `host` and `port`.',
-        text('`HOST:PORT` or `[IPV6]:PORT`.', 'HOST:PORT with a port from 1 to 65535', { kind: 'host-port' }),
-        { default: undefined, minItems: 1, maxItems: 256 },
-      ),
-    ),
+    ...placeSchemas(),
     tls: optional(
       either('TLS to the target: true, false, or how.', 'true, false or a mapping', [
         flag('With the settings of the platform, or not at all.'),
@@ -58,9 +48,16 @@ function targetSchema(pem: PemLeaf): SchemaNode {
       ]),
     ),
     pool: poolSchema(),
-    onConnect: optional(dialog('Run on each new connection before its first lease.')),
-    probe: optional(dialog('Run on a connection that lay idle before it is leased again.')),
-    onRelease: optional(dialog('Run at each release; a connection that fails it is closed.')),
+    breaker: optional(
+      either('When a target that fails is left alone; default: true.', 'true, false or a mapping', [
+        flag('With the defaults of the mapping, or never.'),
+        breakerSchema(),
+      ]),
+    ),
+    preset: optional(presetSchema()),
+    onConnect: optional(dialogOrModule('Run on each new connection before its first lease.', pem)),
+    probe: optional(dialog('Run on a connection that lay idle before it is leased again.', pem)),
+    onRelease: optional(dialog('Run at each release; a connection that fails it is closed.', pem)),
     frame: optional(
       either('How one reply ends.', `one of ${FRAME_NAMES.join(', ')}, or {lengthField: …}`, [
         choice('A protocol by name.', FRAME_NAMES),
@@ -77,34 +74,27 @@ function targetSchema(pem: PemLeaf): SchemaNode {
   })
 }
 
-function tlsSchema(pem: PemLeaf): SchemaNode {
-  return mapping(
-    'How TLS is spoken to the target.',
-    {
-      servername: optional(
-        text('The name to ask for (SNI) and to verify; default: the host.', 'a host name', {
-          kind: 'host',
-        }),
+/** Where to connect. */
+function placeSchemas(): Readonly<Record<'host' | 'port' | 'hosts' | 'balance', SchemaNode>> {
+  return {
+    host: optional(
+      text('The name or address to dial; or `hosts`.', 'a host name or an IP address', { kind: 'host' }),
+    ),
+    port: optional(count('The port to dial, with `host`.', 1, 65_535)),
+    hosts: optional(
+      list(
+        'Several places of one service, each `HOST:PORT`; instead of `host` and `port`.',
+        text('`HOST:PORT` or `[IPV6]:PORT`.', 'HOST:PORT with a port from 1 to 65535', { kind: 'host-port' }),
+        { default: undefined, minItems: 1, maxItems: 256 },
       ),
-      ca: optional(pem("The only authorities to trust; default: the platform's", 'certificates')),
-      cert: optional(pem('The certificate shown to the target, with `key`', 'certificates')),
-      key: optional(pem('The key of `cert`', 'private key')),
-      alpn: optional(
-        list(
-          'Protocols to offer, best first.',
-          text('A protocol id.', 'a protocol id of 1 to 255 characters', { pattern: '^[!-~]{1,255}$' }),
-          { default: undefined, minItems: 1, maxItems: 16 },
-        ),
+    ),
+    balance: optional(
+      choice(
+        'Which of several hosts is dialled first: each in turn, the one with the fewest leases, or the first that is up; default: round-robin.',
+        BALANCES,
       ),
-      minVersion: optional(choice("The oldest version to speak; default: the platform's.", TLS_VERSIONS)),
-      allowTruncated: optional(
-        flag(
-          'Whether an exchange that reads to the end takes a reply that TLS did not close, so that it may be cut; default: false.',
-        ),
-      ),
-    },
-    { keyPair: true },
-  )
+    ),
+  }
 }
 
 function poolSchema(): SchemaNode {
@@ -118,20 +108,35 @@ function poolSchema(): SchemaNode {
     ),
     waitTimeout: duration('How long a caller waits for a lease; 0 does not wait.', DEFAULTS.waitTimeoutMs, 0),
     leaseTtl: duration('How long a lease lives without an operation.', DEFAULTS.leaseTtlMs),
-    connectTimeout: duration('Name, TCP and TLS together.', DEFAULTS.connectTimeoutMs),
+    connectTimeout: duration(
+      'Name, TCP, TLS and the dialog of a new connection together; any other dialog has as long.',
+      DEFAULTS.connectTimeoutMs,
+    ),
+    maxUses: count('Leases that one connection serves; 0 for no bound.', 0, 1_000_000_000, {
+      default: DEFAULTS.poolMaxUses,
+    }),
+    probeAfter: duration(
+      'How long a connection may lie idle until `probe` is run before it is lent.',
+      DEFAULTS.probeAfterMs,
+    ),
+    keepalive: duration(
+      'How often `probe` is run on each idle connection; 0 only before it is lent.',
+      DEFAULTS.keepaliveMs,
+      0,
+    ),
+    maxConnecting: count('Dials under way at once.', 1, LIMITS.channelsMax, {
+      default: DEFAULTS.poolMaxConnecting,
+    }),
   })
 }
 
-function dialog(description: string): SchemaNode {
-  const step = mapping(
-    'Either bytes to send or bytes to await.',
-    {
-      send: optional(text('Bytes to send.', 'text', { minLength: 1, secret: true })),
-      expect: optional(text('Bytes that must come next.', 'text', { minLength: 1 })),
-    },
-    { minProperties: 1, maxProperties: 1, expects: 'either {send: …} or {expect: …}' },
-  )
-  return list(description, step, { default: undefined, minItems: 1, maxItems: LIMITS.dialogStepsMax })
+function breakerSchema(): SchemaNode {
+  return mapping('After how many failures, and for how long.', {
+    failures: count('Dials and dialogs that fail in a row until callers are refused at once.', 1, 1_000, {
+      default: DEFAULTS.breakerFailures,
+    }),
+    openFor: duration('How long until one dial may try again.', DEFAULTS.breakerOpenForMs),
+  })
 }
 
 function lengthField(): SchemaNode {

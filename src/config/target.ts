@@ -3,35 +3,21 @@
  * built afresh field by field: nothing of a caller's own object ever reaches a dial.
  */
 import { SockpoolError } from '../base/errors.ts'
+import { DEFAULTS } from '../base/limits.ts'
 import type { HostPort } from './address.ts'
 import { childPath, complete } from './complete.ts'
 import type { ConfigFault } from './config-error.ts'
+import { checkDialogs } from './dialog-check.ts'
+import { fileUrl } from './file-url.ts'
 import { interpret } from './interpret.ts'
 import { plainCopy } from './plain-copy.ts'
+import { checkPreset, type PresetChoice, presetHasFrame, presetParts } from './presets/presets.ts'
 import { field, isRecord } from './schema-node.ts'
-import {
-  type FRAME_NAMES,
-  libraryTargetSchema,
-  type REUSE_RULES,
-  type TLS_VERSIONS,
-} from './target-schema.ts'
+import { flatDialog, type TargetDialog, type TargetDialogModule } from './target-dialog.ts'
+import { type BALANCES, type FRAME_NAMES, libraryTargetSchema, type REUSE_RULES } from './target-schema.ts'
+import type { TargetTls } from './target-tls.ts'
 
-/** Client TLS. PEM as text; what is absent is the platform's default. */
-export type TargetTls = {
-  /** Asked for (SNI) and verified; default: the host. */
-  readonly servername?: string
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly alpn?: readonly string[]
-  readonly minVersion?: (typeof TLS_VERSIONS)[number]
-  /** An exchange that reads to the end takes a reply whose TLS ended without close_notify; default: false. */
-  readonly allowTruncated?: boolean
-}
-
-export type TextStep =
-  | { readonly send: string; readonly expect?: never }
-  | { readonly expect: string; readonly send?: never }
+export type { TargetTls } from './target-tls.ts'
 
 export type LengthField = {
   /** Bytes before the field. */
@@ -46,6 +32,9 @@ export type LengthField = {
 /** How one reply ends: a protocol by name, or a length field. */
 export type FrameSpec = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
 
+/** Which of several hosts is dialled first. */
+export type Balance = (typeof BALANCES)[number]
+
 export type Reuse = (typeof REUSE_RULES)[number]
 
 /** The pool's bounds: counts of connections, durations in milliseconds. */
@@ -58,28 +47,55 @@ export type PoolSettings = {
   readonly waitTimeoutMs: number
   readonly leaseTtlMs: number
   readonly connectTimeoutMs: number
+  /** Leases that one connection serves; 0: no bound. */
+  readonly maxUses: number
+  /** Idle for longer, a connection is probed before it is lent. */
+  readonly probeAfterMs: number
+  /** How often an idle connection is probed; 0: only before it is lent. */
+  readonly keepaliveMs: number
+  /** Dials under way at once. */
+  readonly maxConnecting: number
+}
+
+/** When a target that fails is left alone. */
+export type BreakerSettings = {
+  /** Dials and dialogs in a row that failed. */
+  readonly failures: number
+  /** Milliseconds until one dial may try again. */
+  readonly openForMs: number
 }
 
 export type Target = {
   /** At least one, as written; which address of which host is dialled is the dialler's choice. */
   readonly hosts: readonly HostPort[]
+  /** Means nothing to a single host. */
+  readonly balance: Balance
   readonly tls: false | TargetTls
   readonly pool: PoolSettings
-  readonly onConnect?: readonly TextStep[]
-  readonly probe?: readonly TextStep[]
-  readonly onRelease?: readonly TextStep[]
+  readonly breaker: false | BreakerSettings
+  readonly onConnect?: TargetDialog | TargetDialogModule
+  readonly probe?: TargetDialog
+  readonly onRelease?: TargetDialog
   readonly frame?: FrameSpec
   readonly reuse: Reuse
   readonly leakDetectionMs?: number
 }
 
 /** A target as the schema has interpreted it: units are settled, hosts and tls still have their spellings. */
-export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse'> & {
+export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker' | 'balance'> & {
   readonly host?: string
   readonly port?: number
   readonly hosts?: readonly HostPort[]
+  readonly balance?: Balance
   readonly tls?: boolean | TargetTls
+  readonly breaker?: boolean | BreakerSettings
   readonly reuse?: Reuse
+  readonly preset?: PresetChoice
+}
+
+const BREAKER: BreakerSettings = {
+  failures: DEFAULTS.breakerFailures,
+  openForMs: DEFAULTS.breakerOpenForMs,
 }
 
 type Report = (path: string, message: string) => void
@@ -105,30 +121,25 @@ export function checkTarget(target: unknown, path: string, report: Report): void
   const bytes = field(field(field(target, 'frame'), 'lengthField'), 'bytes')
   if (bytes === 5 || bytes === 6 || bytes === 7)
     report(childPath(path, 'frame.lengthField.bytes'), `must be one of 1, 2, 3, 4, 8, not ${bytes}`)
+  const preset = field(target, 'preset')
+  checkPreset(preset, childPath(path, 'preset'), report)
+  checkDialogs(target, field(target, 'frame') !== undefined || presetHasFrame(preset), path, report)
 }
 
 /** The target that a faultless draft means. */
 export function buildTarget(draft: TargetDraft): Target {
-  const {
-    host,
-    port,
-    hosts,
-    tls = false,
-    reuse,
-    pool,
-    onConnect,
-    probe,
-    onRelease,
-    frame,
-    leakDetectionMs,
-  } = draft
+  const { host, port, hosts, balance = 'round-robin', tls = false, breaker = true } = draft
+  const { reuse, pool, preset, leakDetectionMs } = draft
+  const { frame, onConnect, probe, onRelease } = { ...presetParts(preset), ...draft }
   return {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
+    balance,
     tls: tls === true ? {} : tls,
     pool,
-    ...(onConnect && { onConnect }),
-    ...(probe && { probe }),
-    ...(onRelease && { onRelease }),
+    breaker: breaker === true ? BREAKER : breaker,
+    ...(onConnect && { onConnect: 'module' in onConnect ? onConnect : flatDialog(onConnect) }),
+    ...(probe && { probe: flatDialog(probe) }),
+    ...(onRelease && { onRelease: flatDialog(onRelease) }),
     ...(frame && { frame }),
     reuse: reuse ?? (frame || onRelease ? 'clean' : 'never'),
     ...(leakDetectionMs !== undefined && { leakDetectionMs }),
@@ -154,10 +165,18 @@ export function normaliseTarget(input: unknown, path = ''): Target {
     if (!faults.some(fault => fault.path === named)) faults.push({ path: named, message })
   }
   const copy = foldMilliseconds(plainCopy(input, path, report), path, renamed, report)
-  const completed = complete(libraryTargetSchema, copy, path, { variable: () => undefined, report })
+  const variable = (): undefined => undefined
+  const completed = complete(libraryTargetSchema, copy, path, { variable, report })
   const readFile = (): string => ''
+  // A program knows where its modules are.
+  const resolveFile = (name: string): string | null => fileUrl(name)
   // The schema has no node of the library's form that reads a file, and every faultless result is a draft.
-  const draft = interpret(libraryTargetSchema, completed, path, { report, readFile }) as TargetDraft
+  const draft = interpret(libraryTargetSchema, completed, path, {
+    report,
+    readFile,
+    resolveFile,
+    variable,
+  }) as TargetDraft
   checkTarget(completed, path, report)
   if (faults.length === 0) return buildTarget(draft)
   const [first] = faults
@@ -166,6 +185,7 @@ export function normaliseTarget(input: unknown, path = ''): Target {
   throw new SockpoolError('INVALID_REQUEST', message, { errors: faults })
 }
 
+const DIALOGS = new Set(['onConnect', 'probe', 'onRelease'])
 const DURATIONS = new Set([
   'idleTimeout',
   'maxLifetime',
@@ -173,7 +193,15 @@ const DURATIONS = new Set([
   'leaseTtl',
   'connectTimeout',
   'leakDetection',
+  'openFor',
+  'probeAfter',
+  'keepalive',
+  'timeout',
+  'wait',
 ])
+
+/** The mappings of a target that hold durations. */
+const MAPPINGS = new Set(['pool', 'breaker'])
 
 function foldMilliseconds(
   value: unknown,
@@ -196,7 +224,14 @@ function foldMilliseconds(
     }
     // A timer knows no fractions of a millisecond.
     const whole = name !== key && typeof own === 'number' && own >= 0 ? Math.ceil(own) : own
-    entries.set(name, key === 'pool' ? foldMilliseconds(own, where, renamed, report) : whole)
+    const fold = (value: unknown, at: string): unknown => foldMilliseconds(value, at, renamed, report)
+    if (MAPPINGS.has(key)) entries.set(name, fold(own, where))
+    else if (DIALOGS.has(key) && Array.isArray(own))
+      entries.set(
+        name,
+        own.map((step, index) => fold(step, childPath(where, String(index)))),
+      )
+    else entries.set(name, whole)
   }
   return Object.fromEntries(entries)
 }

@@ -17,8 +17,7 @@ export function unservedKeys({ parse, http, ingress, forwards, targets }: Config
   tell(parse.isolation !== 'auto', 'parse.isolation')
   tell(http.threads !== 1, 'http.threads')
   tell(ingress.listen.length > 0, 'ingress.listen')
-  for (const [name, { probe, frame }] of Object.entries(targets)) {
-    tell(probe !== undefined, `targets.${name}.probe`)
+  for (const [name, { frame }] of Object.entries(targets)) {
     tell(frame !== undefined, `targets.${name}.frame`, 'decides the default of reuse, and nothing else yet')
   }
   tell(forwards.length > 0, 'forwards')

@@ -50,8 +50,9 @@ function hostTarget(
   const { host, port, tls, connectTimeoutMs, localAddress, happyEyeballsDelayMs } = described
   if (localAddress !== undefined && !isOwnAuthority)
     throw invalidOption('localAddress', 'is for callers that no egress rules bind')
+  const pool = poolOf(max, connectTimeoutMs)
   return {
-    target: normaliseTarget({ host, port, tls, pool: poolOf(max, connectTimeoutMs), reuse: 'never' }),
+    target: normaliseTarget({ host, port, tls, pool, breaker: false, reuse: 'never' }),
     reach: {
       ...(localAddress === undefined ? {} : { localAddress: checkedAddress(localAddress) }),
       ...(happyEyeballsDelayMs === undefined
@@ -67,7 +68,7 @@ function unixTarget(described: UnixTarget, rules: DescribedRules): { target: Tar
   const path = checkedPath(described.path)
   if (!rules.isOwnAuthority) throw new SockpoolError('TARGET_DENIED', 'The target may not be dialled')
   const pool = poolOf(rules.max, connectTimeoutMs)
-  const target = normaliseTarget({ ...NOWHERE, tls, pool, reuse: 'never' })
+  const target = normaliseTarget({ ...NOWHERE, tls, pool, breaker: false, reuse: 'never' })
   if (target.tls !== false && target.tls.servername === undefined)
     throw invalidOption('tls.servername', 'is required where there is no host to take it from')
   return { target: { ...target, hosts: [] }, reach: { path } }
@@ -75,7 +76,8 @@ function unixTarget(described: UnixTarget, rules: DescribedRules): { target: Tar
 
 function poolOf(max: number, timeoutMs: unknown): object {
   const connectTimeoutMs = durationOption('connectTimeoutMs', timeoutMs, 1)
-  return { max, connectTimeoutMs, idleTimeoutMs: LIMITS.describedIdleMs }
+  // Whoever describes a target asks for each of its dials, and hears what becomes of it.
+  return { max, maxConnecting: max, connectTimeoutMs, idleTimeoutMs: LIMITS.describedIdleMs }
 }
 
 /** The path of a unix socket. Errors: INVALID_REQUEST. */

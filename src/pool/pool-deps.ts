@@ -11,7 +11,8 @@ import type { AdHocRules } from './target/target-pools.ts'
 
 /** What happened in the pool that its owner may want to log. */
 export type PoolEvent =
-  | { readonly kind: 'leak'; readonly lease: LeaseRecord }
+  /** A lease is held for longer than its target's `leakDetection`; one that was has come back. */
+  | { readonly kind: 'leak' | 'leak_over'; readonly lease: LeaseRecord }
   | { readonly kind: 'lost'; readonly target: string; readonly how: EndName }
   /** A fault of ours, which concerned one lease and closed its connection. */
   | { readonly kind: 'fault'; readonly error: unknown }

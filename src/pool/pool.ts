@@ -15,6 +15,7 @@ import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
 import { type Acquired, AttachedThread } from './attached/attached-thread.ts'
+import { originOf } from './lease/call-site.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -33,17 +34,13 @@ import {
   type LeaseRequest,
   type ReaderTraits,
 } from './lease/lease-options.ts'
-import { LeaseRecord } from './lease/lease-record.ts'
+import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
+import { NestedUses } from './lease/nested-uses.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
-import {
-  type ConnectionStats,
-  connectionStats,
-  type PoolStats,
-  type TargetStats,
-} from './target/pool-stats.ts'
+import { type ConnectionStats, type PoolStats, rowsOf, type TargetStats } from './target/pool-stats.ts'
 import type { Slot } from './target/slot.ts'
 import { TargetPool, type TargetPoolDeps } from './target/target-pool.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -55,6 +52,7 @@ export class Pool implements AsyncDisposable {
   readonly #pools: TargetPools
   readonly #leases = new Queue<LeaseRecord>()
   readonly #waiterCount: WaiterCount
+  readonly #nested = new NestedUses()
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
   #attached: AttachListener | null = null
@@ -64,8 +62,8 @@ export class Pool implements AsyncDisposable {
     this.#deps = deps
     this.#now = deps.now ?? (() => performance.now())
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
-    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, unwanted) =>
-      this.#open(name, target, dial, unwanted),
+    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
+      this.#open(name, target, dial, origin),
     )
     this.#servers = new Servers({
       ...deps,
@@ -82,8 +80,8 @@ export class Pool implements AsyncDisposable {
    * Leases a connection of a named target, or of a described one.
    *
    * Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, POOL_EXHAUSTED (`waitMs: 0` and none free),
-   * WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED, CONNECT_FAILED,
-   * CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
+   * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED,
+   * CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
     const { request, ...traits } = judgedLease(options)
@@ -121,7 +119,7 @@ export class Pool implements AsyncDisposable {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async #acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
@@ -129,14 +127,15 @@ export class Pool implements AsyncDisposable {
     if (refusal !== null) throw refusal
     const startedMs = this.#now()
     const pool = this.#pools.find(target, tenant)
-    const longestMs = waitMs ?? pool.target.pool.waitTimeoutMs
-    const boundMs = timeoutMs === undefined ? longestMs : Math.min(longestMs, timeoutMs)
+    if (thread === 0 && waitMs !== 0) this.#nested.assertNotStarved(pool.name, pool.target.pool.max)
+    const origin = originOf(said, pool.target)
+    const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
     for (;;) {
       const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#now() - startedMs))
       const acquired = await pool.lease(
-        { tenant, signal, waitMs: leftMs, allowedMs: boundMs },
+        { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs)
+          const record = this.#record(pool, slot, connection, ttlMs, origin)
           return { record, holder: record.begin(thread, make) }
         },
       )
@@ -158,6 +157,7 @@ export class Pool implements AsyncDisposable {
     slot: Slot,
     connection: IoConnection,
     ttlMs: number | null | undefined,
+    origin: LeaseOrigin | undefined,
   ): LeaseRecord {
     const { fleet, parse, replayBytes, defaultTtl, onEvent } = this.#deps
     const { name, target } = pool
@@ -175,17 +175,15 @@ export class Pool implements AsyncDisposable {
       parse,
       now: this.#now,
       leakDetectionMs: target.leakDetectionMs,
-      giveBack: (refusal, graceful) => {
-        const isTooOld = this.#now() >= slot.diesMs
-        return this.#awaited(pool.release(slot, refusal ?? (isTooOld ? 'lifetime' : null), graceful))
-      },
+      origin,
+      giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
         this.#leases.remove(entry)
         if (slot.lease === record) slot.lease = null
       },
-      onLeak: () => onEvent?.({ kind: 'leak', lease: record }),
+      onLeak: kind => onEvent?.({ kind, lease: record }),
       onFault: error => onEvent?.({ kind: 'fault', error }),
     })
     const entry = this.#leases.add(record)
@@ -217,7 +215,8 @@ export class Pool implements AsyncDisposable {
     options: LeaseOptions = {},
   ): Promise<T> {
     requireFunction('run', run)
-    return await useLease(await this.lease(target, options), run)
+    const lease = await this.lease(target, options)
+    return await this.#nested.run(lease, () => useLease(lease, run))
   }
 
   /**
@@ -269,9 +268,7 @@ export class Pool implements AsyncDisposable {
   }
 
   connections(): ConnectionStats[] {
-    return this.#pools.all.flatMap(pool =>
-      pool.connections.flatMap(slot => connectionStats(pool, slot, this.#now())),
-    )
+    return this.#pools.all.flatMap(pool => rowsOf(pool, this.#now()))
   }
 
   workers(): Promise<ReturnType<Fleet['stats']>> {
@@ -280,8 +277,7 @@ export class Pool implements AsyncDisposable {
 
   stats(): PoolStats {
     const pools = this.#pools.all
-    const sum = (of: (pool: TargetPool) => number): number =>
-      pools.reduce((total, pool) => total + of(pool), 0)
+    const sum = (of: (pool: TargetPool) => number): number => pools.reduce((all, pool) => all + of(pool), 0)
     return {
       leases: this.#leases.size,
       waiters: sum(pool => pool.waiters),
@@ -332,13 +328,13 @@ export class Pool implements AsyncDisposable {
     await settledWithin(Promise.all([...ended, this.#servers.waitClosed()]), drainMs)
   }
 
-  #open(name: string, target: Target, dial: Dial, unwanted: TargetPoolDeps['unwanted']): TargetPool {
+  #open(name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']): TargetPool {
     const { fleet, random = Math.random } = this.#deps
     return new TargetPool({
       name,
       target,
       dial,
-      unwanted,
+      origin,
       connector: fleet,
       waiterCount: this.#waiterCount,
       now: this.#now,

@@ -65,6 +65,7 @@ export type RequestData = {
       /** Null: for ever. */
       readonly ttlMs?: number | null | undefined
       readonly tenant: string
+      readonly weight: number
     }
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean

@@ -3,7 +3,8 @@
  * and of the end through `listener`; whoever holds the lease plugs its two ends in as `holder` and hears of bytes.
  *
  *   idle ──hold──► held ──letGo──► checking ──► idle
- *     └─────────────┴──────────────────┴── abort, leaveClosing, broke ──► closing
+ *    │└──probe──► probing ──► idle     │
+ *    └──────────────┴──────────────────┴── abort, leaveClosing, broke ──► closing
  *   any of them ── the I/O worker says that the socket is gone ──► gone ── no end is left that was made for it ──► free
  *
  * Only a free connection's channel serves another. An end on another thread is known to be detached when that thread
@@ -49,6 +50,8 @@ type State =
   | { readonly kind: 'held'; readonly holder: ConnectionHolder }
   /** `epoch`: that the release began. */
   | { readonly kind: 'checking'; readonly epoch: number }
+  /** `epoch`: that began for the probe. `settle` hears what was found, or `error` where the connection ends meanwhile. */
+  | { readonly kind: 'probing'; readonly epoch: number; readonly settle: (found: CheckName) => void }
   /** `how`: what it is closed for, where this side knows better than the socket. */
   | { readonly kind: 'closing'; readonly how: EndName | null }
   | { readonly kind: 'gone'; readonly how: EndName }
@@ -135,10 +138,27 @@ export class IoConnection {
     this.ringer.ring(this.channel.number)
   }
 
+  /**
+   * Asks the I/O worker whether the idle connection is still good: it runs the target's probe, where there is one, and
+   * watches for two silent turns. Resolves with what it found, never rejects: `clean`, and the connection is idle again; or
+   * what speaks against it (`dialog_failed`, `poisoned`, `half_closed`, `unread` for a greeting that nobody has read,
+   * `error`), and the connection is closed for that, which its listener hears by itself. The probe's time is bounded as
+   * that of every dialog of the connection. Nobody may lease the connection meanwhile; `abort` ends it.
+   */
+  probe(): Promise<CheckName> {
+    if (this.isGone) return Promise.resolve('error')
+    invariant(this.#state.kind === 'idle', () => `a ${this.#state.kind} connection was probed`)
+    const { promise, resolve } = Promise.withResolvers<CheckName>()
+    this.#state = { kind: 'probing', epoch: this.channel.askProbe(), settle: resolve }
+    this.ringer.ring(this.channel.number)
+    return promise
+  }
+
   /** Ends a lease whose holder has asked to close: what it wrote is still sent. */
   leaveClosing(): void {
     if (this.isGone) return this.fence()
     this.fence()
+    this.#endProbe('error')
     this.#state = { kind: 'closing', how: null }
     this.ringer.ring(this.channel.number)
   }
@@ -163,7 +183,7 @@ export class IoConnection {
     const state = this.#state
     if (state.kind === 'free') return
     if (state.kind === 'held') state.holder.rung()
-    if (state.kind === 'checking') this.#lookAtCheck(state.epoch)
+    if (state.kind === 'checking' || state.kind === 'probing') this.#lookAtCheck(state)
     const { closed } = this.channel
     if (closed !== 'open') this.#close(closed)
   }
@@ -192,6 +212,7 @@ export class IoConnection {
   broke(): void {
     const state = this.#state
     if (this.isGone || (state.kind === 'closing' && state.how === 'corrupt')) return
+    this.#endProbe('error')
     this.#state = { kind: 'closing', how: 'corrupt' }
     this.channel.endInbound('corrupt')
     this.channel.requestShut('abort')
@@ -207,17 +228,25 @@ export class IoConnection {
     this.#close('workerLost')
   }
 
-  #lookAtCheck(epoch: number): void {
-    const found = this.channel.checkedAt(epoch)
+  #lookAtCheck(state: Extract<State, { readonly kind: 'checking' | 'probing' }>): void {
+    const found = this.channel.checkedAt(state.epoch)
     if (found === 'none') return
+    this.#endProbe(found)
     this.#state = { kind: 'idle' }
-    this.#listener?.onChecked(found)
+    if (state.kind === 'checking') this.#listener?.onChecked(found)
+  }
+
+  /** A probe that is under way is over; whoever asked for it hears of it once this turn's work is done. */
+  #endProbe(found: CheckName): void {
+    if (this.#state.kind !== 'probing') return
+    this.#state.settle(found)
   }
 
   #close(how: EndName): void {
     const state = this.#state
     if (this.isGone) return
     const known = state.kind === 'closing' ? (state.how ?? how) : how
+    this.#endProbe('error')
     this.#state = { kind: 'gone', how: known }
     this.#listener?.onClosed(known)
     this.#freeIfDone()

@@ -55,12 +55,15 @@ export type OpenRequest = {
   readonly dial: Dial
   readonly connectTimeoutMs: number
   readonly signal?: AbortSignal | undefined
+  /** Told of the place that was tried last, before the promise settles; those before it have failed. */
+  readonly onPlace?: ((place: number) => void) | undefined
 }
 
 type Opening = {
   readonly channel: Channel
   readonly resolve: (connection: IoConnection) => void
   readonly reject: (error: Error) => void
+  readonly onPlace: (place: number) => void
   readonly forget: () => void
 }
 
@@ -164,7 +167,7 @@ export class IoThread {
    * DIALOG_FAILED, WORKER_LOST, QUEUE_FULL; ABORTED, and then nothing is left behind.
    */
   open(request: OpenRequest): Promise<IoConnection> {
-    const { dial, connectTimeoutMs, signal } = request
+    const { dial, connectTimeoutMs, signal, onPlace } = request
     if (signal?.aborted) return Promise.reject(aborted('connect', signal))
     if (this.#isGone) return Promise.reject(lostBefore(this.#error))
     const channel = this.#slabs.take()
@@ -175,7 +178,7 @@ export class IoThread {
     signal?.addEventListener('abort', giveUp, { once: true })
     const { memory, generation } = channel
     this.#tell({ kind: 'open', memory, generation, dial, connectTimeoutMs })
-    return this.#opening(channel, () => signal?.removeEventListener('abort', giveUp))
+    return this.#opening(channel, () => signal?.removeEventListener('abort', giveUp), onPlace)
   }
 
   /** Binds. Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST. */
@@ -229,9 +232,13 @@ export class IoThread {
   }
 
   /** Resolves when the worker serves the channel. */
-  #opening(channel: Channel, forget: () => void): Promise<IoConnection> {
+  #opening(
+    channel: Channel,
+    forget: () => void,
+    onPlace: (place: number) => void = () => {},
+  ): Promise<IoConnection> {
     const { promise, resolve, reject } = Promise.withResolvers<IoConnection>()
-    this.#openings.set(channel.number, { channel, resolve, reject, forget })
+    this.#openings.set(channel.number, { channel, resolve, reject, onPlace, forget })
     return promise
   }
 
@@ -278,6 +285,7 @@ export class IoThread {
     if (opening === undefined || opening.channel.generation !== message.generation) return null
     this.#openings.delete(message.channel)
     opening.forget()
+    if (message.place !== undefined) opening.onPlace(message.place)
     return opening
   }
 

@@ -32,11 +32,16 @@
  * given up by shutting its channel with `abort`. Listeners are numbered by the pool's thread, what they accept by
  * the worker.
  */
+import type { Dialog, DialogModule } from '../base/dialog-data.ts'
 import type { Decision, EgressRulesData } from '../base/egress-data.ts'
 import type { ErrorFields } from '../base/errors.ts'
+import type { TlsClient } from '../base/tls-data.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { VitalsMemory } from '../channel/vitals.ts'
+import type { FrameSpec } from '../config/target.ts'
+
+export type { TlsClient } from '../base/tls-data.ts'
 
 /** What an I/O worker is started with. */
 export type IoWorkerData = {
@@ -55,20 +60,6 @@ export type EgressData = EgressRulesData & { readonly dnsServers: readonly strin
 /** One place to dial; several are tried in order. */
 export type Place = { readonly host: string; readonly port: number }
 
-export type TlsClient = {
-  readonly servername?: string | undefined
-  readonly ca?: string | undefined
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  readonly alpn?: readonly string[] | undefined
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-}
-
-/** One step of a dialog, as bytes. */
-export type DialogStep = { readonly send: Uint8Array } | { readonly expect: Uint8Array }
-
-export type Dialog = readonly DialogStep[]
-
 /** Everything that shapes a connection; it is the pool's key, together with the tenant. */
 export type Dial = {
   readonly places: readonly Place[]
@@ -76,8 +67,12 @@ export type Dial = {
   /** On whose word: the operator's config, or the egress rules for a caller's target. */
   readonly authority: 'operator' | 'rules'
   readonly tenant: string
-  readonly onConnect: Dialog
+  readonly onConnect: Dialog | DialogModule
   readonly onRelease: Dialog
+  /** Run on an idle connection when the pool asks; default: none, and only silence is looked for. */
+  readonly probe?: Dialog | undefined
+  /** What `{frame: true}` awaits in these dialogs. */
+  readonly frame?: FrameSpec | undefined
   /** A unix socket in place of `places`; only a program that uses the library can name one. */
   readonly path?: string | undefined
   /** The address to dial from, as text. */
@@ -213,6 +208,8 @@ export type OpenedMessage = {
   readonly channel: number
   readonly generation: number
   readonly facts: SocketFacts
+  /** Of a dial: which of its places it is connected to; those before it have failed. */
+  readonly place?: number | undefined
 }
 
 export type FailedMessage = {
@@ -220,6 +217,8 @@ export type FailedMessage = {
   readonly channel: number
   readonly generation: number
   readonly error: ErrorFields
+  /** Of a dial: the last of its places that was tried. */
+  readonly place?: number | undefined
   /** How each attempt failed, where there were several. */
   readonly attempts?: readonly ErrorFields[] | undefined
 }

@@ -62,7 +62,9 @@ describe('the config files of the pages', () => {
     const { cert, key } = await makeCertificate()
     const files = Object.fromEntries(names.map(name => [name, { text: name.endsWith('.key') ? key : cert }]))
     const folder = await makeFolder({ ...files, 'sockpool.yaml': { text } })
-    expect(loadConfig({ file: join(folder, 'sockpool.yaml'), environment: {} })).toBeTypeOf('object')
+    const variables = [...text.matchAll(/env:(\w+)/g)].map(([, name = '']) => [name, 'text'] as const)
+    const environment = Object.fromEntries(variables)
+    expect(loadConfig({ file: join(folder, 'sockpool.yaml'), environment })).toBeTypeOf('object')
   })
 })
 

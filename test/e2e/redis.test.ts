@@ -143,6 +143,6 @@ describe('Redis with pool.max 8 and reuse: clean', () => {
     expect((await good.call('readuntil?separator=hi%0d%0a')).text).toBe('$2\r\nhi\r\n')
     expect(jsonOf(await good.release())).toEqual({ outcome: 'reused', reason: 'clean' })
     const bad = await api.post('/v1/leases', { json: { target: 'bad' } })
-    expect(jsonOf(bad)).toMatchObject({ status: 502, code: 'dialog_failed', step: 1 })
+    expect(jsonOf(bad)).toMatchObject({ status: 502, code: 'dialog_failed', step: 2 })
   })
 })

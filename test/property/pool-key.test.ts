@@ -18,7 +18,29 @@ const tls = fc.record({
   minVersion: optional(fc.constantFrom('TLSv1.2' as const, 'TLSv1.3' as const)),
 })
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 6 })
-const dialog = fc.array(fc.oneof(fc.record({ send: bytes }), fc.record({ expect: bytes })), { maxLength: 3 })
+const traits = {
+  timeoutMs: fc.integer({ min: 1, max: 9 }),
+  when: fc.option(fc.record({ a: text }), { nil: null }),
+}
+const pieces = fc.array(fc.oneof(bytes, text), { maxLength: 2 })
+const dialog = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('send' as const), bytes: pieces, ...traits }),
+    fc.record({
+      kind: fc.constant('expect' as const),
+      what: fc.oneof(
+        fc.record({ kind: fc.constant('bytes' as const), bytes: pieces }),
+        fc.record({ kind: fc.constant('pattern' as const), pattern: text }),
+        fc.record({ kind: fc.constant('count' as const), count: fc.integer({ min: 1, max: 9 }) }),
+      ),
+      capture: fc.option(text, { nil: null }),
+      ...traits,
+    }),
+    fc.record({ kind: fc.constant('tls' as const), tls, ...traits }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 9 }), ...traits }),
+  ),
+  { maxLength: 3 },
+)
 const dialArbitrary: fc.Arbitrary<Dial> = fc.record({
   places: fc.array(place, { minLength: 1, maxLength: 3 }),
   tls: fc.option(tls, { nil: null }),
@@ -26,6 +48,8 @@ const dialArbitrary: fc.Arbitrary<Dial> = fc.record({
   tenant: fc.string({ maxLength: 4 }),
   onConnect: dialog,
   onRelease: dialog,
+  probe: optional(dialog),
+  frame: fc.constantFrom('resp' as const, undefined),
 })
 
 /** Every value that a path through the struct leads to, replaced by another one. */

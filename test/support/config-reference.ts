@@ -7,15 +7,22 @@ type Row = { readonly key: string; readonly value: string; readonly default: str
 /** The table as Markdown, one row for each key. */
 export function configReference(): string {
   // What differs between two machines has no default that a page could name.
-  const rows = rowsOf(configSchema(2), configSchema(64), '', true)
+  const rows = rowsOf(configSchema(2), configSchema(64), '', true, new Set())
   const lines = rows.map(
     row => `| \`${row.key}\` | ${cell(row.value)} | ${cell(row.default)} | ${cell(row.what)} |`,
   )
   return ['| key | value | default | what it is |', '|---|---|---|---|', ...lines].join('\n')
 }
 
-function rowsOf(node: SchemaNode, other: SchemaNode, path: string, isRequired: boolean): readonly Row[] {
-  const below = childrenOf(node, other, path)
+/** `told`: shapes that have their rows already. */
+function rowsOf(
+  node: SchemaNode,
+  other: SchemaNode,
+  path: string,
+  isRequired: boolean,
+  told: Set<string>,
+): readonly Row[] {
+  const below = childrenOf(node, other, path, told)
   const isGroup = node.type === 'object' && path !== ''
   if (path === '' || (isGroup && below.length > 0 && isRequired)) return below
   return [
@@ -24,19 +31,28 @@ function rowsOf(node: SchemaNode, other: SchemaNode, path: string, isRequired: b
   ]
 }
 
-function childrenOf(node: SchemaNode, other: SchemaNode, path: string): readonly Row[] {
+function childrenOf(node: SchemaNode, other: SchemaNode, path: string, told: Set<string>): readonly Row[] {
+  if (node.shape !== undefined) {
+    if (told.has(node.shape)) return []
+    told.add(node.shape)
+  }
   if (node.anyOf && !node.kind) {
-    const index = node.anyOf.findIndex(branch => branch.type === 'object')
-    const [own, same] = [node.anyOf[index], other.anyOf?.[index]]
-    return own && same ? childrenOf(own, same, path) : []
+    const nested = [...node.anyOf.entries()].filter(([, { type }]) => type === 'object' || type === 'array')
+    return nested.flatMap(([index, own]) => childrenOf(own, other.anyOf?.[index] ?? own, path, told))
   }
   if (node.items && other.items)
-    return node.items.type === 'object' ? childrenOf(node.items, other.items, `${path}[]`) : []
+    return node.items.type === 'object' ? childrenOf(node.items, other.items, `${path}[]`, told) : []
   const [named, same] = [namedValue(node), namedValue(other)]
-  if (named && same) return childrenOf(named, same, `${path}.NAME`)
+  if (named && same) return childrenOf(named, same, `${path}.NAME`, told)
   return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
     const twin = other.properties?.[key] ?? child
-    return rowsOf(child, twin, path === '' ? key : `${path}.${key}`, node.required?.includes(key) ?? false)
+    return rowsOf(
+      child,
+      twin,
+      path === '' ? key : `${path}.${key}`,
+      node.required?.includes(key) ?? false,
+      told,
+    )
   })
 }
 

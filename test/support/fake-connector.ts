@@ -14,10 +14,21 @@ type Request = Parameters<Connector['open']>[0]
 
 export class FakeConnection {
   readonly io: IoConnection
+  /** Settles the probe under way; null where there is none. */
+  answerProbe: ((found: CheckName) => void) | null = null
   #settledEpoch = 0
 
   constructor(io: IoConnection) {
     this.io = io
+    const probe = (): Promise<CheckName> => {
+      const { promise, resolve } = Promise.withResolvers<CheckName>()
+      this.answerProbe = found => {
+        this.answerProbe = null
+        resolve(found)
+      }
+      return promise
+    }
+    Object.assign(io, { probe })
   }
 
   get isGone(): boolean {

@@ -53,6 +53,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^(node:)?(net|tls)$/, only: /^workers\// },
   { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
   { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
+  { name: /^re2js$/, only: /^src\/base\/pattern\.ts$/ },
   { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]
 

@@ -13,8 +13,9 @@ import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import { type RingSizes, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
 import type { ShutName } from '../../src/channel/values.ts'
 import { allocateVitals, Vitals } from '../../src/channel/vitals.ts'
-import type { Dialog } from '../../src/threads/protocol.ts'
+import type { Dial } from '../../src/threads/protocol.ts'
 import { Connection } from '../../workers/io/connection.ts'
+import { Dialogs } from '../../workers/io/dialog/dialogs.ts'
 import { HolderBells } from '../../workers/io/holder-bells.ts'
 import { watchTlsEnd } from '../../workers/io/tls-end.ts'
 import type { TestServer } from './test-server.ts'
@@ -25,7 +26,7 @@ export type RigOptions = {
   /** Connections that the channel has served before, each for one lease. */
   readonly servedBefore?: number | undefined
   readonly closeLingerMs?: number | undefined
-  readonly onRelease?: Dialog | undefined
+  readonly dialogs?: Partial<Pick<Dial, 'onConnect' | 'onRelease' | 'probe'>> | undefined
 }
 
 /** A lease's ends of the rings. */
@@ -38,7 +39,7 @@ export class IoConnectionRig {
   readonly faults: unknown[] = []
   isGone = false
   socket: Socket | null = null
-  readonly #onRelease: Dialog
+  readonly #dialogs: Dialogs
   readonly #turnRingers: TurnRinger[] = []
 
   constructor(options: RigOptions = {}) {
@@ -55,7 +56,7 @@ export class IoConnectionRig {
     }
     const pool = new TurnRinger(doorbellWords(allocateDoorbell()), flush)
     this.#turnRingers.push(pool)
-    this.#onRelease = options.onRelease ?? []
+    this.#dialogs = new Dialogs({ onConnect: [], onRelease: [], ...options.dialogs }, 5_000)
     this.connection = new Connection({
       channel: this.channel,
       generation: this.channel.generation,
@@ -84,15 +85,34 @@ export class IoConnectionRig {
     }
     const secure = { ...options, ca: server.ca, servername: 'localhost' }
     const socket = server.ca === '' ? connect(options) : watchTlsEnd(connectTls(secure))
-    this.socket = socket
     const peer = server.connection()
     await once(socket, server.ca === '' ? 'connect' : 'secureConnect')
-    this.connection.open(socket, this.#onRelease)
+    await this.#open(socket, server.host)
     return await peer
+  }
+
+  /** Connects to a server in plain text, and opens the connection with its dialogs. */
+  async dialPlain({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+    const { nextBuffer, received } = this.connection
+    const onread = { buffer: nextBuffer, callback: received }
+    const socket = connect({ host, port, allowHalfOpen: true, onread })
+    await once(socket, 'connect')
+    await this.#open(socket, host)
+  }
+
+  async #open(socket: Socket, host: string): Promise<void> {
+    this.socket = socket
+    try {
+      this.socket = await this.connection.openWithDialogs(socket, host, this.#dialogs)
+    } catch (error) {
+      this.connection.abandon()
+      throw error
+    }
   }
 
   /** Begins a lease, as the pool does. */
   lease(): RigLease {
+    this.channel.setHolder(0)
     const epoch = this.channel.advanceEpoch()
     const tenure = this.channel.leaseTenure(epoch)
     return {
@@ -107,6 +127,14 @@ export class IoConnectionRig {
     const epoch = this.channel.advanceEpoch()
     this.ring()
     await until('the release was checked', () => this.channel.checkedAt(epoch) !== 'none')
+    return this.channel.checkedAt(epoch)
+  }
+
+  /** Asks for a probe, as the pool does; what the I/O worker found. */
+  async probe(): Promise<string> {
+    const epoch = this.channel.askProbe()
+    this.ring()
+    await until('the connection was probed', () => this.channel.checkedAt(epoch) !== 'none')
     return this.channel.checkedAt(epoch)
   }
 

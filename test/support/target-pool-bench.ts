@@ -1,4 +1,5 @@
 /** A TargetPool on a fake connector and a clock that stands still until the test moves it. */
+import type { SockpoolError } from '../../src/base/errors.ts'
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import { dialOf } from '../../src/pool/target/dial-of.ts'
@@ -19,8 +20,9 @@ export class TargetPoolBench {
   random = 0
   waiting = 0
 
-  constructor(pool: TargetInput['pool'], waitersMax = 1_000) {
-    const target = normaliseTarget({ host: '127.0.0.1', port: 1, reuse: 'clean', ...(pool && { pool }) })
+  constructor(pool: TargetInput['pool'], waitersMax = 1_000, more: TargetInput = {}) {
+    const place = more.hosts ? {} : { host: '127.0.0.1', port: 1 }
+    const target = normaliseTarget({ ...place, reuse: 'clean', ...(pool && { pool }), ...more })
     this.pool = new TargetPool({
       name: 'bench',
       target,
@@ -29,18 +31,18 @@ export class TargetPoolBench {
       waiterCount: new WaiterCount(waitersMax, { hold: () => this.waiting++, release: () => this.waiting-- }),
       now: () => this.nowMs,
       random: () => this.random,
-      unwanted: 'keep',
+      origin: 'named',
       onLost: how => this.lost.push(how),
       onFault: error => this.faults.push(error),
     })
   }
 
   /** Asks for a connection; what becomes of it, and how it stands now. */
-  ask(options: { tenant?: string; waitMs?: number; signal?: AbortSignal } = {}): Asked {
-    const { tenant = '', waitMs = 60_000, signal } = options
+  ask(options: { tenant?: string; weight?: number; waitMs?: number; signal?: AbortSignal } = {}): Asked {
+    const { tenant = '', weight, waitMs = 60_000, signal } = options
     const asked: Asked = { slot: null, error: null }
     void this.pool
-      .lease({ tenant, waitMs, ...(signal && { signal }) }, (slot, connection) => {
+      .lease({ tenant, weight, waitMs, ...(signal && { signal }) }, (slot, connection) => {
         connection.hold({ rung: () => {}, broke: () => {} })
         asked.slot = slot
         this.onServed(asked)
@@ -71,5 +73,5 @@ export class TargetPoolBench {
 
 export type Asked = {
   slot: Slot | null
-  error: (Error & { code?: string; position?: number }) | null
+  error: SockpoolError | null
 }

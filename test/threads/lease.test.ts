@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { WorkerEvent } from '../../src/library/create-pool.ts'
+import type { LeaseReport } from '../../src/pool/lease/lease-record.ts'
 import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
@@ -221,6 +222,34 @@ test('a leak is told with the lease that was held for too long', async () => {
   expect(leaks).toMatchObject([
     { kind: 'leak', lease: { terms: { target: 'it' }, connection: { id: lease.connection.id } } },
   ])
+})
+
+test('a leak is told with who holds it, where it was asked for and what was done, and again when it is over', async () => {
+  const server = await startTestServer(echo)
+  const told: [string, LeaseReport][] = []
+  const pool = await openPool({
+    targets: { it: targetOf(server, { leakDetectionMs: 50 }) },
+    onEvent: event => {
+      if (event.kind === 'leak' || event.kind === 'leak_over') told.push([event.kind, event.lease.report])
+    },
+  })
+  const lease = await pool.lease('it', { tenant: 'ops' })
+  lease.writer.write('hello\n')
+  await lease.reader.readLine()
+  await lease.reader.read(0)
+  await until('the leak was told', () => told.length === 1)
+  await lease.release()
+  const origin = { route: 'POST /v1/leases', traceId: '0af7651916cd43dd8448eb211c80319c' }
+  const other = await pool.lease('it', { origin })
+  await until('the other leak was told', () => told.length === 3)
+  await other.release()
+  expect(told).toMatchObject([
+    ['leak', { target: 'it', tenant: 'ops', connection: 'c1', bytesIn: 6, bytesOut: 6 }],
+    ['leak_over', { tenant: 'ops', bytesIn: 6 }],
+    ['leak', origin],
+    ['leak_over', origin],
+  ])
+  expect(told[0]?.[1].stack).toContain('lease.test.ts')
 })
 
 test('bytes go through a ring both ways while more is written than it holds', async () => {

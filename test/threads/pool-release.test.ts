@@ -311,8 +311,8 @@ describe('onConnect', () => {
   })
 
   test.each([
-    ['an answer that is another', 'hello\n', '-ERR\n', { step: 2, reason: 'unexpected' }],
-    ['a greeting that is another', 'go away\n', '', { step: 0, reason: 'unexpected' }],
+    ['an answer that is another', 'hello\n', '-ERR\n', { step: 3, reason: 'unexpected' }],
+    ['a greeting that is another', 'go away\n', '', { step: 1, reason: 'unexpected' }],
   ])('fails the dial with DIALOG_FAILED and the step for %s', async (_what, greeting, answer, details) => {
     const server = await startLineServer((_line, socket) => void socket.write(answer), { greeting })
     const pool = await openPool({ targets: { it: targetOf(server, { onConnect }) } })
@@ -323,7 +323,7 @@ describe('onConnect', () => {
   test('fails the dial where the peer hangs up in its midst', async () => {
     const server = await startLineServer((_line, socket) => socket.end(), { greeting: 'hello\n' })
     const pool = await openPool({ targets: { it: targetOf(server, { onConnect }) } })
-    await expect(pool.lease('it')).rejects.toMatchObject({ code: 'DIALOG_FAILED', step: 2, reason: 'closed' })
+    await expect(pool.lease('it')).rejects.toMatchObject({ code: 'DIALOG_FAILED', step: 3, reason: 'closed' })
   })
 })
 

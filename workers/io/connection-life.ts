@@ -22,7 +22,7 @@ import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { EndName } from '../../src/channel/values.ts'
-import type { DialogRun } from './dialog-run.ts'
+import type { DialogUnderWay } from './dialog/dialog-run.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Inflow } from './inflow.ts'
 import type { Linger } from './linger.ts'
@@ -32,7 +32,7 @@ export type ConnectionState =
   /** It is dialled. Bytes may come before the dial is known to have succeeded. */
   | { readonly at: 'connecting'; readonly early: Buffer[] }
   /** The onConnect dialog runs. */
-  | { readonly at: 'dialog'; readonly socket: Socket; readonly epoch: number; readonly run: DialogRun }
+  | { readonly at: 'dialog'; readonly socket: Socket; readonly epoch: number; readonly run: DialogUnderWay }
   /** It was never leased: bytes are the peer's greeting and wait for the first lease. */
   | { readonly at: 'fresh'; readonly socket: Socket; readonly epoch: number }
   /** It serves this lease, and no other. */
@@ -63,7 +63,7 @@ type At = ConnectionState['at']
 
 const NEXT: Readonly<Record<At, readonly At[]>> = {
   connecting: ['dialog', 'fresh', 'over'],
-  dialog: ['fresh', 'closing', 'over'],
+  dialog: ['dialog', 'fresh', 'closing', 'over'],
   fresh: ['leased', 'checking', 'lingering', 'closing', 'over'],
   leased: ['hushed', 'checking', 'lingering', 'closing', 'draining', 'over'],
   hushed: ['leased', 'closing', 'over'],
@@ -108,7 +108,8 @@ export class ConnectionLife {
     const follows = NEXT[before.at].includes(next.at)
     if (!follows) invariant(false, `a connection went from ${before.at} to ${next.at}`)
     this.#state = next
-    if (before.at === 'dialog') before.run.fail('closed')
+    // It goes on with itself where TLS was started.
+    if (before.at === 'dialog' && next.at !== 'dialog') before.run.fail('closed')
     if (before.at === 'checking') before.check.disturb('error')
     if (next.at === 'lingering') this.#deps.linger.begin()
     if (next.at !== 'over') return

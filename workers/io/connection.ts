@@ -13,22 +13,21 @@
 import type { Socket } from 'node:net'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
-import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
-import type { Dialog } from '../../src/threads/protocol.ts'
 import { ConnectionLife } from './connection-life.ts'
-import { DialogRun } from './dialog-run.ts'
+import { ConnectionLine } from './dialog/connection-line.ts'
+import { Dialogs } from './dialog/dialogs.ts'
 import { ask } from './fence.ts'
 import type { HolderBells } from './holder-bells.ts'
 import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
 import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
+import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
-import { peerEndOf } from './tls-end.ts'
 import { Traffic } from './traffic.ts'
 
 /** What a connection is given by its I/O worker. */
@@ -68,9 +67,14 @@ export class Connection {
   readonly #firstEpoch: number
   readonly #life: ConnectionLife
   readonly #traffic: Traffic
-  #onRelease: Dialog = []
-  /** Whose events are heard: the socket, or the TLS socket that wraps it. */
-  #listened: Socket | null = null
+  #dialogs = Dialogs.none
+  readonly #onWrote = this.#guard.action(() => this.#wrote())
+  readonly #ears = new SocketEars({
+    onEnd: this.#guard.action(() => this.#ended()),
+    onError: this.#guard.action((error: Error) => this.#broke(error)),
+    onClose: this.#guard.action(() => this.#life.gone()),
+    onData: bytes => this.received(bytes.length, bytes),
+  })
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
@@ -105,20 +109,30 @@ export class Connection {
   readonly rung: () => void = this.#guard.action(() => this.#rung())
 
   /** The socket is connected, TLS included: from now on the connection lives until its socket closes. */
-  open(socket: Socket, onRelease: Dialog): void {
-    this.#greet(socket, this.#attend(socket, onRelease))
+  open(socket: Socket): void {
+    this.#greet(socket, this.#attend(socket))
   }
 
-  /** As `open`, once the dialog has passed. Errors: DIALOG_FAILED; `abandon` it then. */
-  async openWithDialog(socket: Socket, onConnect: Dialog, onRelease: Dialog): Promise<void> {
-    const early = this.#attend(socket, onRelease)
-    const run = new DialogRun(onConnect, bytes => socket.write(bytes), LIMITS.dialogTimeoutMs)
+  /**
+   * As `open`, once the dialog for new connections has passed; the socket, which is another where the dialog started TLS.
+   * `host`: what a certificate must show. Errors: DIALOG_FAILED, STARTTLS_INJECTION; `abandon` it then.
+   */
+  async openWithDialogs(socket: Socket, host: string, dialogs: Dialogs): Promise<Socket> {
+    const early = this.#attend(socket)
+    this.#dialogs = dialogs
+    const run = dialogs.begin('onConnect', () => this.#line(socket, host))
+    if (run === null) {
+      this.#greet(socket, early)
+      return socket
+    }
     this.#life.enter({ at: 'dialog', socket, epoch: this.#firstEpoch, run })
     for (const bytes of early) run.received(bytes)
     await run.done
-    if (this.#life.state.at !== 'dialog')
+    const state = this.#life.state
+    if (state.at !== 'dialog')
       throw new SockpoolError('DIALOG_FAILED', 'the connection ended as its dialog did', { reason: 'closed' })
-    this.#greet(socket, run.leftover)
+    this.#greet(state.socket, run.leftover)
+    return state.socket
   }
 
   /** Ends it at once. */
@@ -130,12 +144,9 @@ export class Connection {
   /** Goes on with the TLS socket that wraps the hushed one. */
   readonly secured: (socket: Socket) => void = this.#guard.action(socket => this.#secured(socket))
 
-  /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
+  /** For a socket that reads into buffers of its own. */
   feedFrom(socket: Socket): void {
-    const onData = this.#guard.action((bytes: Buffer) => {
-      if (!this.received(bytes.length, bytes)) socket.pause()
-    })
-    socket.on('data', onData)
+    this.#ears.feedFrom(socket)
   }
 
   /** The dial failed or was given up: the channel is about to serve another connection and is not touched again. */
@@ -143,12 +154,7 @@ export class Connection {
     this.#life.abandon()
   }
 
-  readonly #onEnd = this.#guard.action(() => this.#ended())
-  readonly #onError = this.#guard.action((error: Error) => this.#broke(error))
-  readonly #onClose = this.#guard.action(() => this.#life.gone())
-  readonly #onWrote = this.#guard.action(() => this.#wrote())
-
-  #attend(socket: Socket, onRelease: Dialog): readonly Buffer[] {
+  #attend(socket: Socket): readonly Buffer[] {
     const state = this.#life.state
     if (state.at !== 'connecting') {
       socket.destroy()
@@ -156,15 +162,25 @@ export class Connection {
     }
     // Its last word was said to nobody, and is not said again.
     if (socket.closed) throw connectError(hungUp(), false)
-    this.#onRelease = onRelease
-    this.#listen(socket)
+    this.#ears.listen(socket)
     return state.early
   }
 
-  #listen(socket: Socket): void {
-    this.#listened = socket
-    socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
-    if (socket.readableEnded) this.#onEnd()
+  #line(socket: Socket, host: string): ConnectionLine {
+    return new ConnectionLine(socket, {
+      life: this.#life,
+      host,
+      vitals: this.#deps.vitals,
+      onWrote: this.#onWrote,
+      leave: plain => {
+        this.#ears.unlisten(plain)
+        this.#ears.stopReading(plain)
+      },
+      goOn: secured => {
+        this.#ears.listen(secured)
+        this.#ears.feedFrom(secured)
+      },
+    })
   }
 
   #hush(): Hushed | null {
@@ -173,8 +189,7 @@ export class Connection {
     if (state.at !== 'leased' || this.#inflow.end !== 'open') return null
     const { socket, epoch } = state
     this.#life.enter({ at: 'hushed', socket, epoch })
-    socket.pause()
-    socket.removeAllListeners('data')
+    this.#ears.stopReading(socket)
     return { socket, spill: this.#inflow.takeSpill() }
   }
 
@@ -184,19 +199,17 @@ export class Connection {
       socket.destroy()
       return
     }
-    // What the wrapped socket still reports is told by the one that wraps it.
-    state.socket.off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
-    state.socket.on('error', () => {})
+    this.#ears.unlisten(state.socket)
     this.#life.enter({ at: 'leased', socket, epoch: state.epoch })
     this.#inflow.unpause()
-    this.#listen(socket)
-    this.feedFrom(socket)
+    this.#ears.listen(socket)
+    this.#ears.feedFrom(socket)
     if (socket.closed) return this.#life.gone()
     this.#rung()
   }
 
   /** What has come is the peer's greeting. */
-  #greet(socket: Socket, greeting: readonly Buffer[]): void {
+  #greet(socket: Socket, greeting: Iterable<Buffer>): void {
     this.#life.enter({ at: 'fresh', socket, epoch: this.#firstEpoch })
     for (const bytes of greeting) this.#inflow.deliver(bytes, bytes.length)
     if (this.#inflow.pauseIfFull()) socket.pause()
@@ -251,14 +264,13 @@ export class Connection {
 
   #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
     const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
-    const send = (bytes: Uint8Array): unknown => socket.write(bytes, this.#onWrote)
+    const moment = this.channel.isProbed ? 'probe' : 'onRelease'
     const check = new ReleaseCheck({
       isSending,
       isUnsent: () => isSending() || this.#outflow.isUnsent,
       isUnread: () => this.#inflow.isUnread,
       isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
-      startDialog: () =>
-        this.#onRelease.length > 0 ? new DialogRun(this.#onRelease, send, LIMITS.dialogTimeoutMs) : null,
+      startDialog: () => this.#dialogs.begin(moment, () => this.#line(socket, '')),
       sendingMs: this.#deps.closeLingerMs,
     })
     this.#life.enter({ at: 'checking', socket, epoch, check })
@@ -287,7 +299,7 @@ export class Connection {
     this.#follow()
     const state = this.#life.state
     if (state.at === 'dialog') return this.#life.destroy('closed')
-    this.#inflow.finish(this.#listened === null ? 'fin' : peerEndOf(this.#listened))
+    this.#inflow.finish(this.#ears.peerEnd)
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')
     else this.#traffic.flush()

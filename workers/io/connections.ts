@@ -20,6 +20,7 @@ import type {
 import { AttemptErrors } from './attempts.ts'
 import { Connection } from './connection.ts'
 import type { Dialler } from './dialler.ts'
+import { Dialogs } from './dialog/dialogs.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
 import { socketFacts } from './socket-facts.ts'
@@ -61,13 +62,17 @@ export class Connections {
     const { generation, dial, connectTimeoutMs } = message
     const controller = new AbortController()
     const connection = this.#make(channel, generation)
+    let last = 0
+    const onPlace = (tried: number): void => {
+      last = tried
+    }
     this.#dials.set(channel.number, { channel, controller })
     // The bell for a dial that was given up at once may have rung before this message came.
     if (channel.shut === 'abort') controller.abort()
     const timeout = setTimeout(() => controller.abort('timeout'), timerMs(connectTimeoutMs))
     try {
       const deadlineMs = performance.now() + connectTimeoutMs
-      const dialled = this.#deps.dialler.dial(dial, connection, controller.signal, deadlineMs)
+      const dialled = this.#deps.dialler.dial(dial, connection, controller.signal, deadlineMs, onPlace)
       const { socket, place } = await dialled
       if (controller.signal.aborted) {
         socket.destroy()
@@ -75,14 +80,14 @@ export class Connections {
       }
       this.#admit(connection, { host: place.host, remote: dial.path })
       controller.signal.addEventListener('abort', () => connection.destroy(), { once: true })
-      if (dial.onConnect.length === 0) connection.open(socket, dial.onRelease)
-      else await connection.openWithDialog(socket, dial.onConnect, dial.onRelease)
+      const dialogs = new Dialogs(dial, connectTimeoutMs)
+      const opened = await connection.openWithDialogs(socket, place.host, dialogs)
       if (controller.signal.aborted) throw controller.signal.reason
-      this.#opened(connection, socket)
+      this.#opened(connection, opened, last)
     } catch (error) {
       connection.abandon()
       const failure = dialFailure(error, controller.signal, connectTimeoutMs)
-      this.#deps.tell({ kind: 'failed', channel: channel.number, generation, ...failure })
+      this.#deps.tell({ kind: 'failed', channel: channel.number, generation, place: last, ...failure })
     } finally {
       clearTimeout(timeout)
       this.#dials.delete(channel.number)
@@ -162,7 +167,7 @@ export class Connections {
   #serve(connection: Connection, socket: Socket, path: string): void {
     try {
       this.#admit(connection, { host: '', local: path })
-      connection.open(socket, [])
+      connection.open(socket)
       connection.feedFrom(socket)
       this.#opened(connection, socket)
     } catch (error) {
@@ -171,10 +176,10 @@ export class Connections {
     }
   }
 
-  #opened(connection: Connection, socket: Socket): void {
+  #opened(connection: Connection, socket: Socket, place?: number): void {
     const { channel, generation } = connection
     const facts = this.factsOf(connection, socket)
-    this.#deps.tell({ kind: 'opened', channel: channel.number, generation, facts })
+    this.#deps.tell({ kind: 'opened', channel: channel.number, generation, facts, place })
   }
 }
 

@@ -22,6 +22,7 @@ import { DialTime } from './dial-time.ts'
 import { connectError, hungUp } from './socket-error.ts'
 import { tlsClientOptions } from './tls-client.ts'
 import { watchTlsEnd } from './tls-end.ts'
+import { sessionKind, TlsSessions } from './tls-sessions.ts'
 
 /** A look-up that got no descriptor fails as if the name were not there. */
 function hidesExhaustion(error: unknown): boolean {
@@ -38,6 +39,7 @@ export class Dialler {
   readonly #rules: EgressRules
   readonly #resolver: NameResolver
   readonly #vitals: Vitals
+  readonly #sessions = new TlsSessions()
   readonly #record: (decision: Decision) => void
 
   constructor(
@@ -55,12 +57,19 @@ export class Dialler {
   /**
    * A connected socket, from the first place and address that answers, and the place. What is tried one after another
    * has its share of the time until `deadlineMs` (of performance.now): one that never answers leaves the others theirs.
+   * `onPlace` is told of each place that is tried.
    *
    * Errors: that of the only attempt, or of all of them joined (`attemptsError`); AttemptErrors with them when the signal
    * ends the dial. A refusal of TLS or policy, and a lack of this machine's own, end the attempts: another address would
    * not heal it.
    */
-  async dial(dial: Dial, receiver: Receiver, signal: AbortSignal, deadlineMs: number): Promise<Dialled> {
+  async dial(
+    dial: Dial,
+    receiver: Receiver,
+    signal: AbortSignal,
+    deadlineMs: number,
+    onPlace: (place: number) => void,
+  ): Promise<Dialled> {
     if (dial.path !== undefined) {
       const { path } = dial
       const place = { host: dial.tls?.servername ?? '', port: 0 }
@@ -68,6 +77,7 @@ export class Dialler {
     }
     const errors: unknown[] = []
     for (const [index, place] of dial.places.entries()) {
+      onPlace(index)
       const time = new DialTime(signal, deadlineMs).share(dial.places.length - index)
       const tell = (error: unknown): unknown => (dial.places.length > 1 ? named(error, place) : error)
       const early: unknown[] = []
@@ -120,18 +130,32 @@ export class Dialler {
   #connect(
     address: Address,
     place: Place,
-    { tls, localAddress }: Dial,
+    dial: Dial,
     receiver: Receiver,
     signal: AbortSignal,
   ): Promise<Socket> {
-    const options = tcpOptions(address, place.port, localAddress, receiver)
-    const open = (): Socket => (tls ? openTls(options, place, tls) : connectTcp(options))
+    const { tls } = dial
+    const options = tcpOptions(address, place.port, dial.localAddress, receiver)
+    const open = (): Socket => (tls ? this.#openTls(options, dial, place, tls) : connectTcp(options))
     return this.#ready(open, tls !== null, signal, socket => {
       // A peer that reset at once leaves a socket without addresses.
       if (socket.remoteAddress === undefined) return connectError(hungUp(), false)
       if (sameAddress(socket.remoteAddress, address, interfaceName)) return null
       return new SockpoolError('TARGET_DENIED', 'the connection arrived at another address')
     })
+  }
+
+  #openTls(at: TcpNetConnectOpts, dial: Dial, place: Place, tls: TlsClient): Socket {
+    const kind = sessionKind(dial, place, tls)
+    // An address that is verified is the one that is dialled: that is what `host` stands for without a name.
+    const options: TlsOptions = {
+      ...tlsClientOptions(tls, place.host),
+      ...this.#sessions.optionsOf(kind),
+      ...at,
+    }
+    const socket = connectTls(options)
+    this.#sessions.watch(kind, socket)
+    return watchTlsEnd(socket)
   }
 
   #connectUnix(
@@ -259,12 +283,6 @@ function common({ nextBuffer, received }: Receiver) {
     keepAliveInitialDelay: LIMITS.keepAliveDelayMs,
     onread: { buffer: nextBuffer, callback: received },
   }
-}
-
-function openTls(at: TcpNetConnectOpts, place: Place, tls: TlsClient): Socket {
-  // An address that is verified is the one that is dialled: that is what `host` stands for without a name.
-  const options: TlsOptions = { ...tlsClientOptions(tls, place.host), ...at }
-  return watchTlsEnd(connectTls(options))
 }
 
 /** node:tls hands these on to the socket it connects; its types do not say so. */

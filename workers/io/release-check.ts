@@ -1,14 +1,14 @@
 /**
- * The look at a connection that came back: may it serve again?
+ * The look at a connection that came back, or lay idle: may it serve again?
  *
- *   the socket's word on what was written ─► nothing left over ─► the onRelease dialog ─► two silent turns ─► clean
+ *   the socket's word on what was written ─► nothing left over ─► its dialog ─► two silent turns ─► clean
  *
  * It is watched for two turns of the event loop, because bytes that the kernel already has are seen only in the second.
  * The first thing that speaks against it decides.
  */
 import { Wait } from '../../src/base/wait.ts'
 import type { CheckName } from '../../src/channel/values.ts'
-import type { DialogRun } from './dialog-run.ts'
+import type { DialogUnderWay } from './dialog/dialog-run.ts'
 
 export type ReleaseCheckDeps = {
   /** The socket was given bytes that the kernel has not taken yet; `wrote` is to be called when it has. */
@@ -17,8 +17,8 @@ export type ReleaseCheckDeps = {
   readonly isUnsent: () => boolean
   readonly isUnread: () => boolean
   readonly isHalfClosed: () => boolean
-  /** Begins the target's dialog for released connections; null where it has none. */
-  readonly startDialog: () => DialogRun | null
+  /** Begins the target's dialog for released connections, or its probe; null where it has none. */
+  readonly startDialog: () => DialogUnderWay | null
   /** Milliseconds that the kernel may take for what the socket was given. */
   readonly sendingMs: number
 }
@@ -30,7 +30,7 @@ export class ReleaseCheck {
   readonly found: Promise<CheckName>
   readonly #deps: ReleaseCheckDeps
   #disturbed: CheckName | null = null
-  #dialog: DialogRun | null = null
+  #dialog: DialogUnderWay | null = null
   #sending: Wait<void> | null = null
 
   constructor(deps: ReleaseCheckDeps) {
@@ -98,7 +98,7 @@ export class ReleaseCheck {
       () => false,
     )
     this.#dialog = null
-    if (dialog.leftover.length > 0) this.disturb('poisoned')
+    for (const _ of dialog.leftover) this.disturb('poisoned')
     return passed
   }
 }

@@ -7,6 +7,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { pacedAnswer } from './paced-answer.ts'
 
 /** What one token, or all of them together, may have in memory. */
 export class HeldBytes {
@@ -56,7 +57,10 @@ export const HELD_BYTES = 'heldBytes'
 /** What each request holds, until its answer has left or its connection is gone. Small requests hold nothing. */
 const holds = new WeakMap<FastifyRequest, Hold>()
 
-/** Counts every large answer from the moment it is sent, and cuts the connection of a client that takes none of it. */
+/**
+ * Counts every large answer from the moment it is sent, cuts the connection of a client that takes none of it, and sends a
+ * very large one by turns.
+ */
 export function registerHeldBytes(app: FastifyInstance): void {
   app.decorateRequest(HELD_BYTES, null)
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -65,7 +69,9 @@ export function registerHeldBytes(app: FastifyInstance): void {
       hold(request, bytes)
       cutWhenStalled(request, reply)
     }
-    done()
+    if (bytes < LIMITS.pacedAnswerBytesMin || request.method === 'HEAD') return done()
+    reply.header('content-length', bytes)
+    done(null, pacedAnswer(bufferOf(payload)))
   })
   app.addHook('onResponse', (request, _reply, done) => {
     holds.get(request)?.end()
@@ -129,6 +135,11 @@ function cutWhenStalled(request: FastifyRequest, reply: FastifyReply): void {
 
 function heldBytesOf(request: FastifyRequest): HeldBytes | null {
   return request.getDecorator<HeldBytes | null>(HELD_BYTES)
+}
+
+/** A payload with bytes: a Buffer or a text. */
+function bufferOf(payload: unknown): Buffer {
+  return Buffer.isBuffer(payload) ? payload : Buffer.from(String(payload))
 }
 
 function bytesOfPayload(payload: unknown): number {

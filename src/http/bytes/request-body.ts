@@ -7,12 +7,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
-import { ChunkList } from '../../base/chunk-list.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { aborted, Wait } from '../../base/wait.ts'
+import { BYTE_TURNS } from './byte-turns.ts'
 import { clientSignalOf } from './client-signal.ts'
 import { askForBody } from './expect-continue.ts'
+import { GatheredBody } from './gathered-body.ts'
 import { holdBody } from './held-bytes.ts'
 
 /** How long a body may keep the service waiting. */
@@ -31,6 +32,7 @@ export class RequestBody {
   readonly #pace: BodyPace
   #bytes = 0
   #waitedMs = 0
+  #turn: Promise<void> | null = null
 
   constructor(stream: Readable, signal: AbortSignal, pace: BodyPace = PACE) {
     this.#stream = stream
@@ -45,11 +47,13 @@ export class RequestBody {
    */
   async next(): Promise<Buffer | null> {
     askForBody(this.#stream)
+    if (this.#turn !== null) await this.#turn
     for (;;) {
       const chunk: unknown = this.#stream.read()
       if (chunk !== null) {
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer)
         this.#bytes += bytes.length
+        this.#turn = BYTE_TURNS.spent(bytes.length)
         return bytes
       }
       if (this.#stream.readableEnded) return null
@@ -60,13 +64,13 @@ export class RequestBody {
 
   /** The whole body. `look` sees each chunk. Errors: BODY_TOO_LARGE past `limit` bytes, those of `next` and of `look`. */
   async readAll(limit: number, look: (chunk: Buffer) => void = () => {}): Promise<Buffer> {
-    const chunks = new ChunkList()
+    const body = new GatheredBody(limit)
     for (;;) {
       const chunk = await this.next()
-      if (chunk === null) return chunks.takeAll()
-      if (chunks.length + chunk.length > limit) throw tooLarge(limit)
+      if (chunk === null) return body.takeAll()
+      if (body.length + chunk.length > limit) throw tooLarge(limit)
       look(chunk)
-      chunks.push(chunk)
+      body.add(chunk)
     }
   }
 
@@ -103,9 +107,10 @@ export async function readBuffered(
   look: (chunk: Buffer) => void = () => {},
 ): Promise<Buffer> {
   const limit = request.routeOptions.bodyLimit
-  if (Number(request.headers['content-length']) > limit) throw tooLarge(limit)
+  const declared = Number(request.headers['content-length'] ?? limit)
+  if (declared > limit) throw tooLarge(limit)
   let smallBytes = 0
-  return await new RequestBody(payload, clientSignalOf(request)).readAll(limit, chunk => {
+  return await new RequestBody(payload, clientSignalOf(request)).readAll(declared, chunk => {
     look(chunk)
     smallBytes += chunk.length
     if (smallBytes < LIMITS.heldBytesMin) return

@@ -32,9 +32,15 @@ export class Callers {
     const principal = (options: Omit<PrincipalOptions, 'now' | 'heldBytes'>): Principal =>
       new Principal({ ...options, now, heldBytes: new HeldBytes('this token', bounds.token, all) })
     this.#local = auth === null ? principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'] }) : null
-    this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, limits: own }) => ({
+    this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, weight, limits: own }) => ({
       hash: Buffer.from(sha256, 'hex'),
-      principal: principal({ tenant: name, isAdmin: admin, targets, ...(own && { limits: own }) }),
+      principal: principal({
+        tenant: name,
+        isAdmin: admin,
+        targets,
+        ...(weight !== undefined && { weight }),
+        ...(own && { limits: own }),
+      }),
     }))
   }
 

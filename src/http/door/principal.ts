@@ -13,6 +13,8 @@ export const PRINCIPAL = 'principal'
 export interface PrincipalOptions {
   readonly tenant: string
   readonly isAdmin: boolean
+  /** Its share of a target's connections while others wait too; default: 1. */
+  readonly weight?: number
   /** Globs over target names. */
   readonly targets: readonly string[]
   /** Default: none. */
@@ -26,15 +28,17 @@ export interface PrincipalOptions {
 export class Principal {
   readonly tenant: string
   readonly isAdmin: boolean
+  readonly weight: number
   readonly quota: Quota
   readonly heldBytes: HeldBytes
   readonly #rate: RequestRate | null
   readonly #targets: readonly string[]
 
-  constructor({ tenant, isAdmin, targets, limits = {}, heldBytes, now }: PrincipalOptions) {
+  constructor({ tenant, isAdmin, weight = 1, targets, limits = {}, heldBytes, now }: PrincipalOptions) {
     this.heldBytes = heldBytes
     this.tenant = tenant
     this.isAdmin = isAdmin
+    this.weight = weight
     this.quota = new Quota(limits)
     this.#targets = targets
     const { requestsPerSecond, burst = requestsPerSecond } = limits

@@ -12,6 +12,7 @@ import { ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { parseReadSpec, ReadSpecSchema } from '../bytes/read-spec.ts'
 import { locateInRequest, rebuildTarget } from '../leases/ad-hoc-target.ts'
+import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, LeasingPort, TargetChoice } from '../ports.ts'
 import { invalidField, NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -91,12 +92,13 @@ async function exchange(
 ): Promise<FastifyReply> {
   const { bodyBytes } = calls.limits
   const { target, timeoutMs, ...order } = orderOf(request, bodyBytes)
-  const { quota, tenant } = calls.admit(request, target)
+  const { quota, tenant, weight } = calls.admit(request, target)
   checkRoomForAnswer(request)
   const share = quota.enter(target)
   try {
     const wait = calls.waitOf(request, timeoutMs)
-    const done = await pool.exchange(target, { ...order, ...wait, limit: bodyBytes, tenant })
+    const whose = { tenant, weight, origin: leaseOriginOf(request) }
+    const done = await pool.exchange(target, { ...order, ...wait, ...whose, limit: bodyBytes })
     const { data: bytes, offset, eof, ending, reused } = done
     const end = eof ? ending : null
     return sendBytes({ bytes, offset, eof, end, reused }, request.query.encoding, request, reply)

@@ -7,6 +7,7 @@ import type { Principal } from '../door/principal.ts'
 import { locateInRequest, rebuildTarget } from '../leases/ad-hoc-target.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import { IdempotencyKeys } from '../leases/idempotency-keys.ts'
+import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
 import type { LeasePort, LeasingPort, TargetChoice } from '../ports.ts'
 import { invalidField } from '../problems.ts'
@@ -36,24 +37,26 @@ export class LeaseAcquirer {
   async acquire(request: FastifyRequest, wishes: LeaseWishes, principal: Principal): Promise<CallerLease> {
     const signal = clientSignalOf(request)
     const key = idempotencyKey(request)
-    if (key === null) return await this.#lease(wishes, principal, signal)
+    const origin = leaseOriginOf(request)
+    if (key === null) return await this.#lease(wishes, principal, signal, origin)
     const { tenant } = principal
     const fingerprint = JSON.stringify([wishes.target, wishes.ttlMs])
     return await this.#keys.lease({ tenant, key, fingerprint, signal }, whoWaits =>
-      this.#lease(wishes, principal, whoWaits),
+      this.#lease(wishes, principal, whoWaits, origin),
     )
   }
 
   async #lease(
     { target: described, ttlMs, waitMs }: LeaseWishes,
-    { tenant, quota }: Principal,
+    { tenant, weight, quota }: Principal,
     signal: AbortSignal,
+    origin: ReturnType<typeof leaseOriginOf>,
   ): Promise<CallerLease> {
     const target = rebuildTarget(described)
     const share = quota.enter(target)
     let lease: LeasePort
     try {
-      lease = await this.#pool.lease(target, { ttlMs, waitMs, signal, tenant })
+      lease = await this.#pool.lease(target, { ttlMs, waitMs, signal, tenant, weight, origin })
     } catch (error) {
       share.end()
       throw locateInRequest(error, target)

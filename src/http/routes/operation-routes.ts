@@ -23,7 +23,17 @@ const Target = row({
     row({ connecting: count, idle: count, leased: count, closing: count, max: count }),
   ),
   waiters: Type.Optional(count),
-  breaker: Type.Optional(Type.String()),
+  breaker: Type.Optional(Type.String({ description: 'closed, open, half_open or off.' })),
+  hosts: Type.Optional(
+    Type.Array(
+      row({
+        host: Type.String(),
+        port: count,
+        state: Type.String({ description: 'up, ejected or slow_start.' }),
+        connections: count,
+      }),
+    ),
+  ),
 })
 
 const Connection = row({

@@ -1,5 +1,7 @@
 /** Bytes written one after another into memory that grows, and ends as memory of their own that may be transferred. */
 
+import { LIMITS } from '../../base/limits.ts'
+
 /** Where a format writes its text to. */
 export interface TextOutput {
   /** Appends a copy of the bytes. */
@@ -13,7 +15,7 @@ export class TextSink implements TextOutput {
 
   /** `expected`: bytes that are likely to come. */
   constructor(expected: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(64, expected))
+    this.#buffer = memoryOf(Math.max(64, expected))
   }
 
   bytes(bytes: Uint8Array): void {
@@ -32,14 +34,22 @@ export class TextSink implements TextOutput {
   /** All that was written; once. */
   finish(): Uint8Array {
     const memory = this.#buffer.buffer as ArrayBuffer
-    return new Uint8Array(memory.transfer(this.#length))
+    if (!memory.resizable) return new Uint8Array(memory.transfer(this.#length))
+    memory.resize(this.#length)
+    return new Uint8Array(memory, 0, this.#length)
   }
 
   #reserve(count: number): void {
     const needed = this.#length + count
     if (needed <= this.#buffer.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
+    const grown = memoryOf(Math.max(needed, this.#buffer.length * 2))
     this.#buffer.copy(grown, 0, 0, this.#length)
     this.#buffer = grown
   }
+}
+
+/** A large text lies in memory that the system gets back with the text; the allocator of small pieces would keep it. */
+function memoryOf(bytes: number): Buffer {
+  if (bytes < LIMITS.heldBytesMin) return Buffer.allocUnsafeSlow(bytes)
+  return Buffer.from(new ArrayBuffer(bytes, { maxByteLength: bytes }))
 }

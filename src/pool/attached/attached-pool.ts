@@ -77,10 +77,10 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   async #lease(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, tenant, signal }: LeaseRequest,
+    { waitMs, timeoutMs, ttlMs, tenant, weight, signal }: LeaseRequest,
     traits: ReaderTraits,
   ): Promise<LeaseInHand> {
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: false }
+    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant, weight }, blocks: false }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
     const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful) =>
@@ -129,10 +129,10 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   #leaseSync(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, tenant }: LeaseRequest,
+    { waitMs, timeoutMs, ttlMs, tenant, weight }: LeaseRequest,
     traits: BlockingLeaseOptions,
   ): BlockingLease {
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant }, blocks: true }
+    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant, weight }, blocks: true }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
     const back = new BlockingGiveBack(line, grant.lease)
@@ -164,9 +164,9 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
-    const { write, read, tenant, limit, bounds } = judgedExchange(options)
+    const { write, read, share, limit, bounds } = judgedExchange(options)
     const startedMs = now()
-    const lease = this.#leaseSync(target, new LeaseRequest(bounds, tenant), EXCHANGE_TRAITS)
+    const lease = this.#leaseSync(target, new LeaseRequest(bounds, share), EXCHANGE_TRAITS)
     try {
       const reply = exchangeSyncOn(lease, write, read, limit, bounds.left(startedMs, now()))
       lease.letGo()

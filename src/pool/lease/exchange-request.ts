@@ -1,11 +1,12 @@
 /** What a caller says of one round trip, and that as it was judged: all of it before anything waits or is leased. */
 import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { countOption, invalidOption, optionsObject, textOption } from '../../base/options.ts'
+import { countOption, invalidOption, optionsObject } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption } from '../../streams/reading/read-options.ts'
 import { parseSeparators } from '../../streams/reading/separator-search.ts'
 import type { Separator } from '../../streams/reading/stream-reader.ts'
+import { judgedShare, type TenantShare } from './lease-options.ts'
 
 /**
  * How one reply ends. `until`: the separator that ends first; `eof`: the stream does, after one byte at least; `none`: no
@@ -23,6 +24,9 @@ export type ExchangeRequest = WaitOptions & {
   readonly write: string | Uint8Array
   readonly read: ReadSpec
   readonly tenant?: string | undefined
+  /** As LeaseOptions. */
+  readonly weight?: TenantShare['weight']
+  readonly origin?: TenantShare['origin']
   /** Bytes that `read: {eof: true}` may gather; default unbounded. */
   readonly limit?: number | undefined
 }
@@ -31,20 +35,20 @@ export type JudgedExchange = {
   readonly write: string | Uint8Array
   readonly read: ReadSpec
   readonly bounds: CallBounds
-  readonly tenant: string | undefined
+  readonly share: TenantShare
   readonly limit: number | undefined
 }
 
 /** Each option judged and read once. Errors: INVALID_REQUEST, INVALID_SEPARATOR. */
 export function judgedExchange(options: ExchangeRequest): JudgedExchange {
-  const { write, read, signal, timeoutMs, allowedMs, tenant, limit } = optionsObject(options)
+  const { write, read, signal, timeoutMs, allowedMs, tenant, weight, origin, limit } = optionsObject(options)
   if (typeof write !== 'string' && !(write instanceof Uint8Array))
     throw invalidOption('write', 'must be a string or a Uint8Array')
   return {
     write,
     read: judgedRead(read),
     bounds: CallBounds.judged({ signal, timeoutMs, allowedMs }),
-    tenant: textOption('tenant', tenant),
+    share: judgedShare({ tenant, weight, origin }),
     limit: limitOption(limit),
   }
 }

@@ -51,9 +51,9 @@ export async function exchangeBy(
   options: ExchangeRequest,
   now: () => number,
 ): Promise<ExchangeReply> {
-  const { write, read, tenant, limit, bounds } = judgedExchange(options)
+  const { write, read, share, limit, bounds } = judgedExchange(options)
   const startedMs = now()
-  const held = await acquire(new LeaseRequest(bounds, tenant))
+  const held = await acquire(new LeaseRequest(bounds, share))
   const { keeper, ends } = held
   try {
     const wait = bounds.left(startedMs, now())

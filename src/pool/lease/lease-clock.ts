@@ -9,6 +9,9 @@ export type LeaseActivity = {
   readonly waits: boolean
   /** It changes with every byte that is moved. */
   readonly bytes: number
+  /** Those that were read and written, where the ends are on the pool's thread. */
+  readonly bytesIn?: number
+  readonly bytesOut?: number
 }
 
 export type LeaseClockDeps = {

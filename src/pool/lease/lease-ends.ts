@@ -68,7 +68,8 @@ export class LeaseEnds extends HeldEnds {
 
   get activity(): LeaseActivity {
     const { reader, writer } = this
-    return { waits: reader.isWaiting || writer.isWaiting, bytes: reader.offset + writer.offset }
+    const [bytesIn, bytesOut] = [reader.offset, writer.offset]
+    return { waits: reader.isWaiting || writer.isWaiting, bytes: bytesIn + bytesOut, bytesIn, bytesOut }
   }
 
   isSpent(how: EndName | null): boolean {

@@ -1,6 +1,13 @@
 /** What a caller may say about a lease, and that as it was judged. */
 import { CallBounds } from '../../base/call-bounds.ts'
-import { durationOption, optionsObject, textOption, timeLimitOption } from '../../base/options.ts'
+import { LIMITS } from '../../base/limits.ts'
+import {
+  countOption,
+  durationOption,
+  optionsObject,
+  textOption,
+  timeLimitOption,
+} from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
 
@@ -14,10 +21,17 @@ export type LeaseOptions = WaitOptions & {
   readonly ttlMs?: number | undefined
   /** Whose it is; connections never move between tenants. */
   readonly tenant?: string | undefined
+  /** The tenant's share of the connections while others wait too, 1 to 1,000; default 1. */
+  readonly weight?: number | undefined
+  /** Where it is asked for, to be told where it is held for too long; default: the place in the program. */
+  readonly origin?: { readonly route?: string | undefined; readonly traceId?: string | undefined } | undefined
   /** Bytes; default of the reader's `limit`. */
   readonly limit?: number | undefined
   readonly onReset?: OnReset | undefined
 }
+
+/** Whose a call is, and the share of its tenant. */
+export type TenantShare = Pick<LeaseOptions, 'tenant' | 'weight' | 'origin'>
 
 /** What is asked of the pool's thread for a lease: plain data, but for the signal. */
 export class LeaseRequest extends CallBounds {
@@ -25,13 +39,22 @@ export class LeaseRequest extends CallBounds {
   /** Null: for ever. Undefined: as the pool does by default. */
   readonly ttlMs: number | null | undefined
   readonly waitMs: number | undefined
+  readonly weight: number
+  readonly origin: LeaseOptions['origin']
 
   /** Judged already. */
-  constructor(bounds: CallBounds, tenant: string | undefined, ttlMs?: number | null, waitMs?: number) {
+  constructor(
+    bounds: CallBounds,
+    { tenant, weight, origin }: TenantShare,
+    ttlMs?: number | null,
+    waitMs?: number,
+  ) {
     super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
     this.tenant = tenant ?? ''
     this.ttlMs = ttlMs
     this.waitMs = waitMs
+    this.weight = weight ?? 1
+    this.origin = origin
   }
 }
 
@@ -43,18 +66,33 @@ export const EXCHANGE_TRAITS: ReaderTraits = { limit: undefined, onReset: 'drain
 
 /** Each option of a lease, judged and read once. Errors: INVALID_REQUEST. */
 export function judgedLease(options: LeaseOptions): { readonly request: LeaseRequest } & ReaderTraits {
-  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, tenant, limit, onReset } = optionsObject(options)
+  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, tenant, weight, origin, limit, onReset } =
+    optionsObject(options)
   const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
   return {
     request: new LeaseRequest(
       bounds,
-      textOption('tenant', tenant),
+      judgedShare({ tenant, weight, origin }),
       ttlOption(ttlMs),
       durationOption('waitMs', waitMs),
     ),
     limit: limitOption(limit),
     onReset: onResetOption(onReset) ?? 'drain-then-raise',
   }
+}
+
+/** Errors: INVALID_REQUEST. */
+export function judgedShare({ tenant, weight, origin }: TenantShare): TenantShare {
+  return {
+    tenant: textOption('tenant', tenant),
+    weight: countOption('weight', weight, 1, LIMITS.weightMax),
+    origin: origin === undefined ? undefined : judgedOrigin(origin),
+  }
+}
+
+function judgedOrigin(origin: NonNullable<LeaseOptions['origin']>): LeaseOptions['origin'] {
+  const { route, traceId } = optionsObject(origin, 'origin')
+  return { route: textOption('origin.route', route), traceId: textOption('origin.traceId', traceId) }
 }
 
 /** A ttl in milliseconds; null for Infinity. Errors: INVALID_REQUEST. */

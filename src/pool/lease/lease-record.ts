@@ -29,6 +29,8 @@ export type LeaseRecordDeps = {
   /** The monotonic clock. */
   readonly now: () => number
   readonly leakDetectionMs?: number | undefined
+  /** Where it was asked for. */
+  readonly origin?: LeaseOrigin | undefined
   /** Gives the connection back; called once. */
   readonly giveBack: (refusal: Refusal | null, graceful: boolean) => Promise<ReleaseResult>
   /** Whether the lease keeps the process alive; off at first. */
@@ -40,10 +42,31 @@ export type LeaseRecordDeps = {
   /** Its holder has renewed it, with a new ttl where one is given; or wants nothing more than its last bytes sent. */
   readonly onRenewed?: ((ttlMs: number | null | undefined) => void) | undefined
   readonly onEnding?: (() => void) | undefined
-  /** It is held for longer than `leakDetectionMs`. */
-  readonly onLeak: () => void
+  /** It is held for longer than `leakDetectionMs`; or it was, and has come back after all. */
+  readonly onLeak: (kind: 'leak' | 'leak_over') => void
   /** A fault of ours, which nobody awaits. */
   readonly onFault: (error: unknown) => void
+}
+
+/** Where a lease was asked for: a route of the service, or a place in the program. */
+export type LeaseOrigin = {
+  readonly route?: string | undefined
+  /** Of the caller's trace. */
+  readonly traceId?: string | undefined
+  readonly stack?: string | undefined
+}
+
+/** What a lease that is held for long is known by. Bytes: null where its ends are on another thread. */
+export type LeaseReport = LeaseOrigin & {
+  readonly target: string
+  readonly tenant: string
+  readonly connection: string
+  readonly ageMs: number
+  readonly lastOperation: string | null
+  /** Milliseconds since that, or since the last byte. */
+  readonly idleMs: number
+  readonly bytesIn: number | null
+  readonly bytesOut: number | null
 }
 
 type State =
@@ -72,6 +95,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   readonly #leakTimer: NodeJS.Timeout | null = null
   #holder: LeaseHolder = NOBODY
   #epoch = 0
+  #hasLeaked = false
   #state: State = { kind: 'held' }
 
   constructor(deps: LeaseRecordDeps) {
@@ -89,7 +113,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
       activity: () => this.#holder.activity,
     })
     if (leakDetectionMs !== undefined)
-      this.#leakTimer = setTimeout(() => deps.onLeak(), timerMs(leakDetectionMs)).unref()
+      this.#leakTimer = setTimeout(() => this.#leaked(), timerMs(leakDetectionMs)).unref()
   }
 
   /**
@@ -147,6 +171,23 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
 
   get lastOperation(): string | null {
     return this.clock.lastOperation
+  }
+
+  get report(): LeaseReport {
+    const { ageMs, lastOperation, idleMs, connection } = this
+    const { target, tenant } = this.terms
+    const { bytesIn = null, bytesOut = null } = this.#holder.activity
+    return {
+      target,
+      tenant,
+      connection: connection.id,
+      ageMs: Math.round(ageMs),
+      lastOperation,
+      idleMs: Math.round(idleMs),
+      bytesIn,
+      bytesOut,
+      ...this.#deps.origin,
+    }
   }
 
   async operation<T>(name: string, run: () => Promise<T>): Promise<T> {
@@ -242,6 +283,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     this.#state = { kind: 'ended', reason, result: promise }
     this.clock.stop()
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
+    if (this.#hasLeaked) this.#deps.onLeak('leak_over')
     this.#holder.ended(reason)
     this.#deps.giveBack(refusal, graceful).then(resolve, error => {
       this.fault(error)
@@ -252,6 +294,11 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     this.#resolveEnded(reason)
     this.#deps.onEnded()
     return promise
+  }
+
+  #leaked(): void {
+    this.#hasLeaked = true
+    this.#deps.onLeak('leak')
   }
 
   #assertHeld(): void {

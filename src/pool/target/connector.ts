@@ -8,5 +8,7 @@ export interface Connector {
     readonly dial: Dial
     readonly connectTimeoutMs: number
     readonly signal?: AbortSignal
+    /** Told of the place that was tried last, before the promise settles; those before it have failed. */
+    readonly onPlace?: (place: number) => void
   }): Promise<IoConnection>
 }

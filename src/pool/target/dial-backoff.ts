@@ -1,6 +1,7 @@
 /**
- * How long to leave a failing target alone before dialling it again for nobody in particular: doubling from failure
- * to failure, with full jitter, so that the pools of many processes do not come back in step.
+ * How long to leave a failing target alone before it is dialled again: doubling from failure to failure, with full
+ * jitter, so that the pools of many processes do not come back in step. Dials that were under way together and fail
+ * together are one failure.
  */
 import { LIMITS } from '../../base/limits.ts'
 
@@ -9,14 +10,22 @@ export class DialBackoff {
   readonly #random: () => number
   #failures = 0
   #retryAtMs = 0
+  /** Counts the failures that count. */
+  #round = 0
 
   constructor(now: () => number, random: () => number) {
     this.#now = now
     this.#random = random
   }
 
-  get isOver(): boolean {
-    return this.#now() >= this.#retryAtMs
+  /** Milliseconds until the target may be dialled. */
+  get leftMs(): number {
+    return Math.max(0, this.#retryAtMs - this.#now())
+  }
+
+  /** To be noted when a dial begins. */
+  get round(): number {
+    return this.#round
   }
 
   succeeded(): void {
@@ -24,7 +33,10 @@ export class DialBackoff {
     this.#retryAtMs = 0
   }
 
-  failed(): void {
+  /** `round`: when the dial began. */
+  failed(round: number): void {
+    if (round !== this.#round) return
+    this.#round++
     const doubled = LIMITS.dialBackoffFirstMs * 2 ** this.#failures
     const boundMs = Math.min(doubled, LIMITS.dialBackoffLastMs)
     if (doubled < LIMITS.dialBackoffLastMs) this.#failures++

@@ -3,18 +3,23 @@
  * key is the whole struct, and the tenant: two callers share a connection only if nothing that shapes it differs.
  */
 import { createHash } from 'node:crypto'
-import type { Target, TextStep } from '../../config/target.ts'
-import type { Dial, Dialog } from '../../threads/protocol.ts'
+import type { Target } from '../../config/target.ts'
+import type { Dial } from '../../threads/protocol.ts'
+import { dialogOf, onConnectOf, startsTls } from './dialog-of.ts'
 
 export function dialOf(target: Target, authority: Dial['authority'], tenant: string): Dial {
-  const { hosts, tls } = target
+  const { hosts, tls, onConnect, onRelease, probe, frame } = target
+  const options = tls === false ? {} : { ...tls }
   return {
     places: hosts.map(({ host, port }) => ({ host, port })),
-    tls: tls === false ? null : { ...tls },
+    // Where a step starts TLS, the target's options are for that.
+    tls: tls === false || startsTls(onConnect) ? null : options,
     authority,
     tenant,
-    onConnect: dialogOf(target.onConnect),
-    onRelease: dialogOf(target.onRelease),
+    onConnect: onConnectOf(onConnect, options),
+    onRelease: dialogOf(onRelease),
+    ...(probe && { probe: dialogOf(probe) }),
+    ...(frame && { frame }),
   }
 }
 
@@ -32,14 +37,9 @@ function plainHost(host: string): string {
   return [address.toLowerCase().replace(/\.$/, ''), ...zone].join('%')
 }
 
-function dialogOf(steps: readonly TextStep[] = []): Dialog {
-  return steps.map(step =>
-    step.send === undefined ? { expect: Buffer.from(step.expect) } : { send: Buffer.from(step.send) },
-  )
-}
-
 function canonical(value: unknown): string {
-  if (value instanceof Uint8Array) return canonical(Buffer.from(value).toString('base64'))
+  // Told from a text that is spelt the same.
+  if (value instanceof Uint8Array) return `<${Buffer.from(value).toString('base64')}>`
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value).filter(([, own]) => own !== undefined)

@@ -1,4 +1,6 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
+import type { BreakerName } from './breaker.ts'
+import type { HostStats } from './hosts.ts'
 import type { Slot, SlotStateName } from './slot.ts'
 import type { TargetPool } from './target-pool.ts'
 
@@ -19,7 +21,10 @@ export type TargetStats = {
     readonly min: number
   }
   readonly waiters: number
-  readonly breaker: 'closed'
+  /** What a new caller would wait; 0 where there is room, null where nobody knows yet. */
+  readonly expectedWaitMs: number | null
+  readonly breaker: BreakerName
+  readonly hosts: readonly HostStats[]
   readonly reuse: 'clean' | 'never'
   readonly opened: number
   /** Connections closed so far, by reason. */
@@ -53,15 +58,22 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
     tenant,
     connections: { ...pool.counts, max, min },
     waiters: pool.waiters,
-    breaker: 'closed',
+    expectedWaitMs: pool.expectedWaitMs,
+    breaker: pool.breaker,
+    hosts: pool.hosts,
     reuse: pool.target.reuse,
     opened,
     closed,
   }
 }
 
+/** The rows of its connections. */
+export function rowsOf(pool: TargetPool, nowMs: number): ConnectionStats[] {
+  return pool.connections.flatMap(slot => connectionStats(pool, slot, nowMs))
+}
+
 /** The row of a slot; none while it is still being dialled. */
-export function connectionStats(pool: TargetPool, slot: Slot, nowMs: number): ConnectionStats[] {
+function connectionStats(pool: TargetPool, slot: Slot, nowMs: number): ConnectionStats[] {
   const { connection, lease } = slot
   if (connection === null) return []
   const { localAddress, localPort, remoteAddress, remotePort, tls } = connection.facts

@@ -12,6 +12,7 @@ export type ReleaseReason =
   | 'error'
   | 'upgraded'
   | 'lifetime'
+  | 'max_uses'
   | 'dialog_failed'
   | 'poisoned'
 

@@ -1,7 +1,7 @@
 /**
  * One slot of a target's pool and the connection in it. The state is changed in `move` alone, along the arrows:
  *
- *   connecting ──► idle ◄──► leased ──► quarantined ──► idle
+ *   connecting ──► idle ◄──► leased ──► quarantined ──► idle, and back to be asked whether it is still good
  *        └───────────┴─────────┴────────────┴────► closing ──► (gone)
  *
  * The slot is taken before the dial and held until the socket is gone.
@@ -27,7 +27,13 @@ export type TellResult = (result: ReleaseResult) => void
 
 export type SlotState =
   | { readonly kind: 'connecting'; readonly controller: AbortController }
-  | { readonly kind: 'idle'; readonly connection: IoConnection; readonly sinceMs: number }
+  | {
+      readonly kind: 'idle'
+      readonly connection: IoConnection
+      readonly sinceMs: number
+      /** When it was last known to be good. */
+      readonly provenMs: number
+    }
   | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
   | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly tell: TellResult }
   | {
@@ -40,7 +46,7 @@ export type SlotState =
 
 const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
   connecting: ['idle', 'closing'],
-  idle: ['leased', 'closing'],
+  idle: ['leased', 'quarantined', 'closing'],
   leased: ['quarantined', 'closing'],
   quarantined: ['idle', 'closing'],
   closing: [],
@@ -50,6 +56,8 @@ export class Slot {
   #state: SlotState
   /** Whose it is from its first lease on; null before. */
   tenant: string | null = null
+  /** Where it is connected to, in the list of its target's hosts. */
+  host = 0
   /** Leases it has served or serves. */
   uses = 0
   /** The lease on it; one whose connection is gone may outlast the slot. */
@@ -71,6 +79,12 @@ export class Slot {
   /** Null while it is being dialled. */
   get connection(): IoConnection | null {
     return this.#state.kind === 'connecting' ? null : this.#state.connection
+  }
+
+  /** Why the connection has served its time, or null. `maxUses`: 0 for no bound. */
+  spent(nowMs: number, maxUses: number): 'lifetime' | 'max_uses' | null {
+    if (nowMs >= this.diesMs) return 'lifetime'
+    return maxUses > 0 && this.uses >= maxUses ? 'max_uses' : null
   }
 
   /** The one place where a state changes. An arrow that is not drawn above is a fault of ours. */

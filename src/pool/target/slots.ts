@@ -21,7 +21,7 @@ export class Slots {
   }
   /** Of the closing ones, those that are free only once their last bytes are sent. */
   #lingering = 0
-  /** Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
+  /** By the time since when they are idle. Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
   readonly #idle: Slot[] = []
   readonly #closedFor = new Map<string, number>()
 
@@ -76,6 +76,14 @@ export class Slots {
     return count
   }
 
+  /** How many connections there are of each host, and of those in use how many are leased. */
+  byHost(states: readonly SlotStateName[]): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>()
+    for (const { state, host } of this.#all)
+      if (states.includes(state.kind)) counts.set(host, (counts.get(host) ?? 0) + 1)
+    return counts
+  }
+
   get all(): readonly Slot[] {
     return [...this.#all]
   }
@@ -104,7 +112,7 @@ export class Slots {
     this.#counts[next.kind]++
     if (next.kind === 'closing' && next.lingers) this.#lingering++
     if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
-    if (next.kind === 'idle') this.#idle.push(slot)
+    if (next.kind === 'idle') this.#addIdle(slot, next.sinceMs)
     this.#check()
   }
 
@@ -117,6 +125,15 @@ export class Slots {
     if (state.lingers) this.#lingering--
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
+  }
+
+  #addIdle(slot: Slot, sinceMs: number): void {
+    let index = this.#idle.length
+    for (; index > 0; index--) {
+      const state = this.#idle[index - 1]?.state
+      if (state?.kind !== 'idle' || state.sinceMs <= sinceMs) break
+    }
+    this.#idle.splice(index, 0, slot)
   }
 
   describe(): string {

@@ -6,27 +6,36 @@
  * a connection while others' come back is served in turn (see `mayPass`).
  */
 import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import { aborted, type WaitOptions } from '../../base/wait.ts'
 import { type CheckName, type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
+import type { BreakerName } from './breaker.ts'
+import { closeSlot } from './close-slot.ts'
 import type { Connector } from './connector.ts'
-import { DialBackoff } from './dial-backoff.ts'
-import type { Refusal, ReleaseReason, ReleaseResult } from './release-result.ts'
+import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
+import type { HostStats } from './hosts.ts'
+import { IdleConnections } from './idle-connections.ts'
+import { Probes } from './probes.ts'
+import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
-import { mayPass } from './turns.ts'
+import { WaitQueue } from './wait-queue.ts'
 import type { WaiterCount } from './waiter-count.ts'
-import { type Begin, type Waiter, Waiters } from './waiters.ts'
+import type { Asking, Begin, Waiter, Waiters } from './waiters.ts'
 
 export type TargetPoolDeps = {
   readonly name: string
   readonly target: Target
   readonly dial: Dial
-  /** What becomes of a connection that was dialled for a caller who has left, and that nobody else waits for. */
-  readonly unwanted: 'keep' | 'close'
+  /**
+   * What a caller describes is its own: it is dialled whenever it asks, and what was dialled for a caller who has left is
+   * closed where nobody else waits for it.
+   */
+  readonly origin: 'named' | 'described'
   readonly connector: Connector
   /** Waiters of all targets together. */
   readonly waiterCount: WaiterCount
@@ -38,10 +47,7 @@ export type TargetPoolDeps = {
   readonly onFault: (error: unknown) => void
 }
 
-/** Failures of a dial that are the service's own. */
-const OURS: ReadonlySet<string> = new Set(['QUEUE_FULL', 'WORKER_LOST'])
-
-export type LeaseWait = WaitOptions & { readonly tenant: string; readonly waitMs: number }
+export type LeaseWait = WaitOptions & Asking & { readonly waitMs: number }
 
 export class TargetPool {
   readonly name: string
@@ -49,7 +55,10 @@ export class TargetPool {
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
-  readonly #backoff: DialBackoff
+  readonly #queue: WaitQueue
+  readonly #dials: Dials
+  readonly #probes: Probes
+  readonly #idle: IdleConnections
   #isClosed = false
   #onEmpty: (() => void) | null = null
   #opened = 0
@@ -60,8 +69,14 @@ export class TargetPool {
     this.target = deps.target
     this.#deps = deps
     this.#slots = new Slots(deps.target.pool.max)
-    this.#waiters = new Waiters(deps.waiterCount, () => this.#trim())
-    this.#backoff = new DialBackoff(deps.now, deps.random)
+    this.#queue = new WaitQueue({ ...deps, slots: this.#slots, onLeft: () => this.#trim() })
+    this.#waiters = this.#queue.waiters
+    const random = deps.origin === 'named' ? deps.random : () => 0
+    const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
+    this.#dials = new Dials({ ...deps, random, leased, onDue: () => this.#dispatch() })
+    this.#probes = new Probes({ ...deps, slots: this.#slots, onDone: () => this.#dispatch() })
+    const { target, now } = deps
+    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, now)
     this.#lastUsedMs = deps.now()
   }
 
@@ -91,6 +106,19 @@ export class TargetPool {
     return { opened: this.#opened, closed: this.#slots.closedFor }
   }
 
+  get breaker(): BreakerName {
+    return this.#dials.breaker
+  }
+
+  get hosts(): HostStats[] {
+    return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'quarantined']))
+  }
+
+  /** As WaitQueue.expectedWaitMs. */
+  get expectedWaitMs(): number | null {
+    return this.#queue.expectedWaitMs
+  }
+
   get lastUsedMs(): number {
     return this.#lastUsedMs
   }
@@ -99,23 +127,26 @@ export class TargetPool {
    * A lease, begun by `begin` in the very moment its connection is handed out: on an idle one, a new one, or the next
    * that comes free within `waitMs`.
    *
-   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, ABORTED, DRAINING, those of `begin`, and
-   * those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
+   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING, those of
+   * `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease<Held>({ tenant, waitMs, signal, allowedMs }: LeaseWait, begin: Begin<Held>): Promise<Held> {
+  async lease<Held>(
+    { tenant, weight, waitMs, signal, allowedMs }: LeaseWait,
+    begin: Begin<Held>,
+  ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
     this.#lastUsedMs = this.#deps.now()
-    const idle = this.#waiters.size === 0 ? this.#takeIdle(tenant) : null
+    const idle = this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
     if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
-    if (this.#slots.isFull && waitMs === 0)
-      throw new SockpoolError('POOL_EXHAUSTED', `no connection is free (${this.#describe()})`)
-    const { waiterCount } = this.#deps
-    if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
-    // Who will not wait for others still waits for its own dial, which has a bound of its own.
-    const timeoutMs = waitMs === 0 ? undefined : waitMs
+    const { refusal } = this.#dials
+    if (refusal !== null) throw refusal
+    if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
+      throw this.#queue.newcomer('POOL_EXHAUSTED', 'no connection is free')
+    // Who will not wait for others still waits for its own dial, and for the turn of that.
+    const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, tenant, begin)
-    const served = this.#waiters.add(tenant, { signal, timeoutMs, allowedMs }, () => this.#describe(), hand)
+    const served = this.#queue.add({ tenant, weight }, { signal, timeoutMs, allowedMs }, hand)
     this.#dispatch()
     return await served
   }
@@ -123,10 +154,12 @@ export class TargetPool {
   /** Ends a lease: `refusal` says why the connection may not serve again; null leaves it to the I/O worker. */
   async release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
-    const { connection } = slot.state
-    if (refusal !== null) {
-      this.#close(slot, refusal, graceful)
-      return { outcome: 'closed', reason: refusal }
+    const { connection, sinceMs } = slot.state
+    this.#queue.held(this.#deps.now() - sinceMs)
+    const why = refusal ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
+    if (why !== null) {
+      closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
+      return { outcome: 'closed', reason: why }
     }
     const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
     this.#slots.move(slot, { kind: 'quarantined', connection, tell: resolve })
@@ -136,30 +169,20 @@ export class TargetPool {
 
   /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
   sweep(): void {
-    const now = this.#deps.now()
-    const { min, idleTimeoutMs } = this.target.pool
-    // The oldest idle ones lie at the bottom.
-    for (const slot of [...this.#slots.idle]) {
-      if (slot.state.kind !== 'idle') continue
-      if (!slot.state.connection.isFresh) this.#close(slot, 'error')
-      else if (now >= slot.diesMs) this.#close(slot, 'lifetime')
-      else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#slots.open > min) this.#close(slot, 'idle')
-    }
+    this.#idle.sweep()
     this.warm()
   }
 
   /** Dials up to the warm minimum, unless the target has just failed. */
   warm(): void {
-    while (!this.#isClosed && this.#slots.open < this.target.pool.min && this.#backoff.isOver) {
-      if (this.#slots.isFull) return
-      this.#dial()
-    }
+    while (!this.#isClosed && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
   }
 
   /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
   async close(): Promise<void> {
     this.#isClosed = true
-    while (this.#waiters.failFirst(new SockpoolError('DRAINING', 'the pool is closed')));
+    this.#dials.stop()
+    this.#queue.close(() => new SockpoolError('DRAINING', 'the pool is closed'))
     for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.#close(slot, 'killed')
     if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
   }
@@ -167,7 +190,17 @@ export class TargetPool {
   #dispatch(): void {
     if (this.#isClosed) return
     this.#lendIdle()
-    while (this.#waiters.size > this.#slots.connecting && !this.#slots.isFull) this.#dial()
+    while (this.#unprovided > 0 && this.#mayDial) this.#dial()
+    if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
+  }
+
+  /** Waiters for whom no dial and no probe is under way. */
+  get #unprovided(): number {
+    return this.#waiters.size - this.#slots.connecting - this.#probes.underWay
+  }
+
+  get #mayDial(): boolean {
+    return !this.#slots.isFull && this.#dials.mayBegin(this.#slots.connecting)
   }
 
   /** Whoever comes first has a connection of its own tenant, or the next new one, or has room made for it. */
@@ -176,47 +209,31 @@ export class TargetPool {
     let foremost: QueueEntry<Waiter> | null = null
     for (const waiter of this.#waiters) {
       if (this.#slots.idle.length === 0) return
-      const idle = this.#takeIdle(waiter.value.tenant)
+      const idle = this.#idle.choose(waiter.value.tenant)
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
-        this.#waiters.take(waiter).serve(idle.slot, idle.connection)
+        this.#queue.serve(waiter, idle.slot, idle.connection)
+      } else if (this.#unprovided > 0 && this.#probeFor(waiter.value.tenant)) {
+        provided++
       } else if (foremost === null) {
-        if (provided < this.#slots.rooms || this.#makeRoom(waiter)) provided++
+        if (provided < this.#slots.rooms || this.#idle.makeRoom(this.#waiters, waiter)) provided++
         else foremost = waiter
       }
     }
   }
 
-  /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
-  #makeRoom(waiter: QueueEntry<Waiter>): boolean {
-    const { idle } = this.#slots
-    const useless = idle.find(({ tenant }) => tenant !== null && !this.#waiters.has(tenant))
-    const slot = useless ?? idle[0]
-    if (slot === undefined || slot.tenant === null) return false
-    if (slot !== useless && mayPass(this.#slots, this.#waiters, waiter, slot.tenant)) return false
-    this.#close(slot, 'evicted')
-    return true
+  #probeFor(tenant: string): boolean {
+    const due = this.#idle.chooseDue(tenant)
+    if (due !== null) this.#probes.begin(due.slot)
+    return due !== null
   }
 
   /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
   #trim(): void {
-    if (this.#deps.unwanted === 'keep') return
+    if (this.#deps.origin === 'named') return
     let surplus = this.#slots.connecting - this.#waiters.size
     for (const slot of this.#slots.all.toReversed())
       if (slot.state.kind === 'connecting' && surplus-- > 0) this.#close(slot, 'unwanted')
-  }
-
-  /** The most recently used connection that this tenant may have and that is still good. */
-  #takeIdle(tenant: string): { readonly slot: Slot; readonly connection: IoConnection } | null {
-    for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
-      const slot = this.#slots.idle[index]
-      if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
-      if (slot.state.kind !== 'idle') continue
-      const { connection } = slot.state
-      if (connection.isFresh && this.#deps.now() < slot.diesMs) return { slot, connection }
-      this.#close(slot, connection.isFresh ? 'lifetime' : 'error')
-    }
-    return null
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -233,28 +250,30 @@ export class TargetPool {
   }
 
   #dial(): void {
-    const { connector, now, random, dial, onFault } = this.#deps
-    const { maxLifetimeMs, connectTimeoutMs } = this.target.pool
+    const { now, random, onFault } = this.#deps
     const controller = new AbortController()
     // Up to a tenth earlier at random, so that a pool never renews all at once.
-    const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
+    const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs)
+    const attempt = this.#dials.begin()
     this.#slots.add(slot)
-    connector
-      .open({ dial, connectTimeoutMs, signal: controller.signal })
+    this.#dials
+      .open(attempt, controller.signal)
       .then(
-        connection => this.#connected(slot, connection),
-        error => this.#failed(slot, SockpoolError.from(error, 'CONNECT_FAILED')),
+        connection => this.#connected(slot, attempt, connection),
+        error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),
       )
       .catch(onFault)
   }
 
-  #connected(slot: Slot, connection: IoConnection): void {
+  #connected(slot: Slot, attempt: DialAttempt, connection: IoConnection): void {
     // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
     const { gone } = connection
-    if (gone !== null) return this.#failed(slot, goneAtOnce(gone))
+    if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
     this.#opened++
-    this.#backoff.succeeded()
+    this.#dials.succeeded(attempt)
+    this.#idle.closeEjected()
+    slot.host = attempt.host
     connection.listen({
       onChecked: found => this.#checked(slot, found),
       onClosed: how => this.#gone(slot, how),
@@ -264,21 +283,25 @@ export class TargetPool {
       connection.abort()
       return
     }
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
-    // Not by way of `#takeIdle`: a peer may have said its piece and ended, for whoever awaits the connection to hear.
+    const now = this.#deps.now()
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
+    // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
-    if (first !== null) this.#waiters.take(first).serve(slot, connection)
-    else if (this.#deps.unwanted === 'close') this.#close(slot, 'unwanted')
+    if (first !== null) this.#queue.serve(first, slot, connection)
+    else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
     this.#dispatch()
   }
 
-  #failed(slot: Slot, error: SockpoolError): void {
+  #failed(slot: Slot, attempt: DialAttempt, error: SockpoolError): void {
     if (slot.state.kind === 'connecting')
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
-    // What this process lacks, or lost, says nothing against the target.
-    if (!OURS.has(error.code)) this.#backoff.failed()
+    this.#dials.failed(attempt, error.code)
+    this.#idle.closeEjected()
     if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
+    // Each dial under way still answers somebody; the others would wait for nothing.
+    for (let { refusal } = this.#dials; refusal !== null; { refusal } = this.#dials)
+      if (this.#waiters.size <= this.#slots.connecting || !this.#waiters.failLast(refusal)) break
     this.#dispatch()
   }
 
@@ -286,9 +309,10 @@ export class TargetPool {
     if (slot.state.kind !== 'quarantined') return
     const { connection, tell } = slot.state
     if (this.#isClosed) return this.#close(slot, 'policy')
-    const isTooOld = this.#deps.now() >= slot.diesMs
-    if (found !== 'clean' || isTooOld) return this.#close(slot, found === 'clean' ? 'lifetime' : found)
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: this.#deps.now() })
+    const now = this.#deps.now()
+    const why = found === 'clean' ? slot.spent(now, this.target.pool.maxUses) : found
+    if (why !== null) return this.#close(slot, why)
+    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     tell({ outcome: 'reused', reason: 'clean' })
     this.#dispatch()
   }
@@ -313,34 +337,12 @@ export class TargetPool {
     this.#dispatch()
   }
 
-  #close(slot: Slot, reason: string, graceful = false): void {
-    const { state } = slot
-    if (state.kind === 'closing') return
-    this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers: graceful })
-    if (state.kind === 'quarantined')
-      state.tell({
-        outcome: 'closed',
-        reason: reason === 'killed' ? 'discarded' : (reason as ReleaseReason),
-      })
-    if (state.kind === 'connecting') state.controller.abort()
-    else if (graceful) state.connection.leaveClosing()
-    else state.connection.abort()
+  #close(slot: Slot, reason: string): void {
+    closeSlot(this.#slots, slot, reason)
   }
 
   #free(slot: Slot): void {
     this.#slots.free(slot)
     if (this.#slots.size === 0) this.#onEmpty?.()
   }
-
-  #describe(): string {
-    return `${this.#slots.describe()}; ${this.#waiters.size} waiting`
-  }
-}
-
-/** Why a dial has failed whose connection was gone before anybody could have it. */
-function goneAtOnce(how: EndName): SockpoolError {
-  if (how === 'workerLost')
-    return new SockpoolError('WORKER_LOST', 'the I/O worker died while the connection was made')
-  const reason = how === 'timedOut' ? 'ETIMEDOUT' : 'ECONNRESET'
-  return new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', { reason })
 }

@@ -47,7 +47,7 @@ export type AdHocRules = {
   readonly admit: (place: { readonly host: string; readonly port: number }, tenant: string) => void
 }
 
-type OpenPool = (name: string, target: Target, dial: Dial, unwanted: TargetPoolDeps['unwanted']) => TargetPool
+type OpenPool = (name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']) => TargetPool
 
 export class TargetPools {
   readonly #rules: AdHocRules
@@ -62,7 +62,7 @@ export class TargetPools {
     this.#named = new Map(
       Object.entries(targets).map(([name, target]) => [
         name,
-        open(name, target, dialOf(target, 'operator', ''), 'keep'),
+        open(name, target, dialOf(target, 'operator', ''), 'named'),
       ]),
     )
   }
@@ -102,7 +102,7 @@ export class TargetPools {
     if (!known) this.#makeRoom()
     const [place] = described.hosts
     const name = place === undefined ? `unix:${reach.path}` : `${place.host}:${place.port}`
-    const pool = known ?? this.#open(name, described, dial, 'close')
+    const pool = known ?? this.#open(name, described, dial, 'described')
     this.#adHoc.delete(key)
     this.#adHoc.set(key, pool)
     return pool

@@ -1,6 +1,7 @@
 /**
- * The callers that wait for a connection of one target: first in, first out, bounded, each with its own deadline.
- * A caller that has left holds nothing. Positions count from 1.
+ * The callers that wait for a connection of one target: bounded, each with its own deadline. Of one tenant they are
+ * served first in, first out; the tenants take turns, and one of twice the weight has twice as many. A caller that has
+ * left holds nothing and has used no turn. Positions count from 1.
  */
 import type { SockpoolError } from '../../base/errors.ts'
 import { Queue, type QueueEntry } from '../../base/queue.ts'
@@ -11,6 +12,11 @@ import type { WaiterCount } from './waiter-count.ts'
 
 export type Waiter = {
   readonly tenant: string
+  /** Counts the callers of this target. */
+  readonly arrival: number
+  /** Instants on the monotonic clock, in milliseconds. */
+  readonly sinceMs: number
+  readonly untilMs: number
   /** Begins its lease on a connection that is leased to it by now. Errors: none; the waiter hears of them. */
   readonly serve: (slot: Slot, connection: IoConnection) => void
   readonly fail: (error: SockpoolError) => void
@@ -21,43 +27,80 @@ export type Waiter = {
 /** Begins a lease. */
 export type Begin<Held> = (slot: Slot, connection: IoConnection) => Held
 
-export class Waiters {
-  readonly #queue = new Queue<Waiter>()
-  /** How many wait, by tenant. */
-  readonly #byTenant = new Map<string, number>()
-  readonly #count: WaiterCount
-  readonly #onLeft: () => void
+/** Who asks, and the tenant's share while others wait; default: 1. */
+export type Asking = { readonly tenant: string; readonly weight?: number | undefined }
 
-  /** `onLeft`: a caller has left unserved, by time or signal. */
-  constructor(count: WaiterCount, onLeft: () => void) {
-    this.#count = count
-    this.#onLeft = onLeft
+/** What waiters tell of themselves. */
+export type WaitersDeps = {
+  readonly count: WaiterCount
+  readonly now: () => number
+  /** Adds to the error of a wait that time or signal ended. */
+  readonly explain: (error: SockpoolError, position: number) => void
+  /** A caller has left unserved, by time or signal. */
+  readonly onLeft: () => void
+}
+
+/** The callers of one tenant. The k-th of them, from 0, has its turn at `turn + k / weight`. */
+type Line = { readonly queue: Queue<Waiter>; weight: number; turn: number }
+
+type Cursor = { entry: QueueEntry<Waiter>; turn: number; readonly step: number }
+
+export class Waiters {
+  readonly #lines = new Map<string, Line>()
+  readonly #deps: WaitersDeps
+  #size = 0
+  #arrivals = 0
+  /** The turn that was served last: whoever comes new begins there. */
+  #turn = 0
+
+  constructor(deps: WaitersDeps) {
+    this.#deps = deps
   }
 
   get size(): number {
-    return this.#queue.size
+    return this.#size
   }
 
-  /** Whether somebody of this tenant waits. */
-  has(tenant: string): boolean {
-    return this.#byTenant.has(tenant)
+  /** How many wait of this tenant. */
+  sizeOf(tenant: string): number {
+    return this.#lines.get(tenant)?.queue.size ?? 0
+  }
+
+  /** The tenant of which most wait; null where nobody does. */
+  get busiest(): string | null {
+    let busiest: string | null = null
+    for (const [tenant, { queue }] of this.#lines)
+      if (queue.size > 0 && queue.size > (busiest === null ? 0 : this.sizeOf(busiest))) busiest = tenant
+    return busiest
   }
 
   get first(): QueueEntry<Waiter> | null {
-    return this.#queue.first
+    for (const entry of this) return entry
+    return null
   }
 
-  [Symbol.iterator](): Iterator<QueueEntry<Waiter>> {
-    return this.#queue[Symbol.iterator]()
+  /** In the order in which they have their turns. The one that was given last may leave meanwhile. */
+  *[Symbol.iterator](): Generator<QueueEntry<Waiter>, void, undefined> {
+    const cursors: Cursor[] = []
+    for (const { queue, turn, weight } of this.#lines.values())
+      if (queue.first !== null) cursors.push({ entry: queue.first, turn, step: 1 / weight })
+    while (cursors.length > 0) {
+      const cursor = cursors.reduce((best, other) => (isBefore(other, best) ? other : best))
+      const { entry } = cursor
+      const { after } = entry
+      if (after === null) cursors.splice(cursors.indexOf(cursor), 1)
+      else Object.assign(cursor, { entry: after, turn: cursor.turn + cursor.step })
+      yield entry
+    }
   }
 
   /** What `begin` gave. Errors: its own; those of the wait: WAIT_TIMEOUT with the position, ABORTED. */
-  add<Held>(tenant: string, options: WaitOptions, counts: () => string, begin: Begin<Held>): Promise<Held> {
+  add<Held>({ tenant, weight = 1 }: Asking, options: WaitOptions, begin: Begin<Held>): Promise<Held> {
+    const { now, explain, onLeft, count } = this.#deps
     const wait = new Wait<Held>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
-      error.add({ position: this.#positionOf(entry) })
-      error.message += ` (${counts()})`
+      explain(error, this.#positionOf(entry))
       this.#leave(entry)
-      this.#onLeft()
+      onLeft()
     })
     const serve: Waiter['serve'] = (slot, connection) => {
       try {
@@ -66,39 +109,83 @@ export class Waiters {
         wait.reject(error as Error)
       }
     }
-    const entry = this.#queue.add({ tenant, serve, fail: error => wait.reject(error), passedBy: 0 })
-    this.#byTenant.set(tenant, (this.#byTenant.get(tenant) ?? 0) + 1)
-    this.#count.joined()
+    const line = this.#lineOf(tenant, weight)
+    const sinceMs = now()
+    const untilMs = sinceMs + (options.timeoutMs ?? Infinity)
+    const arrival = this.#arrivals++
+    const fail: Waiter['fail'] = error => wait.reject(error)
+    const entry = line.queue.add({ tenant, arrival, sinceMs, untilMs, serve, fail, passedBy: 0 })
+    this.#size++
+    count.joined()
     return wait.promise
   }
 
   /** Takes a waiter out of the queue, to serve it. */
   take(entry: QueueEntry<Waiter>): Waiter {
+    const line = this.#lines.get(entry.value.tenant)
+    if (line && entry.isQueued) {
+      this.#turn = Math.max(this.#turn, line.turn)
+      line.turn += 1 / line.weight
+    }
     this.#leave(entry)
     return entry.value
   }
 
   /** Fails the first in the queue; false when there is none. */
   failFirst(error: SockpoolError): boolean {
-    const { first } = this.#queue
-    if (first === null) return false
-    this.#leave(first)
-    first.value.fail(error)
-    return true
+    const { first } = this
+    if (first !== null) this.fail(first, error)
+    return first !== null
+  }
+
+  /** As `failFirst`, for the last. */
+  failLast(error: SockpoolError): boolean {
+    let last: Cursor | null = null
+    for (const { queue, turn, weight } of this.#lines.values()) {
+      if (queue.last === null) continue
+      const cursor = { entry: queue.last, turn: turn + (queue.size - 1) / weight, step: 0 }
+      if (last === null || isBefore(last, cursor)) last = cursor
+    }
+    if (last !== null) this.fail(last.entry, error)
+    return last !== null
+  }
+
+  fail(entry: QueueEntry<Waiter>, error: SockpoolError): void {
+    this.#leave(entry)
+    entry.value.fail(error)
+  }
+
+  /** A tenant that comes new owes no more than what it was served beyond its share. */
+  #lineOf(tenant: string, weight: number): Line {
+    const known = this.#lines.get(tenant)
+    const line = known ?? { queue: new Queue<Waiter>(), weight, turn: this.#turn }
+    if (known === undefined) this.#lines.set(tenant, line)
+    if (line.queue.size === 0) line.turn = Math.max(this.#turn, line.turn)
+    line.weight = weight
+    return line
   }
 
   #leave(entry: QueueEntry<Waiter>): void {
-    if (!this.#queue.remove(entry)) return
-    const { tenant } = entry.value
-    const others = (this.#byTenant.get(tenant) ?? 1) - 1
-    if (others === 0) this.#byTenant.delete(tenant)
-    else this.#byTenant.set(tenant, others)
-    this.#count.left()
+    const line = this.#lines.get(entry.value.tenant)
+    if (!line?.queue.remove(entry)) return
+    this.#size--
+    // Nothing that is past tells more of a tenant.
+    for (const [tenant, { queue, turn }] of line.queue.size > 0 ? [] : this.#lines)
+      if (queue.size === 0 && (this.#size === 0 || turn <= this.#turn)) this.#lines.delete(tenant)
+    this.#deps.count.left()
   }
 
   #positionOf(wanted: QueueEntry<Waiter>): number {
     let position = 1
-    for (let entry = wanted.before; entry !== null; entry = entry.before) position++
+    for (const entry of this) {
+      if (entry === wanted) break
+      position++
+    }
     return position
   }
+}
+
+function isBefore(one: Cursor, other: Cursor): boolean {
+  if (one.turn !== other.turn) return one.turn < other.turn
+  return one.entry.value.arrival < other.entry.value.arrival
 }

@@ -10,7 +10,7 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
   'unknown-keys.yaml': [
     'limits.bodyByte: is not a known key; did you mean "bodyBytes"?',
     'targets.cache.pool.idleTimeoutMs: is not a known key; did you mean "idleTimeout"?',
-    'targets.cache.colour: is not a known key; known here: host, port, hosts, tls, pool, onConnect, probe, onRelease, frame, reuse, leakDetection',
+    'targets.cache.colour: is not a known key; known here: host, port, hosts, balance, tls, pool, breaker, preset, onConnect, probe, onRelease, frame, reuse, leakDetection',
     'listn: is not a known key; did you mean "listen"?',
   ],
   'wrong-types.yaml': [
@@ -54,11 +54,11 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
     'targets.half.tls.key: is required beside cert',
   ],
   'bad-dialogs.yaml': [
-    'targets.cache.onConnect.0: must be either {send: …} or {expect: …}',
-    'targets.cache.onConnect.1.say: is not a known key; known here: send, expect',
+    'targets.cache.onConnect.0: must be one of {send: …}, {expect: …}, {tls: …}, {wait: …}',
+    'targets.cache.onConnect.1.say: is not a known key; known here: send, expect, tls, wait, capture, timeout, when',
     'targets.cache.probe: must have at least 1 entry',
     'targets.cache.onRelease: must be a list, not a mapping',
-    'targets.cache.frame: must be one of resp, http1, smtp, memcached, postgres, or {lengthField: …}, not "redis"',
+    'targets.cache.frame: must be one of resp, http1, smtp, memcached, postgres, mllp, modbus, or {lengthField: …}, not "redis"',
     'targets.cache.reuse: must be one of clean, never, not "always"',
   ],
   'bad-tokens.yaml': [

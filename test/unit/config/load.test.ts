@@ -73,6 +73,7 @@ describe('loadConfig', () => {
     expect(config.targets).toEqual({
       cache: {
         hosts: [{ host: '10.0.0.5', port: 6379 }],
+        balance: 'round-robin',
         tls: {
           servername: 'cache.internal',
           ca: cert,
@@ -89,7 +90,12 @@ describe('loadConfig', () => {
           waitTimeoutMs: 5_000,
           leaseTtlMs: 30_000,
           connectTimeoutMs: 3_000,
+          maxUses: 0,
+          probeAfterMs: 30_000,
+          keepaliveMs: 0,
+          maxConnecting: 4,
         },
+        breaker: { failures: 5, openForMs: 10_000 },
         onConnect: [{ send: 'AUTH hunter2\r\n' }, { expect: '+OK\r\n' }],
         probe: [{ send: 'PING\r\n' }, { expect: '+PONG\r\n' }],
         onRelease: [{ send: 'RESET\r\n' }, { expect: '+RESET\r\n' }],

@@ -23,6 +23,7 @@ describe('normaliseTarget', () => {
   it('fills the defaults in', () => {
     expect(normaliseTarget({ host: '127.0.0.1', port: 6379 })).toEqual({
       hosts: [{ host: '127.0.0.1', port: 6379 }],
+      balance: 'round-robin',
       tls: false,
       pool: {
         min: DEFAULTS.poolMin,
@@ -32,7 +33,12 @@ describe('normaliseTarget', () => {
         waitTimeoutMs: DEFAULTS.waitTimeoutMs,
         leaseTtlMs: DEFAULTS.leaseTtlMs,
         connectTimeoutMs: DEFAULTS.connectTimeoutMs,
+        maxUses: DEFAULTS.poolMaxUses,
+        probeAfterMs: DEFAULTS.probeAfterMs,
+        keepaliveMs: DEFAULTS.keepaliveMs,
+        maxConnecting: DEFAULTS.poolMaxConnecting,
       },
+      breaker: { failures: DEFAULTS.breakerFailures, openForMs: DEFAULTS.breakerOpenForMs },
       reuse: 'never',
     })
   })
@@ -74,6 +80,21 @@ describe('normaliseTarget', () => {
   it('reads tls true as the platform defaults', () => {
     expect(normaliseTarget({ host: 'a', port: 1, tls: true }).tls).toEqual({})
     expect(normaliseTarget({ host: 'a', port: 1, tls: false }).tls).toBe(false)
+  })
+
+  it('reads a breaker as true, as false, or as a mapping whose rest is the default', () => {
+    const breakerOf = (breaker: NonNullable<TargetInput['breaker']>) =>
+      normaliseTarget({ host: 'a', port: 1, breaker }).breaker
+    expect(breakerOf(true)).toEqual({ failures: 5, openForMs: 10_000 })
+    expect(breakerOf(false)).toBe(false)
+    expect(breakerOf({ failures: 2 })).toEqual({ failures: 2, openForMs: 10_000 })
+    expect(breakerOf({ openFor: '1s' })).toEqual({ failures: 5, openForMs: 1_000 })
+    expect(breakerOf({ openForMs: 7 })).toEqual({ failures: 5, openForMs: 7 })
+    const faults = faultsOf({ host: 'a', port: 1, breaker: { failures: 0, openForMs: '1s' } }, 'targets.a')
+    expect(faults.map(({ path }) => path).sort()).toEqual([
+      'targets.a.breaker.failures',
+      'targets.a.breaker.openForMs',
+    ])
   })
 
   it('refuses unknown keys with their path', () => {

@@ -16,25 +16,24 @@ const target = { host: '127.0.0.1', port: 7 }
 
 test('unservedKeys are none in a configuration of what is served', async () => {
   const onRelease = [{ send: 'RESET\r\n' }, { expect: '+RESET\r\n' }]
-  const served = { ...target, onRelease, reuse: 'clean', leakDetection: '30s', pool: { min: 1 } }
+  const probe = [{ send: 'PING\r\n' }, { expect: '+PONG\r\n' }]
+  const served = { ...target, onRelease, probe, reuse: 'clean', leakDetection: '30s', pool: { min: 1 } }
   expect(await pathsOf({})).toEqual([])
   expect(await pathsOf({ http: { threads: 1 }, parse: { workers: 2 }, targets: { served } })).toEqual([])
 })
 
 test('unservedKeys name each key that is accepted and has no effect', async () => {
-  const probe = [{ send: 'PING\r\n' }]
   const config = {
     parse: { isolation: 'process' },
     http: { threads: 2 },
     ingress: { listen: ['127.0.0.1:0'] },
-    targets: { a: { ...target, probe }, b: { ...target, frame: 'resp' } },
+    targets: { a: target, b: { ...target, frame: 'resp' } },
     forwards: [{ listen: '127.0.0.1:0', target: 'a' }],
   }
   expect(await pathsOf(config)).toEqual([
     'parse.isolation',
     'http.threads',
     'ingress.listen',
-    'targets.a.probe',
     'targets.b.frame',
     'forwards',
   ])

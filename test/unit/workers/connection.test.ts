@@ -231,7 +231,7 @@ test('Connection refuses a socket that closed before it was served, rather than 
   socket.destroy()
   await until('it is closed', () => socket.closed)
   const rig = new IoConnectionRig()
-  expect(() => rig.connection.open(socket, [])).toThrow(
+  expect(() => rig.connection.open(socket)).toThrow(
     expect.objectContaining({ code: 'CONNECT_FAILED', reason: 'ECONNRESET' }),
   )
   rig.connection.abandon()

@@ -1,6 +1,7 @@
 /** The look at a connection that came back. */
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
+import { dialogOf } from '../../../src/pool/target/dialog-of.ts'
 import { IoConnectionRig, type RigLease, type RigOptions } from '../../support/io-connection-rig.ts'
 import { echo, startTestServer, type TestServer } from '../../support/test-server.ts'
 import { until } from '../../support/until.ts'
@@ -78,10 +79,10 @@ test('ReleaseCheck finds unread what the lease left', async () => {
 })
 
 test('ReleaseCheck runs the dialog of the target, and what comes beyond it poisons the connection', async () => {
-  const onRelease = [{ send: Buffer.from('RESET\n') }, { expect: Buffer.from('+RESET\n') }]
+  const onRelease = dialogOf([{ send: 'RESET\n' }, { expect: '+RESET\n' }])
   let answer = '+RESET\n'
   const server = await startTestServer(socket => socket.on('data', () => socket.write(answer)))
-  const [rig] = await opened(server, { onRelease })
+  const [rig] = await opened(server, { dialogs: { onRelease } })
   for (let round = 0; round < 2; round++) {
     rig.lease()
     expect(await rig.release()).toBe('clean')
@@ -92,9 +93,9 @@ test('ReleaseCheck runs the dialog of the target, and what comes beyond it poiso
 })
 
 test('ReleaseCheck whose dialog gets another answer has failed', async () => {
-  const onRelease = [{ send: Buffer.from('RESET\n') }, { expect: Buffer.from('+OK\n') }]
+  const onRelease = dialogOf([{ send: 'RESET\n' }, { expect: '+OK\n' }])
   const server = await startTestServer(socket => socket.on('data', () => socket.write('-ERR\n')))
-  const [rig] = await opened(server, { onRelease })
+  const [rig] = await opened(server, { dialogs: { onRelease } })
   rig.lease()
   expect([await rig.release(), await rig.closed()]).toEqual(['dialog_failed', 'closed'])
 })

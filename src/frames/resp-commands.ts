@@ -1,0 +1,103 @@
+/**
+ * Which commands of Redis and its kin are not for a connection that others share: those that change it, block it, or are
+ * not answered by one message. A command is judged by its first words, as they come.
+ */
+import type { WordTaker } from './word-line.ts'
+
+const EXCLUSIVE: ReadonlySet<string> = new Set([
+  // Their answers are pushes, or a stream, or come after the connection has ended.
+  ...['SUBSCRIBE', 'PSUBSCRIBE', 'SSUBSCRIBE', 'UNSUBSCRIBE', 'PUNSUBSCRIBE', 'SUNSUBSCRIBE', 'MONITOR'],
+  ...['SYNC', 'PSYNC', 'REPLCONF', 'QUIT', 'SHUTDOWN', 'FAILOVER'],
+  // Redis takes them for HTTP that was smuggled in, and closes.
+  ...['POST', 'HOST:'],
+  // What follows them means something else.
+  ...['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'AUTH', 'HELLO', 'RESET'],
+  ...['READONLY', 'READWRITE', 'ASKING', 'DEBUG'],
+  // They wait.
+  ...['BLPOP', 'BRPOP', 'BLMOVE', 'BRPOPLPUSH', 'BLMPOP', 'BZPOPMIN', 'BZPOPMAX', 'BZMPOP'],
+  ...['WAIT', 'WAITAOF', 'MIGRATE'],
+])
+
+/** Where the second word decides. `isExclusive`: the command, but for these. */
+const BY_SUBCOMMAND: ReadonlyMap<string, { readonly isExclusive: boolean; readonly but: readonly string[] }> =
+  new Map([
+    ['CLIENT', { isExclusive: true, but: ['GETNAME', 'ID', 'INFO', 'LIST', 'SETINFO', 'SETNAME'] }],
+    ['SCRIPT', { isExclusive: false, but: ['DEBUG'] }],
+  ])
+
+/** They wait where an option says so. */
+const BY_BLOCK_OPTION: ReadonlySet<string> = new Set(['XREAD', 'XREADGROUP'])
+
+/** Words behind GROUP, which may be any. */
+const GROUP_WORDS = 2
+
+/** What it looks for next. */
+type Judging =
+  | { readonly kind: 'name' }
+  | { readonly kind: 'subcommand'; readonly but: readonly string[] }
+  | { readonly kind: 'block'; readonly skip: number }
+  | { readonly kind: 'settled' }
+
+const NAME = /^[A-Za-z0-9._-]+$/
+const [AT_NAME, SETTLED]: readonly [Judging, Judging] = [{ kind: 'name' }, { kind: 'settled' }]
+
+export class RespCommand implements WordTaker {
+  #judging: Judging = AT_NAME
+  #name: string | null = null
+  #isExclusive = false
+
+  /** In capitals; null where it is none of a command. */
+  get name(): string | null {
+    return this.#name
+  }
+
+  get isExclusive(): boolean {
+    return this.#isExclusive
+  }
+
+  /** Further words change nothing. */
+  get isSettled(): boolean {
+    return this.#judging === SETTLED
+  }
+
+  begin(): void {
+    this.#judging = AT_NAME
+    this.#name = null
+    this.#isExclusive = false
+  }
+
+  takeWord(text: string | null): void {
+    const word = text?.toUpperCase() ?? ''
+    switch (this.#judging.kind) {
+      case 'name':
+        this.#name = text !== null && NAME.test(text) ? word : null
+        this.#judging = this.#judgeName(word)
+        return
+      case 'subcommand':
+        if (this.#judging.but.includes(word)) this.#isExclusive = !this.#isExclusive
+        this.#judging = SETTLED
+        return
+      case 'block':
+        this.#judging = this.#judgeOption(word, this.#judging.skip)
+        return
+      case 'settled':
+        return
+      default:
+        this.#judging satisfies never
+    }
+  }
+
+  #judgeName(name: string): Judging {
+    if (BY_BLOCK_OPTION.has(name)) return { kind: 'block', skip: 0 }
+    const rule = BY_SUBCOMMAND.get(name)
+    this.#isExclusive = rule?.isExclusive ?? EXCLUSIVE.has(name)
+    return rule ? { kind: 'subcommand', but: rule.but } : SETTLED
+  }
+
+  #judgeOption(word: string, skip: number): Judging {
+    if (skip > 0) return { kind: 'block', skip: skip - 1 }
+    if (word === 'GROUP') return { kind: 'block', skip: GROUP_WORDS }
+    if (word === 'BLOCK') this.#isExclusive = true
+    return word === 'BLOCK' || word === 'STREAMS' ? SETTLED : { kind: 'block', skip: 0 }
+  }
+}

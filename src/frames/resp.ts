@@ -1,0 +1,64 @@
+/** RESP2 and RESP3, which Redis and its kin speak: an answer is one value, a request one array of strings or one line. */
+import type { AnswerCutter, CallerMessage, Frame, MessageCutter, PeerMessage } from './frame.ts'
+import { frameBroken } from './frame-broken.ts'
+import { MessageBound } from './message-bound.ts'
+import { RespRequest } from './resp-request.ts'
+import { RespValue } from './resp-value.ts'
+
+/** `max`: bytes of the longest message. */
+export function respFrame(max: number): Frame {
+  return {
+    name: 'resp',
+    max,
+    balances: true,
+    answers: () => new RespAnswers(max),
+    requests: () => new RespRequests(max),
+  }
+}
+
+class RespAnswers implements AnswerCutter {
+  readonly #bound: MessageBound
+  readonly #value: RespValue
+
+  constructor(max: number) {
+    this.#bound = new MessageBound(max)
+    this.#value = new RespValue(this.#bound)
+  }
+
+  get isBetween(): boolean {
+    return this.#bound.isBetween
+  }
+
+  next(bytes: Uint8Array): PeerMessage | null {
+    const message = this.#bound.settle(bytes, this.#value.find(bytes, this.#bound.reach(bytes)))
+    return message && { ...message, kind: this.#value.kind, isLast: false }
+  }
+
+  asked(): void {}
+
+  end(): null {
+    if (this.isBetween) return null
+    throw frameBroken('resp', 'the stream ends within a value')
+  }
+}
+
+class RespRequests implements MessageCutter<CallerMessage> {
+  readonly #bound: MessageBound
+  readonly #request: RespRequest
+
+  constructor(max: number) {
+    this.#bound = new MessageBound(max)
+    this.#request = new RespRequest(this.#bound)
+  }
+
+  get isBetween(): boolean {
+    return this.#bound.isBetween
+  }
+
+  next(bytes: Uint8Array): CallerMessage | null {
+    const message = this.#bound.settle(bytes, this.#request.find(bytes, this.#bound.reach(bytes)))
+    if (message === null) return null
+    const { name, isExclusive } = this.#request.command
+    return { ...message, answers: 1, command: name, isExclusive }
+  }
+}

@@ -1,0 +1,25 @@
+/** Closes the connection of a slot, and tells whoever has just given it back. */
+import type { ReleaseReason } from './release-result.ts'
+import type { Slot } from './slot.ts'
+import type { Slots } from './slots.ts'
+
+/** `way`: graceful still sends what was written. A slot that closes already goes on as it does. */
+export function closeSlot(
+  slots: Slots,
+  slot: Slot,
+  reason: string,
+  way: 'at once' | 'graceful' = 'at once',
+): void {
+  const { state } = slot
+  if (state.kind === 'closing') return
+  const lingers = way === 'graceful'
+  slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers })
+  if (state.kind === 'quarantined')
+    state.tell({
+      outcome: 'closed',
+      reason: reason === 'killed' ? 'discarded' : (reason as ReleaseReason),
+    })
+  if (state.kind === 'connecting') state.controller.abort()
+  else if (lingers) state.connection.leaveClosing()
+  else state.connection.abort()
+}

@@ -1,0 +1,145 @@
+/**
+ * When a target may be dialled, where, and what its dials have come to: the breaker, the backoff, the hosts, and how many
+ * are under way.
+ * Whoever waits for its turn to dial is called when there may be one.
+ */
+import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import { timerMs } from '../../base/timer.ts'
+import type { EndName } from '../../channel/values.ts'
+import type { Target } from '../../config/target.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import type { Dial } from '../../threads/protocol.ts'
+import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
+import type { Connector } from './connector.ts'
+import { DialBackoff } from './dial-backoff.ts'
+import { Hosts, type LeasedByHost } from './hosts.ts'
+
+export type DialsDeps = {
+  readonly target: Target
+  readonly dial: Dial
+  readonly connector: Connector
+  readonly now: () => number
+  /** 0 has every dial begin at once. */
+  readonly random: () => number
+  readonly leased: LeasedByHost
+  /** A dial may begin that had to wait. */
+  readonly onDue: () => void
+}
+
+/** A dial under way, as it began. */
+export class DialAttempt {
+  readonly role: DialRole
+  readonly round: number
+  /** The hosts as it tries them, by their place in the target's list. */
+  readonly order: readonly number[]
+  /** Which of the order was tried last. */
+  #last = 0
+
+  constructor(role: DialRole, round: number, order: readonly number[]) {
+    this.role = role
+    this.round = round
+    this.order = order
+  }
+
+  tried(place: number): void {
+    this.#last = place
+  }
+
+  /** The host that was tried last. */
+  get host(): number {
+    return this.order[this.#last] ?? 0
+  }
+
+  /** Those that were tried before. */
+  get passed(): readonly number[] {
+    return this.order.slice(0, this.#last)
+  }
+}
+
+/** Failures that say nothing of the target: what this process lacks, has lost or forbids, and who gave up. */
+const OURS: ReadonlySet<ErrorCode> = new Set(['QUEUE_FULL', 'WORKER_LOST', 'TARGET_DENIED', 'ABORTED'])
+
+export class Dials {
+  readonly #deps: DialsDeps
+  readonly #breaker: Breaker
+  readonly #backoff: DialBackoff
+  readonly hosts: Hosts
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(deps: DialsDeps) {
+    const { target, now, random, leased } = deps
+    this.#deps = deps
+    this.#breaker = new Breaker(target.breaker, now)
+    this.#backoff = new DialBackoff(now, random)
+    this.hosts = new Hosts(target.hosts, target.balance, leased, now, random)
+  }
+
+  get breaker(): BreakerName {
+    return this.#breaker.name
+  }
+
+  /** Why whoever needs a dial fails at once: BREAKER_OPEN; or null. */
+  get refusal(): SockpoolError | null {
+    return this.#breaker.refusal
+  }
+
+  /** Whether one more may begin, with so many under way. */
+  mayBegin(connecting: number): boolean {
+    const { maxConnecting } = this.#deps.target.pool
+    return connecting < maxConnecting && this.#breaker.mayDial && this.#backoff.leftMs === 0
+  }
+
+  begin(): DialAttempt {
+    return new DialAttempt(this.#breaker.begun(), this.#backoff.round, this.hosts.order())
+  }
+
+  /** Errors: those of the dial. */
+  open(attempt: DialAttempt, signal: AbortSignal): Promise<IoConnection> {
+    const { target, dial, connector } = this.#deps
+    const places = attempt.order.map(host => dial.places[host]).filter(place => place !== undefined)
+    return connector.open({
+      dial: { ...dial, places },
+      connectTimeoutMs: target.pool.connectTimeoutMs,
+      signal,
+      onPlace: place => attempt.tried(place),
+    })
+  }
+
+  succeeded({ passed, host }: DialAttempt): void {
+    for (const tried of passed) this.hosts.failed(tried)
+    this.hosts.succeeded(host)
+    this.#breaker.succeeded()
+    this.#backoff.succeeded()
+  }
+
+  failed({ role, round, passed, host }: DialAttempt, code: ErrorCode): void {
+    if (OURS.has(code)) return this.#breaker.ended(role)
+    for (const tried of [...passed, host]) this.hosts.failed(tried)
+    this.#breaker.failed(role, code)
+    this.#backoff.failed(round)
+  }
+
+  /** Somebody waits for a dial: has `onDue` called once the backoff is over. What else it waits for ends by itself. */
+  await(): void {
+    const { leftMs } = this.#backoff
+    if (leftMs === 0 || this.#timer !== null) return
+    const onTime = (): void => {
+      this.#timer = null
+      this.#deps.onDue()
+    }
+    this.#timer = setTimeout(onTime, timerMs(Math.ceil(leftMs))).unref()
+  }
+
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
+
+/** Why a dial has failed whose connection was gone before anybody could have it. */
+export function goneAtOnce(how: EndName): SockpoolError {
+  if (how === 'workerLost')
+    return new SockpoolError('WORKER_LOST', 'the I/O worker died while the connection was made')
+  const reason = how === 'timedOut' ? 'ETIMEDOUT' : 'ECONNRESET'
+  return new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', { reason })
+}

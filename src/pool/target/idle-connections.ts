@@ -1,0 +1,88 @@
+/**
+ * The idle connections of one target: which of them is lent, and which are closed for their age, for their host, or for
+ * a caller that needs the room.
+ */
+import type { QueueEntry } from '../../base/queue.ts'
+import type { Target } from '../../config/target.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import { closeSlot } from './close-slot.ts'
+import type { Hosts } from './hosts.ts'
+import type { Probes } from './probes.ts'
+import type { Slot } from './slot.ts'
+import type { Slots } from './slots.ts'
+import { mayPass } from './turns.ts'
+import type { Waiter, Waiters } from './waiters.ts'
+
+/** One that may be lent. */
+export type IdleConnection = { readonly slot: Slot; readonly connection: IoConnection }
+
+export class IdleConnections {
+  readonly #slots: Slots
+  readonly #hosts: Hosts
+  readonly #probes: Probes
+  readonly #target: Target
+  readonly #now: () => number
+
+  constructor(slots: Slots, hosts: Hosts, probes: Probes, target: Target, now: () => number) {
+    this.#slots = slots
+    this.#hosts = hosts
+    this.#probes = probes
+    this.#target = target
+    this.#now = now
+  }
+
+  /** One that this tenant may have and that is still good: the most recently used, or that of the best host. */
+  choose(tenant: string): IdleConnection | null {
+    return this.#hosts.choose(this.#usable(tenant, 'proven'), ({ slot }) => slot.host)
+  }
+
+  /** As `choose`, of those that have to show first that they are good. */
+  chooseDue(tenant: string): IdleConnection | null {
+    return this.#hosts.choose(this.#usable(tenant, 'due'), ({ slot }) => slot.host)
+  }
+
+  /** Closes what is too old, idle too long, or gone, and asks the others, where it is time to, whether they are good. */
+  sweep(): void {
+    const now = this.#now()
+    const { min, idleTimeoutMs } = this.#target.pool
+    // The oldest idle ones lie at the bottom.
+    for (const slot of [...this.#slots.idle]) {
+      if (slot.state.kind !== 'idle') continue
+      if (!slot.state.connection.isFresh) closeSlot(this.#slots, slot, 'error')
+      else if (now >= slot.diesMs) closeSlot(this.#slots, slot, 'lifetime')
+      else if (now - slot.state.sinceMs >= idleTimeoutMs && this.#slots.open > min)
+        closeSlot(this.#slots, slot, 'idle')
+    }
+    this.#probes.keepAlive()
+  }
+
+  /** What lies idle to a host that nobody reaches is no good any more. */
+  closeEjected(): void {
+    for (const slot of [...this.#slots.idle])
+      if (this.#hosts.stateOf(slot.host) === 'ejected') closeSlot(this.#slots, slot, 'ejected')
+  }
+
+  /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
+  makeRoom(waiters: Waiters, waiter: QueueEntry<Waiter>): boolean {
+    const { idle } = this.#slots
+    const useless = idle.find(({ tenant }) => tenant !== null && waiters.sizeOf(tenant) === 0)
+    const slot = useless ?? idle[0]
+    if (slot === undefined || slot.tenant === null) return false
+    if (slot !== useless && mayPass(this.#slots, waiters, waiter, slot.tenant)) return false
+    closeSlot(this.#slots, slot, 'evicted')
+    return true
+  }
+
+  /** The most recently used first. What is no good any more is closed on the way. */
+  *#usable(tenant: string, which: 'proven' | 'due'): Generator<IdleConnection, void, undefined> {
+    for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
+      const slot = this.#slots.idle[index]
+      if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
+      if (slot.state.kind !== 'idle') continue
+      const { connection } = slot.state
+      if (!connection.isFresh || this.#now() >= slot.diesMs)
+        closeSlot(this.#slots, slot, connection.isFresh ? 'lifetime' : 'error')
+      else if (this.#probes.isDue(slot) === (which === 'due')) yield { slot, connection }
+    }
+  }
+}
