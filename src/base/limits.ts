@@ -295,6 +295,27 @@ export const LIMITS = {
   /** Search domains of resolv.conf that are tried; characters of it, and of the hosts file, that are read. */
   dnsSearchDomainsMax: 16,
   systemFileCharsMax: 1_048_576,
+  /**
+   * Frames: bytes of one mark of a delimiter, which is a separator; bytes before a length field, and what may be added to its
+   * value: headers of a record end long before.
+   */
+  frameMarkBytesMax: 64,
+  frameOffsetMax: 65_535,
+  frameAdjustMax: 65_535,
+  /** Characters of the URL of a frame's module. */
+  frameModuleCharsMax: 4_096,
+  /**
+   * Bytes of a message's beginning that a module's `endOf` is shown first, doubled until they are all there is: many small
+   * messages in one piece cost little.
+   */
+  frameModuleFirstBytes: 4_096,
+  /**
+   * Bytes that `endOf` is shown in all for one message: so many for each byte of it, and a floor. It is asked at every piece,
+   * so that no whole message waits; 16 MiB in pieces of 64 KiB fit, and single bytes up to 22 KiB. They take seconds, and
+   * a quarter of one, at a nanosecond a byte.
+   */
+  frameModuleLooksPerByte: 128,
+  frameModuleLookBytes: 268_435_456,
   /** Milliseconds. The longest that a timer of Node can wait; a longer time is as good as this one. */
   timerMsMax: 2_147_483_647,
   /** Milliseconds. 24 days: beyond 24.8 a timer of Node would fire at once. */
@@ -338,6 +359,8 @@ export const DEFAULTS = {
   waitersMax: 10_000,
   /** Bytes: of a request body in memory, of a reply read to its end, of what a parse takes in, complete or as one message. */
   bodyBytesMax: 16_777_216,
+  /** Bytes of one message that a frame cuts. */
+  frameBytesMax: 16_777_216,
   operationTimeoutMs: 30_000,
   drainTimeoutMs: 30_000,
   poolMin: 0,

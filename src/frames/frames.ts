@@ -1,0 +1,43 @@
+/** All frames by their specification. */
+import { invalidOption } from '../base/options.ts'
+import { DEFAULTS } from '../base/limits.ts'
+import { crlfFrame, delimiterFrame, lineFrame, mllpFrame } from './delimited.ts'
+import { fixedFrame } from './fixed.ts'
+import type { Frame } from './frame.ts'
+import type { BuiltInSpec, FrameName, FrameSpec } from './frame-spec.ts'
+import { dnsFrame, iso8583Frame, lengthFieldFrame, modbusFrame } from './length-field.ts'
+import { loadModuleFrame } from './module.ts'
+
+/** The frames of protocols, for messages of at most so many bytes. */
+const NAMED: Readonly<Record<FrameName, (max: number) => Frame>> = {
+  line: lineFrame,
+  crlf: crlfFrame,
+  resp: () => notBuilt('resp'),
+  memcached: () => notBuilt('memcached'),
+  http1: () => notBuilt('http1'),
+  smtp: () => notBuilt('smtp'),
+  postgres: () => notBuilt('postgres'),
+  mllp: mllpFrame,
+  modbus: modbusFrame,
+  dns: dnsFrame,
+  iso8583: iso8583Frame,
+}
+
+function notBuilt(name: FrameName): never {
+  throw invalidOption('frame', `${name} is not built`)
+}
+
+/** The frame of a specification. Errors: INVALID_REQUEST where a module is no frame's. */
+export async function loadFrame(spec: FrameSpec): Promise<Frame> {
+  return typeof spec === 'object' && 'module' in spec ? loadModuleFrame(spec.module) : builtInFrame(spec)
+}
+
+/** The frame of a specification that names no module. */
+export function builtInFrame(spec: BuiltInSpec): Frame {
+  if (typeof spec === 'string') return NAMED[spec](DEFAULTS.frameBytesMax)
+  if ('lengthField' in spec) return lengthFieldFrame(spec.lengthField)
+  if ('fixed' in spec) return fixedFrame(spec.fixed)
+  const { delimiter, max } = spec
+  const marks = delimiter instanceof Uint8Array ? { start: new Uint8Array(), end: delimiter } : delimiter
+  return delimiterFrame(marks, max)
+}
