@@ -9,6 +9,8 @@ export const LIMITS = {
   unreadBytesMax: 1_048_576,
   /** Lines that one batch of `lineBatches` holds at the most. */
   lineBatchMax: 1_024,
+  /** Messages that one exchange reads together: a pipeline's answers, which are held in memory. */
+  exchangeMessagesMax: 10_000,
   /** Separators in one `readUntil`; a larger set is a parser's work. */
   separatorsMax: 16,
   /** Bytes of one separator; the scan re-reads at most this much at a chunk's border. */

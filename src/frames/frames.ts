@@ -1,6 +1,7 @@
 /** All frames by their specification. */
-import { invalidOption } from '../base/options.ts'
+
 import { DEFAULTS } from '../base/limits.ts'
+import { invalidOption } from '../base/options.ts'
 import { crlfFrame, delimiterFrame, lineFrame, mllpFrame } from './delimited.ts'
 import { fixedFrame } from './fixed.ts'
 import type { Frame } from './frame.ts'

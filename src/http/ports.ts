@@ -23,7 +23,7 @@ export type TargetChoice = string | CallerTarget
 
 export type ReaderPort = Pick<
   StreamReader,
-  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'atEof' | 'offset' | 'buffered' | 'ending'
+  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'readFrame' | 'atEof' | 'offset' | 'buffered' | 'ending'
 >
 
 /** How the sending side, or the whole connection, ends. */

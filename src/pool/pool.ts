@@ -23,6 +23,7 @@ import {
   type Held,
   useLease,
 } from './lease/exchange.ts'
+import { judgedExchange } from './lease/exchange-request.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
@@ -170,6 +171,7 @@ export class Pool implements AsyncDisposable {
         ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
         replayBytes,
         allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
+        frame: target.frame ?? null,
       },
       connection,
       parse,
@@ -224,7 +226,8 @@ export class Pool implements AsyncDisposable {
    * what becomes of the connection.
    */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await exchangeBy(request => this.#hold(target, request, EXCHANGE_TRAITS), options, this.#now)
+    const judged = judgedExchange(options, () => this.#pools.frameOf(target))
+    return await exchangeBy(request => this.#hold(target, request, EXCHANGE_TRAITS), judged, this.#now)
   }
 
   /** Judges a format and its options before anything waits for bytes. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */

@@ -29,12 +29,14 @@
  *   secure        to start TLS on a hushed connection        SocketFacts
  *   stats         how much is going on in the pool           as Pool.stats
  */
+
 import type { MessagePort } from 'node:worker_threads'
 import type { AnswerForm } from '../base/answer-form.ts'
 import type { ErrorFields, GoneReason } from '../base/errors.ts'
 import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
+import type { FrameSpec } from '../frames/frame-spec.ts'
 import type { LentSource, ReturnedSource } from '../streams/channel-ends/lent-source.ts'
 import type { SocketFacts, TlsSide } from './protocol.ts'
 
@@ -127,6 +129,7 @@ type LeaseTermsData = {
   readonly ttlMs: number | null
   readonly replayBytes: number
   readonly allowTruncated: boolean
+  readonly frame: FrameSpec | null
 }
 
 /** How work on a lent reader ended, and where the reader is now. */

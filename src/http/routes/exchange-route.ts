@@ -10,7 +10,7 @@ import { registerJsonOrByteBodies } from '../bytes/body-parsers.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
-import { parseReadSpec, ReadSpecSchema } from '../bytes/read-spec.ts'
+import { parseReadSpec, READ_WORDS, ReadSpecSchema } from '../bytes/read-spec.ts'
 import { locateInRequest, rebuildTarget } from '../leases/ad-hoc-target.ts'
 import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, LeasingPort, TargetChoice } from '../ports.ts'
@@ -23,7 +23,7 @@ const querySchema = (limits: AppLimits) =>
   Type.Object(
     {
       target: Type.Optional(Type.String({ minLength: 1, description: 'The name of a configured target.' })),
-      read: Type.Optional(Type.String({ description: 'line · until:SEP · exactly:N · eof · none' })),
+      read: Type.Optional(Type.String({ description: READ_WORDS })),
       timeoutMs: timeoutMs(limits),
       encoding: Type.Optional(ByteEncodingSchema),
       separatorEncoding: Type.Optional(ByteEncodingSchema),
@@ -41,7 +41,7 @@ const jsonSchema = (limits: AppLimits) =>
     {
       target: TargetSchema,
       write: WriteSchema,
-      read: ReadSpecSchema,
+      read: Type.Optional(ReadSpecSchema),
       timeoutMs: timeoutMs(limits),
       separatorEncoding: Type.Optional(ByteEncodingSchema),
     },
@@ -113,7 +113,8 @@ async function exchange(
 interface ExchangeOrder {
   readonly target: TargetChoice
   readonly write: Buffer
-  readonly read: ReadSpec
+  /** Default: one message of the target's own frame. */
+  readonly read: ReadSpec | undefined
   readonly timeoutMs: number | undefined
 }
 
@@ -136,7 +137,7 @@ function fromJson(body: ExchangeBody, query: ExchangeQuery, bytesMax: number): E
       write.text === undefined
         ? bytesOf(write.base64 ?? '', 'base64', 'write.base64')
         : bytesOf(write.text, 'utf8', 'write.text'),
-    read: parseReadSpec(read, { separatorEncoding, bytesMax }),
+    read: read === undefined ? undefined : parseReadSpec(read, { separatorEncoding, bytesMax }),
     timeoutMs,
   }
 }
@@ -152,11 +153,10 @@ function fromBytes(request: ExchangeCall, bytesMax: number): ExchangeOrder {
       )
     throw invalidField('target', 'is required')
   }
-  if (read === undefined) throw invalidField('read', 'is required')
   return {
     target,
     write: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-    read: parseReadSpec(read, { separatorEncoding, bytesMax }),
+    read: read === undefined ? undefined : parseReadSpec(read, { separatorEncoding, bytesMax }),
     timeoutMs,
   }
 }

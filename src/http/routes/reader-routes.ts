@@ -5,6 +5,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
+import { FRAME_NAMES } from '../../frames/frame-spec.ts'
+import { judgeFrame } from '../../frames/judge-frame.ts'
 import type { ReadOptions } from '../../streams/reading/read-options.ts'
 import { parseSeparators } from '../../streams/reading/separator-search.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
@@ -48,6 +50,15 @@ const readUntilSchema = (limits: AppLimits) =>
     },
     'Read until a separator',
     'Up to and including the separator that ends first.',
+  )
+
+const readFrameSchema = (limits: AppLimits) =>
+  schemaOf(
+    limits,
+    { frame: Type.Optional(Type.String({ description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}` })) },
+    'Read one message',
+    'As its frame ends it, at most 16 MiB. Bytes that are no such message are 502 frame_broken, longer ones 413 ' +
+      'limit_overrun; both close the connection.',
   )
 
 /** A read: the fields that all reads take in their query, and its own. */
@@ -119,6 +130,18 @@ export function readerRoutes(calls: Calls): RouteTable {
           )
           return read(calls, 'readuntil', request, reply, (reader, options) =>
             reader.readUntil(separators, options),
+          )
+        },
+      }),
+      route({
+        method: 'POST',
+        url: '/v1/leases/:id/readframe',
+        schema: readFrameSchema(limits),
+        run: (request, reply) => {
+          const { frame } = request.query
+          const named = frame === undefined ? undefined : judgeFrame(frame, 'frame', 'caller')
+          return read(calls, 'readframe', request, reply, (reader, options) =>
+            reader.readFrame(named, options),
           )
         },
       }),

@@ -108,7 +108,11 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await exchangeBy(request => this.#lease(target, request, EXCHANGE_TRAITS), options, now)
+    return await exchangeBy(
+      request => this.#lease(target, request, EXCHANGE_TRAITS),
+      judgedExchange(options),
+      now,
+    )
   }
 
   /**

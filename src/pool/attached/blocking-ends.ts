@@ -41,7 +41,12 @@ export class BlockingEnds extends HeldEnds {
     const source = new BlockingChannelSource(channel, ringer, epoch, lookAround, position)
     const sink = new BlockingChannelSink(channel, ringer, epoch, lookAround)
     super(new EndPair(source, sink))
-    this.reader = new BlockingReader(source, { limit, onReset, timeoutMs })
+    const { frame } = terms
+    const onLastMessage = (how: 'whole' | 'broken'): void => {
+      this.#use.ended()
+      if (how === 'broken') this.writer.abort()
+    }
+    this.reader = new BlockingReader(source, { limit, onReset, timeoutMs, frame, onLastMessage })
     this.writer = new BlockingWriter(sink, {
       timeoutMs,
       extraInfo: extraInfo(facts),

@@ -3,6 +3,7 @@
  * judged at its release like every other.
  */
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import type { BlockingWriter } from '../../streams/blocking/blocking-writer.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
@@ -87,6 +88,11 @@ export class BlockingLease implements Disposable {
   /** An exchange takes a reply whose TLS ended without close_notify. */
   get allowTruncated(): boolean {
     return this.#record.terms.allowTruncated
+  }
+
+  /** The target's own; null where it has none. */
+  get frame(): FrameSpec | null {
+    return this.#record.terms.frame
   }
 
   get connection(): ConnectionFacts {

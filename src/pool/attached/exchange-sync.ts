@@ -1,8 +1,12 @@
 /** One round trip on a blocking lease: write, drain, read one reply. */
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { LimitOverrunError, SockpoolError } from '../../base/errors.ts'
+import { invalidOption } from '../../base/options.ts'
+import { builtInFrame } from '../../frames/frames.ts'
 import type { BlockingReader, BlockingReadOptions } from '../../streams/blocking/blocking-reader.ts'
-import type { ExchangeReply, ReadSpec } from '../lease/exchange.ts'
+import { AnswerRead } from '../lease/answer-read.ts'
+import type { ExchangeReply } from '../lease/exchange.ts'
+import { frameOr, type JudgedRead } from '../lease/exchange-request.ts'
 import { hasAnswered, replyToEnd, tripError } from '../lease/whole-reply.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 
@@ -10,7 +14,7 @@ import type { BlockingLease } from './blocking-lease.ts'
 export function exchangeSyncOn(
   lease: BlockingLease,
   bytes: string | Uint8Array,
-  read: ReadSpec,
+  read: JudgedRead,
   limit: number | undefined,
   wait: CallBounds,
 ): ExchangeReply {
@@ -18,10 +22,11 @@ export function exchangeSyncOn(
   const left = (): CallBounds => wait.left(startedMs, performance.now())
   const { reader, writer, reused } = lease
   try {
+    const answers = 'messages' in read ? answerReadNow(lease, read, bytes, limit) : null
     writer.write(bytes, left())
     drain(lease, left())
     const offset = lease.readOffset
-    const data = readReply(lease, read, limit, left())
+    const data = answers === null ? readReply(lease, read, limit, left()) : readAnswers(reader, answers, left)
     return { data, reused, offset, eof: reader.atEof(), ending: reader.ending }
   } catch (error) {
     throw tripError(error, { bytes, bytesAccepted: writer.offset, ending: reader.ending })
@@ -36,9 +41,31 @@ function drain({ reader, writer }: BlockingLease, wait: CallBounds): void {
   }
 }
 
+/** Errors: INVALID_REQUEST where the target has no frame of its own, and for a frame that is a module. */
+function answerReadNow(
+  { frame: own }: BlockingLease,
+  { messages, frame }: Extract<JudgedRead, { readonly messages: number }>,
+  bytes: string | Uint8Array,
+  limit: number | undefined,
+): AnswerRead {
+  const spec = frameOr(frame, own)
+  if (typeof spec === 'object' && 'module' in spec)
+    throw invalidOption('read.frame', 'is a module, which blocking code cannot wait for')
+  return new AnswerRead(builtInFrame(spec), messages, bytes, limit)
+}
+
+function readAnswers(reader: BlockingReader, answers: AnswerRead, left: () => CallBounds): Buffer {
+  try {
+    while (!answers.isWhole) answers.took(reader.readMessage(answers.search, left()))
+    return answers.data
+  } catch (error) {
+    throw answers.failed(error)
+  }
+}
+
 function readReply(
   { reader, allowTruncated }: BlockingLease,
-  read: ReadSpec,
+  read: JudgedRead,
   limit: number | undefined,
   wait: CallBounds,
 ): Buffer {

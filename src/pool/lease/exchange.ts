@@ -1,9 +1,12 @@
 /** One round trip on a leased connection: write, drain, read one reply. */
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
+import { loadFrame } from '../../frames/frames.ts'
 import type { StreamEnding } from '../../streams/byte-source.ts'
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
-import { type ExchangeRequest, judgedExchange, type ReadSpec } from './exchange-request.ts'
+import { AnswerRead } from './answer-read.ts'
+import { frameOr, type JudgedExchange, type JudgedRead } from './exchange-request.ts'
 import type { Lease } from './lease.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
@@ -41,17 +44,16 @@ export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T
  * One round trip: lease, write, drain, read one reply, release, under one deadline. The reply does not wait for the
  * judgement of the connection.
  *
- * Errors: INVALID_REQUEST, INVALID_SEPARATOR: nothing was leased; those of `acquire`, write, drain and read;
+ * Errors: those of `acquire`, write, drain and read;
  * INCOMPLETE_READ where the peer ended before the reply was whole
  * (`reason` tls_truncated: its TLS was cut). `bytesAccepted` counts what may have reached the peer; where it is not 0,
  * no error is `retryable`.
  */
 export async function exchangeBy(
   acquire: (request: LeaseRequest) => Promise<Held>,
-  options: ExchangeRequest,
+  { write, read, share, limit, bounds }: JudgedExchange,
   now: () => number,
 ): Promise<ExchangeReply> {
-  const { write, read, share, limit, bounds } = judgedExchange(options)
   const startedMs = now()
   const held = await acquire(new LeaseRequest(bounds, share))
   const { keeper, ends } = held
@@ -71,15 +73,17 @@ export async function exchangeBy(
 async function exchangeOn(
   { keeper, ends }: Held,
   bytes: string | Uint8Array,
-  read: ReadSpec,
+  read: JudgedRead,
   limit: number | undefined,
   wait: CallBounds,
   now: () => number,
 ): Promise<ExchangeReply> {
   const startedMs = now()
   const { reader, writer } = ends
-  const { reused, allowTruncated } = keeper.terms
+  const { reused, allowTruncated, frame } = keeper.terms
   try {
+    // Before anything is sent.
+    const answers = 'messages' in read ? await answerRead(read, frame, bytes, limit) : null
     writer.write(bytes)
     try {
       await writer.drain(wait)
@@ -87,16 +91,42 @@ async function exchangeOn(
       if (!hasAnswered(error, writer, reader)) throw error
     }
     const { offset } = reader
-    const data = await readReply(reader, read, limit, allowTruncated, wait.left(startedMs, now()))
+    const left = (): CallBounds => wait.left(startedMs, now())
+    const data = await (answers === null
+      ? readReply(reader, read, limit, allowTruncated, left())
+      : readAnswers(reader, answers, left))
     return { data, reused, offset, eof: reader.atEof(), ending: reader.ending }
   } catch (error) {
     throw tripError(error, { bytes, bytesAccepted: writer.offset, ending: reader.ending })
   }
 }
 
+/** Errors: INVALID_REQUEST where the target has no frame of its own, and where a module is none. */
+async function answerRead(
+  { messages, frame }: Extract<JudgedRead, { readonly messages: number }>,
+  own: FrameSpec | null,
+  bytes: string | Uint8Array,
+  limit: number | undefined,
+): Promise<AnswerRead> {
+  return new AnswerRead(await loadFrame(frameOr(frame, own)), messages, bytes, limit)
+}
+
+async function readAnswers(
+  reader: StreamReader,
+  answers: AnswerRead,
+  left: () => CallBounds,
+): Promise<Buffer> {
+  try {
+    while (!answers.isWhole) answers.took(await reader.readMessage(answers.search, left()))
+    return answers.data
+  } catch (error) {
+    throw answers.failed(error)
+  }
+}
+
 async function readReply(
   reader: StreamReader,
-  read: ReadSpec,
+  read: JudgedRead,
   limit: number | undefined,
   allowTruncated: boolean,
   wait: CallBounds,

@@ -45,7 +45,12 @@ export class LeaseEnds extends HeldEnds {
     super(new EndPair(source, sink))
     this.onReset = onReset
     this.source = source
-    this.reader = new StreamReader({ onReset, limit }, source)
+    const { frame } = terms
+    const onLastMessage = (how: 'whole' | 'broken'): void => {
+      this.#use.ended()
+      if (how === 'broken') this.writer.abort()
+    }
+    this.reader = new StreamReader({ onReset, limit, frame, onLastMessage }, source)
     this.writer = new StreamWriter(sink, {
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),

@@ -8,6 +8,7 @@
 import type { GoneReason } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { Reuse } from '../../config/target.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { HeldConnection } from '../../threads/held-connection.ts'
 import type { ConnectionHolder } from '../../threads/io-connection.ts'
@@ -28,6 +29,8 @@ export type LeaseTerms = {
   readonly replayBytes: number
   /** An exchange takes a reply whose TLS ended without close_notify. */
   readonly allowTruncated: boolean
+  /** The target's own; null where it has none. */
+  readonly frame: FrameSpec | null
 }
 
 /** The ends of a lease, as its record sees them. */

@@ -24,6 +24,7 @@ export class LeaseUse {
   readonly #writer: UsedWriter
   #seenAtLastWrite = 0
   #isUpgraded = false
+  #hasEnded = false
 
   constructor(reader: UsedReader, writer: UsedWriter) {
     this.#reader = reader
@@ -38,6 +39,11 @@ export class LeaseUse {
   /** TLS is about to start: from here on the connection is never what it was. */
   upgraded(): void {
     this.#isUpgraded = true
+  }
+
+  /** The peer has sent the last message of the connection, or one that is none. */
+  ended(): void {
+    this.#hasEnded = true
   }
 
   /**
@@ -58,7 +64,7 @@ export class LeaseUse {
       ended: end === null ? 'open' : end.kind === 'failed' ? 'failed' : 'fin',
       interrupted: reader.interrupted || writer.interrupted || waits,
       eofWritten: writer.eofWritten,
-      closing: writer.isClosing(),
+      closing: writer.isClosing() || this.#hasEnded,
       unreadBytes: reader.buffered + (stream?.unreadBytes ?? 0),
       unsentBytes: writer.buffered + (stream?.unsentBytes ?? 0),
       upgraded: this.#isUpgraded,

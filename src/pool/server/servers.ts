@@ -114,6 +114,7 @@ export class Servers {
         ttlMs: null,
         replayBytes,
         allowTruncated: false,
+        frame: null,
       },
       connection,
       parse,

@@ -6,6 +6,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Target } from '../../config/target.ts'
 import type { TargetInput } from '../../config/target-input.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
 import { type TargetStats, targetStats } from './pool-stats.ts'
@@ -83,6 +84,11 @@ export class TargetPools {
     const named = this.#named.get(target)
     if (named) return named
     throw new SockpoolError('TARGET_NOT_FOUND', 'no target of this name is configured')
+  }
+
+  /** The own frame of a target; null where it has none, as no described one has. Errors: TARGET_NOT_FOUND. */
+  frameOf(target: string | AdHocTarget): FrameSpec | null {
+    return typeof target === 'string' ? (this.find(target, '').target.frame ?? null) : null
   }
 
   /** To be called now and then: pools tend their connections, described targets that nobody uses are forgotten. */

@@ -11,9 +11,12 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
 import { tookLonger } from '../../base/wait.ts'
+import type { FrameInput } from '../../frames/frame-input.ts'
 import type { BlockingSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from '../reading/buffered-reads.ts'
 import { endingSeparator } from '../reading/ending-separator.ts'
+import { type FramedReads, MessageReads } from '../reading/message-reads.ts'
+import type { MessageSearch } from '../reading/message-search.ts'
 import {
   limitOption,
   type MatchedRead,
@@ -28,7 +31,7 @@ import {
 } from '../reading/read-options.ts'
 import { parseSeparators, SeparatorSearch } from '../reading/separator-search.ts'
 
-export type BlockingReaderOptions = {
+export type BlockingReaderOptions = FramedReads & {
   /** Bytes before a separator, for calls that do not say. Default: LIMITS.readerLimitBytes. */
   readonly limit?: number | undefined
   /** Default `raise`. */
@@ -51,6 +54,7 @@ export class BlockingReader {
   readonly limit: number
   readonly #source: BlockingSource
   readonly #reads: BufferedReads
+  readonly #messages: MessageReads
   readonly #timeoutMs: number
   readonly #deadline: number
   readonly #allowedMs: number | undefined
@@ -61,6 +65,7 @@ export class BlockingReader {
     this.#source = source
     this.limit = limitOption(options.limit ?? LIMITS.readerLimitBytes)
     this.#reads = new BufferedReads(source, options.onReset ?? 'raise')
+    this.#messages = new MessageReads(this.#reads, options)
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
     this.#allowedMs = options.allowedMs
@@ -173,6 +178,18 @@ export class BlockingReader {
     const search = this.#searchFor(NEWLINE, bounds)
     const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
     return this.#run('readline', () => this.#reads.line(search, overlong, bounds), bounds)
+  }
+
+  /** Reads one message of a frame, which is no module; default: the target's own. Errors: as StreamReader.readFrame. */
+  readFrame(frame?: FrameInput, options: BlockingReadOptions = NO_BOUNDS): Buffer {
+    const bounds = ReadBounds.of(options)
+    return this.readMessage(this.#messages.searchForNow(frame), bounds)
+  }
+
+  /** Reads the message that `search` finds next. Errors: as `readFrame`. */
+  readMessage(search: MessageSearch, options: BlockingReadOptions): Buffer {
+    const bounds = ReadBounds.of(options)
+    return this.#run('readframe', () => this.#messages.next(search, bounds), bounds)
   }
 
   /**

@@ -1,40 +1,61 @@
-/** Reads of whole messages: which frame they go by, and what a broken one means. */
+/** Reads of whole messages: which frame they go by, and what the last one, or a broken one, means. */
 import { SockpoolError } from '../../base/errors.ts'
 import { invalidOption } from '../../base/options.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
-import { loadFrame } from '../../frames/frames.ts'
+import { builtInFrame, loadFrame } from '../../frames/frames.ts'
 import { judgeFrame } from '../../frames/judge-frame.ts'
 import type { BufferedReads } from './buffered-reads.ts'
 import { MessageSearch } from './message-search.ts'
 import type { ReadBounds } from './read-options.ts'
 
+export type FramedReads = {
+  /** What a read of a message goes by where it is told no frame; default: none. */
+  readonly frame?: FrameSpec | null | undefined
+  /** A message was read behind which none can come, or one was broken. Default: nothing is done. */
+  readonly onLastMessage?: ((how: 'whole' | 'broken') => void) | undefined
+}
+
 export class MessageReads {
   readonly #reads: BufferedReads
   readonly #frame: FrameSpec | null
-  readonly #onBroken: () => void
+  readonly #onLast: (how: 'whole' | 'broken') => void
 
-  /** `frame`: the one that goes without saying. `onBroken`: no message can come any more. */
-  constructor(reads: BufferedReads, frame: FrameSpec | null, onBroken: () => void) {
+  constructor(reads: BufferedReads, { frame, onLastMessage }: FramedReads) {
     this.#reads = reads
-    this.#frame = frame
-    this.#onBroken = onBroken
+    this.#frame = frame ?? null
+    this.#onLast = onLastMessage ?? (() => {})
   }
 
   /** A search for messages of this frame. Errors: INVALID_REQUEST. */
   async searchFor(frame: unknown): Promise<MessageSearch> {
-    const spec = frame === undefined ? this.#frame : judgeFrame(frame, 'frame', 'operator')
-    if (spec === null) throw invalidOption('frame', 'must be given: none goes without saying here')
-    return new MessageSearch(await loadFrame(spec))
+    return new MessageSearch(await loadFrame(this.#specOf(frame)))
+  }
+
+  /** As `searchFor`, for a thread that cannot wait for a module. */
+  searchForNow(frame: unknown): MessageSearch {
+    const spec = this.#specOf(frame)
+    if (typeof spec === 'object' && 'module' in spec)
+      throw invalidOption('frame', 'is a module, which blocking code cannot wait for')
+    return new MessageSearch(builtInFrame(spec))
   }
 
   /** As an attempt of a read. Errors: FRAME_BROKEN, LIMIT_OVERRUN, INCOMPLETE_READ, that of the stream. */
   next(search: MessageSearch, bounds: ReadBounds): Buffer | number {
     try {
-      return this.#reads.message(search, bounds)
+      const message = this.#reads.message(search, bounds)
+      if (typeof message !== 'number' && search.found?.isLast) this.#onLast('whole')
+      return message
     } catch (error) {
-      const isBroken = error instanceof SockpoolError && error.code !== 'INCOMPLETE_READ'
-      if (isBroken && this.#reads.error === null) this.#onBroken()
+      if (error instanceof SockpoolError && BROKEN.has(error.code)) this.#onLast('broken')
       throw error
     }
   }
+
+  #specOf(frame: unknown): FrameSpec {
+    const spec = frame === undefined ? this.#frame : judgeFrame(frame, 'frame', 'operator')
+    if (spec === null) throw invalidOption('frame', 'must be given: none goes without saying here')
+    return spec
+  }
 }
+
+const BROKEN: ReadonlySet<string> = new Set(['FRAME_BROKEN', 'LIMIT_OVERRUN'])

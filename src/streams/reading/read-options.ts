@@ -4,6 +4,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { choiceOption, countOption, flagOption, optionsObject, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ReadTransport } from './memory-source.ts'
+import type { FramedReads } from './message-reads.ts'
 
 export type Separator = string | Uint8Array
 
@@ -17,17 +18,13 @@ export type OnReset = 'raise' | 'drain-then-raise'
  */
 export type OnOverrun = 'raise' | 'discard-line'
 
-export type StreamReaderOptions = {
+export type StreamReaderOptions = FramedReads & {
   /** Bytes; default 65,536. */
   readonly limit?: number | undefined
   /** Default `raise`. */
   readonly onReset?: OnReset | undefined
   /** What feeds a reader over memory, as `setTransport`. */
   readonly transport?: ReadTransport | undefined
-  /** What `readFrame` reads where it is told no frame; default: none. */
-  readonly frame?: FrameSpec | null | undefined
-  /** A message was broken, and none can come any more; default: nothing is done. */
-  readonly onBroken?: (() => void) | undefined
 }
 
 export type ReadOptions = WaitOptions & {

@@ -2,7 +2,7 @@
 import { type InspectOptions, inspect } from 'node:util'
 import { LIMITS } from '../../base/limits.ts'
 import { optionsObject, typeFault } from '../../base/options.ts'
-import type { FrameInput } from '../../frames/frame-spec.ts'
+import type { FrameInput } from '../../frames/frame-input.ts'
 import type { ByteSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
@@ -74,7 +74,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
       this.#messages = source.#messages
       return
     }
-    const { limit = LIMITS.readerLimitBytes, onReset = 'raise', transport, ...framed } = optionsObject(options)
+    const {
+      limit = LIMITS.readerLimitBytes,
+      onReset = 'raise',
+      transport,
+      ...framed
+    } = optionsObject(options)
     this.limit = limitOption(limit)
     const memory = source ? null : new MemorySource()
     this.#memory = memory
@@ -82,8 +87,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const pending = new PendingRead(this.#source)
     this.#pending = pending
     this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
-    const { frame = null, onBroken = () => {} } = framed
-    this.#messages = new MessageReads(this.#reads, frame, onBroken)
+    this.#messages = new MessageReads(this.#reads, framed)
     if (transport) this.setTransport(transport)
   }
 
@@ -235,7 +239,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** Reads the message that `search` finds next. Errors: as `readFrame`. */
-  readMessage(search: MessageSearch, bounds: ReadBounds): Promise<Buffer> {
+  readMessage(search: MessageSearch, options: ReadOptions): Promise<Buffer> {
+    const bounds = ReadBounds.of(options)
     const attempt = (): Buffer | number => this.#messages.next(search, bounds)
     return this.#run('readframe()', attempt, bounds, { restart: () => search.restart() })
   }
