@@ -1,8 +1,5 @@
-/**
- * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
- * its default here and its name in the config schema; the rest is fixed.
- */
-export const LIMITS = {
+import { HTTP_LIMITS } from './http-limits.ts'
+const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
   readerLimitBytes: 65_536,
   /** Bytes that `unread` may put back at a time: it undoes a look ahead, a buffer for more is its caller's. */
@@ -146,15 +143,6 @@ export const LIMITS = {
   cloneValuesMax: 8_192,
   /** Bytes of a JSON body that carries no payload: a target with its CA certificates fits. */
   controlBodyBytesMax: 262_144,
-  /**
-   * JSON of a request: levels of nesting; lists, objects and fields together; values of lists; bytes outside of texts. No
-   * route takes more than a few of the first two, and a large body is one large text or many lines. JSON.parse takes 16
-   * MiB of text in 20 ms, and the same bytes of empty objects in a second and 350 MB of heap.
-   */
-  jsonDepthMax: 64,
-  jsonPartsMax: 10_000,
-  jsonValuesMax: 1_000_000,
-  jsonBareBytesMax: 4_194_304,
   /** Texts of `writelines` that become bytes in one turn of the event loop: a millisecond or two. */
   textsPerTurn: 8_192,
   /** Fields that one problem names as wrong, characters of a field's name, and characters of a detail: no echo. */
@@ -164,13 +152,6 @@ export const LIMITS = {
   /** Milliseconds a request body may keep us waiting in all, and the bytes per second that buy it more. */
   bodyWaitMs: 30_000,
   bodyRateBytesPerSecond: 1_024,
-  /**
-   * Bytes of all large bodies and answers that go through one turn of the event loop: a millisecond's work; and of a piece
-   * of an answer that is sent by turns, for which it must be worth a stream.
-   */
-  httpBytesPerTurn: 524_288,
-  answerPieceBytes: 131_072,
-  pacedAnswerBytesMin: 524_288,
   /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
   leaseTtlMsMax: 86_400_000,
   leaseWaitMsMax: 600_000,
@@ -178,52 +159,6 @@ export const LIMITS = {
   requestRateMax: 1_000_000,
   /** Idempotency keys of one length; longer ones are not keys but payload. */
   idempotencyKeyCharsMax: 255,
-  /**
-   * Bytes of bodies and of answers that wait to be sent, held in memory for one token: so many of the largest bodies, and
-   * never fewer bytes than the floor; and how many tokens' bounds the whole service has. Less than the smallest counted
-   * one is left to the kernel's own buffers.
-   */
-  heldBodiesMax: 8,
-  heldBytesFloor: 67_108_864,
-  heldTokensMax: 4,
-  heldBytesMin: 65_536,
-  /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
-  httpRequestsPerSocketMax: 1_000,
-  httpHeaderBytesMax: 8_192,
-  httpHeadersTimeoutMs: 10_000,
-  /** Milliseconds between two looks for connections whose headers are late: 15 s hold with room to spare. */
-  httpCheckIntervalMs: 2_000,
-  /** HTTP connections at once: one for each lease of the default, and as many again to steer and to look. */
-  httpConnectionsMax: 20_000,
-  /** HTTP connections that those without a token always find a place among: probes, and callers' first requests. */
-  httpUnknownPlaces: 64,
-  /**
-   * Descriptors that neither HTTP nor the dials may take: Node's own, files, DNS, what a starting thread reads; those that
-   * each thread's event loop has; and what each side has at the least, whatever the limit.
-   */
-  descriptorsKept: 64,
-  descriptorsPerThread: 8,
-  descriptorShareMin: 16,
-  /** Requests that one connection sends ahead of their answers before the service stops reading from it. */
-  httpPipelinedMax: 32,
-  /**
-   * Milliseconds between two looks at a large answer, of which the second cuts a client that has taken none of it: a client
-   * stands still for 15 to 30 s, as long as a body may keep the service waiting.
-   */
-  httpAnswerStallMs: 15_000,
-  /**
-   * After an answer that came before the body was read: milliseconds in all and of silence, and bytes, that are read and
-   * dropped, so that a client which sends all before it reads sees the answer. Four of the largest bodies by default.
-   */
-  httpLingerMs: 30_000,
-  httpLingerSilenceMs: 5_000,
-  httpLingerBytes: 67_108_864,
-  /** Milliseconds a client has to read an answer to what is no request, after which its connection is cut. */
-  httpRefusalLingerMs: 1_000,
-  /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
-  httpCloseMs: 2_000,
-  /** Milliseconds an HTTP connection may idle between two requests. */
-  httpKeepAliveMs: 72_000,
   /** Parse tasks that may wait for a thread, and bytes that came with them: sixteen bodies of the default bound. */
   parseQueueMax: 1_000,
   parseQueueBytesMax: 268_435_456,
@@ -352,6 +287,12 @@ export const LIMITS = {
   pemBlocksMax: 512,
   pemTextsKept: 32,
 } as const
+
+/**
+ * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
+ * its default here and its name in the config schema; the rest is fixed.
+ */
+export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS = { ...OWN_LIMITS, ...HTTP_LIMITS }
 
 /** What a config file may change, with its default. Durations in milliseconds, sizes in bytes. */
 export const DEFAULTS = {

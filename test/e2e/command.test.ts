@@ -153,9 +153,8 @@ describe('serve', () => {
   })
 
   test('warns of a key that it accepts and does not act on', async () => {
-    const script = { host: '127.0.0.1', port: 1, probe: [{ send: 'PING' }] }
-    const service = await start({ config: { targets: { script } } })
-    const message = 'targets.script.probe is accepted, but nothing acts on it yet'
+    const service = await start({ config: { ingress: { listen: ['127.0.0.1:0'] } } })
+    const message = 'ingress.listen is accepted, but nothing acts on it yet'
     await expect.poll(() => service.stderr()).toContain(message)
   })
 
