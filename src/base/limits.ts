@@ -1,4 +1,5 @@
 import { HTTP_LIMITS } from './http-limits.ts'
+
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
   readerLimitBytes: 65_536,

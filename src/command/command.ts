@@ -122,7 +122,7 @@ function addExchange(program: Command, streams: Streams): void {
     .command('exchange')
     .description('write stdin to a target and print its reply')
     .argument('<target>', 'HOST:PORT, or the name of a target with --config or --url')
-    .option('--read <spec>', 'line, until:SEP, exactly:N, eof, none, frame or frame:NAME', 'line')
+    .option('--read <spec>', 'line, until:SEP, exactly:N, eof, none, frame, frame:NAME or frames:N', 'line')
     .option('--url <url>', 'use the service at this address; default: dial directly')
     .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
     .addOption(caOption())

@@ -63,8 +63,6 @@ function chooseTarget(target: string, file: string | undefined): TargetInput {
 }
 
 async function exchangeByDial(target: TargetInput, write: Buffer, read: ReadOption): Promise<Uint8Array> {
-  if ('frame' in read)
-    throw new CommandError(2, 'a frame is read by the service; name it with --url, or choose another --read')
   const { createPool } = await import('../library/index.ts')
   const pool = await createPool({ ioWorkers: 1, targets: { target } })
   try {

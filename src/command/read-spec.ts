@@ -1,5 +1,7 @@
-/** How the end of a reply is told on the command line: `line`, `until:SEP`, `exactly:N`, `eof`, `none`, `frame[:NAME]`. */
+/** How the end of a reply is told on the command line: `line`, `until:SEP`, `exactly:N`, `eof`, `none`, `frame[:NAME]`,
+ * `frames:N`. */
 import { isUtf8 } from 'node:buffer'
+import { FRAME_NAMES, type FrameName } from '../frames/frame-spec.ts'
 import { CommandError } from './command-error.ts'
 
 export type ReadOption =
@@ -8,7 +10,8 @@ export type ReadOption =
   | { readonly exactly: number }
   | { readonly eof: true }
   | { readonly none: true }
-  | { readonly frame: string | true }
+  | { readonly frame: FrameName | true }
+  | { readonly frames: number }
 
 const ESCAPES = new Map([
   ['n', '\n'],
@@ -36,11 +39,13 @@ export function parseReadSpec(text: string): ReadOption {
   } else if (argument !== '') {
     if (word === 'until') return { until: [decodeEscapes(argument)] }
     if (word === 'exactly' && /^\d{1,10}$/.test(argument)) return { exactly: Number(argument) }
-    if (word === 'frame') return { frame: argument }
+    const name = word === 'frame' ? FRAME_NAMES.find(known => known === argument) : undefined
+    if (name !== undefined) return { frame: name }
+    if (word === 'frames' && /^[1-9]\d{0,9}$/.test(argument)) return { frames: Number(argument) }
   }
   throw new CommandError(
     2,
-    `--read must be line, until:SEP, exactly:N, eof, none, frame or frame:NAME, not ${JSON.stringify(text)}`,
+    `--read must be line, until:SEP, exactly:N, eof, none, frame, frame:NAME or frames:N, not ${JSON.stringify(text)}`,
   )
 }
 

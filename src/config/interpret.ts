@@ -6,8 +6,11 @@
 
 import { Value } from 'typebox/value'
 import { errorText } from '../base/error-text.ts'
+import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { unixPathFault } from '../base/unix-path.ts'
+import type { FrameSpec } from '../frames/frame-spec.ts'
+import { judgeFrame } from '../frames/judge-frame.ts'
 import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
 import { childPath, isRequired, unsetVariable } from './complete.ts'
 import { nearMiss } from './near-miss.ts'
@@ -120,6 +123,8 @@ function interpretLeaf(
     }
     case 'module':
       return Value.Check(node, value) ? moduleOf(String(value), path, reading) : refuse()
+    case 'frame':
+      return frameOf(value, path, reading)
     case 'template':
       return Value.Check(node, value) ? (textOf(node, String(value), path, reading) ?? refuse()) : refuse()
     case 'pem':
@@ -145,6 +150,31 @@ function moduleOf(name: string, path: string, { resolveFile, report }: Interpret
   const url = resolveFile(name, path)
   if (url === null) report(path, 'must be a file: URL')
   return url ?? undefined
+}
+
+/** What a frame's own judge makes of it, once its module has a URL and its bound is a number. */
+function frameOf(value: unknown, path: string, reading: Interpretation): FrameSpec | undefined {
+  try {
+    return judgeFrame(isRecord(value) ? readFrame(value, path, reading) : value, path, 'operator')
+  } catch (error) {
+    const faults = error instanceof SockpoolError ? error.errors : undefined
+    if (faults === undefined) throw error
+    for (const fault of faults) reading.report(fault.path, fault.message)
+    return undefined
+  }
+}
+
+function readFrame(
+  value: Readonly<Record<string, unknown>>,
+  path: string,
+  reading: Interpretation,
+): Record<string, unknown> {
+  const entries = Object.entries(value).map(([key, own]): [string, unknown] => {
+    if (key === 'max' && typeof own === 'string') return [key, parseSize(own) ?? own]
+    if (key === 'module' && typeof own === 'string') return [key, reading.resolveFile(own, path) ?? own]
+    return [key, key === 'lengthField' && isRecord(own) ? readFrame(own, path, reading) : own]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** What is meant for the path of a unix socket is told what is wrong with that path. */

@@ -217,7 +217,9 @@ function joinTokens(configured: readonly Token[], fromFile: readonly Token[], re
   return tokens
 }
 
+/** All but bytes, which cannot be frozen. */
 function deepFreeze<T>(value: T): T {
+  if (ArrayBuffer.isView(value)) return value
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value)
     for (const inner of Object.values(value)) deepFreeze(inner)

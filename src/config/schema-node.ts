@@ -20,6 +20,7 @@ export type LeafKind =
   | 'host'
   | 'template'
   | 'module'
+  | 'frame'
 
 /** A schema node as the readers of the schema see it. */
 export type SchemaNode = TSchema & {

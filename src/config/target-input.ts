@@ -1,15 +1,8 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
+import type { FrameInput } from '../frames/frame-input.ts'
 import type { HostPort } from './address.ts'
+import type { Balance, BreakerSettings, PoolSettings, Reuse, TargetTls } from './target.ts'
 import type { StepBytes, StepExpectation, TargetDialogModule } from './target-dialog.ts'
-import type {
-  Balance,
-  BreakerSettings,
-  FrameSpec,
-  LengthField,
-  PoolSettings,
-  Reuse,
-  TargetTls,
-} from './target.ts'
 
 /** A number of milliseconds, or text such as `30s`, `5m`, `250ms`. */
 export type DurationInput = number | string
@@ -94,7 +87,7 @@ export type TargetInput = {
   readonly onConnect?: DialogInput | TargetDialogModule
   readonly probe?: DialogInput
   readonly onRelease?: DialogInput
-  readonly frame?: Exclude<FrameSpec, object> | { readonly lengthField: Partial<LengthField> }
+  readonly frame?: FrameInput
   /** Default: clean where `frame` or `onRelease` is set, else never. */
   readonly reuse?: Reuse
   readonly leakDetection?: DurationInput

@@ -2,7 +2,10 @@
  * What a target may say, once for the config file and once for the library. They differ in two things: a file
  * names PEM files, the library hands over PEM text.
  */
+
+import { Type } from 'typebox'
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { FRAME_NAMES } from '../frames/frame-spec.ts'
 import { dialog, dialogOrModule } from './dialog-schema.ts'
 import { presetSchema } from './presets/presets.ts'
 import {
@@ -19,8 +22,6 @@ import {
 } from './schema-node.ts'
 import { type PemLeaf, tlsSchema } from './target-tls.ts'
 
-/** Frames that go by a name; the other form is `lengthField`. */
-export const FRAME_NAMES = ['resp', 'http1', 'smtp', 'memcached', 'postgres', 'mllp', 'modbus'] as const
 export const BALANCES = ['round-robin', 'least-leased', 'priority'] as const
 export const REUSE_RULES = ['clean', 'never'] as const
 
@@ -58,12 +59,7 @@ function targetSchema(pem: PemLeaf): SchemaNode {
     onConnect: optional(dialogOrModule('Run on each new connection before its first lease.', pem)),
     probe: optional(dialog('Run on a connection that lay idle before it is leased again.', pem)),
     onRelease: optional(dialog('Run at each release; a connection that fails it is closed.', pem)),
-    frame: optional(
-      either('How one reply ends.', `one of ${FRAME_NAMES.join(', ')}, or {lengthField: …}`, [
-        choice('A protocol by name.', FRAME_NAMES),
-        mapping('A length field in front of the body.', { lengthField: lengthField() }),
-      ]),
-    ),
+    frame: optional(frameSchema()),
     reuse: optional(
       choice(
         'Whether a connection that looks clean at release serves again; default: clean where `frame` or `onRelease` is set, else never.',
@@ -139,12 +135,11 @@ function breakerSchema(): SchemaNode {
   })
 }
 
-function lengthField(): SchemaNode {
-  return mapping('Where the length of a message stands and what it counts.', {
-    offset: count('Bytes before the field.', 0, 65_535, { default: 0 }),
-    bytes: count('Width of the field: 1, 2, 3, 4 or 8.', 1, 8, { default: 4 }),
-    endian: choice('The order of its bytes.', ['big', 'little'], { default: 'big' }),
-    adjust: count('Added to what the field says.', -65_535, 65_535, { default: 0 }),
-    includesHeader: flag('Whether it counts itself and what stands before it.', { default: false }),
+function frameSchema(): SchemaNode {
+  const forms = '{lengthField: …}, {delimiter: …}, {fixed: N} or {module: FILE}'
+  return Type.Unknown({
+    description: 'How one message ends: by a protocol, its length, its marks, its size, or a module.',
+    kind: 'frame',
+    expects: `one of ${FRAME_NAMES.join(', ')}, or ${forms}`,
   })
 }

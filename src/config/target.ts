@@ -4,6 +4,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { DEFAULTS } from '../base/limits.ts'
+import type { FrameSpec } from '../frames/frame-spec.ts'
 import type { HostPort } from './address.ts'
 import { childPath, complete } from './complete.ts'
 import type { ConfigFault } from './config-error.ts'
@@ -14,25 +15,11 @@ import { plainCopy } from './plain-copy.ts'
 import { checkPreset, type PresetChoice, presetHasFrame, presetParts } from './presets/presets.ts'
 import { field, isRecord } from './schema-node.ts'
 import { flatDialog, type TargetDialog, type TargetDialogModule } from './target-dialog.ts'
-import { type BALANCES, type FRAME_NAMES, libraryTargetSchema, type REUSE_RULES } from './target-schema.ts'
+import { type BALANCES, libraryTargetSchema, type REUSE_RULES } from './target-schema.ts'
 import type { TargetTls } from './target-tls.ts'
 
 export type { TargetTls } from './target-tls.ts'
 
-export type LengthField = {
-  /** Bytes before the field. */
-  readonly offset: number
-  readonly bytes: 1 | 2 | 3 | 4 | 8
-  readonly endian: 'big' | 'little'
-  /** Added to what the field says. */
-  readonly adjust: number
-  readonly includesHeader: boolean
-}
-
-/** How one reply ends: a protocol by name, or a length field. */
-export type FrameSpec = (typeof FRAME_NAMES)[number] | { readonly lengthField: LengthField }
-
-/** Which of several hosts is dialled first. */
 export type Balance = (typeof BALANCES)[number]
 
 export type Reuse = (typeof REUSE_RULES)[number]
@@ -118,9 +105,6 @@ export function checkTarget(target: unknown, path: string, report: Report): void
   const [min, max] = ['min', 'max'].map(bound => field(field(target, 'pool'), bound))
   if (typeof min === 'number' && typeof max === 'number' && min > max && max >= 1)
     report(childPath(path, 'pool.min'), `must not be above pool.max, which is ${max}`)
-  const bytes = field(field(field(target, 'frame'), 'lengthField'), 'bytes')
-  if (bytes === 5 || bytes === 6 || bytes === 7)
-    report(childPath(path, 'frame.lengthField.bytes'), `must be one of 1, 2, 3, 4, 8, not ${bytes}`)
   const preset = field(target, 'preset')
   checkPreset(preset, childPath(path, 'preset'), report)
   checkDialogs(target, field(target, 'frame') !== undefined || presetHasFrame(preset), path, report)
@@ -164,7 +148,7 @@ export function normaliseTarget(input: unknown, path = ''): Target {
     // What is no data at all is missing besides: the first word on it is the truer one.
     if (!faults.some(fault => fault.path === named)) faults.push({ path: named, message })
   }
-  const copy = foldMilliseconds(plainCopy(input, path, report), path, renamed, report)
+  const copy = foldMilliseconds(copyBesideFrame(input, path, report), path, renamed, report)
   const variable = (): undefined => undefined
   const completed = complete(libraryTargetSchema, copy, path, { variable, report })
   const readFile = (): string => ''
@@ -183,6 +167,15 @@ export function normaliseTarget(input: unknown, path = ''): Target {
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
   const message = `${first?.path || 'target'}: ${first?.message}${more}`
   throw new SockpoolError('INVALID_REQUEST', message, { errors: faults })
+}
+
+/** A copy of all but the frame: that may hold bytes, and has a judge of its own, which copies it. */
+function copyBesideFrame(input: unknown, path: string, report: Report): unknown {
+  if (!isRecord(input) || Object.getPrototypeOf(input) !== Object.prototype)
+    return plainCopy(input, path, report)
+  const { frame, ...rest } = input
+  const copy = plainCopy(rest, path, report)
+  return isRecord(copy) && frame !== undefined ? { ...copy, frame } : copy
 }
 
 const DIALOGS = new Set(['onConnect', 'probe', 'onRelease'])

@@ -7,14 +7,16 @@ import { fixedFrame } from './fixed.ts'
 import type { Frame } from './frame.ts'
 import type { BuiltInSpec, FrameName, FrameSpec } from './frame-spec.ts'
 import { dnsFrame, iso8583Frame, lengthFieldFrame, modbusFrame } from './length-field.ts'
+import { memcachedFrame } from './memcached.ts'
 import { loadModuleFrame } from './module.ts'
+import { respFrame } from './resp.ts'
 
 /** The frames of protocols, for messages of at most so many bytes. */
 const NAMED: Readonly<Record<FrameName, (max: number) => Frame>> = {
   line: lineFrame,
   crlf: crlfFrame,
-  resp: () => notBuilt('resp'),
-  memcached: () => notBuilt('memcached'),
+  resp: respFrame,
+  memcached: memcachedFrame,
   http1: () => notBuilt('http1'),
   smtp: () => notBuilt('smtp'),
   postgres: () => notBuilt('postgres'),

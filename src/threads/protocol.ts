@@ -39,7 +39,7 @@ import type { TlsClient } from '../base/tls-data.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { VitalsMemory } from '../channel/vitals.ts'
-import type { FrameSpec } from '../config/target.ts'
+import type { FrameSpec } from '../frames/frame-spec.ts'
 
 export type { TlsClient } from '../base/tls-data.ts'
 

@@ -27,7 +27,8 @@ export const ReadSpecSchema: TSchema = Type.Union(
         none: Type.Optional(Type.Literal(true)),
         frame: Type.Optional(
           Type.Unknown({
-            description: 'One message: of the target’s own frame (true), or of the one that is named or described.',
+            description:
+              'One message: of the target’s own frame (true), or of the one that is named or described.',
           }),
         ),
         frames: Type.Optional(

@@ -55,7 +55,11 @@ const readUntilSchema = (limits: AppLimits) =>
 const readFrameSchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { frame: Type.Optional(Type.String({ description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}` })) },
+    {
+      frame: Type.Optional(
+        Type.String({ description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}` }),
+      ),
+    },
     'Read one message',
     'As its frame ends it, at most 16 MiB. Bytes that are no such message are 502 frame_broken, longer ones 413 ' +
       'limit_overrun; both close the connection.',
@@ -133,20 +137,22 @@ export function readerRoutes(calls: Calls): RouteTable {
           )
         },
       }),
-      route({
-        method: 'POST',
-        url: '/v1/leases/:id/readframe',
-        schema: readFrameSchema(limits),
-        run: (request, reply) => {
-          const { frame } = request.query
-          const named = frame === undefined ? undefined : judgeFrame(frame, 'frame', 'caller')
-          return read(calls, 'readframe', request, reply, (reader, options) =>
-            reader.readFrame(named, options),
-          )
-        },
-      }),
+      readFrameRoute(calls),
     ],
   }
+}
+
+function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases/:id/readframe',
+    schema: readFrameSchema(calls.limits),
+    run: (request, reply) => {
+      const { frame } = request.query
+      const named = frame === undefined ? undefined : judgeFrame(frame, 'frame', 'caller')
+      return read(calls, 'readframe', request, reply, (reader, options) => reader.readFrame(named, options))
+    },
+  })
 }
 
 /** Takes what is there, up to n bytes; without n everything until EOF, as far as `bytesMax` bytes. */

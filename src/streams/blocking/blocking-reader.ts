@@ -15,9 +15,10 @@ import type { FrameInput } from '../../frames/frame-input.ts'
 import type { BlockingSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from '../reading/buffered-reads.ts'
 import { endingSeparator } from '../reading/ending-separator.ts'
-import { type FramedReads, MessageReads } from '../reading/message-reads.ts'
+import { MessageReads } from '../reading/message-reads.ts'
 import type { MessageSearch } from '../reading/message-search.ts'
 import {
+  type FramedReads,
   limitOption,
   type MatchedRead,
   NO_BOUNDS,

@@ -6,14 +6,7 @@ import { builtInFrame, loadFrame } from '../../frames/frames.ts'
 import { judgeFrame } from '../../frames/judge-frame.ts'
 import type { BufferedReads } from './buffered-reads.ts'
 import { MessageSearch } from './message-search.ts'
-import type { ReadBounds } from './read-options.ts'
-
-export type FramedReads = {
-  /** What a read of a message goes by where it is told no frame; default: none. */
-  readonly frame?: FrameSpec | null | undefined
-  /** A message was read behind which none can come, or one was broken. Default: nothing is done. */
-  readonly onLastMessage?: ((how: 'whole' | 'broken') => void) | undefined
-}
+import type { FramedReads, ReadBounds } from './read-options.ts'
 
 export class MessageReads {
   readonly #reads: BufferedReads

@@ -3,8 +3,8 @@ import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { choiceOption, countOption, flagOption, optionsObject, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { ReadTransport } from './memory-source.ts'
-import type { FramedReads } from './message-reads.ts'
 
 export type Separator = string | Uint8Array
 
@@ -17,6 +17,13 @@ export type OnReset = 'raise' | 'drain-then-raise'
  * what of it is still to come too, and the next call reads the line after it.
  */
 export type OnOverrun = 'raise' | 'discard-line'
+
+export type FramedReads = {
+  /** What a read of a message goes by where it is told no frame; default: none. */
+  readonly frame?: FrameSpec | null | undefined
+  /** A message was read behind which none can come, or one was broken. Default: nothing is done. */
+  readonly onLastMessage?: ((how: 'whole' | 'broken') => void) | undefined
+}
 
 export type StreamReaderOptions = FramedReads & {
   /** Bytes; default 65,536. */

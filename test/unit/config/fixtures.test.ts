@@ -58,7 +58,7 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
     'targets.cache.onConnect.1.say: is not a known key; known here: send, expect, tls, wait, capture, timeout, when',
     'targets.cache.probe: must have at least 1 entry',
     'targets.cache.onRelease: must be a list, not a mapping',
-    'targets.cache.frame: must be one of resp, http1, smtp, memcached, postgres, mllp, modbus, or {lengthField: …}, not "redis"',
+    'targets.cache.frame: must be one of line, crlf, resp, memcached, http1, smtp, postgres, mllp, modbus, dns, iso8583, or an object with one of lengthField, delimiter, fixed, module',
     'targets.cache.reuse: must be one of clean, never, not "always"',
   ],
   'bad-tokens.yaml': [

@@ -197,7 +197,15 @@ describe('loadConfig', () => {
     })
     const { framed } = targets
     expect(framed?.frame).toEqual({
-      lengthField: { offset: 0, bytes: 2, endian: 'big', adjust: 0, includesHeader: false },
+      lengthField: {
+        offset: 0,
+        bytes: 2,
+        endian: 'big',
+        encoding: 'binary',
+        adjust: 0,
+        includesHeader: false,
+        max: 16_777_216,
+      },
     })
   })
 

@@ -149,6 +149,7 @@ describe('operation', () => {
       '/v1/leases/{id}/parse',
       '/v1/leases/{id}/read',
       '/v1/leases/{id}/readexactly',
+      '/v1/leases/{id}/readframe',
       '/v1/leases/{id}/readline',
       '/v1/leases/{id}/readuntil',
       '/v1/leases/{id}/start_tls',

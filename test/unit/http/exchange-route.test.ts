@@ -77,12 +77,11 @@ describe('POST /v1/exchange', () => {
     await send(bytes('?target=cache&read=until:%0D%0A', 'x'))
     await send(bytes('?target=cache&read=until:ff00&separatorEncoding=hex', 'x'))
     await send(json({ ...ping, read: { until: ['/wA='] }, separatorEncoding: 'base64' }))
-    const separators = pool.exchanges.map(({ read }) => ('until' in read ? read.until : null))
+    const separators = pool.exchanges.map(({ read }) => (read && 'until' in read ? read.until : null))
     expect(separators).toEqual([[Uint8Array.of(13, 10)], [Uint8Array.of(255, 0)], [Uint8Array.of(255, 0)]])
   })
 
   test.each<[unknown]>([
-    [undefined],
     [''],
     ['lines'],
     ['exactly:'],
@@ -92,10 +91,9 @@ describe('POST /v1/exchange', () => {
     [5],
     [{}],
     [{ line: true, eof: true }],
-    ['frame'],
-    ['frame:resp'],
-    [{ frame: 'resp' }],
-    [{ frame: { lengthField: { bytes: 4 } } }],
+    ['frames:0'],
+    ['frames:10001'],
+    ['frames:x'],
     [{ exactly: 100_001 }],
   ])('refuses read %j at its field', async read => {
     const { send, pool } = harness()
@@ -105,15 +103,34 @@ describe('POST /v1/exchange', () => {
     expect(pool.exchanges).toHaveLength(0)
   })
 
-  test('says that frames are not supported', async () => {
-    const { send } = harness()
-    for (const request of [
-      json({ ...ping, read: { frame: 'resp' } }),
-      bytes('?target=cache&read=frame:resp', 'x'),
-    ])
-      expect((await send(request)).json().errors).toEqual([
-        { path: 'read', message: 'frames are not supported by this build' },
-      ])
+  test.each([
+    ['frame:', 'read'],
+    ['frame:redis', 'read'],
+    [{ frame: 'redis' }, 'read.frame'],
+    [{ frame: { lengthField: { bytes: 9 } } }, 'read.frame.lengthField.bytes'],
+    [{ frame: { module: 'file:///frame.mjs' } }, 'read.frame.module'],
+    [{ frames: 0 }, 'read.frames'],
+  ])('refuses the frame of %j', async (read, path) => {
+    const { send, pool } = harness()
+    const problem = (await send(json({ ...ping, read }))).json()
+    expect(problem).toMatchObject({ status: 400, code: 'invalid_request' })
+    expect(problem.errors[0].path).toMatch(path)
+    expect(pool.exchanges).toHaveLength(0)
+  })
+
+  test.each([
+    [undefined, undefined],
+    ['frame', { frame: true }],
+    [{ frame: true }, { frame: true }],
+    ['frame:resp', { frame: 'resp' }],
+    [{ frame: 'resp' }, { frame: 'resp' }],
+    ['frames:3', { frames: 3 }],
+    [{ frames: 3 }, { frames: 3 }],
+  ])('understands read %j as messages', async (read, spec) => {
+    const { send, pool } = harness()
+    expect((await send(json({ ...ping, read }))).statusCode).toBe(200)
+    if (typeof read === 'string') await send(bytes(`?target=cache&read=${read}`, 'x'))
+    for (const exchange of pool.exchanges) expect(exchange.read).toEqual(spec)
   })
 
   test.each([['until:'], [{ until: [] }], [{ until: [''] }], [{ until: 'x'.repeat(65) }]])(
@@ -148,7 +165,6 @@ describe('POST /v1/exchange', () => {
 
   test.each([
     [bytes('?read=line', 'x'), 400, 'invalid_request'],
-    [bytes('?target=cache', 'x'), 400, 'invalid_request'],
     [bytes('?target=cache&read=line&timeoutMs=x', 'x'), 400, 'invalid_request'],
     [bytes('', JSON.stringify(ping), 'text/plain'), 415, 'unsupported_media_type'],
     [bytes('?target=cache&read=line', Buffer.alloc(100_001)), 413, 'body_too_large'],
