@@ -205,6 +205,17 @@ const OWN_LIMITS = {
   memcachedKeysBytesMax: 262_144,
   memcachedDataBytesMax: 1_073_741_824,
   memcachedMetaWordsMax: 20,
+  /** Requests on one connection that wait for an answer of a form of its own (to HEAD, to SSLRequest): no pipeline has more. */
+  frameFormsMax: 4_096,
+  /** Bytes of one line of an HTTP message, as many as Node takes for a whole head; of all the fields of a head, for cookies. */
+  frameHttpLineBytesMax: 16_384,
+  frameHttpFieldsBytesMax: 65_536,
+  /** Digits of a Content-Length or a chunk's size: 64 bits in hexadecimal. A longer number hides another behind its zeros. */
+  frameHttpDigitsMax: 16,
+  /** Bytes of one line of an SMTP reply: a challenge of AUTH may have 12,288 (RFC 4954), whatever else may have 512. */
+  frameSmtpLineBytesMax: 16_384,
+  /** Bytes of a start-up packet, as PostgreSQL itself takes. */
+  framePostgresStartupBytesMax: 10_000,
   /** Rules of one access list and addresses denied beside it; both are scanned at every dial. */
   egressRulesMax: 1_000,
   egressDeniedMax: 10_000,

@@ -1,5 +1,5 @@
 /** So many bytes of any kind, which are not looked at, and \r\n behind them. */
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 
 const CRLF = Buffer.from('\r\n')
 

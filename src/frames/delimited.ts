@@ -58,7 +58,8 @@ class MarkSearch implements EndSearch {
     const start = this.#start
     let at = 0
     for (; before + at < start.length && at < bytes.length; at++)
-      if (bytes[at] !== start[before + at]) throw frameBroken(this.#name, 'does not begin with its mark')
+      if (bytes[at] !== start[before + at])
+        throw frameBroken(this.#name, 'the message does not begin with its mark')
     return this.#findEnd(bytes, at)
   }
 

@@ -1,15 +1,17 @@
 /** All frames by their specification. */
 
 import { DEFAULTS } from '../base/limits.ts'
-import { invalidOption } from '../base/options.ts'
 import { crlfFrame, delimiterFrame, lineFrame, mllpFrame } from './delimited.ts'
 import { fixedFrame } from './fixed.ts'
 import type { Frame } from './frame.ts'
 import type { BuiltInSpec, FrameName, FrameSpec } from './frame-spec.ts'
+import { http1Frame } from './http1.ts'
 import { dnsFrame, iso8583Frame, lengthFieldFrame, modbusFrame } from './length-field.ts'
 import { memcachedFrame } from './memcached.ts'
 import { loadModuleFrame } from './module.ts'
+import { postgresFrame } from './postgres.ts'
 import { respFrame } from './resp.ts'
+import { smtpFrame } from './smtp.ts'
 
 /** The frames of protocols, for messages of at most so many bytes. */
 const NAMED: Readonly<Record<FrameName, (max: number) => Frame>> = {
@@ -17,17 +19,13 @@ const NAMED: Readonly<Record<FrameName, (max: number) => Frame>> = {
   crlf: crlfFrame,
   resp: respFrame,
   memcached: memcachedFrame,
-  http1: () => notBuilt('http1'),
-  smtp: () => notBuilt('smtp'),
-  postgres: () => notBuilt('postgres'),
+  http1: http1Frame,
+  smtp: smtpFrame,
+  postgres: postgresFrame,
   mllp: mllpFrame,
   modbus: modbusFrame,
   dns: dnsFrame,
   iso8583: iso8583Frame,
-}
-
-function notBuilt(name: FrameName): never {
-  throw invalidOption('frame', `${name} is not built`)
 }
 
 /** The frame of a specification. Errors: INVALID_REQUEST where a module is no frame's. */

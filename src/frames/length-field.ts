@@ -88,10 +88,10 @@ class LengthSearch implements EndSearch {
         return byte
       case 'ascii':
         if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-        throw frameBroken(name, 'has a length that is not of ASCII digits')
+        throw frameBroken(name, 'the message has a length that is not of ASCII digits')
       case 'bcd':
         if (byte >> 4 <= 9 && (byte & 15) <= 9) return (byte >> 4) * 10 + (byte & 15)
-        throw frameBroken(name, 'has a length that is not of BCD digits')
+        throw frameBroken(name, 'the message has a length that is not of BCD digits')
       default:
         return encoding satisfies never
     }
@@ -101,9 +101,9 @@ class LengthSearch implements EndSearch {
   #judged(): number {
     const { name, max, valueMin, valueMax, adjust, includesHeader } = this.#rule
     if (this.#value < valueMin || this.#value > valueMax)
-      throw frameBroken(name, 'has a length that cannot be')
+      throw frameBroken(name, 'the message has a length that cannot be')
     const length = this.#value + adjust + (includesHeader ? 0 : this.#header)
-    if (length < this.#header) throw frameBroken(name, 'says that it is shorter than its header')
+    if (length < this.#header) throw frameBroken(name, 'the message says that it is shorter than its header')
     if (length > max) throw frameOverrun(name, max, Math.min(this.#header, max))
     return length
   }

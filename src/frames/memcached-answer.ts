@@ -1,7 +1,7 @@
 /** Finds the end of one answer of memcached's text protocol: a line, a line with data, or a list up to its END. */
 import { LIMITS } from '../base/limits.ts'
 import { DataBlock } from './data-block.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import { lengthOf } from './memcached-request.ts'
 import type { MessageBound } from './message-bound.ts'
 import { lineBytes, WordLine, type WordTaker } from './word-line.ts'

@@ -2,7 +2,7 @@
 import { LIMITS } from '../base/limits.ts'
 import { DataBlock } from './data-block.ts'
 import type { CallerMessage } from './frame.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import { type MemcachedForm, memcachedForm } from './memcached-commands.ts'
 import type { MessageBound } from './message-bound.ts'
 import { CONTROLS, lineBytes, WordLine, type WordTaker } from './word-line.ts'

@@ -1,6 +1,6 @@
 /** The text protocol of memcached, with its meta commands. */
 import type { AnswerCutter, CallerMessage, Frame, MessageCutter, PeerMessage } from './frame.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import { MemcachedAnswer } from './memcached-answer.ts'
 import { MemcachedRequest } from './memcached-request.ts'
 import { MessageBound } from './message-bound.ts'

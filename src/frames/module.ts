@@ -99,14 +99,14 @@ class ModuleSearch implements EndSearch {
     const end = this.#answer(this.#kept.subarray(0, size))
     if (end === 0) return 0
     if (Number.isInteger(end) && end > before && end <= size) return end
-    throw frameBroken('module', 'has no end at the place that endOf gives')
+    throw frameBroken('module', 'the message has no end at the place that endOf gives')
   }
 
   #answer(bytes: Uint8Array): number {
     try {
       return this.#endOf(bytes)
     } catch (error) {
-      throw frameBroken('module', 'is not taken by endOf', error)
+      throw frameBroken('module', 'the message is not taken by endOf', error)
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The line that a RESP value begins with: its type, and how much it announces. */
 import { LIMITS } from '../base/limits.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import { MEANING, NEXT_STATE, RESP_STATE, type RespState } from './resp-grammar.ts'
 
 /** What a line announces: a length or a count, or one of these. */

@@ -1,7 +1,7 @@
 /** Finds the end of one request: an array of bulk strings, or a line of words. */
 import { LIMITS } from '../base/limits.ts'
 import { DataBlock } from './data-block.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import type { MessageBound } from './message-bound.ts'
 import { RespCommand } from './resp-commands.ts'
 import { INLINE_STARTS, RESP_STATE } from './resp-grammar.ts'

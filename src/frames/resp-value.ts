@@ -5,7 +5,7 @@
 import { LIMITS } from '../base/limits.ts'
 import { DataBlock } from './data-block.ts'
 import type { PeerMessage } from './frame.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import type { MessageBound } from './message-bound.ts'
 import { RESP_STATE, type RespState } from './resp-grammar.ts'
 import { NULL, RespHead, STREAMED } from './resp-head.ts'

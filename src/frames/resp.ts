@@ -1,6 +1,6 @@
 /** RESP2 and RESP3, which Redis and its kin speak: an answer is one value, a request one array of strings or one line. */
 import type { AnswerCutter, CallerMessage, Frame, MessageCutter, PeerMessage } from './frame.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import { MessageBound } from './message-bound.ts'
 import { RespRequest } from './resp-request.ts'
 import { RespValue } from './resp-value.ts'

@@ -72,6 +72,6 @@ class SymmetricCutter<M extends Message> implements MessageCutter<M> {
 
   end(): null {
     if (this.isBetween) return null
-    throw frameBroken(this.#name, 'is cut off by the end of the stream')
+    throw frameBroken(this.#name, 'the message is cut off by the end of the stream')
   }
 }

@@ -1,6 +1,6 @@
 /** A line of words with blanks between them, ended by \r\n. Its owner takes the words as they end. */
 import { LIMITS } from '../base/limits.ts'
-import { frameBroken } from './frame-broken.ts'
+import { frameBroken } from './frame-errors.ts'
 import { WordBytes } from './word-bytes.ts'
 
 export interface WordTaker {
