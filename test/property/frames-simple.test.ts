@@ -33,8 +33,6 @@ describe('a MiB that holds a cutter up is looked at in linear time', () => {
     [{ delimiter: `${'a'.repeat(30)}b`, max: 2 * MIB }, 'a'],
     [{ delimiter: { start: 'a', end: `${'ab'.repeat(15)}c` }, max: 2 * MIB }, 'ab'],
     ['crlf', '\r'],
-    ['line', '\n'],
-    [{ lengthField: { bytes: 1 } }, '\0'],
     [{ fixed: 64 }, 'x'],
   ])('%j of %j', (input, unit) => {
     expectLinear({ open: answersOf(input), bytes: unit.repeat(Math.ceil(MIB / unit.length)) })
