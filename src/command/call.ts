@@ -10,7 +10,7 @@ import type { CallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 
 export type Call = {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Path and query. */
   readonly path: string
   readonly token?: string | undefined

@@ -4,15 +4,17 @@
  */
 
 import tab from '@bomb.sh/tab/commander'
-import { Command, CommanderError, Option } from '@commander-js/extra-typings'
+import { Command, CommanderError, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import type { Command as UntypedCommand } from 'commander'
 import { errorText } from '../base/error-text.ts'
 import { LOG_LEVELS } from '../config/config.ts'
 import { CommandError } from './command-error.ts'
 import { printEffectiveConfig, validateConfig } from './config-commands.ts'
+import { control, kill, resize, type VERBS } from './control.ts'
 import { demo } from './demo.ts'
 import { exchange } from './exchange.ts'
 import { healthcheck } from './healthcheck.ts'
+import { LISTINGS, list } from './rows.ts'
 import { serve } from './serve.ts'
 import { guardOutputs, print, ReaderGone, type Streams } from './streams.ts'
 
@@ -57,6 +59,8 @@ function buildProgram(version: string, streams: Streams): Command {
   addServe(program, streams)
   addConfig(program, streams)
   addExchange(program, streams)
+  addListings(program, streams)
+  addControl(program, streams)
   program
     .command('healthcheck')
     .description('exit 0 when a service is ready, 1 when it is not')
@@ -130,6 +134,68 @@ function addExchange(program: Command, streams: Streams): void {
     .addOption(keyOption())
     .option('-c, --config <file>', 'the config file that names the target, when dialling directly')
     .action((target, options) => exchange(target, options, streams))
+}
+
+function addListings(program: Command, streams: Streams): void {
+  for (const listing of LISTINGS)
+    withService(program.command(listing))
+      .description(`show the ${listing} of a running service`)
+      .argument('[name]', 'only rows of this name, target or id')
+      .action((name, options) => list(listing, name, options, streams))
+}
+
+function addControl(program: Command, streams: Streams): void {
+  const verbOf = (verb: (typeof VERBS)[number]) =>
+    withService(program.command(verb))
+      .description(`${verb} a target of a running service`)
+      .argument('<target>', "the target's name")
+  const timeout = () =>
+    new Option('--timeout <ms>', 'milliseconds to wait until it is done; default: 30 s').argParser(
+      wholeNumber,
+    )
+  for (const verb of ['resume', 'reconnect', 'disable', 'enable'] as const)
+    verbOf(verb).action((target, options) => control(verb, target, options, streams))
+  for (const verb of ['drain', 'wait-close'] as const)
+    verbOf(verb)
+      .addOption(timeout())
+      .action((target, options) => control(verb, target, options, streams))
+  verbOf('pause')
+    .option('--wait', 'until the last lease is back')
+    .addOption(timeout())
+    .action((target, options) => control('pause', target, options, streams))
+  withService(program.command('resize'))
+    .description("change the bounds of a target's pool")
+    .argument('<target>', "the target's name")
+    .addOption(new Option('--min <n>', 'connections kept warm').argParser(wholeNumber))
+    .addOption(new Option('--max <n>', 'connections at the most').argParser(wholeNumber))
+    .action((target, options) => resize(target, options, streams))
+  withService(program.command('kill'))
+    .description('end a connection, or a lease, at once')
+    .argument('<id>', "the connection's id, or the lease's")
+    .action((id, options) => kill(id, options, streams))
+}
+
+/** The flags of a command that speaks to a running service. */
+function withService(command: Command) {
+  return command
+    .option(
+      '--url <url>',
+      "the service's address; default: SOCKPOOL_URL, or the one this environment configures",
+    )
+    .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
+    .addOption(
+      new Option('-o, --output <form>', 'how it is printed').choices(FORMS).default('table' as const),
+    )
+}
+
+const FORMS = ['table', 'json'] as const
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number.')
 }
 
 const caOption = () =>

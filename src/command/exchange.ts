@@ -3,13 +3,13 @@
 import { buffer } from 'node:stream/consumers'
 import { errorText } from '../base/error-text.ts'
 import { parseHostPort } from '../config/address.ts'
-import { environmentToken } from '../config/environment.ts'
+import { environmentUrl } from '../config/environment.ts'
 import type { TargetInput } from '../config/target-input.ts'
-import { call, describeProblem } from './call.ts'
 import { readCallTls, type TlsFlags } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand } from './config-commands.ts'
 import { parseReadSpec, type ReadOption, readSpecJson } from './read-spec.ts'
+import { callService } from './service-call.ts'
 import { print, type Streams } from './streams.ts'
 
 export type ExchangeOptions = TlsFlags & {
@@ -26,24 +26,21 @@ export type ExchangeOptions = TlsFlags & {
  * exchange fails.
  */
 export async function exchange(target: string, options: ExchangeOptions, streams: Streams): Promise<void> {
-  const { read, url, token = environmentToken() } = options
+  const { read, url = environmentUrl(), config: file } = options
   const spec = parseReadSpec(read)
-  const tls = readCallTls(options, url)
   if (url === undefined) {
-    const dialled = chooseTarget(target, options.config)
+    readCallTls(options, url)
+    const dialled = chooseTarget(target, file)
     await print(streams.stdout, await exchangeByDial(dialled, await buffer(streams.stdin), spec))
     return
   }
   const write = { base64: (await buffer(streams.stdin)).toString('base64') }
   const json = { target: parseHostPort(target) ?? target, write, read: readSpecJson(spec) }
   const accept = 'application/octet-stream'
-  const answer = await call(url, { method: 'POST', path: '/v1/exchange', token, json, accept, tls })
-  if (answer.status === 401) {
-    const isTls = url.startsWith('https:')
-    const next = `Give a token with --token or SOCKPOOL_TOKEN${isTls ? ', or a certificate with --cert and --key' : ''}.`
-    throw new CommandError(1, `${describeProblem(answer)}\n${next}`)
-  }
-  if (answer.status !== 200) throw new CommandError(1, describeProblem(answer))
+  const answer = await callService(
+    { ...options, url },
+    { method: 'POST', path: '/v1/exchange', json, accept },
+  )
   await print(streams.stdout, answer.body)
 }
 

@@ -1,5 +1,6 @@
 /** `healthcheck`: whether a service is ready, for containers and scripts. */
 import { localUrl } from '../config/address.ts'
+import { environmentUrl } from '../config/environment.ts'
 import { call, describeProblem } from './call.ts'
 import { readCallTls, type TlsFlags } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
@@ -16,7 +17,7 @@ export type HealthcheckOptions = TlsFlags & { readonly url?: string | undefined 
  * Errors: CommandError with exit code 1 where none is ready there, 2 for flags of TLS that mean nothing.
  */
 export async function healthcheck(options: HealthcheckOptions, { stdout }: Streams): Promise<void> {
-  const where = options.url ?? ownUrl()
+  const where = options.url ?? environmentUrl() ?? ownUrl()
   const tls = readCallTls(options, where)
   const answer = await call(where, { method: 'GET', path: '/readyz', tls, timeoutMs: HEALTHCHECK_TIMEOUT_MS })
   if (answer.status !== 200) throw new CommandError(1, `${where} is not ready: ${describeProblem(answer)}`)

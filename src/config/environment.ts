@@ -28,6 +28,12 @@ export function environmentToken(environment: Environment = process.env): string
   return SOCKPOOL_TOKEN || undefined
 }
 
+/** The service a command calls where none is given by a flag: SOCKPOOL_URL. */
+export function environmentUrl(environment: Environment = process.env): string | undefined {
+  const { SOCKPOOL_URL } = environment
+  return SOCKPOOL_URL || undefined
+}
+
 /** Whether `npm start` runs this process: npm says so to the programs of its scripts. */
 export function isNpmStart(environment: Environment = process.env): boolean {
   const { npm_lifecycle_event: script } = environment

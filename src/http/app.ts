@@ -21,6 +21,7 @@ import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
+import { controlRoutes } from './routes/control-routes.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
@@ -82,6 +83,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool, table),
+    controlRoutes(calls, pool),
   ])
 }
 

@@ -38,7 +38,7 @@ type LeaseFacts = Pick<
 >
 
 /** How a lease ends, and how its end is learnt. */
-type LeaseEnd = Pick<Lease, 'release' | 'discard' | 'gone' | 'ended'>
+type LeaseEnd = Pick<Lease, 'release' | 'discard' | 'kill' | 'gone' | 'ended'>
 
 export type LeasePort = LeaseFacts &
   LeaseEnd &
@@ -68,7 +68,16 @@ export type RowsPort = {
   stats(): object
 }
 
-export type PoolPort = LeasingPort & RowsPort & Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
+/** What an operator tells the pool to do. */
+export type ControlPort = Pick<
+  Pool,
+  'pause' | 'resume' | 'disable' | 'enable' | 'drain' | 'reconnect' | 'waitClose' | 'resize' | 'kill'
+>
+
+export type PoolPort = LeasingPort &
+  RowsPort &
+  ControlPort &
+  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>

@@ -4,18 +4,14 @@
  */
 import type { TextWrap } from '../base/answer-form.ts'
 import { CallBounds } from '../base/call-bounds.ts'
-import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
-import { Queue } from '../base/queue.ts'
-import { aborted, settledWithin } from '../base/wait.ts'
+import { settledWithin, type WaitOptions } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
 import { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
-import type { IoConnection } from '../threads/io-connection.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
-import { type Acquired, AttachedThread } from './attached/attached-thread.ts'
-import { originOf } from './lease/call-site.ts'
+import { AttachedThread } from './attached/attached-thread.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -27,7 +23,6 @@ import { judgedExchange } from './lease/exchange-request.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
-import type { LeaseHolder } from './lease/lease-keeper.ts'
 import {
   EXCHANGE_TRAITS,
   judgedLease,
@@ -35,25 +30,28 @@ import {
   type LeaseRequest,
   type ReaderTraits,
 } from './lease/lease-options.ts'
-import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
-import { NestedUses } from './lease/nested-uses.ts'
+import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
+import { Leases } from './leases.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
 import { type ConnectionStats, type PoolStats, rowsOf, type TargetStats } from './target/pool-stats.ts'
-import type { Slot } from './target/slot.ts'
+import { judgedResize, type Resize } from './target/resize.ts'
+import type { ControlResult, TargetControl } from './target/target-control.ts'
 import { TargetPool, type TargetPoolDeps } from './target/target-pool.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
+
+/** How long a verb may wait for what it began. */
+export type ControlOptions = Pick<WaitOptions, 'signal' | 'timeoutMs'>
 
 export class Pool implements AsyncDisposable {
   readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
-  readonly #leases = new Queue<LeaseRecord>()
+  readonly #leases: Leases
   readonly #waiterCount: WaiterCount
-  readonly #nested = new NestedUses()
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
   #attached: AttachListener | null = null
@@ -66,6 +64,13 @@ export class Pool implements AsyncDisposable {
     this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
       this.#open(name, target, dial, origin),
     )
+    this.#leases = new Leases({
+      ...deps,
+      now: this.#now,
+      pools: this.#pools,
+      isClosed: () => this.#closed !== null,
+      awaited: answer => this.#awaited(answer),
+    })
     this.#servers = new Servers({
       ...deps,
       now: this.#now,
@@ -92,7 +97,7 @@ export class Pool implements AsyncDisposable {
 
   async #hold(target: string | AdHocTarget, request: LeaseRequest, traits: ReaderTraits): Promise<Held> {
     const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, traits)
-    const { record, holder } = await this.#acquire(target, request, 0, make)
+    const { record, holder } = await this.#leases.acquire(target, request, 0, make)
     return { keeper: record, ends: holder }
   }
 
@@ -103,7 +108,7 @@ export class Pool implements AsyncDisposable {
       line =>
         new AttachedThread(line, {
           parse,
-          acquire: (target, options, thread, make) => this.#acquire(target, options, thread, make),
+          acquire: (target, options, thread, make) => this.#leases.acquire(target, options, thread, make),
           limitOf: (target, tenant) => {
             const { name, target: found } = this.#pools.find(target, tenant)
             return { name, max: found.pool.max }
@@ -117,82 +122,6 @@ export class Pool implements AsyncDisposable {
     return this.#attached.handle
   }
 
-  /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
-  async #acquire<Holder extends LeaseHolder>(
-    target: string | AdHocTarget,
-    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
-    thread: number,
-    make: (record: LeaseRecord) => Holder,
-  ): Promise<Acquired<Holder>> {
-    const refusal = this.#refusal(1)
-    if (refusal !== null) throw refusal
-    const startedMs = this.#now()
-    const pool = this.#pools.find(target, tenant)
-    if (thread === 0 && waitMs !== 0) this.#nested.assertNotStarved(pool.name, pool.target.pool.max)
-    const origin = originOf(said, pool.target)
-    const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
-    for (;;) {
-      const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#now() - startedMs))
-      const acquired = await pool.lease(
-        { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
-        (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs, origin)
-          return { record, holder: record.begin(thread, make) }
-        },
-      )
-      const { record } = acquired
-      // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
-      const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
-      // One that has served before, and ended in those turns, was not worth having.
-      const isStale = record.lost !== null && record.terms.reused
-      if (late === null && !isStale) return acquired
-      // Nobody has heard of the lease: its connection is as it was.
-      void record.giveBack(null, false)
-      if (late !== null) throw late
-    }
-  }
-
-  /** The record of a lease on the connection that a slot has just been leased with. */
-  #record(
-    pool: TargetPool,
-    slot: Slot,
-    connection: IoConnection,
-    ttlMs: number | null | undefined,
-    origin: LeaseOrigin | undefined,
-  ): LeaseRecord {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent } = this.#deps
-    const { name, target } = pool
-    const record = new LeaseRecord({
-      terms: {
-        target: name,
-        tenant: slot.tenant ?? '',
-        reused: slot.uses > 1,
-        reuse: target.reuse,
-        ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
-        replayBytes,
-        allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
-        frame: target.frame ?? null,
-      },
-      connection,
-      parse,
-      now: this.#now,
-      leakDetectionMs: target.leakDetectionMs,
-      origin,
-      giveBack: (refusal, graceful) => this.#awaited(pool.release(slot, refusal, graceful)),
-      keepAlive: keepAliveSwitch(fleet),
-      onExpired: expired => expired.kill('expired'),
-      onEnded: () => {
-        this.#leases.remove(entry)
-        if (slot.lease === record) slot.lease = null
-      },
-      onLeak: kind => onEvent?.({ kind, lease: record }),
-      onFault: error => onEvent?.({ kind: 'fault', error }),
-    })
-    const entry = this.#leases.add(record)
-    slot.lease = record
-    return record
-  }
-
   /**
    * Listens in the I/O workers and gives each connection to `handler`; see `startServer`.
    *
@@ -200,14 +129,6 @@ export class Pool implements AsyncDisposable {
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
-  }
-
-  /** Why no lease is given, or null where there is room for so many more. */
-  #refusal(more: number): SockpoolError | null {
-    const { leasesMax } = this.#deps
-    if (this.#closed !== null) return new SockpoolError('DRAINING', 'the pool is closed')
-    if (this.#leases.size + more <= leasesMax) return null
-    return new SockpoolError('QUEUE_FULL', `${leasesMax} leases are held already`)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -218,7 +139,7 @@ export class Pool implements AsyncDisposable {
   ): Promise<T> {
     requireFunction('run', run)
     const lease = await this.lease(target, options)
-    return await this.#nested.run(lease, () => useLease(lease, run))
+    return await this.#leases.nested.run(lease, () => useLease(lease, run))
   }
 
   /**
@@ -266,6 +187,73 @@ export class Pool implements AsyncDisposable {
     return this.#closed === null && this.#deps.fleet.isReady
   }
 
+  /**
+   * Gives no connection of the target out until `resume`; callers wait, and leases go on. With `wait` it resolves when the
+   * last lease is back. Errors: TARGET_NOT_FOUND; WAIT_TIMEOUT, ABORTED.
+   */
+  pause(target: string, options: ControlOptions & { readonly wait?: boolean } = {}): Promise<ControlResult> {
+    return this.#control(target, options, (control, bounds) => {
+      const begun = control.pause()
+      return options.wait === true ? control.whenUnused(bounds) : begun
+    })
+  }
+
+  /** Ends a pause. Errors: TARGET_NOT_FOUND. */
+  resume(target: string): Promise<ControlResult> {
+    return this.#control(target, {}, control => control.resume())
+  }
+
+  /** Refuses callers, those who wait too, until `enable`; leases go on. Errors: TARGET_NOT_FOUND. */
+  disable(target: string): Promise<ControlResult> {
+    return this.#control(target, {}, control => control.disable())
+  }
+
+  /** Ends what `disable` or `drain` began. Errors: TARGET_NOT_FOUND. */
+  enable(target: string): Promise<ControlResult> {
+    return this.#control(target, {}, control => control.enable())
+  }
+
+  /**
+   * Refuses callers and closes connections as they come back; resolves when none is left. Errors: TARGET_NOT_FOUND;
+   * WAIT_TIMEOUT, ABORTED: it goes on.
+   */
+  drain(target: string, options: ControlOptions = {}): Promise<ControlResult> {
+    return this.#control(target, options, async (control, bounds) => {
+      const { closed, refused } = control.drain()
+      return { ...(await control.whenIdle(bounds)), closed, refused }
+    })
+  }
+
+  /** Closes idle connections now and leased ones when they come back; callers get new ones. Errors: TARGET_NOT_FOUND. */
+  reconnect(target: string): Promise<ControlResult> {
+    return this.#control(target, {}, control => control.reconnect())
+  }
+
+  /** Resolves when no connection from before the last reconnect is left. Errors: as `drain`. */
+  waitClose(target: string, options: ControlOptions = {}): Promise<ControlResult> {
+    return this.#control(target, options, (control, bounds) => control.whenRenewed(bounds))
+  }
+
+  /** Changes the bounds of a target's pool; no lease is cut. Errors: TARGET_NOT_FOUND, INVALID_REQUEST. */
+  async resize(target: string, changes: Resize): Promise<ControlResult> {
+    const judged = judgedResize(changes)
+    return await this.#control(target, {}, control => control.resize(judged))
+  }
+
+  /** Ends a connection, or what a lease holds, by its id. Errors: CONNECTION_NOT_FOUND. */
+  async kill(id: string): Promise<{ readonly killed: 'connection' | 'lease' }> {
+    return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
+  }
+
+  async #control(
+    target: string,
+    options: ControlOptions,
+    run: (control: TargetControl, bounds: CallBounds) => ControlResult | Promise<ControlResult>,
+  ): Promise<ControlResult> {
+    const bounds = CallBounds.judged(optionsObject(options))
+    return await this.#awaited(Promise.resolve(run(this.#pools.find(target, '').control, bounds)))
+  }
+
   targets(): TargetStats[] {
     return this.#pools.stats()
   }
@@ -305,7 +293,7 @@ export class Pool implements AsyncDisposable {
     this.#servers.close()
     const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
     await this.#drained(drainMs)
-    for (const { value: lease } of this.#leases) lease.kill('killed')
+    this.#leases.killAll()
     this.#servers.abortClients()
     // What still closes has a bound of its own. A connection that does not heed it goes with its I/O worker.
     await this.#awaited(settledWithin(Promise.all(closing), LIMITS.closeLingerMs + LIMITS.workerStopMs))
@@ -327,8 +315,7 @@ export class Pool implements AsyncDisposable {
   /** Resolves when all leases have ended, or after `drainMs`. */
   async #drained(drainMs: number): Promise<void> {
     if (drainMs <= 0 || this.#leases.size + this.#servers.clients === 0) return
-    const ended = Array.from(this.#leases, ({ value: lease }) => lease.ended)
-    await settledWithin(Promise.all([...ended, this.#servers.waitClosed()]), drainMs)
+    await settledWithin(Promise.all([this.#leases.allEnded(), this.#servers.waitClosed()]), drainMs)
   }
 
   #open(name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']): TargetPool {

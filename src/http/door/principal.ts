@@ -64,6 +64,11 @@ export class Principal {
     throw new SockpoolError('FORBIDDEN', 'this token may not use this target')
   }
 
+  /** Errors: FORBIDDEN where the token is no admin's. */
+  assertAdmin(): void {
+    if (!this.isAdmin) throw new SockpoolError('FORBIDDEN', "this needs an admin's token")
+  }
+
   /** Counts one request. Errors: RATE_LIMITED with `expectedWaitMs`. */
   countRequest(): void {
     this.#rate?.take()

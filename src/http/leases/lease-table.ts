@@ -50,8 +50,8 @@ export class LeaseTable {
     return held
   }
 
-  /** The tenant's lease. Errors: LEASE_NOT_FOUND, LEASE_GONE with its reason. */
-  find(id: string, tenant: string): CallerLease {
+  /** The tenant's lease; with null anybody's. Errors: LEASE_NOT_FOUND, LEASE_GONE with its reason. */
+  find(id: string, tenant: string | null): CallerLease {
     const found = this.#look(id, tenant)
     if (found instanceof CallerLease) return found
     throw goneError(found.reason)
@@ -82,12 +82,13 @@ export class LeaseTable {
   }
 
   /** Errors: LEASE_NOT_FOUND. */
-  #look(id: string, tenant: string): CallerLease | Tombstone {
+  #look(id: string, tenant: string | null): CallerLease | Tombstone {
     const held = this.#held.get(id)
-    if (held?.tenant === tenant)
+    if (held && (tenant === null || held.tenant === tenant))
       return held.lease.gone === null ? held : this.#tombstoneOf(held, held.lease.gone)
     const tombstone = this.#tombstones.get(id)
-    const isKept = tombstone?.tenant === tenant && this.#now() - tombstone.diedAt < this.#tombstoneMs
+    const isTheirs = tenant === null || tombstone?.tenant === tenant
+    const isKept = tombstone && isTheirs && this.#now() - tombstone.diedAt < this.#tombstoneMs
     if (tombstone && isKept) return tombstone
     throw new SockpoolError('LEASE_NOT_FOUND', 'you hold no lease with this id')
   }

@@ -43,6 +43,12 @@ const ReleaseQuery = Type.Object(
     discard: Type.Optional(
       Type.Boolean({ description: 'Close the connection instead of giving it back; default false.' }),
     ),
+    kill: Type.Optional(
+      Type.Boolean({
+        description:
+          'End it at once, whatever it is doing; an admin may end anybody’s. Its holder finds it gone, with the reason killed.',
+      }),
+    ),
   },
   CLOSED,
 )
@@ -143,12 +149,24 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
         url: '/v1/leases/:id',
         schema: ReleaseSchema,
         run: request => {
+          if (request.query.kill === true) return kill(table, request)
           const held = calls.leaseOf(request)
           return request.query.discard === true ? held.lease.discard() : table.release(held)
         },
       }),
     ],
   }
+}
+
+/** Errors: LEASE_NOT_FOUND, LEASE_GONE. */
+function kill(
+  table: LeaseTable,
+  request: FastifyRequest & { readonly params: { readonly id: string } },
+): { readonly outcome: 'closed'; readonly reason: string } {
+  const { tenant, isAdmin } = principalOf(request)
+  const { lease } = table.find(request.params.id, isAdmin ? null : tenant)
+  lease.kill('killed')
+  return { outcome: 'closed', reason: 'killed' }
 }
 
 function listLeases(table: LeaseTable, request: FastifyRequest): { leases: object[] } {

@@ -57,6 +57,8 @@ export type LoanWork = (
 
 /** The record of a lease, as its holder sees it. */
 export interface LeaseKeeper {
+  /** 256 random bits as base64url, drawn once somebody asks. */
+  readonly id: string
   readonly terms: LeaseTerms
   readonly connection: HeldConnection
   /** The epoch that the ends are made for. */

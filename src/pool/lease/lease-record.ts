@@ -10,6 +10,7 @@
  * tenure. While another thread reads for it, the channel is pinned until that thread is known to be done: whenever
  * a borrower returns, and to whatever state, it has nothing to undo.
  */
+import { randomBytes } from 'node:crypto'
 import type { GoneReason } from '../../base/errors.ts'
 import { timerMs } from '../../base/timer.ts'
 import type { EndName } from '../../channel/values.ts'
@@ -95,6 +96,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   readonly #leakTimer: NodeJS.Timeout | null = null
   #holder: LeaseHolder = NOBODY
   #epoch = 0
+  #id: string | null = null
   #hasLeaked = false
   #state: State = { kind: 'held' }
 
@@ -132,6 +134,16 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
       this.kill('killed')
       throw error
     }
+  }
+
+  get id(): string {
+    this.#id ??= randomBytes(32).toString('base64url')
+    return this.#id
+  }
+
+  /** Whether this is its id; one that nobody has asked for is none. */
+  isCalled(id: string): boolean {
+    return this.#id === id
   }
 
   get epoch(): number {
@@ -219,7 +231,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   }
 
   kill(reason: GoneReason): void {
-    void this.#end(reason, 'discarded', false)
+    void this.#end(reason, reason === 'killed' ? 'killed' : 'discarded', false)
   }
 
   forget(): void {

@@ -8,7 +8,6 @@
  * nor a stream that it made of them, nobody can release the lease: it is discarded, with a ResourceWarning, and its
  * place in the pool is free again. A call that waits keeps what it was called on.
  */
-import { randomBytes } from 'node:crypto'
 import type { TextWrap } from '../../base/answer-form.ts'
 import { CallBounds } from '../../base/call-bounds.ts'
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
@@ -45,7 +44,6 @@ export class Lease implements AsyncDisposable {
   readonly #ends: LeaseEnds
   readonly #handover: Handover
   readonly #watched: Watched
-  #id: string | null = null
   #released: Promise<ReleaseResult> | null = null
 
   constructor(keeper: LeaseKeeper, ends: LeaseEnds) {
@@ -60,8 +58,7 @@ export class Lease implements AsyncDisposable {
 
   /** 256 random bits as base64url, drawn once somebody asks. */
   get id(): string {
-    this.#id ??= randomBytes(32).toString('base64url')
-    return this.#id
+    return this.#keeper.id
   }
 
   get target(): string {

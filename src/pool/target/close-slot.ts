@@ -1,4 +1,4 @@
-/** Closes the connection of a slot, and tells whoever has just given it back. */
+/** Closes the connections of slots, and tells whoever has just given one back. */
 import type { ReleaseReason } from './release-result.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
@@ -22,4 +22,11 @@ export function closeSlot(
   if (state.kind === 'connecting') state.controller.abort()
   else if (lingers) state.connection.leaveClosing()
   else state.connection.abort()
+}
+
+/** Closes the latest dials beyond so many. */
+export function closeSurplusDials(slots: Slots, wanted: number): void {
+  let surplus = slots.connecting - wanted
+  for (const slot of slots.all.toReversed())
+    if (slot.state.kind === 'connecting' && surplus-- > 0) closeSlot(slots, slot, 'unwanted')
 }

@@ -41,6 +41,13 @@ export class IdleConnections {
     return this.#hosts.choose(this.#usable(tenant, 'due'), ({ slot }) => slot.host)
   }
 
+  /** Has one of those asked; false where there is none. */
+  probe(tenant: string): boolean {
+    const due = this.chooseDue(tenant)
+    if (due !== null) this.#probes.begin(due.slot)
+    return due !== null
+  }
+
   /** Closes what is too old, idle too long, or gone, and asks the others, where it is time to, whether they are good. */
   sweep(): void {
     const now = this.#now()

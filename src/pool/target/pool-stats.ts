@@ -2,6 +2,7 @@
 import type { BreakerName } from './breaker.ts'
 import type { HostStats } from './hosts.ts'
 import type { Slot, SlotStateName } from './slot.ts'
+import type { TargetStateName } from './target-control.ts'
 import type { TargetPool } from './target-pool.ts'
 
 /** How much is going on in a whole pool. */
@@ -16,6 +17,7 @@ export type TargetStats = {
   readonly name: string
   /** Whose described target it is; null for a configured one. */
   readonly tenant: string | null
+  readonly state: TargetStateName
   readonly connections: Readonly<Record<SlotStateName, number>> & {
     readonly max: number
     readonly min: number
@@ -56,6 +58,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
   return {
     name: pool.name,
     tenant,
+    state: pool.control.state,
     connections: { ...pool.counts, max, min },
     waiters: pool.waiters,
     expectedWaitMs: pool.expectedWaitMs,

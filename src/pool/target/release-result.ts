@@ -13,6 +13,10 @@ export type ReleaseReason =
   | 'upgraded'
   | 'lifetime'
   | 'max_uses'
+  | 'reconnect'
+  | 'drain'
+  | 'resize'
+  | 'killed'
   | 'dialog_failed'
   | 'poisoned'
 

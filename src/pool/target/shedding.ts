@@ -13,7 +13,7 @@ export type SheddingDeps = {
   readonly waiters: Waiters
   readonly now: () => number
   /** How many connections may come back. */
-  readonly max: number
+  readonly max: () => number
   /** Whether callers wait for others' connections, and for no dial. */
   readonly isFull: () => boolean
   readonly expectedWaitMs: (position: number) => number | undefined
@@ -62,7 +62,7 @@ export class Shedding {
       const { tenant, untilMs } = entry.value
       const waitMs = expectedWaitMs(position)
       if (waitMs === undefined) return
-      const isHopeless = position > max && waitMs > LIMITS.queueMargin * (untilMs - now())
+      const isHopeless = position > max() && waitMs > LIMITS.queueMargin * (untilMs - now())
       if (tenant === busiest && isHopeless) waiters.fail(entry, refusal(position))
       else position++
     }

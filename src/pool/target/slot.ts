@@ -6,7 +6,7 @@
  *
  * The slot is taken before the dial and held until the socket is gone.
  */
-import { invariant } from '../../base/errors.ts'
+import { type GoneReason, invariant } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { ReleaseResult } from './release-result.ts'
@@ -20,6 +20,8 @@ export interface SlotLease {
   readonly lastOperation: string | null
   /** The socket is gone. */
   connectionLost(how: EndName): void
+  /** Ends it from outside. */
+  kill(reason: GoneReason): void
 }
 
 /** Tells whoever released the connection what became of it. */
@@ -58,6 +60,8 @@ export class Slot {
   tenant: string | null = null
   /** Where it is connected to, in the list of its target's hosts. */
   host = 0
+  /** Reconnects of its target that were before its dial. */
+  generation = 0
   /** Leases it has served or serves. */
   uses = 0
   /** The lease on it; one whose connection is gone may outlast the slot. */

@@ -10,7 +10,6 @@ import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './sl
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
 
 export class Slots {
-  readonly max: number
   readonly #all = new Set<Slot>()
   readonly #counts: Record<SlotStateName, number> = {
     connecting: 0,
@@ -25,8 +24,23 @@ export class Slots {
   readonly #idle: Slot[] = []
   readonly #closedFor = new Map<string, number>()
 
+  #max: number
+  /** The most that may be in use: the maximum, and what was there beyond it when it was lowered. */
+  #bound: number
+
   constructor(max: number) {
-    this.max = max
+    this.#max = max
+    this.#bound = max
+  }
+
+  get max(): number {
+    return this.#max
+  }
+
+  /** What is there beyond a lower maximum stays until it ends. */
+  resize(max: number): void {
+    this.#max = max
+    this.#bound = Math.max(max, this.size)
   }
 
   get size(): number {
@@ -122,6 +136,7 @@ export class Slots {
     const { state } = slot
     invariant(state.kind === 'closing', () => `a ${state.kind} slot was freed`)
     this.#counts.closing--
+    this.#bound = Math.max(this.#max, this.size)
     if (state.lingers) this.#lingering--
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
@@ -143,6 +158,6 @@ export class Slots {
 
   #check(): void {
     const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
-    invariant(sum === this.size && sum <= this.max, () => `${this.size} slots in use: ${this.describe()}`)
+    invariant(sum === this.size && sum <= this.#bound, () => `${this.size} slots in use: ${this.describe()}`)
   }
 }

@@ -14,7 +14,7 @@ import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
-import { closeSlot } from './close-slot.ts'
+import { closeSlot, closeSurplusDials } from './close-slot.ts'
 import type { Connector } from './connector.ts'
 import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
 import type { HostStats } from './hosts.ts'
@@ -23,6 +23,7 @@ import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
+import { TargetControl } from './target-control.ts'
 import { WaitQueue } from './wait-queue.ts'
 import type { WaiterCount } from './waiter-count.ts'
 import type { Asking, Begin, Waiter, Waiters } from './waiters.ts'
@@ -52,6 +53,8 @@ export type LeaseWait = WaitOptions & Asking & { readonly waitMs: number }
 export class TargetPool {
   readonly name: string
   readonly target: Target
+  /** What an operator says. */
+  readonly control: TargetControl
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
@@ -59,24 +62,31 @@ export class TargetPool {
   readonly #dials: Dials
   readonly #probes: Probes
   readonly #idle: IdleConnections
-  #isClosed = false
-  #onEmpty: (() => void) | null = null
   #opened = 0
   #lastUsedMs: number
 
   constructor(deps: TargetPoolDeps) {
     this.name = deps.name
-    this.target = deps.target
     this.#deps = deps
     this.#slots = new Slots(deps.target.pool.max)
-    this.#queue = new WaitQueue({ ...deps, slots: this.#slots, onLeft: () => this.#trim() })
+    // A copy of its own, whose bounds an operator may change.
+    const settings = { ...deps.target.pool }
+    const target = { ...deps.target, pool: settings }
+    this.target = target
+    const isActive = (): boolean => this.control.isActive
+    // Where nobody else would take what was dialled for a caller that has left, the dial ends with its wait.
+    const onLeft = (): void => {
+      if (deps.origin === 'described') closeSurplusDials(this.#slots, this.#waiters.size)
+    }
+    this.#queue = new WaitQueue({ ...deps, slots: this.#slots, onLeft, isActive })
+    const slots = this.#slots
+    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: () => this.#dispatch() })
     this.#waiters = this.#queue.waiters
     const random = deps.origin === 'named' ? deps.random : () => 0
     const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
-    this.#dials = new Dials({ ...deps, random, leased, onDue: () => this.#dispatch() })
-    this.#probes = new Probes({ ...deps, slots: this.#slots, onDone: () => this.#dispatch() })
-    const { target, now } = deps
-    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, now)
+    this.#dials = new Dials({ ...deps, target, random, leased, onDue: () => this.#dispatch() })
+    this.#probes = new Probes({ ...deps, target, slots: this.#slots, onDone: () => this.#dispatch() })
+    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, deps.now)
     this.#lastUsedMs = deps.now()
   }
 
@@ -135,12 +145,14 @@ export class TargetPool {
     begin: Begin<Held>,
   ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
-    if (this.#isClosed) throw new SockpoolError('DRAINING', 'the pool is closed')
+    if (this.control.refusal !== null) throw this.control.refusal
     this.#lastUsedMs = this.#deps.now()
-    const idle = this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
+    const { isActive } = this.control
+    const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
     if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
-    const { refusal } = this.#dials
+    const refusal = isActive ? this.#dials.refusal : null
     if (refusal !== null) throw refusal
+    if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
     if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
       throw this.#queue.newcomer('POOL_EXHAUSTED', 'no connection is free')
     // Who will not wait for others still waits for its own dial, and for the turn of that.
@@ -156,7 +168,7 @@ export class TargetPool {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection, sinceMs } = slot.state
     this.#queue.held(this.#deps.now() - sinceMs)
-    const why = refusal ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
+    const why = refusal ?? this.#spent(slot)
     if (why !== null) {
       closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
       return { outcome: 'closed', reason: why }
@@ -175,20 +187,18 @@ export class TargetPool {
 
   /** Dials up to the warm minimum, unless the target has just failed. */
   warm(): void {
-    while (!this.#isClosed && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
+    while (this.control.isActive && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
   }
 
   /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
   async close(): Promise<void> {
-    this.#isClosed = true
     this.#dials.stop()
-    this.#queue.close(() => new SockpoolError('DRAINING', 'the pool is closed'))
-    for (const slot of this.#slots.all) if (slot.state.kind !== 'leased') this.#close(slot, 'killed')
-    if (this.#slots.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve))
+    this.control.close()
+    await this.control.whenIdle({})
   }
 
   #dispatch(): void {
-    if (this.#isClosed) return
+    if (!this.control.isActive) return
     this.#lendIdle()
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
     if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
@@ -213,27 +223,13 @@ export class TargetPool {
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
         this.#queue.serve(waiter, idle.slot, idle.connection)
-      } else if (this.#unprovided > 0 && this.#probeFor(waiter.value.tenant)) {
+      } else if (this.#unprovided > 0 && this.#idle.probe(waiter.value.tenant)) {
         provided++
       } else if (foremost === null) {
         if (provided < this.#slots.rooms || this.#idle.makeRoom(this.#waiters, waiter)) provided++
         else foremost = waiter
       }
     }
-  }
-
-  #probeFor(tenant: string): boolean {
-    const due = this.#idle.chooseDue(tenant)
-    if (due !== null) this.#probes.begin(due.slot)
-    return due !== null
-  }
-
-  /** A caller has left: where nobody else would take what was dialled for it, the dial ends with its wait. */
-  #trim(): void {
-    if (this.#deps.origin === 'named') return
-    let surplus = this.#slots.connecting - this.#waiters.size
-    for (const slot of this.#slots.all.toReversed())
-      if (slot.state.kind === 'connecting' && surplus-- > 0) this.#close(slot, 'unwanted')
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -255,6 +251,7 @@ export class TargetPool {
     // Up to a tenth earlier at random, so that a pool never renews all at once.
     const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs)
+    slot.generation = this.control.generation
     const attempt = this.#dials.begin()
     this.#slots.add(slot)
     this.#dials
@@ -287,7 +284,7 @@ export class TargetPool {
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
-    if (first !== null) this.#queue.serve(first, slot, connection)
+    if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
     else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
     this.#dispatch()
   }
@@ -308,12 +305,12 @@ export class TargetPool {
   #checked(slot: Slot, found: CheckName): void {
     if (slot.state.kind !== 'quarantined') return
     const { connection, tell } = slot.state
-    if (this.#isClosed) return this.#close(slot, 'policy')
     const now = this.#deps.now()
-    const why = found === 'clean' ? slot.spent(now, this.target.pool.maxUses) : found
+    const why = found === 'clean' ? this.#spent(slot) : found
     if (why !== null) return this.#close(slot, why)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     tell({ outcome: 'reused', reason: 'clean' })
+    this.control.changed()
     this.#dispatch()
   }
 
@@ -337,12 +334,17 @@ export class TargetPool {
     this.#dispatch()
   }
 
+  /** Why a connection that is as good as new may serve nobody else. */
+  #spent(slot: Slot): Refusal | null {
+    return this.control.retires(slot) ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
+  }
+
   #close(slot: Slot, reason: string): void {
     closeSlot(this.#slots, slot, reason)
   }
 
   #free(slot: Slot): void {
     this.#slots.free(slot)
-    if (this.#slots.size === 0) this.#onEmpty?.()
+    this.control.changed()
   }
 }

@@ -91,6 +91,12 @@ export class TargetPools {
     return typeof target === 'string' ? (this.find(target, '').target.frame ?? null) : null
   }
 
+  /** Ends the connection of this id, and the lease on it. Errors: CONNECTION_NOT_FOUND. */
+  kill(id: string): 'connection' {
+    for (const pool of this.all) if (pool.control.kill(id)) return 'connection'
+    throw new SockpoolError('CONNECTION_NOT_FOUND', 'no connection and no lease has this id')
+  }
+
   /** To be called now and then: pools tend their connections, described targets that nobody uses are forgotten. */
   sweep(nowMs: number): void {
     for (const pool of this.all) pool.sweep()

@@ -20,6 +20,8 @@ export type WaitQueueDeps = {
   readonly now: () => number
   /** A caller has left unserved, by time or signal. */
   readonly onLeft: () => void
+  /** Whether callers are served at all. */
+  readonly isActive: () => boolean
 }
 
 export class WaitQueue {
@@ -41,8 +43,8 @@ export class WaitQueue {
     this.#shedding = new Shedding({
       waiters: this.waiters,
       now,
-      max: slots.max,
-      isFull: () => slots.isFull,
+      max: () => slots.max,
+      isFull: () => slots.isFull && deps.isActive(),
       expectedWaitMs: position => this.#demand.expectedWaitMs(position),
       refusal: position =>
         this.#refusal('QUEUE_FULL', 'more callers wait than can be served in time', position),

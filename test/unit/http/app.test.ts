@@ -140,6 +140,7 @@ describe('operation', () => {
       '/livez',
       '/readyz',
       '/v1/connections',
+      '/v1/connections/{id}',
       '/v1/exchange',
       '/v1/leases',
       '/v1/leases/{id}',
@@ -161,6 +162,13 @@ describe('operation', () => {
       '/v1/stats',
       '/v1/targets',
       '/v1/targets/{name}',
+      '/v1/targets/{name}/disable',
+      '/v1/targets/{name}/drain',
+      '/v1/targets/{name}/enable',
+      '/v1/targets/{name}/pause',
+      '/v1/targets/{name}/reconnect',
+      '/v1/targets/{name}/resume',
+      '/v1/targets/{name}/wait-close',
       '/v1/workers',
     ])
     const { post } = document.paths['/v1/exchange']

@@ -15,6 +15,7 @@ import type {
 } from '../../../src/http/ports.ts'
 import type { ExchangeReply, ExchangeRequest } from '../../../src/pool/lease/exchange.ts'
 import type { LeaseOptions } from '../../../src/pool/lease/lease-options.ts'
+import type { ControlResult } from '../../../src/pool/target/target-control.ts'
 import type { AdHocTarget } from '../../../src/pool/target/target-pools.ts'
 import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
 import type { StartTlsOptions } from '../../../src/streams/writing/writer-options.ts'
@@ -164,6 +165,10 @@ export class FakeLease implements LeasePort {
     this.#end(reason)
   }
 
+  kill(reason: GoneReason = 'killed'): void {
+    this.end(reason)
+  }
+
   async release(): Promise<ReleaseResult> {
     this.end('released')
     return { outcome: 'reused', reason: 'clean' }
@@ -257,6 +262,52 @@ export class FakePool implements PoolPort {
 
   checkFormat(format: string): void {
     if (format === 'toml') throw new SockpoolError('FORMAT_NOT_FOUND', 'no such format')
+  }
+
+  /** The verbs that were called, with what they were given. */
+  readonly verbs: unknown[][] = []
+
+  #done(...verb: unknown[]): Promise<ControlResult> {
+    if (this.failure) return Promise.reject(this.failure)
+    this.verbs.push(verb)
+    return Promise.resolve({ state: 'active', closed: 1, refused: 2, leased: 3, waiters: 4 })
+  }
+
+  pause(target: string, options: object = {}): Promise<ControlResult> {
+    return this.#done('pause', target, options)
+  }
+
+  resume(target: string): Promise<ControlResult> {
+    return this.#done('resume', target)
+  }
+
+  disable(target: string): Promise<ControlResult> {
+    return this.#done('disable', target)
+  }
+
+  enable(target: string): Promise<ControlResult> {
+    return this.#done('enable', target)
+  }
+
+  drain(target: string, options: object = {}): Promise<ControlResult> {
+    return this.#done('drain', target, options)
+  }
+
+  reconnect(target: string): Promise<ControlResult> {
+    return this.#done('reconnect', target)
+  }
+
+  waitClose(target: string, options: object = {}): Promise<ControlResult> {
+    return this.#done('waitClose', target, options)
+  }
+
+  resize(target: string, changes: object): Promise<ControlResult> {
+    return this.#done('resize', target, changes)
+  }
+
+  async kill(id: string): Promise<{ readonly killed: 'connection' | 'lease' }> {
+    await this.#done('kill', id)
+    return { killed: 'connection' }
   }
 
   targets(): readonly TargetRow[] {

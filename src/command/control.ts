@@ -1,0 +1,60 @@
+/** The verbs of an operator, at a running service: one call, and what it did in a line. */
+import { CommandError } from './command-error.ts'
+import { askService, type ServiceFlags } from './service-call.ts'
+import { print, type Streams } from './streams.ts'
+
+export const VERBS = ['pause', 'resume', 'drain', 'reconnect', 'disable', 'enable', 'wait-close'] as const
+
+export type OutputFlags = ServiceFlags & { readonly output: 'table' | 'json' }
+
+/** Errors: as `askService`. */
+export async function control(
+  verb: (typeof VERBS)[number],
+  target: string,
+  flags: OutputFlags & { readonly wait?: boolean; readonly timeout?: number },
+  streams: Streams,
+): Promise<void> {
+  const query = new URLSearchParams({
+    ...(flags.wait === true && { wait: 'true' }),
+    ...(flags.timeout !== undefined && { timeoutMs: String(flags.timeout) }),
+  })
+  const suffix = query.size > 0 ? `?${query}` : ''
+  const path = `/v1/targets/${encodeURIComponent(target)}/${verb}${suffix}`
+  await tell(target, await askService(flags, { method: 'POST', path }), flags, streams)
+}
+
+/** Errors: as `askService`; CommandError with exit code 2 where nothing is to be changed. */
+export async function resize(
+  target: string,
+  { min, max, ...flags }: OutputFlags & { readonly min?: number; readonly max?: number },
+  streams: Streams,
+): Promise<void> {
+  if (min === undefined && max === undefined) throw new CommandError(2, 'give --min, --max or both')
+  const json = { pool: { min, max } }
+  const path = `/v1/targets/${encodeURIComponent(target)}`
+  await tell(target, await askService(flags, { method: 'PATCH', path, json }), flags, streams)
+}
+
+/** Kills a connection, or else the lease of that id. Errors: as `askService`. */
+export async function kill(id: string, flags: OutputFlags, { stdout }: Streams): Promise<void> {
+  const at = encodeURIComponent(id)
+  // A lease's id has 43 letters; a connection's is short.
+  const isLease = id.length >= 40
+  const path = isLease ? `/v1/leases/${at}?kill=true` : `/v1/connections/${at}`
+  const done = await askService(flags, { method: 'DELETE', path })
+  const text =
+    flags.output === 'json' ? JSON.stringify(done) : `killed the ${isLease ? 'lease' : 'connection'}`
+  await print(stdout, `${text}\n`)
+}
+
+async function tell(
+  target: string,
+  done: Readonly<Record<string, unknown>>,
+  { output }: OutputFlags,
+  { stdout }: Streams,
+): Promise<void> {
+  const { state, ...counts } = done
+  const numbers = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
+  const text = output === 'json' ? JSON.stringify(done) : `${target} is ${state}: ${numbers.join(', ')}`
+  await print(stdout, `${text}\n`)
+}

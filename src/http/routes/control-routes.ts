@@ -1,0 +1,156 @@
+/** What an operator tells the pool to do while it runs. Each verb needs an admin's token, and answers what it did in numbers. */
+import { type TObject, Type } from 'typebox'
+import { RESIZABLE } from '../../pool/target/resize.ts'
+import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
+import { principalOf } from '../door/principal.ts'
+import type { AppLimits, ControlPort } from '../ports.ts'
+import type { Calls } from './calls.ts'
+import { type RouteTable, route } from './route-table.ts'
+import { CLOSED, ProblemAnswer, timeoutMs } from './schemas.ts'
+
+const tags = ['operation']
+const count = Type.Integer()
+
+const Done = Type.Object({
+  state: Type.String({ description: 'active, paused, disabled or draining.' }),
+  closed: Type.Integer({ description: 'Connections that were closed.' }),
+  refused: Type.Integer({ description: 'Callers that waited and were refused.' }),
+  leased: Type.Integer({ description: 'Connections that are out on lease.' }),
+  waiters: count,
+})
+
+const NameParams = Type.Object({ name: Type.String() })
+
+type Verb = {
+  readonly name: string
+  readonly summary: string
+  readonly description: string
+  readonly run: (control: ControlPort, target: string, options: VerbOptions) => Promise<object>
+}
+
+type VerbOptions = {
+  readonly wait?: boolean
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+const VERBS: readonly Verb[] = [
+  {
+    name: 'pause',
+    summary: 'Give out no connection of a target',
+    description:
+      'Leases go on, and callers wait within their own time. With `wait=true` the answer comes when the last lease is back.',
+    run: (pool, target, options) => pool.pause(target, options),
+  },
+  {
+    name: 'resume',
+    summary: 'End a pause',
+    description: 'Callers that wait are served.',
+    run: (pool, target) => pool.resume(target),
+  },
+  {
+    name: 'disable',
+    summary: 'Refuse the callers of a target',
+    description: 'Those who wait too, with target_paused. Leases go on.',
+    run: (pool, target) => pool.disable(target),
+  },
+  {
+    name: 'enable',
+    summary: 'End what disable or drain began',
+    description: 'Callers are served again.',
+    run: (pool, target) => pool.enable(target),
+  },
+  {
+    name: 'drain',
+    summary: 'Refuse callers and close every connection as it comes back',
+    description: 'The answer comes when none is left, or is 504 wait_timeout; the target drains on then.',
+    run: (pool, target, options) => pool.drain(target, options),
+  },
+  {
+    name: 'reconnect',
+    summary: 'Replace the connections of a target',
+    description: 'Idle ones are closed now, leased ones when they come back; callers get new ones.',
+    run: (pool, target) => pool.reconnect(target),
+  },
+  {
+    name: 'wait-close',
+    summary: 'Wait until no connection from before the last reconnect is left',
+    description: '504 wait_timeout where that takes too long.',
+    run: (pool, target, options) => pool.waitClose(target, options),
+  },
+]
+
+export function controlRoutes(calls: Calls, pool: ControlPort): RouteTable {
+  return {
+    readBodies: registerOptionalJsonBodies,
+    bodyBytesMax: calls.controlBodyBytesMax,
+    routes: [...VERBS.map(verb => verbRoute(calls, pool, verb)), resizeRoute(calls, pool), killRoute(pool)],
+  }
+}
+
+function verbRoute(calls: Calls, pool: ControlPort, verb: Verb): RouteTable['routes'][number] {
+  const waits = verb.name === 'pause' ? { wait: Type.Optional(Type.Boolean()) } : {}
+  return route({
+    method: 'POST',
+    url: `/v1/targets/:name/${verb.name}`,
+    schema: {
+      tags,
+      summary: verb.summary,
+      description: verb.description,
+      params: NameParams,
+      body: Type.Object({}, CLOSED),
+      querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits), ...waits }, CLOSED),
+      response: { 200: Done, default: ProblemAnswer },
+    },
+    run: request => {
+      principalOf(request).assertAdmin()
+      const { timeoutMs: asked, wait } = request.query as { timeoutMs?: number; wait?: boolean }
+      const options = { ...calls.waitOf(request, asked), ...(wait === undefined ? {} : { wait }) }
+      return verb.run(pool, request.params.name, options)
+    },
+  })
+}
+
+function resizeRoute(calls: Calls, pool: ControlPort): RouteTable['routes'][number] {
+  const { limits } = calls
+  return route({
+    method: 'PATCH',
+    url: '/v1/targets/:name',
+    schema: {
+      tags,
+      summary: "Change the bounds of a target's pool",
+      description: 'Counts, and milliseconds. No lease is cut: a surplus goes when it comes back.',
+      params: NameParams,
+      body: Type.Object({ pool: poolSchema(limits) }, CLOSED),
+      response: { 200: Done, default: ProblemAnswer },
+    },
+    run: request => {
+      principalOf(request).assertAdmin()
+      return pool.resize(request.params.name, request.body.pool)
+    },
+  })
+}
+
+/** The pool itself judges the numbers. */
+function poolSchema(_limits: AppLimits): TObject {
+  const fields = RESIZABLE.map(name => [name, Type.Optional(Type.Number())] as const)
+  return Type.Object(Object.fromEntries(fields), { ...CLOSED, minProperties: 1 })
+}
+
+function killRoute(pool: ControlPort): RouteTable['routes'][number] {
+  return route({
+    method: 'DELETE',
+    url: '/v1/connections/:id',
+    schema: {
+      tags,
+      summary: 'End a connection at once',
+      description: 'The lease on it is gone with the reason killed.',
+      params: Type.Object({ id: Type.String() }),
+      response: { 200: Type.Object({ killed: Type.String() }), default: ProblemAnswer },
+    },
+    run: request => {
+      principalOf(request).assertAdmin()
+      return pool.kill(request.params.id)
+    },
+  })
+}

@@ -1,0 +1,148 @@
+/** All leases of a pool: how one is come by, and the record of each while it lasts. */
+import { SockpoolError } from '../base/errors.ts'
+import { Queue } from '../base/queue.ts'
+import { aborted } from '../base/wait.ts'
+import type { IoConnection } from '../threads/io-connection.ts'
+import type { Acquired } from './attached/attached-thread.ts'
+import { originOf } from './lease/call-site.ts'
+import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
+import type { LeaseHolder } from './lease/lease-keeper.ts'
+import type { LeaseRequest } from './lease/lease-options.ts'
+import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
+import { NestedUses } from './lease/nested-uses.ts'
+import type { PoolDeps } from './pool-deps.ts'
+import type { Slot } from './target/slot.ts'
+import type { TargetPool } from './target/target-pool.ts'
+import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
+
+export type LeasesDeps = Pick<
+  PoolDeps,
+  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax'
+> & {
+  readonly pools: TargetPools
+  readonly now: () => number
+  readonly isClosed: () => boolean
+  /** Keeps the process alive for an answer of the I/O workers. */
+  readonly awaited: <T>(answer: Promise<T>) => Promise<T>
+}
+
+export class Leases {
+  readonly nested: NestedUses = new NestedUses()
+  readonly #deps: LeasesDeps
+  readonly #held = new Queue<LeaseRecord>()
+
+  constructor(deps: LeasesDeps) {
+    this.#deps = deps
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  [Symbol.iterator](): Iterator<LeaseRecord> {
+    return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
+  }
+
+  /** Ends the lease of this id; false where none that is held has it. */
+  kill(id: string): boolean {
+    for (const lease of this)
+      if (lease.isCalled(id)) {
+        lease.kill('killed')
+        return true
+      }
+    return false
+  }
+
+  killAll(): void {
+    for (const lease of this) lease.kill('killed')
+  }
+
+  /** Resolves when those that are held now have ended. */
+  async allEnded(): Promise<void> {
+    await Promise.all(Array.from(this, lease => lease.ended))
+  }
+
+  /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
+  async acquire<Holder extends LeaseHolder>(
+    target: string | AdHocTarget,
+    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    thread: number,
+    make: (record: LeaseRecord) => Holder,
+  ): Promise<Acquired<Holder>> {
+    const refusal = this.#refusal(1)
+    if (refusal !== null) throw refusal
+    const startedMs = this.#deps.now()
+    const pool = this.#deps.pools.find(target, tenant)
+    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    const origin = originOf(said, pool.target)
+    const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
+    for (;;) {
+      const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
+      const acquired = await pool.lease(
+        { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
+        (slot, connection) => {
+          const record = this.#record(pool, slot, connection, ttlMs, origin)
+          return { record, holder: record.begin(thread, make) }
+        },
+      )
+      const { record } = acquired
+      // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
+      const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
+      // One that has served before, and ended in those turns, was not worth having.
+      const isStale = record.lost !== null && record.terms.reused
+      if (late === null && !isStale) return acquired
+      // Nobody has heard of the lease: its connection is as it was.
+      void record.giveBack(null, false)
+      if (late !== null) throw late
+    }
+  }
+
+  /** The record of a lease on the connection that a slot has just been leased with. */
+  #record(
+    pool: TargetPool,
+    slot: Slot,
+    connection: IoConnection,
+    ttlMs: number | null | undefined,
+    origin: LeaseOrigin | undefined,
+  ): LeaseRecord {
+    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { name, target } = pool
+    const record = new LeaseRecord({
+      terms: {
+        target: name,
+        tenant: slot.tenant ?? '',
+        reused: slot.uses > 1,
+        reuse: target.reuse,
+        ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
+        replayBytes,
+        allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
+        frame: target.frame ?? null,
+      },
+      connection,
+      parse,
+      now,
+      leakDetectionMs: target.leakDetectionMs,
+      origin,
+      giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),
+      keepAlive: keepAliveSwitch(fleet),
+      onExpired: expired => expired.kill('expired'),
+      onEnded: () => {
+        this.#held.remove(entry)
+        if (slot.lease === record) slot.lease = null
+      },
+      onLeak: kind => onEvent?.({ kind, lease: record }),
+      onFault: error => onEvent?.({ kind: 'fault', error }),
+    })
+    const entry = this.#held.add(record)
+    slot.lease = record
+    return record
+  }
+
+  /** Why no lease is given, or null where there is room for so many more. */
+  #refusal(more: number): SockpoolError | null {
+    const { leasesMax, isClosed } = this.#deps
+    if (isClosed()) return new SockpoolError('DRAINING', 'the pool is closed')
+    if (this.#held.size + more <= leasesMax) return null
+    return new SockpoolError('QUEUE_FULL', `${leasesMax} leases are held already`)
+  }
+}
