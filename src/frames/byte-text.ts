@@ -40,10 +40,10 @@ function fromText(text: string, max: number): Uint8Array | string {
   if (text.length > 4 * max) return tooLong(max)
   if (!text.isWellFormed()) return 'must be text without halves of characters'
   const parts: Uint8Array[] = []
-  for (const [plain, escape] of text.matchAll(/[^\\]+|\\(x[0-9A-Fa-f]{2}|[^]?)/g)) {
-    if (escape === undefined) parts.push(Buffer.from(plain))
+  for (const [plain, escaped] of text.matchAll(/[^\\]+|\\(x[0-9A-Fa-f]{2}|[\s\S]?)/g)) {
+    if (escaped === undefined) parts.push(Buffer.from(plain))
     else {
-      const byte = escape.length === 3 ? Number.parseInt(escape.slice(1), 16) : ESCAPES[escape]
+      const byte = escaped.length === 3 ? Number.parseInt(escaped.slice(1), 16) : ESCAPES[escaped]
       if (byte === undefined) return 'must have no escapes but \\r \\n \\t \\0 \\\\ and \\xNN'
       parts.push(Uint8Array.of(byte))
     }
