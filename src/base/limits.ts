@@ -9,6 +9,18 @@ const OWN_LIMITS = {
   lineBatchMax: 1_024,
   /** Messages that one exchange reads together: a pipeline's answers, which are held in memory. */
   exchangeMessagesMax: 10_000,
+  /** Requests under way on one shared connection: each is remembered, and all of them fail with it. */
+  multiplexInFlightMax: 10_000,
+  /** Of ids of one byte so many may be in use: the others are left out for a while, so that a late answer finds nobody. */
+  multiplexByteIdsMax: 128,
+  /** Ids whose answers were given up: a connection that owes more than these, or half of all ids, is renewed. */
+  multiplexLostIdsMax: 1_024,
+  /** Ids from 1 on that a module is given where it says nothing else: what fits two bytes. */
+  multiplexModuleIdMax: 65_535,
+  /** Bytes that are read off a shared connection at once. */
+  multiplexReadBytes: 262_144,
+  /** Milliseconds between two attempts at a shared connection that could not be had, where callers wait for it. */
+  multiplexRetryMs: 50,
   /** Separators in one `readUntil`; a larger set is a parser's work. */
   separatorsMax: 16,
   /** Bytes of one separator; the scan re-reads at most this much at a chunk's border. */
@@ -327,6 +339,9 @@ export const DEFAULTS = {
   probeAfterMs: 30_000,
   /** 0: never by itself. */
   keepaliveMs: 0,
+  multiplexConnections: 1,
+  multiplexInFlight: 64,
+  multiplexOrphanMs: 30_000,
   breakerFailures: 5,
   breakerOpenForMs: 10_000,
   idleTimeoutMs: 600_000,

@@ -219,7 +219,7 @@ function checkPair({ cert, key }: Record<string, unknown>, path: string, reading
 }
 
 function resultKey(key: string, node: SchemaNode): string {
-  return node.kind === 'duration' ? `${key}Ms` : key
+  return node.kind === 'duration' && !key.endsWith('Ms') ? `${key}Ms` : key
 }
 
 // Names such as `constructor` would be found in any object that is asked without hasOwn.

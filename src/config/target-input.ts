@@ -1,6 +1,7 @@
 /** What a library caller may write for a target; `normaliseTarget` makes a Target of it. */
 import type { FrameInput } from '../frames/frame-input.ts'
 import type { HostPort } from './address.ts'
+import type { IdField, MultiplexSettings } from './multiplex.ts'
 import type { Balance, BreakerSettings, PoolSettings, Reuse, TargetTls } from './target.ts'
 import type { StepBytes, StepExpectation, TargetDialogModule } from './target-dialog.ts'
 
@@ -69,6 +70,13 @@ export type PresetInput =
   | keyof PresetOptions
   | { readonly [Name in keyof PresetOptions]: Readonly<Pick<PresetOptions, Name>> }[keyof PresetOptions]
 
+export type MultiplexInput = Partial<Omit<MultiplexSettings, 'match' | 'orphanMs'>> & {
+  /** Default: order. */
+  readonly match?: 'order' | (Omit<IdField, 'endian'> & Partial<IdField>) | { readonly module: string }
+  /** Default: 30s. */
+  readonly orphanMs?: DurationInput
+}
+
 /** `host` and `port`, or `hosts`; all else has a default. */
 export type TargetInput = {
   readonly host?: string
@@ -88,6 +96,8 @@ export type TargetInput = {
   readonly probe?: DialogInput
   readonly onRelease?: DialogInput
   readonly frame?: FrameInput
+  /** Many exchanges on one connection at once; default: off. */
+  readonly multiplex?: MultiplexInput
   /** Default: clean where `frame` or `onRelease` is set, else never. */
   readonly reuse?: Reuse
   readonly leakDetection?: DurationInput

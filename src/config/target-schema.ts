@@ -7,6 +7,7 @@ import { Type } from 'typebox'
 import { DEFAULTS, LIMITS } from '../base/limits.ts'
 import { FRAME_NAMES } from '../frames/frame-spec.ts'
 import { dialog, dialogOrModule } from './dialog-schema.ts'
+import { multiplexSchema } from './multiplex.ts'
 import { presetSchema } from './presets/presets.ts'
 import {
   choice,
@@ -60,6 +61,7 @@ function targetSchema(pem: PemLeaf): SchemaNode {
     probe: optional(dialog('Run on a connection that lay idle before it is leased again.', pem)),
     onRelease: optional(dialog('Run at each release; a connection that fails it is closed.', pem)),
     frame: optional(frameSchema()),
+    multiplex: optional(multiplexSchema()),
     reuse: optional(
       choice(
         'Whether a connection that looks clean at release serves again; default: clean where `frame` or `onRelease` is set, else never.',

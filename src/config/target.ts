@@ -11,8 +11,9 @@ import type { ConfigFault } from './config-error.ts'
 import { checkDialogs } from './dialog-check.ts'
 import { fileUrl } from './file-url.ts'
 import { interpret } from './interpret.ts'
+import { checkMultiplex, type MultiplexDraft, type MultiplexSettings, multiplexOf } from './multiplex.ts'
 import { plainCopy } from './plain-copy.ts'
-import { checkPreset, type PresetChoice, presetHasFrame, presetParts } from './presets/presets.ts'
+import { checkPreset, type PresetChoice, presetFrame, presetParts } from './presets/presets.ts'
 import { field, isRecord } from './schema-node.ts'
 import { flatDialog, type TargetDialog, type TargetDialogModule } from './target-dialog.ts'
 import { type BALANCES, libraryTargetSchema, type REUSE_RULES } from './target-schema.ts'
@@ -64,12 +65,13 @@ export type Target = {
   readonly probe?: TargetDialog
   readonly onRelease?: TargetDialog
   readonly frame?: FrameSpec
+  readonly multiplex?: MultiplexSettings
   readonly reuse: Reuse
   readonly leakDetectionMs?: number
 }
 
 /** A target as the schema has interpreted it: units are settled, hosts and tls still have their spellings. */
-export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker' | 'balance'> & {
+export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker' | 'balance' | 'multiplex'> & {
   readonly host?: string
   readonly port?: number
   readonly hosts?: readonly HostPort[]
@@ -77,6 +79,7 @@ export type TargetDraft = Omit<Target, 'hosts' | 'tls' | 'reuse' | 'breaker' | '
   readonly tls?: boolean | TargetTls
   readonly breaker?: boolean | BreakerSettings
   readonly reuse?: Reuse
+  readonly multiplex?: MultiplexDraft
   readonly preset?: PresetChoice
 }
 
@@ -107,13 +110,15 @@ export function checkTarget(target: unknown, path: string, report: Report): void
     report(childPath(path, 'pool.min'), `must not be above pool.max, which is ${max}`)
   const preset = field(target, 'preset')
   checkPreset(preset, childPath(path, 'preset'), report)
-  checkDialogs(target, field(target, 'frame') !== undefined || presetHasFrame(preset), path, report)
+  const frame = field(target, 'frame') ?? presetFrame(preset)
+  checkDialogs(target, frame !== undefined, path, report)
+  checkMultiplex(target, frame, path, report)
 }
 
 /** The target that a faultless draft means. */
 export function buildTarget(draft: TargetDraft): Target {
   const { host, port, hosts, balance = 'round-robin', tls = false, breaker = true } = draft
-  const { reuse, pool, preset, leakDetectionMs } = draft
+  const { reuse, pool, preset, multiplex, leakDetectionMs } = draft
   const { frame, onConnect, probe, onRelease } = { ...presetParts(preset), ...draft }
   return {
     hosts: hosts ?? (host === undefined || port === undefined ? [] : [{ host, port }]),
@@ -125,6 +130,7 @@ export function buildTarget(draft: TargetDraft): Target {
     ...(probe && { probe: flatDialog(probe) }),
     ...(onRelease && { onRelease: flatDialog(onRelease) }),
     ...(frame && { frame }),
+    ...(multiplex && { multiplex: multiplexOf(multiplex) }),
     reuse: reuse ?? (frame || onRelease ? 'clean' : 'never'),
     ...(leakDetectionMs !== undefined && { leakDetectionMs }),
   }

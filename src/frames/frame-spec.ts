@@ -19,6 +19,9 @@ export const FRAME_NAMES = [
   'iso8583',
 ] as const
 
+/** Each of their requests belongs to a conversation, which cannot be shared. */
+export const FRAMES_UNSHARED: readonly FrameName[] = ['smtp', 'postgres']
+
 export type FrameName = (typeof FRAME_NAMES)[number]
 
 export const FIELD_ENDIANS = ['big', 'little'] as const

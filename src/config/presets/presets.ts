@@ -62,8 +62,8 @@ export function presetParts(preset: PresetChoice | undefined): PresetParts {
   return Object.hasOwn(PRESETS, name) ? (PRESETS[name]?.parts(options) ?? {}) : {}
 }
 
-/** Whether the preset, which may be faulty, brings a frame. */
-export function presetHasFrame(preset: unknown): boolean {
+/** The frame that the preset, which may be faulty, brings. */
+export function presetFrame(preset: unknown): PresetParts['frame'] {
   const name = typeof preset === 'string' ? preset : isRecord(preset) ? Object.keys(preset)[0] : undefined
-  return name !== undefined && presetParts(name).frame !== undefined
+  return name === undefined ? undefined : presetParts(name).frame
 }
