@@ -1,4 +1,5 @@
 import { HTTP_LIMITS } from './http-limits.ts'
+import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
@@ -9,18 +10,6 @@ const OWN_LIMITS = {
   lineBatchMax: 1_024,
   /** Messages that one exchange reads together: a pipeline's answers, which are held in memory. */
   exchangeMessagesMax: 10_000,
-  /** Requests under way on one shared connection: each is remembered, and all of them fail with it. */
-  multiplexInFlightMax: 10_000,
-  /** Of ids of one byte so many may be in use: the others are left out for a while, so that a late answer finds nobody. */
-  multiplexByteIdsMax: 128,
-  /** Ids whose answers were given up: a connection that owes more than these, or half of all ids, is renewed. */
-  multiplexLostIdsMax: 1_024,
-  /** Ids from 1 on that a module is given where it says nothing else: what fits two bytes. */
-  multiplexModuleIdMax: 65_535,
-  /** Bytes that are read off a shared connection at once. */
-  multiplexReadBytes: 262_144,
-  /** Milliseconds between two attempts at a shared connection that could not be had, where callers wait for it. */
-  multiplexRetryMs: 50,
   /** Separators in one `readUntil`; a larger set is a parser's work. */
   separatorsMax: 16,
   /** Bytes of one separator; the scan re-reads at most this much at a chunk's border. */
@@ -316,7 +305,11 @@ const OWN_LIMITS = {
  * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
  * its default here and its name in the config schema; the rest is fixed.
  */
-export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS = { ...OWN_LIMITS, ...HTTP_LIMITS }
+export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof MULTIPLEX_LIMITS = {
+  ...OWN_LIMITS,
+  ...HTTP_LIMITS,
+  ...MULTIPLEX_LIMITS,
+}
 
 /** What a config file may change, with its default. Durations in milliseconds, sizes in bytes. */
 export const DEFAULTS = {

@@ -6,11 +6,14 @@ import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
 import { originOf } from './lease/call-site.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
+import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import type { LeaseRequest } from './lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseRequest } from './lease/lease-options.ts'
 import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
 import { NestedUses } from './lease/nested-uses.ts'
+import type { SharedHeld } from './multiplex/multiplexer.ts'
 import type { PoolDeps } from './pool-deps.ts'
+import type { Refusal } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -25,6 +28,9 @@ export type LeasesDeps = Pick<
   /** Keeps the process alive for an answer of the I/O workers. */
   readonly awaited: <T>(answer: Promise<T>) => Promise<T>
 }
+
+/** Of a connection that is nobody's: no caller's tenant is called like this, so that it gets none that lay idle for one. */
+const NO_TENANT = '\0shared'
 
 export class Leases {
   readonly nested: NestedUses = new NestedUses()
@@ -97,6 +103,21 @@ export class Leases {
     }
   }
 
+  /**
+   * A connection of a target for calls of all tenants at once, which is no lease of anybody's. It keeps the process alive
+   * by its holder's word, and ends by that, with its socket, or by an operator.
+   */
+  async share(pool: TargetPool, signal: AbortSignal): Promise<SharedHeld> {
+    const { now } = this.#deps
+    return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
+      pool.share(slot, connection)
+      const keeper = this.#record(pool, slot, connection, null, undefined, 'shared')
+      const ends = keeper.begin(0, record => new LeaseEnds(record, EXCHANGE_TRAITS))
+      const retires = (): Refusal | null => pool.control.retires(slot) ?? slot.spent(now(), 0)
+      return { keeper, ends, retires }
+    })
+  }
+
   /** The record of a lease on the connection that a slot has just been leased with. */
   #record(
     pool: TargetPool,
@@ -104,6 +125,7 @@ export class Leases {
     connection: IoConnection,
     ttlMs: number | null | undefined,
     origin: LeaseOrigin | undefined,
+    kind: 'leased' | 'shared' = 'leased',
   ): LeaseRecord {
     const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
     const { name, target } = pool
@@ -121,19 +143,19 @@ export class Leases {
       connection,
       parse,
       now,
-      leakDetectionMs: target.leakDetectionMs,
+      leakDetectionMs: kind === 'leased' ? target.leakDetectionMs : undefined,
       origin,
       giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
-        this.#held.remove(entry)
+        if (entry !== null) this.#held.remove(entry)
         if (slot.lease === record) slot.lease = null
       },
       onLeak: kind => onEvent?.({ kind, lease: record }),
       onFault: error => onEvent?.({ kind: 'fault', error }),
     })
-    const entry = this.#held.add(record)
+    const entry = kind === 'leased' ? this.#held.add(record) : null
     slot.lease = record
     return record
   }

@@ -33,6 +33,7 @@ import {
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
+import { Multiplexers } from './multiplex/multiplexers.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
@@ -52,6 +53,7 @@ export class Pool implements AsyncDisposable {
   readonly #pools: TargetPools
   readonly #leases: Leases
   readonly #waiterCount: WaiterCount
+  readonly #multiplexers: Multiplexers
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
   #attached: AttachListener | null = null
@@ -71,13 +73,18 @@ export class Pool implements AsyncDisposable {
       isClosed: () => this.#closed !== null,
       awaited: answer => this.#awaited(answer),
     })
+    this.#multiplexers = new Multiplexers({
+      waiterCount: this.#waiterCount,
+      now: this.#now,
+      connect: (pool, signal) => this.#leases.share(pool, signal),
+    })
     this.#servers = new Servers({
       ...deps,
       now: this.#now,
       makeHold: () => keepAliveSwitch(deps.fleet),
       onFault: error => deps.onEvent?.({ kind: 'fault', error }),
     })
-    this.#sweep = setInterval(() => this.#pools.sweep(this.#now()), LIMITS.sweepIntervalMs)
+    this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
   }
@@ -148,6 +155,8 @@ export class Pool implements AsyncDisposable {
    */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
     const judged = judgedExchange(options, () => this.#pools.frameOf(target))
+    const shared = this.#multiplexers.exchange(this.#pools.find(target, judged.share.tenant ?? ''), judged)
+    if (shared !== null) return await shared
     return await exchangeBy(request => this.#hold(target, request, EXCHANGE_TRAITS), judged, this.#now)
   }
 
@@ -251,11 +260,13 @@ export class Pool implements AsyncDisposable {
     run: (control: TargetControl, bounds: CallBounds) => ControlResult | Promise<ControlResult>,
   ): Promise<ControlResult> {
     const bounds = CallBounds.judged(optionsObject(options))
-    return await this.#awaited(Promise.resolve(run(this.#pools.find(target, '').control, bounds)))
+    const done = Promise.resolve(run(this.#pools.find(target, '').control, bounds))
+    this.#multiplexers.tend()
+    return await this.#awaited(done)
   }
 
   targets(): TargetStats[] {
-    return this.#pools.stats()
+    return this.#pools.stats(pool => this.#multiplexers.statsOf(pool))
   }
 
   connections(): ConnectionStats[] {
@@ -294,12 +305,18 @@ export class Pool implements AsyncDisposable {
     const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
     await this.#drained(drainMs)
     this.#leases.killAll()
+    this.#multiplexers.close()
     this.#servers.abortClients()
     // What still closes has a bound of its own. A connection that does not heed it goes with its I/O worker.
     await this.#awaited(settledWithin(Promise.all(closing), LIMITS.closeLingerMs + LIMITS.workerStopMs))
     await this.#deps.fleet.stop()
     this.#attached?.close()
     await this.#deps.closeParse()
+  }
+
+  #tend(): void {
+    this.#pools.sweep(this.#now())
+    this.#multiplexers.tend()
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */

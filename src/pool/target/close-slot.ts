@@ -1,4 +1,5 @@
 /** Closes the connections of slots, and tells whoever has just given one back. */
+import { type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { ReleaseReason } from './release-result.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
@@ -22,6 +23,18 @@ export function closeSlot(
   if (state.kind === 'connecting') state.controller.abort()
   else if (lingers) state.connection.leaveClosing()
   else state.connection.abort()
+}
+
+/** The socket of a slot is gone, by whoever's doing: tells who counted on it, and whether somebody held it. */
+export function socketGone(slots: Slots, slot: Slot, how: EndName): boolean {
+  const { state, connection } = slot
+  const reason = how === 'poisoned' ? 'poisoned' : 'error'
+  if (state.kind !== 'closing') slots.move(slot, { kind: 'closing', connection, reason, lingers: false })
+  if (state.kind === 'quarantined')
+    state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })
+  if (state.kind !== 'leased' && state.kind !== 'multiplexed') return false
+  slot.lease?.connectionLost(how)
+  return true
 }
 
 /** Closes the latest dials beyond so many. */

@@ -13,6 +13,18 @@ export type PoolStats = {
   readonly targets: number
 }
 
+/** How many callers share the connections of a target, and how that goes. */
+export type MultiplexStats = {
+  readonly connections: number
+  /** Requests whose answers are awaited, orphans among them. */
+  readonly inFlight: number
+  readonly queued: number
+  /** Answers that are awaited for callers that have gone. */
+  readonly orphans: number
+  /** Messages so far that answered nobody. */
+  readonly unsolicited: number
+}
+
 export type TargetStats = {
   readonly name: string
   /** Whose described target it is; null for a configured one. */
@@ -27,6 +39,8 @@ export type TargetStats = {
   readonly expectedWaitMs: number | null
   readonly breaker: BreakerName
   readonly hosts: readonly HostStats[]
+  /** Null where nothing is shared. */
+  readonly multiplex: MultiplexStats | null
   readonly reuse: 'clean' | 'never'
   readonly opened: number
   /** Connections closed so far, by reason. */
@@ -52,7 +66,11 @@ export type ConnectionStats = {
   readonly lastOperation: string | null
 }
 
-export function targetStats(pool: TargetPool, tenant: string | null): TargetStats {
+export function targetStats(
+  pool: TargetPool,
+  tenant: string | null,
+  multiplex: MultiplexStats | null,
+): TargetStats {
   const { opened, closed } = pool.history
   const { max, min } = pool.target.pool
   return {
@@ -64,6 +82,7 @@ export function targetStats(pool: TargetPool, tenant: string | null): TargetStat
     expectedWaitMs: pool.expectedWaitMs,
     breaker: pool.breaker,
     hosts: pool.hosts,
+    multiplex,
     reuse: pool.target.reuse,
     opened,
     closed,

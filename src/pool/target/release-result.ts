@@ -13,6 +13,7 @@ export type ReleaseReason =
   | 'upgraded'
   | 'lifetime'
   | 'max_uses'
+  | 'idle'
   | 'reconnect'
   | 'drain'
   | 'resize'

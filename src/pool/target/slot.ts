@@ -2,7 +2,8 @@
  * One slot of a target's pool and the connection in it. The state is changed in `move` alone, along the arrows:
  *
  *   connecting ──► idle ◄──► leased ──► quarantined ──► idle, and back to be asked whether it is still good
- *        └───────────┴─────────┴────────────┴────► closing ──► (gone)
+ *        │           │         ├─► multiplexed│
+ *        └───────────┴─────────┴──────┴───────┴──► closing ──► (gone)
  *
  * The slot is taken before the dial and held until the socket is gone.
  */
@@ -11,7 +12,7 @@ import type { EndName } from '../../channel/values.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { ReleaseResult } from './release-result.ts'
 
-export const SLOT_STATES = ['connecting', 'idle', 'leased', 'quarantined', 'closing'] as const
+export const SLOT_STATES = ['connecting', 'idle', 'leased', 'multiplexed', 'quarantined', 'closing'] as const
 export type SlotStateName = (typeof SLOT_STATES)[number]
 
 /** The lease on a slot, as far as its pool knows it. */
@@ -37,6 +38,8 @@ export type SlotState =
       readonly provenMs: number
     }
   | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
+  /** Its holder serves callers of all tenants with it, and never gives it back for others. */
+  | { readonly kind: 'multiplexed'; readonly connection: IoConnection }
   | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly tell: TellResult }
   | {
       readonly kind: 'closing'
@@ -49,7 +52,8 @@ export type SlotState =
 const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
   connecting: ['idle', 'closing'],
   idle: ['leased', 'quarantined', 'closing'],
-  leased: ['quarantined', 'closing'],
+  leased: ['multiplexed', 'quarantined', 'closing'],
+  multiplexed: ['closing'],
   quarantined: ['idle', 'closing'],
   closing: [],
 }

@@ -1,7 +1,7 @@
 /**
  * The slots of one target and what is in them.
  *
- * The conservation law: connecting + idle + leased + quarantined + closing = slots in use ≤ max. It is checked at
+ * The conservation law: connecting + idle + leased + multiplexed + quarantined + closing = slots in use ≤ max. It is checked at
  * every step; a step that breaks it is a fault of ours.
  */
 import { invariant } from '../../base/errors.ts'
@@ -15,6 +15,7 @@ export class Slots {
     connecting: 0,
     idle: 0,
     leased: 0,
+    multiplexed: 0,
     quarantined: 0,
     closing: 0,
   }
@@ -66,8 +67,8 @@ export class Slots {
 
   /** Slots that are there for new connections now, or within a moment: free ones, dials, and those about to be free. */
   get rooms(): number {
-    const { idle, leased, quarantined } = this.#counts
-    return this.max - idle - leased - quarantined - this.#lingering
+    const { idle, leased, multiplexed, quarantined } = this.#counts
+    return this.max - idle - leased - multiplexed - quarantined - this.#lingering
   }
 
   /** Connections that somebody holds, or has just given back. */

@@ -152,7 +152,7 @@ export class TargetControl {
     const { slots } = this.#deps
     const slot = slots.all.find(({ connection }) => connection?.id === id)
     if (slot === undefined || slot.state.kind === 'closing') return false
-    if (slot.state.kind === 'leased') slot.lease?.kill('killed')
+    if (slot.state.kind === 'leased' || slot.state.kind === 'multiplexed') slot.lease?.kill('killed')
     else closeSlot(slots, slot, 'killed')
     return true
   }

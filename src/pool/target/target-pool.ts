@@ -9,12 +9,12 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import { aborted, type WaitOptions } from '../../base/wait.ts'
-import { type CheckName, type EndName, isPeerEnd } from '../../channel/values.ts'
+import type { CheckName, EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
-import { closeSlot, closeSurplusDials } from './close-slot.ts'
+import { closeSlot, closeSurplusDials, socketGone } from './close-slot.ts'
 import type { Connector } from './connector.ts'
 import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
 import type { HostStats } from './hosts.ts'
@@ -83,7 +83,7 @@ export class TargetPool {
     this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: () => this.#dispatch() })
     this.#waiters = this.#queue.waiters
     const random = deps.origin === 'named' ? deps.random : () => 0
-    const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
+    const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased', 'multiplexed'])
     this.#dials = new Dials({ ...deps, target, random, leased, onDue: () => this.#dispatch() })
     this.#probes = new Probes({ ...deps, target, slots: this.#slots, onDone: () => this.#dispatch() })
     this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, deps.now)
@@ -121,7 +121,7 @@ export class TargetPool {
   }
 
   get hosts(): HostStats[] {
-    return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'quarantined']))
+    return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'multiplexed', 'quarantined']))
   }
 
   /** As WaitQueue.expectedWaitMs. */
@@ -163,8 +163,15 @@ export class TargetPool {
     return await served
   }
 
+  /** Has a connection that has just been leased serve many: it is no tenant's, and is never lent again. */
+  share(slot: Slot, connection: IoConnection): void {
+    this.#slots.move(slot, { kind: 'multiplexed', connection })
+    slot.tenant = null
+  }
+
   /** Ends a lease: `refusal` says why the connection may not serve again; null leaves it to the I/O worker. */
   async release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
+    if (slot.state.kind === 'multiplexed') this.#close(slot, refusal ?? 'policy')
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection, sinceMs } = slot.state
     this.#queue.held(this.#deps.now() - sinceMs)
@@ -316,20 +323,7 @@ export class TargetPool {
 
   /** The socket is gone, by whoever's doing. */
   #gone(slot: Slot, how: EndName): void {
-    const { state } = slot
-    if (state.kind !== 'closing')
-      this.#slots.move(slot, {
-        kind: 'closing',
-        connection: slot.connection,
-        reason: how === 'poisoned' ? 'poisoned' : 'error',
-        lingers: false,
-      })
-    if (state.kind === 'quarantined')
-      state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })
-    if (state.kind === 'leased') {
-      slot.lease?.connectionLost(how)
-      this.#deps.onLost(how)
-    }
+    if (socketGone(this.#slots, slot, how)) this.#deps.onLost(how)
     this.#free(slot)
     this.#dispatch()
   }

@@ -9,7 +9,7 @@ import type { TargetInput } from '../../config/target-input.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
-import { type TargetStats, targetStats } from './pool-stats.ts'
+import { type MultiplexStats, type TargetStats, targetStats } from './pool-stats.ts'
 import type { TargetPool, TargetPoolDeps } from './target-pool.ts'
 
 type Described = {
@@ -73,9 +73,9 @@ export class TargetPools {
   }
 
   /** Named targets first. */
-  stats(): TargetStats[] {
-    const named = [...this.#named.values()].map(pool => targetStats(pool, null))
-    return [...named, ...[...this.#adHoc.values()].map(pool => targetStats(pool, pool.tenant))]
+  stats(multiplexOf: (pool: TargetPool) => MultiplexStats | null): TargetStats[] {
+    const named = [...this.#named.values()].map(pool => targetStats(pool, null, multiplexOf(pool)))
+    return [...named, ...[...this.#adHoc.values()].map(pool => targetStats(pool, pool.tenant, null))]
   }
 
   /** Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, QUEUE_FULL. */

@@ -10,22 +10,26 @@ import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Slot } from './slot.ts'
 import type { WaiterCount } from './waiter-count.ts'
 
-export type Waiter = {
+/** `Place`: what a caller waits for. */
+export type Waiter<Place extends readonly unknown[] = LeasedPlace> = {
   readonly tenant: string
   /** Counts the callers of this target. */
   readonly arrival: number
   /** Instants on the monotonic clock, in milliseconds. */
   readonly sinceMs: number
   readonly untilMs: number
-  /** Begins its lease on a connection that is leased to it by now. Errors: none; the waiter hears of them. */
-  readonly serve: (slot: Slot, connection: IoConnection) => void
+  /** Begins what it waited for, at its place. Errors: none; the waiter hears of them. */
+  readonly serve: (...place: Place) => void
   readonly fail: (error: SockpoolError) => void
   /** How often others were served since it is the first for whom nothing is on its way. */
   passedBy: number
 }
 
-/** Begins a lease. */
-export type Begin<Held> = (slot: Slot, connection: IoConnection) => Held
+/** A connection that is leased to the caller by now. */
+export type LeasedPlace = readonly [slot: Slot, connection: IoConnection]
+
+/** Begins what was waited for. */
+export type Begin<Held, Place extends readonly unknown[] = LeasedPlace> = (...place: Place) => Held
 
 /** Who asks, and the tenant's share while others wait; default: 1. */
 export type Asking = { readonly tenant: string; readonly weight?: number | undefined }
@@ -41,12 +45,20 @@ export type WaitersDeps = {
 }
 
 /** The callers of one tenant. The k-th of them, from 0, has its turn at `turn + k / weight`. */
-type Line = { readonly queue: Queue<Waiter>; weight: number; turn: number }
+type Line<Place extends readonly unknown[]> = {
+  readonly queue: Queue<Waiter<Place>>
+  weight: number
+  turn: number
+}
 
-type Cursor = { entry: QueueEntry<Waiter>; turn: number; readonly step: number }
+type Cursor<Place extends readonly unknown[]> = {
+  entry: QueueEntry<Waiter<Place>>
+  turn: number
+  readonly step: number
+}
 
-export class Waiters {
-  readonly #lines = new Map<string, Line>()
+export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
+  readonly #lines = new Map<string, Line<Place>>()
   readonly #deps: WaitersDeps
   #size = 0
   #arrivals = 0
@@ -74,14 +86,14 @@ export class Waiters {
     return busiest
   }
 
-  get first(): QueueEntry<Waiter> | null {
+  get first(): QueueEntry<Waiter<Place>> | null {
     for (const entry of this) return entry
     return null
   }
 
   /** In the order in which they have their turns. The one that was given last may leave meanwhile. */
-  *[Symbol.iterator](): Generator<QueueEntry<Waiter>, void, undefined> {
-    const cursors: Cursor[] = []
+  *[Symbol.iterator](): Generator<QueueEntry<Waiter<Place>>, void, undefined> {
+    const cursors: Cursor<Place>[] = []
     for (const { queue, turn, weight } of this.#lines.values())
       if (queue.first !== null) cursors.push({ entry: queue.first, turn, step: 1 / weight })
     while (cursors.length > 0) {
@@ -95,16 +107,16 @@ export class Waiters {
   }
 
   /** What `begin` gave. Errors: its own; those of the wait: WAIT_TIMEOUT with the position, ABORTED. */
-  add<Held>({ tenant, weight = 1 }: Asking, options: WaitOptions, begin: Begin<Held>): Promise<Held> {
+  add<Held>({ tenant, weight = 1 }: Asking, options: WaitOptions, begin: Begin<Held, Place>): Promise<Held> {
     const { now, explain, onLeft, count } = this.#deps
     const wait = new Wait<Held>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
       explain(error, this.#positionOf(entry))
       this.#leave(entry)
       onLeft()
     })
-    const serve: Waiter['serve'] = (slot, connection) => {
+    const serve: Waiter<Place>['serve'] = (...place) => {
       try {
-        wait.resolve(begin(slot, connection))
+        wait.resolve(begin(...place))
       } catch (error) {
         wait.reject(error as Error)
       }
@@ -113,7 +125,7 @@ export class Waiters {
     const sinceMs = now()
     const untilMs = sinceMs + (options.timeoutMs ?? Infinity)
     const arrival = this.#arrivals++
-    const fail: Waiter['fail'] = error => wait.reject(error)
+    const fail: Waiter<Place>['fail'] = error => wait.reject(error)
     const entry = line.queue.add({ tenant, arrival, sinceMs, untilMs, serve, fail, passedBy: 0 })
     this.#size++
     count.joined()
@@ -121,7 +133,7 @@ export class Waiters {
   }
 
   /** Takes a waiter out of the queue, to serve it. */
-  take(entry: QueueEntry<Waiter>): Waiter {
+  take(entry: QueueEntry<Waiter<Place>>): Waiter<Place> {
     const line = this.#lines.get(entry.value.tenant)
     if (line && entry.isQueued) {
       this.#turn = Math.max(this.#turn, line.turn)
@@ -140,7 +152,7 @@ export class Waiters {
 
   /** As `failFirst`, for the last. */
   failLast(error: SockpoolError): boolean {
-    let last: Cursor | null = null
+    let last: Cursor<Place> | null = null
     for (const { queue, turn, weight } of this.#lines.values()) {
       if (queue.last === null) continue
       const cursor = { entry: queue.last, turn: turn + (queue.size - 1) / weight, step: 0 }
@@ -150,22 +162,22 @@ export class Waiters {
     return last !== null
   }
 
-  fail(entry: QueueEntry<Waiter>, error: SockpoolError): void {
+  fail(entry: QueueEntry<Waiter<Place>>, error: SockpoolError): void {
     this.#leave(entry)
     entry.value.fail(error)
   }
 
   /** A tenant that comes new owes no more than what it was served beyond its share. */
-  #lineOf(tenant: string, weight: number): Line {
+  #lineOf(tenant: string, weight: number): Line<Place> {
     const known = this.#lines.get(tenant)
-    const line = known ?? { queue: new Queue<Waiter>(), weight, turn: this.#turn }
+    const line = known ?? { queue: new Queue<Waiter<Place>>(), weight, turn: this.#turn }
     if (known === undefined) this.#lines.set(tenant, line)
     if (line.queue.size === 0) line.turn = Math.max(this.#turn, line.turn)
     line.weight = weight
     return line
   }
 
-  #leave(entry: QueueEntry<Waiter>): void {
+  #leave(entry: QueueEntry<Waiter<Place>>): void {
     const line = this.#lines.get(entry.value.tenant)
     if (!line?.queue.remove(entry)) return
     this.#size--
@@ -175,7 +187,7 @@ export class Waiters {
     this.#deps.count.left()
   }
 
-  #positionOf(wanted: QueueEntry<Waiter>): number {
+  #positionOf(wanted: QueueEntry<Waiter<Place>>): number {
     let position = 1
     for (const entry of this) {
       if (entry === wanted) break
@@ -185,7 +197,7 @@ export class Waiters {
   }
 }
 
-function isBefore(one: Cursor, other: Cursor): boolean {
+function isBefore<Place extends readonly unknown[]>(one: Cursor<Place>, other: Cursor<Place>): boolean {
   if (one.turn !== other.turn) return one.turn < other.turn
   return one.entry.value.arrival < other.entry.value.arrival
 }

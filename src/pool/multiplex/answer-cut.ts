@@ -1,0 +1,55 @@
+/** Cuts what a shared connection reads into messages, however the bytes come. */
+import type { AnswerCutter, CallerMessage, Frame, PeerMessage } from '../../frames/frame.ts'
+
+/** Told of each message, whose bytes are the listener's. It may throw, and then nothing more is cut. */
+export type MessageListener = (message: Buffer, isPush: boolean) => void
+
+export class AnswerCut {
+  readonly #cutter: AnswerCutter
+  readonly #listener: MessageListener
+  /** Of the message that has not come whole. */
+  #parts: Buffer[] = []
+  #isLast = false
+
+  constructor(frame: Frame, listener: MessageListener) {
+    this.#cutter = frame.answers()
+    this.#listener = listener
+  }
+
+  /** Nothing can follow what was cut. */
+  get isLast(): boolean {
+    return this.#isLast
+  }
+
+  asked(request: CallerMessage): void {
+    this.#cutter.asked(request)
+  }
+
+  /** Errors: FRAME_BROKEN, LIMIT_OVERRUN, and those of the listener. */
+  add(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length && !this.#isLast; ) {
+      const rest = bytes.subarray(at)
+      const message = this.#cutter.next(rest)
+      if (message === null) {
+        this.#parts.push(rest)
+        return
+      }
+      at += message.taken
+      this.#tell(message, rest.subarray(0, message.taken))
+    }
+  }
+
+  /** The stream has ended, and with it a message that ends so. Errors: FRAME_BROKEN; those of the listener. */
+  end(): void {
+    const message = this.#cutter.isBetween ? null : this.#cutter.end()
+    if (message !== null) this.#tell(message, Buffer.alloc(0))
+  }
+
+  #tell({ kind, isLast }: PeerMessage, tail: Buffer): void {
+    // A copy: what was read together belongs to several callers.
+    const message = this.#parts.length === 0 ? Buffer.from(tail) : Buffer.concat([...this.#parts, tail])
+    this.#parts = []
+    this.#isLast = isLast
+    this.#listener(message, kind === 'push')
+  }
+}

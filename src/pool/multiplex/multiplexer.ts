@@ -1,0 +1,278 @@
+/**
+ * The shared connections of one target, and the calls that wait for room on them. Within a tenant calls are served first
+ * in, first out, the tenants take turns, and while others wait a tenant has no more than half of the room.
+ */
+import type { CallBounds } from '../../base/call-bounds.ts'
+import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import type { QueueEntry } from '../../base/queue.ts'
+import type { WaitOptions } from '../../base/wait.ts'
+import type { MultiplexSettings } from '../../config/multiplex.ts'
+import type { Frame } from '../../frames/frame.ts'
+import { loadFrame } from '../../frames/frames.ts'
+import type { ExchangeReply } from '../lease/exchange.ts'
+import type { JudgedExchange } from '../lease/exchange-request.ts'
+import type { LeaseEnds } from '../lease/lease-ends.ts'
+import type { LeaseKeeper } from '../lease/lease-keeper.ts'
+import type { MultiplexStats } from '../target/pool-stats.ts'
+import type { Refusal } from '../target/release-result.ts'
+import type { TargetPool } from '../target/target-pool.ts'
+import type { WaiterCount } from '../target/waiter-count.ts'
+import { type Waiter, Waiters } from '../target/waiters.ts'
+import { type IdMatch, loadIdMatch } from './id-match.ts'
+import { RequestJudge, type SharedCall, type SharedReply } from './shared-call.ts'
+import { SharedConnection } from './shared-connection.ts'
+
+/** A connection for all, as nobody leases one: it belongs to no tenant and ends with the code that has it. */
+export type SharedHeld = {
+  readonly keeper: LeaseKeeper
+  readonly ends: LeaseEnds
+  /** Why it should serve nobody new: its age, or an operator's word; or null. */
+  readonly retires: () => Refusal | null
+}
+
+export type MultiplexerDeps = {
+  readonly pool: TargetPool
+  readonly settings: MultiplexSettings
+  readonly waiterCount: WaiterCount
+  /** Errors: as TargetPool.lease. */
+  readonly connect: (signal: AbortSignal) => Promise<SharedHeld>
+  readonly now: () => number
+}
+
+type Protocol = { readonly frame: Frame; readonly match: IdMatch | null; readonly judge: RequestJudge }
+
+type Shared = { readonly connection: SharedConnection; readonly retires: () => Refusal | null }
+
+/** What concerns all who wait, and not only the next of them. */
+const FOR_ALL: ReadonlySet<ErrorCode> = new Set(['BREAKER_OPEN', 'DRAINING', 'TARGET_PAUSED'])
+
+export class Multiplexer {
+  readonly #deps: MultiplexerDeps
+  readonly #waiters: Waiters<readonly [SharedConnection]>
+  readonly #shared = new Set<Shared>()
+  /** Calls of each tenant that are under way. */
+  readonly #under = new Map<string, number>()
+  #protocol: Promise<Protocol> | null = null
+  /** Dials under way. */
+  readonly #dials = new Set<AbortController>()
+  #unsolicited = 0
+
+  constructor(deps: MultiplexerDeps) {
+    this.#deps = deps
+    const { waiterCount: count, now } = deps
+    this.#waiters = new Waiters({
+      count,
+      now,
+      explain: (error, position) => error.add({ position, bytesAccepted: 0 }),
+      onLeft: () => this.#stopDials(),
+    })
+  }
+
+  get stats(): MultiplexStats {
+    const all = Array.from(this.#shared, ({ connection }) => connection)
+    const sum = (of: (connection: SharedConnection) => number): number =>
+      all.reduce((total, connection) => total + of(connection), 0)
+    return {
+      connections: all.length,
+      inFlight: sum(({ inFlight }) => inFlight),
+      queued: this.#waiters.size,
+      orphans: sum(({ orphans }) => orphans),
+      unsolicited: this.#unsolicited,
+    }
+  }
+
+  /** Whether calls wait or are under way. */
+  get isBusy(): boolean {
+    return this.#waiters.size > 0 || this.#under.size > 0
+  }
+
+  /**
+   * One exchange on a connection that others use at the same time.
+   *
+   * Errors: FRAME_MISMATCH, COMMAND_DENIED: nothing was sent. WAIT_TIMEOUT, QUEUE_FULL and those of the dial, while it
+   * waited for room; then READ_TIMEOUT, ABORTED, CONNECTION_RESET, FRAME_BROKEN, LIMIT_OVERRUN with `bytesAccepted`.
+   */
+  async exchange({ write, share, bounds, limit }: JudgedExchange): Promise<ExchangeReply> {
+    const { pool, now } = this.#deps
+    const startedMs = now()
+    const { judge } = await this.#loaded()
+    const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
+    const request = judge.judge(bytes)
+    const { tenant = '', weight } = share
+    for (;;) {
+      const { refusal } = pool.control
+      if (refusal !== null) throw refusal
+      const left = (): CallBounds => bounds.left(startedMs, now())
+      const reply = await this.#place({ bytes, request, tenant, weight, limit }, left)
+      if (reply !== null) return { ...reply, offset: 0, eof: false, ending: null }
+    }
+  }
+
+  /** To be called now and then, and when an operator has spoken: ends what is too old, and serves whoever may be served. */
+  tend(): void {
+    const { pool } = this.#deps
+    const { refusal } = pool.control
+    if (refusal !== null) this.#failAll(refusal)
+    for (const { connection, retires } of [...this.#shared]) {
+      const reason = retires()
+      // One connection too many is one, and not each of them.
+      const isPending = reason === 'resize' && [...this.#shared].some(other => other.connection.isRetiring)
+      if (reason !== null && !isPending) connection.retire(reason)
+      else if (connection.idleMs >= pool.target.pool.idleTimeoutMs && pool.size > pool.target.pool.min)
+        connection.retire('idle')
+    }
+    this.#pump()
+  }
+
+  /** Ends all of it at once. */
+  close(): void {
+    this.#failAll(new SockpoolError('DRAINING', 'the pool is closed'))
+    for (const dial of this.#dials) dial.abort()
+    for (const { connection } of [...this.#shared]) connection.kill()
+  }
+
+  /** What the target speaks, loaded once; one that could not be is tried again by the next call. */
+  #loaded(): Promise<Protocol> {
+    this.#protocol ??= this.#load().catch(error => {
+      this.#protocol = null
+      throw error
+    })
+    return this.#protocol
+  }
+
+  async #load(): Promise<Protocol> {
+    const { pool, settings } = this.#deps
+    const frame = await loadFrame(pool.target.frame ?? 'line')
+    return { frame, match: await loadIdMatch(settings.match), judge: new RequestJudge(frame) }
+  }
+
+  /** The answer, once there was room for the call; null where its connection ended before it was sent. */
+  async #place(call: SharedCall, left: () => CallBounds): Promise<SharedReply | null> {
+    const { pool, waiterCount } = this.#deps
+    const ask = (connection: SharedConnection): Promise<SharedReply | null> =>
+      this.#ask(connection, call, left())
+    const isFree = this.#waiters.size === 0 && pool.control.isActive
+    const connection = isFree ? this.#roomiest() : null
+    if (connection !== null) return await ask(connection)
+    if (waiterCount.isFull) {
+      const message = `${waiterCount.max} callers wait already`
+      throw new SockpoolError('QUEUE_FULL', message, { position: this.#waiters.size + 1, bytesAccepted: 0 })
+    }
+    const answer = this.#waiters.add(call, waitBounds(left(), pool.target.pool.waitTimeoutMs), ask)
+    this.#pump()
+    return await answer
+  }
+
+  #ask(connection: SharedConnection, call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
+    const { tenant } = call
+    this.#under.set(tenant, this.#underOf(tenant) + 1)
+    // Another connection is for calls that find the others busy.
+    if (connection.inFlight > 0 && this.#dials.size === 0) this.#dialMore()
+    return connection.ask(call, bounds)
+  }
+
+  #underOf(tenant: string): number {
+    return this.#under.get(tenant) ?? 0
+  }
+
+  /** A call of the tenant is under way no more. */
+  #left(tenant: string): void {
+    const count = this.#underOf(tenant) - 1
+    if (count > 0) this.#under.set(tenant, count)
+    else this.#under.delete(tenant)
+    if (this.#waiters.size > 0) this.#pump()
+  }
+
+  /** The only place where waiting calls get room. */
+  #pump(): void {
+    if (!this.#deps.pool.control.isActive) return
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      const connection = this.#roomiest()
+      if (connection === null) break
+      this.#waiters.take(next).serve(connection)
+    }
+    const { inFlight } = this.#deps.settings
+    while (this.#waiters.size > this.#dials.size * inFlight && this.#dialMore());
+  }
+
+  /** Whose turn it is, but for tenants that have half of the room while others wait. */
+  #next(): QueueEntry<Waiter<readonly [SharedConnection]>> | null {
+    const { connections, inFlight } = this.#deps.settings
+    let first: QueueEntry<Waiter<readonly [SharedConnection]>> | null = null
+    for (const entry of this.#waiters) {
+      const { tenant } = entry.value
+      const isAlone = this.#waiters.sizeOf(tenant) === this.#waiters.size
+      if (isAlone || 2 * this.#underOf(tenant) < connections * inFlight) return entry
+      first ??= entry
+    }
+    return first
+  }
+
+  #roomiest(): SharedConnection | null {
+    let best: SharedConnection | null = null
+    for (const { connection } of this.#shared) if (connection.room > (best?.room ?? 0)) best = connection
+    return best
+  }
+
+  /** Dials another connection; false where there are enough. */
+  #dialMore(): boolean {
+    const { connect, pool, settings } = this.#deps
+    let count = this.#dials.size
+    for (const { connection } of this.#shared) if (!connection.isRetiring) count++
+    if (count >= settings.connections || !pool.control.isActive) return false
+    const dial = new AbortController()
+    this.#dials.add(dial)
+    connect(dial.signal).then(
+      held => this.#connected(dial, held),
+      error => this.#failed(dial, SockpoolError.from(error)),
+    )
+    return true
+  }
+
+  #connected(dial: AbortController, { keeper, ends, retires }: SharedHeld): void {
+    this.#dials.delete(dial)
+    const { settings, pool, now } = this.#deps
+    void this.#loaded().then(({ frame, match }) => {
+      const connection = new SharedConnection({
+        ...{ keeper, ends, settings, frame, match, now },
+        onUnsolicited: () => {
+          this.#unsolicited++
+        },
+        onLeft: tenant => this.#left(tenant),
+        onEnded: isLost => {
+          this.#shared.delete(shared)
+          if (isLost) this.#dialMore()
+          this.#pump()
+        },
+      })
+      const shared: Shared = { connection, retires }
+      this.#shared.add(shared)
+      if (pool.control.isClosed) connection.kill()
+      this.#pump()
+    })
+  }
+
+  /** As each dial that fails answers one caller: where others serve them, none. */
+  #failed(dial: AbortController, error: SockpoolError): void {
+    this.#dials.delete(dial)
+    if (this.#shared.size === 0 && error.code !== 'ABORTED') {
+      if (FOR_ALL.has(error.code)) this.#failAll(error)
+      else this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 }))
+    }
+    this.#pump()
+  }
+
+  #failAll(error: SockpoolError): void {
+    while (this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 })));
+  }
+
+  /** Nobody waits for what would be dialled next. */
+  #stopDials(): void {
+    if (this.#waiters.size === 0) for (const dial of this.#dials) dial.abort()
+  }
+}
+
+/** Bounds of the wait for room, which the target bounds too: errors name the time that is up. */
+function waitBounds({ signal, timeoutMs = Infinity, allowedMs }: CallBounds, targetMs: number): WaitOptions {
+  return timeoutMs <= targetMs ? { signal, timeoutMs, allowedMs } : { signal, timeoutMs: targetMs }
+}

@@ -1,0 +1,313 @@
+/**
+ * One connection that serves many callers at once: their requests go out as they come, those of one turn of the event
+ * loop as one write, and each message that comes in goes to whoever it answers.
+ *
+ *   open ──retire──► retiring ──the last answer is in──► ended
+ *     └──────────────────┴──the peer ends, breaks or lies; an answer is overdue; killed──► ended
+ *
+ * What ends it fails the calls on it, but for those that have not been written, which may go elsewhere.
+ */
+import type { CallBounds } from '../../base/call-bounds.ts'
+import { errorText } from '../../base/error-text.ts'
+import { copyError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import { timerMs } from '../../base/timer.ts'
+import { Wait } from '../../base/wait.ts'
+import type { MultiplexSettings } from '../../config/multiplex.ts'
+import type { Frame } from '../../frames/frame.ts'
+import type { LeaseEnds } from '../lease/lease-ends.ts'
+import type { LeaseKeeper } from '../lease/lease-keeper.ts'
+import { tripError } from '../lease/whole-reply.ts'
+import type { Refusal } from '../target/release-result.ts'
+import { AnswerCut } from './answer-cut.ts'
+import { type Flight, type Flights, FlightsById, OrderedFlights } from './flights.ts'
+import type { IdMatch } from './id-match.ts'
+import type { SharedCall, SharedReply } from './shared-call.ts'
+
+export type SharedConnectionDeps = {
+  readonly keeper: LeaseKeeper
+  readonly ends: LeaseEnds
+  readonly settings: MultiplexSettings
+  readonly frame: Frame
+  readonly match: IdMatch | null
+  readonly now: () => number
+  /** A message has come that answers nobody. */
+  readonly onUnsolicited: () => void
+  /** A flight has landed or was withdrawn: there may be room for another. */
+  readonly onLeft: (tenant: string) => void
+  /** It serves nobody any more. `isLost`: while somebody counted on it. */
+  readonly onEnded: (isLost: boolean) => void
+}
+
+type State = 'open' | 'retiring' | 'ended'
+
+export class SharedConnection {
+  readonly #deps: SharedConnectionDeps
+  readonly #flights: Flights
+  readonly #answers: AnswerCut
+  #state: State = 'open'
+  #retiresFor: Refusal = 'policy'
+  #unwritten: { readonly flight: Flight; readonly bytes: Uint8Array }[] = []
+  #isFlushing = false
+  #isWriting = false
+  #orphans = 0
+  #orphanTimer: NodeJS.Timeout | null = null
+  #isUsed = false
+  #usedMs: number
+
+  constructor(deps: SharedConnectionDeps) {
+    this.#deps = deps
+    this.#usedMs = deps.now()
+    this.#flights = deps.match === null ? new OrderedFlights() : new FlightsById(deps.match)
+    this.#answers = new AnswerCut(deps.frame, (message, isPush) => this.#took(message, isPush))
+    deps.keeper.keepAlive(false)
+    this.#read().then(
+      error => this.#end(error),
+      error => this.#end(error),
+    )
+  }
+
+  get inFlight(): number {
+    return this.#flights.size
+  }
+
+  get orphans(): number {
+    return this.#orphans
+  }
+
+  /** Calls that it has room for. */
+  get room(): number {
+    return this.#state === 'open' ? this.#deps.settings.inFlight - this.#flights.size : 0
+  }
+
+  get isRetiring(): boolean {
+    return this.#state === 'retiring'
+  }
+
+  /** Milliseconds for which nobody has needed it. */
+  get idleMs(): number {
+    return this.#flights.size > 0 ? 0 : this.#deps.now() - this.#usedMs
+  }
+
+  /**
+   * The answer to a call; null where it was not sent, and the connection has ended.
+   *
+   * Errors: FRAME_MISMATCH (the request has no id); READ_TIMEOUT, ABORTED; CONNECTION_RESET with `bytesAccepted`;
+   * FRAME_BROKEN, LIMIT_OVERRUN.
+   */
+  async ask(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
+    const reused = this.#isUsed
+    this.#isUsed = true
+    const wait = new Wait<Buffer | null>('the answer', 'READ_TIMEOUT', bounds, () => this.#leave(flight))
+    const flight: Flight = { call, wait, state: { kind: 'unwritten' } }
+    try {
+      const bytes = this.#flights.add(flight)
+      this.#unwritten.push({ flight, bytes })
+    } catch (error) {
+      wait.resolve(null)
+      this.#deps.onLeft(call.tenant)
+      throw requestError(error)
+    }
+    if (this.#flights.size === 1) this.#deps.keeper.keepAlive(true)
+    this.#flushSoon()
+    try {
+      const data = await wait.promise
+      return data && { data, reused }
+    } catch (error) {
+      const bytesAccepted = flight.state.kind === 'unwritten' ? 0 : call.bytes.length
+      throw tripError(error, { bytes: call.bytes, bytesAccepted, ending: null })
+    }
+  }
+
+  /** Takes no further call, and ends with the last answer. */
+  retire(reason: Refusal): void {
+    if (this.#state !== 'open') return
+    this.#state = 'retiring'
+    this.#retiresFor = reason
+    this.#endIfDone()
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#end(
+      new SockpoolError('CONNECTION_RESET', 'the connection was closed by the pool', { reason: 'killed' }),
+    )
+  }
+
+  /** What is written in one turn of the event loop leaves as one; while the peer takes nothing, nothing more is given out. */
+  #flushSoon(): void {
+    if (this.#isFlushing || this.#isWriting) return
+    this.#isFlushing = true
+    setImmediate(() => {
+      this.#isFlushing = false
+      this.#flush().catch(error => this.#end(error))
+    })
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#unwritten
+    if (batch.length === 0 || this.#state === 'ended') return
+    this.#unwritten = []
+    const { writer } = this.#deps.ends
+    for (const { flight } of batch) {
+      this.#answers.asked(flight.call.request)
+      flight.state = { kind: 'written' }
+    }
+    writer.writeLines(batch.map(({ bytes }) => bytes))
+    if (writer.queued === 0) return
+    this.#isWriting = true
+    await writer.drain()
+    this.#isWriting = false
+    if (this.#unwritten.length > 0) this.#flushSoon()
+  }
+
+  /** Reads until the connection gives nothing more; why it does not. */
+  async #read(): Promise<unknown> {
+    const { reader } = this.#deps.ends
+    while (this.#state !== 'ended') {
+      const bytes = await reader.read(LIMITS.multiplexReadBytes)
+      if (bytes.length > 0) this.#answers.add(bytes)
+      else {
+        this.#answers.end()
+        return new SockpoolError('CONNECTION_RESET', 'the peer has ended the connection')
+      }
+      if (this.#answers.isLast)
+        return new SockpoolError('CONNECTION_RESET', 'the peer has said its last message')
+    }
+    return null
+  }
+
+  #took(message: Buffer, isPush: boolean): void {
+    const landing = isPush ? null : this.#land(message)
+    if (landing === null) return this.#unsolicited(isPush)
+    const { flight, data } = landing
+    if (flight.state.kind === 'orphaned') this.#orphans--
+    const { limit = Number.POSITIVE_INFINITY } = flight.call
+    if (data.length <= limit) flight.wait.resolve(data)
+    else flight.wait.reject(new LimitOverrunError(`more than ${limit} bytes came`, limit))
+    this.#left(flight)
+  }
+
+  #land(message: Buffer): { readonly flight: Flight; readonly data: Buffer } | null {
+    try {
+      return this.#flights.land(message)
+    } catch (error) {
+      throw new SockpoolError('FRAME_BROKEN', `an answer has no id that can be read: ${errorText(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  #unsolicited(isPush: boolean): void {
+    this.#deps.onUnsolicited()
+    if (isPush || this.#deps.settings.onUnsolicited === 'drop') return
+    throw new SockpoolError('CONNECTION_RESET', 'the peer has sent a message that answers nobody')
+  }
+
+  /** Its caller has gone, by time or signal. */
+  #leave(flight: Flight): void {
+    if (flight.state.kind === 'written') {
+      flight.state = { kind: 'orphaned', sinceMs: this.#deps.now() }
+      this.#orphans++
+      this.#watchOrphans()
+      return
+    }
+    this.#unwritten = this.#unwritten.filter(item => item.flight !== flight)
+    this.#flights.remove(flight)
+    this.#left(flight)
+  }
+
+  #left({ call }: Flight): void {
+    this.#usedMs = this.#deps.now()
+    if (this.#flights.size === 0) this.#deps.keeper.keepAlive(false)
+    this.#deps.onLeft(call.tenant)
+    this.#endIfDone()
+  }
+
+  #watchOrphans(): void {
+    if (this.#orphanTimer !== null || this.#state === 'ended') return
+    const { settings, now } = this.#deps
+    let oldestMs = Infinity
+    for (const { state } of this.#flights)
+      if (state.kind === 'orphaned') oldestMs = Math.min(oldestMs, state.sinceMs)
+    if (oldestMs === Infinity) return
+    const leftMs = Math.max(1, oldestMs + settings.orphanMs - now())
+    this.#orphanTimer = setTimeout(() => {
+      this.#orphanTimer = null
+      this.#giveUpOverdue()
+    }, timerMs(leftMs)).unref()
+  }
+
+  /** By order nothing that comes can be told from what is awaited any more; by id all the others can. */
+  #giveUpOverdue(): void {
+    const { settings, now, match } = this.#deps
+    const overdue = Array.from(this.#flights).filter(
+      ({ state }) => state.kind === 'orphaned' && now() - state.sinceMs >= settings.orphanMs,
+    )
+    const flights = this.#flights
+    if (overdue.length > 0 && !(flights instanceof FlightsById))
+      return this.#end(
+        new SockpoolError(
+          'CONNECTION_RESET',
+          'an answer that was given up has not come, and others wait behind it',
+        ),
+      )
+    for (const flight of overdue) {
+      if (flights instanceof FlightsById) flights.giveUp(flight)
+      this.#orphans--
+      this.#left(flight)
+    }
+    const lostMax = Math.min(LIMITS.multiplexLostIdsMax, (match?.idMax ?? 0) / 4)
+    if (flights instanceof FlightsById && flights.lost > lostMax) this.retire('unanswered')
+    this.#watchOrphans()
+  }
+
+  #endIfDone(): void {
+    if (this.#state === 'retiring' && this.#flights.size === 0) this.#end(null)
+  }
+
+  /** The one place where it ends; null: nobody is on it. */
+  #end(error: unknown): void {
+    if (this.#state === 'ended') return
+    const refusal = this.#state === 'retiring' && error === null ? this.#retiresFor : 'error'
+    this.#state = 'ended'
+    if (this.#orphanTimer) clearTimeout(this.#orphanTimer)
+    const { keeper, onEnded, match } = this.#deps
+    const flights = Array.from(this.#flights)
+    this.#unwritten = []
+    this.#orphans = 0
+    // Nothing of it is needed any more, so that nobody waits for what becomes of the connection.
+    void keeper.giveBack(refusal, false)
+    let isFirst = match === null
+    for (const flight of flights) {
+      this.#flights.remove(flight)
+      if (flight.state.kind === 'unwritten') flight.wait.resolve(null)
+      else if (flight.state.kind === 'written') flight.wait.reject(lossError(error, isFirst))
+      isFirst = false
+      this.#deps.onLeft(flight.call.tenant)
+    }
+    onEnded(flights.length > 0)
+  }
+}
+
+/** What is wrong with the bytes of an answer is told to whom it was for: by order the first. All others have lost it. */
+function lossError(error: unknown, isFirst: boolean): SockpoolError {
+  const known = SockpoolError.from(error, 'CONNECTION_RESET')
+  const isOwn = known.code === 'CONNECTION_RESET' || (isFirst && ANSWER_FAULTS.has(known.code))
+  if (isOwn) return copyError(known, known.retryable)
+  const message = `the shared connection has ended: ${known.message}`
+  return new SockpoolError('CONNECTION_RESET', message, {
+    reason: known.reason ?? known.code.toLowerCase(),
+    cause: known,
+  })
+}
+
+const ANSWER_FAULTS: ReadonlySet<string> = new Set(['FRAME_BROKEN', 'LIMIT_OVERRUN'])
+
+/** A module that cannot read a request does not know it for one. */
+function requestError(error: unknown): SockpoolError {
+  if (error instanceof SockpoolError) return error
+  return new SockpoolError('FRAME_MISMATCH', `the request has no id that can be set: ${errorText(error)}`, {
+    cause: error,
+  })
+}
