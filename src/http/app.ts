@@ -83,7 +83,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool, table),
-    controlRoutes(calls, pool),
+    ...controlRoutes(calls, pool),
   ])
 }
 

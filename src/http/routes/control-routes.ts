@@ -1,7 +1,7 @@
 /** What an operator tells the pool to do while it runs. Each verb needs an admin's token, and answers what it did in numbers. */
 import { type TObject, Type } from 'typebox'
 import { RESIZABLE } from '../../pool/target/resize.ts'
-import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
+import { registerJsonBodies, registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
 import { principalOf } from '../door/principal.ts'
 import type { AppLimits, ControlPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
@@ -80,12 +80,14 @@ const VERBS: readonly Verb[] = [
   },
 ]
 
-export function controlRoutes(calls: Calls, pool: ControlPort): RouteTable {
-  return {
-    readBodies: registerOptionalJsonBodies,
-    bodyBytesMax: calls.controlBodyBytesMax,
-    routes: [...VERBS.map(verb => verbRoute(calls, pool, verb)), resizeRoute(calls, pool), killRoute(pool)],
-  }
+/** Verbs, whose bodies are empty, and the one change that says something. */
+export function controlRoutes(calls: Calls, pool: ControlPort): RouteTable[] {
+  const bodyBytesMax = calls.controlBodyBytesMax
+  const verbs = [...VERBS.map(verb => verbRoute(calls, pool, verb)), killRoute(pool)]
+  return [
+    { readBodies: registerOptionalJsonBodies, bodyBytesMax, routes: verbs },
+    { readBodies: registerJsonBodies, bodyBytesMax, routes: [resizeRoute(calls, pool)] },
+  ]
 }
 
 function verbRoute(calls: Calls, pool: ControlPort, verb: Verb): RouteTable['routes'][number] {
