@@ -331,8 +331,9 @@ export class Pool implements AsyncDisposable {
 
   /** Resolves when all leases have ended, or after `drainMs`. */
   async #drained(drainMs: number): Promise<void> {
-    if (drainMs <= 0 || this.#leases.size + this.#servers.clients === 0) return
-    await settledWithin(Promise.all([this.#leases.allEnded(), this.#servers.waitClosed()]), drainMs)
+    if (drainMs <= 0 || this.#leases.size + this.#servers.clients + this.#multiplexers.calls === 0) return
+    const ends = [this.#leases.allEnded(), this.#servers.waitClosed(), this.#multiplexers.allAnswered()]
+    await settledWithin(Promise.all(ends), drainMs)
   }
 
   #open(name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']): TargetPool {

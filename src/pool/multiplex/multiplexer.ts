@@ -56,6 +56,8 @@ export class Multiplexer {
   /** Dials under way. */
   readonly #dials = new Set<AbortController>()
   #unsolicited = 0
+  /** Somebody waits for the last answer. */
+  #quiet: PromiseWithResolvers<void> | null = null
 
   constructor(deps: MultiplexerDeps) {
     this.#deps = deps
@@ -95,8 +97,9 @@ export class Multiplexer {
   async exchange({ write, share, bounds, limit }: JudgedExchange): Promise<ExchangeReply> {
     const { pool, now } = this.#deps
     const startedMs = now()
-    const { judge } = await this.#loaded()
+    // The caller's own bytes may change while the call waits.
     const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
+    const { judge } = await this.#loaded()
     const request = judge.judge(bytes)
     const { tenant = '', weight } = share
     for (;;) {
@@ -106,6 +109,13 @@ export class Multiplexer {
       const reply = await this.#place({ bytes, request, tenant, weight, limit }, left)
       if (reply !== null) return { ...reply, offset: 0, eof: false, ending: null }
     }
+  }
+
+  /** Resolves when no call waits or is under way. */
+  allAnswered(): Promise<void> {
+    if (!this.isBusy) return Promise.resolve()
+    this.#quiet ??= Promise.withResolvers<void>()
+    return this.#quiet.promise
   }
 
   /** To be called now and then, and when an operator has spoken: ends what is too old, and serves whoever may be served. */
@@ -181,6 +191,9 @@ export class Multiplexer {
     if (count > 0) this.#under.set(tenant, count)
     else this.#under.delete(tenant)
     if (this.#waiters.size > 0) this.#pump()
+    if (this.isBusy) return
+    this.#quiet?.resolve()
+    this.#quiet = null
   }
 
   /** The only place where waiting calls get room. */

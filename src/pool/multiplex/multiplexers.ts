@@ -20,9 +20,17 @@ export class Multiplexers {
     this.#deps = deps
   }
 
-  /** Whether calls wait or are under way. */
-  get isBusy(): boolean {
-    return Array.from(this.#byPool.values()).some(({ isBusy }) => isBusy)
+  /** Calls that wait or are under way. */
+  get calls(): number {
+    return Array.from(this.#byPool.values()).reduce(
+      (sum, { stats }) => sum + stats.inFlight + stats.queued,
+      0,
+    )
+  }
+
+  /** Resolves when there is none. */
+  async allAnswered(): Promise<void> {
+    await Promise.all(Array.from(this.#byPool.values(), multiplexer => multiplexer.allAnswered()))
   }
 
   /** The reply, where the exchange can share a connection; null where it takes one to itself. Errors: as Multiplexer. */

@@ -10,7 +10,7 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
   'unknown-keys.yaml': [
     'limits.bodyByte: is not a known key; did you mean "bodyBytes"?',
     'targets.cache.pool.idleTimeoutMs: is not a known key; did you mean "idleTimeout"?',
-    'targets.cache.colour: is not a known key; known here: host, port, hosts, balance, tls, pool, breaker, preset, onConnect, probe, onRelease, frame, reuse, leakDetection',
+    'targets.cache.colour: is not a known key; known here: host, port, hosts, balance, tls, pool, breaker, preset, onConnect, probe, onRelease, frame, multiplex, reuse, leakDetection',
     'listn: is not a known key; did you mean "listen"?',
   ],
   'wrong-types.yaml': [
