@@ -120,6 +120,8 @@ export class Pool implements AsyncDisposable {
             const { name, target: found } = this.#pools.find(target, tenant)
             return { name, max: found.pool.max }
           },
+          exchange: async (target, exchange) =>
+            await this.#multiplexers.exchange(this.#pools.find(target, ''), exchange),
           stats: () => this.stats(),
           setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
         }),

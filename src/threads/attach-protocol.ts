@@ -21,6 +21,7 @@
  *
  *   request       asks                                       the reply's value
  *   lease         for a connection                           GrantData
+ *   exchange      one round trip on a shared connection      SharedReplyData, or null where the target has none
  *   parse         to decode complete bytes                   a Parcel of the values
  *   run           to run a module in a parse worker          what it returned
  *   parseMessage  to parse a message of a lease's reader     LoanData
@@ -72,6 +73,16 @@ export type RequestData = {
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean
   }
+  /** One message of the target's own frame for another. */
+  readonly exchange: {
+    readonly target: string
+    readonly write: Uint8Array
+    readonly limit: number | undefined
+    readonly tenant: string | undefined
+    readonly weight: number | undefined
+    readonly timeoutMs: number | undefined
+    readonly allowedMs: number | undefined
+  }
   readonly parse: {
     readonly format: string
     readonly bytes: Uint8Array
@@ -105,6 +116,8 @@ export type RequestData = {
   readonly stats: null
 }
 export type RequestName = keyof RequestData
+
+export type SharedReplyData = { readonly data: Uint8Array; readonly reused: boolean }
 
 /** A lease as it crosses: its channel, and what the holder must know of it. */
 export type GrantData = {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { MultiplexStats } from '../../src/pool/target/pool-stats.ts'
+import { attach } from '../support/attached.ts'
 import { bodyOf, idOf, type MultiplexPeer, modbus, startMultiplexPeer } from '../support/multiplex-peer.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { until } from '../support/until.ts'
@@ -496,4 +497,18 @@ describe('answers that are found by an id', () => {
     const broken = expect.objectContaining({ code: 'FRAME_MISMATCH' })
     await expect(ask(pool, 'no JSON')).rejects.toEqual(broken)
   })
+})
+
+test('threads that are attached share the connections of the pool, blocking or not', async () => {
+  const { pool, peer } = await lines()
+  const threads = [0, 1, 2].map(name => attach(pool, 'shared', name))
+  const mismatch = { code: 'FRAME_MISMATCH' }
+  for (const thread of threads)
+    expect(await thread.next()).toMatchObject({
+      right: 20,
+      refused: mismatch,
+      refusedSync: mismatch,
+      aborted: { code: 'ABORTED' },
+    })
+  expect(peer.accepted).toBe(1)
 })

@@ -34,6 +34,7 @@ import type { PoolStats } from '../target/pool-stats.ts'
 import type { ReleaseResult } from '../target/release-result.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
+import { AttachedExchanges } from './attached-exchanges.ts'
 import { AttachedParsePort } from './attached-parse-port.ts'
 import { BlockingEnds, type BlockingLeaseOptions } from './blocking-ends.ts'
 import { BlockingGiveBack, BlockingLease } from './blocking-lease.ts'
@@ -50,6 +51,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   readonly #bells = new AttachedBells()
   readonly #held = new Map<number, Held>()
   readonly #parse: AttachedParsePort
+  readonly #exchanges: AttachedExchanges
 
   /** Errors: WOULD_DEADLOCK on the thread that created the pool. */
   constructor(handle: PoolHandle) {
@@ -66,6 +68,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
       throw error
     }
     this.#parse = new AttachedParsePort(this.#line, 0)
+    this.#exchanges = new AttachedExchanges(this.#line)
   }
 
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
@@ -108,11 +111,10 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await exchangeBy(
-      request => this.#lease(target, request, EXCHANGE_TRAITS),
-      judgedExchange(options),
-      now,
-    )
+    const judged = judgedExchange(options)
+    const shared = await this.#exchanges.exchange(target, judged)
+    if (shared !== null) return shared
+    return await exchangeBy(request => this.#lease(target, request, EXCHANGE_TRAITS), judged, now)
   }
 
   /**
@@ -168,7 +170,10 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
-    const { write, read, share, limit, bounds } = judgedExchange(options)
+    const judged = judgedExchange(options)
+    const shared = this.#exchanges.exchangeSync(target, judged)
+    if (shared !== null) return shared
+    const { write, read, share, limit, bounds } = judged
     const startedMs = now()
     const lease = this.#leaseSync(target, new LeaseRequest(bounds, share), EXCHANGE_TRAITS)
     try {

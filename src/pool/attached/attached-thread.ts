@@ -17,7 +17,10 @@ import type {
   RenewMessage,
   RequestData,
   RequestMessage,
+  SharedReplyData,
 } from '../../threads/attach-protocol.ts'
+import type { ExchangeReply } from '../lease/exchange.ts'
+import type { JudgedExchange } from '../lease/exchange-request.ts'
 import type { LeaseHolder, LoanWork } from '../lease/lease-keeper.ts'
 import { LeaseRequest } from '../lease/lease-options.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
@@ -40,6 +43,8 @@ export interface AttachHost {
   ): Promise<Acquired<Holder>>
   /** The target that a request means, and how many connections it may have. Errors: as Pool.lease. */
   limitOf(target: string | AdHocTarget, tenant: string): { readonly name: string; readonly max: number }
+  /** The reply of an exchange on a shared connection; null where the target shares none. Errors: as Pool.exchange. */
+  exchange(target: string, exchange: JudgedExchange): Promise<ExchangeReply | null>
   readonly parse: ParsePort
   stats(): object
   /** Announces the thread's doorbell to the I/O workers, or with null that it is gone. */
@@ -134,6 +139,8 @@ export class AttachedThread implements ThreadServer {
     switch (message.name) {
       case 'lease':
         return await this.#lease(message.data, signal)
+      case 'exchange':
+        return await this.#exchange(message.data, signal)
       case 'parse': {
         const { format, bytes, options, timeoutMs } = message.data
         return await parse.pack(format, bytes, options, { signal, timeoutMs })
@@ -193,6 +200,19 @@ export class AttachedThread implements ThreadServer {
     holder.granted()
     this.#leases.set(number, acquired)
     return grantOf(number, record)
+  }
+
+  async #exchange(data: RequestData['exchange'], signal: AbortSignal): Promise<SharedReplyData | null> {
+    const { target, write, limit, tenant, weight, timeoutMs, allowedMs } = data
+    const reply = await this.#host.exchange(target, {
+      write,
+      read: { messages: 1, frame: null },
+      bounds: new CallBounds(signal, timeoutMs, allowedMs),
+      share: { tenant, weight },
+      limit,
+    })
+    // A copy of its own memory: what is cloned is all of the memory that a view is of.
+    return reply && { data: new Uint8Array(reply.data), reused: reply.reused }
   }
 
   /** A thread that blocks for what it holds itself would wait for nothing. */
