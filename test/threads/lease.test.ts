@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { WorkerEvent } from '../../src/library/create-pool.ts'
-import type { LeaseReport } from '../../src/pool/lease/lease-record.ts'
+import type { LeaseReport } from '../../src/pool/lease/lease-report.ts'
 import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'

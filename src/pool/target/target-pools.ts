@@ -10,7 +10,8 @@ import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
 import { type TargetStats, targetStats } from './pool-stats.ts'
-import type { TargetPool, TargetPoolDeps } from './target-pool.ts'
+import type { TargetPool } from './target-pool.ts'
+import type { TargetPoolDeps } from './target-pool-deps.ts'
 
 type Described = {
   /** As the config's. */

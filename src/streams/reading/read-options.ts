@@ -4,6 +4,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { choiceOption, countOption, flagOption, optionsObject, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
+import type { CallWatch } from '../call-watch.ts'
 import type { ReadTransport } from './memory-source.ts'
 
 export type Separator = string | Uint8Array
@@ -26,6 +27,8 @@ export type FramedReads = {
 }
 
 export type StreamReaderOptions = FramedReads & {
+  /** Hears of each read; default: nobody. */
+  readonly watch?: CallWatch | null | undefined
   /** Bytes; default 65,536. */
   readonly limit?: number | undefined
   /** Default `raise`. */
