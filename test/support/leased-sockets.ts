@@ -4,6 +4,7 @@ import type { Pool } from '../../src/pool/pool.ts'
 import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
 import { openPool } from './pool-fixture.ts'
 import { until } from './until.ts'
+import { poolCounts } from './open-connections.ts'
 
 type Target = NonNullable<PoolOptions['targets']>[string]
 
@@ -22,7 +23,7 @@ export async function leaseSockets(target: Target): Promise<LeasedSockets> {
     socket: async () => (await pool.lease('it')).toDuplex(),
     settled: () =>
       until('every lease had ended', () => {
-        const { leases, connections } = pool.stats()
+        const { leases, connections } = poolCounts(pool)
         return leases === 0 && connections === 0
       }),
   }

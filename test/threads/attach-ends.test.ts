@@ -6,11 +6,12 @@ import { echoLine, startLineServer } from '../support/line-server.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 /** Resolves when the peer sees its connection end, and the pool has the slot free. */
 async function ended(server: TestServer, pool: Pool): Promise<void> {
   await until('the connection was closed', () => server.accepted > 0 && server.sockets.size === 0)
-  await until('its slot was free', () => pool.stats().connections === 0 && pool.stats().leases === 0)
+  await until('its slot was free', () => poolCounts(pool).connections === 0 && pool.stats().leases === 0)
 }
 
 test.each([

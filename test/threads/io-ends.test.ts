@@ -8,6 +8,7 @@ import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, refusingPort, startTestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 test.each([false, true])('FIN is EOF after the bytes before it (tls %s)', async tls => {
   const server = await startTestServer(socket => socket.end('last words'), { tls })
@@ -97,7 +98,7 @@ test('a port on which nobody listens is CONNECT_REFUSED', async () => {
   const port = await refusingPort()
   const pool = await openPool({ targets: { it: { host: '127.0.0.1', port } } })
   await expect(pool.lease('it')).rejects.toMatchObject({ code: 'CONNECT_REFUSED', retryable: true })
-  expect(pool.stats()).toMatchObject({ connections: 0, waiters: 0 })
+  expect(poolCounts(pool)).toMatchObject({ connections: 0, waiters: 0 })
 })
 
 test('a TLS handshake that stalls is CONNECT_TIMEOUT', async () => {

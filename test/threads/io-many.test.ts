@@ -5,6 +5,7 @@ import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 const CONNECTIONS = 2_000
 /** Both ends of each connection are this process's. */
@@ -41,7 +42,7 @@ test.skipIf(filesMax < FILES_NEEDED)(
       )
     const verdicts = await Promise.all(leases.map(lease => lease.release()))
     expect(verdicts.every(({ reason }) => reason === 'clean')).toBe(true)
-    expect(pool.stats()).toMatchObject({ leases: 0, connections: CONNECTIONS })
+    expect(poolCounts(pool)).toMatchObject({ leases: 0, connections: CONNECTIONS })
     expect(server.accepted).toBe(CONNECTIONS)
   },
 )

@@ -9,6 +9,7 @@ import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 function workerOf(pool: Pool, lease: Lease): number {
   const row = pool.connections().find(({ id }) => id === lease.connection.id)
@@ -27,7 +28,7 @@ test('connections go to the least loaded I/O worker', async () => {
   expect((await workers(pool)).map(({ connections }) => connections)).toEqual([2, 2, 2])
   const freed = leases.filter(lease => workerOf(pool, lease) === 1)
   for (const lease of freed) await lease.discard()
-  await until('they were gone', () => pool.stats().connections === 4)
+  await until('they were gone', () => poolCounts(pool).connections === 4)
   const [next, last] = [await pool.lease('it'), await pool.lease('it')]
   expect([next, last].map(lease => workerOf(pool, lease))).toEqual([1, 1])
 })

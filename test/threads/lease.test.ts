@@ -7,6 +7,7 @@ import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 describe('a lease with a ttl', () => {
   test('expires without an operation, and its connection closes', async () => {
@@ -19,7 +20,7 @@ describe('a lease with a ttl', () => {
     await expect(lease.reader.read(1)).rejects.toMatchObject({ code: 'LEASE_GONE', reason: 'expired' })
     await expect(lease.writer.drain()).rejects.toMatchObject({ code: 'LEASE_GONE' })
     expect(() => lease.renew()).toThrow(expect.objectContaining({ code: 'LEASE_GONE' }))
-    await until('its connection was closed', () => pool.stats().connections === 0)
+    await until('its connection was closed', () => poolCounts(pool).connections === 0)
     expect((await lease.release()).outcome).toBe('closed')
   })
 
@@ -84,7 +85,7 @@ describe('Pool.use', () => {
     const failure = new Error('mine')
     await expect(pool.use('it', () => Promise.reject(failure))).rejects.toBe(failure)
     expect(pool.stats().leases).toBe(0)
-    await until('it was closed', () => pool.stats().connections === 0)
+    await until('it was closed', () => poolCounts(pool).connections === 0)
   })
 })
 
@@ -101,7 +102,7 @@ describe('Lease[Symbol.asyncDispose]', () => {
       await using lease = await pool.lease('it')
       expect(lease.reused).toBe(true)
     }
-    await until('it was closed', () => pool.stats().connections === 0)
+    await until('it was closed', () => poolCounts(pool).connections === 0)
   })
 })
 
@@ -170,7 +171,7 @@ describe('tenants', () => {
       lease.writer.write(`${tenant}\n`)
       expect((await lease.reader.readLine()).toString()).toBe(`${tenant}\n`)
       expect(await lease.release()).toMatchObject({ reason: 'clean' })
-      expect(pool.stats().connections).toBeLessThanOrEqual(2)
+      expect(poolCounts(pool).connections).toBeLessThanOrEqual(2)
     }
     const all = [...seen.values()].flatMap(ids => [...ids])
     expect(new Set(all).size).toBe(all.length)

@@ -4,6 +4,7 @@ import { echoLine, startLineServer } from '../support/line-server.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 /** A generator of its own, so that a run that failed can be run again. */
 function randomOf(seed: number): () => number {
@@ -84,7 +85,7 @@ test('an aborted exchange closes its connection and ends at once', async () => {
   expect(await asked).toBe('x')
   controller.abort()
   await expect(exchange).rejects.toMatchObject({ code: 'ABORTED', name: 'AbortError' })
-  await until('it was closed', () => pool.stats().connections === 0)
+  await until('it was closed', () => poolCounts(pool).connections === 0)
 })
 
 test('a lease whose signal has fired is never handed out', async () => {

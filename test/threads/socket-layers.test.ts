@@ -23,6 +23,7 @@ import { startTlsPeer } from '../support/start-tls-peer.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { type TestCertificate, testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
+import { poolCounts } from '../support/open-connections.ts'
 
 type Transport = Socket | SocketDuplex
 
@@ -49,7 +50,7 @@ async function byLease(port: number): Promise<Way> {
   return {
     open: async () => (await pool.lease('it')).toDuplex(),
     settled: () =>
-      until('the lease ended', () => pool.stats().leases === 0 && pool.stats().connections === 0),
+      until('the lease ended', () => pool.stats().leases === 0 && poolCounts(pool).connections === 0),
   }
 }
 
