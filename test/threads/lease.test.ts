@@ -245,7 +245,7 @@ test('a leak is told with who holds it, where it was asked for and what was done
   await until('the other leak was told', () => told.length === 3)
   await other.release()
   expect(told).toMatchObject([
-    ['leak', { target: 'it', tenant: 'ops', connection: 'c1', bytesIn: 6, bytesOut: 6 }],
+    ['leak', { target: 'it', tenant: 'ops', connection: 'c1', lastOperation: 'readline', bytesIn: 6, bytesOut: 6 }],
     ['leak_over', { tenant: 'ops', bytesIn: 6 }],
     ['leak', origin],
     ['leak_over', origin],
