@@ -51,7 +51,9 @@ test('a connection tells an admin what was done with it over its leases', async 
   const json = await sockpool(service, 'connection', id, '-o', 'json')
   expect(JSON.parse(json.stdout)).toMatchObject({ id, operations })
   const table = await sockpool(service, 'connection', id)
-  expect(table.stdout).toMatch(/^id +target .*\nc1 +it .*\n\nname +at +ms +bytesIn +bytesOut +outcome\nconnect /)
+  expect(table.stdout).toMatch(
+    /^id +target .*\nc1 +it .*\n\nname +at +ms +bytesIn +bytesOut +outcome\nconnect /,
+  )
   expect(table.stdout.trimEnd()).toMatch(/\nreadexactly .* read_timeout$/)
   expect(`${json.stdout}${table.stdout}`).not.toContain(first.view.id)
   await first.release()
@@ -67,7 +69,13 @@ test('the stats are shown a number in a row', async () => {
   const { service } = await started()
   await service.api.lease('it')
   const { stdout } = await sockpool(service, 'stats')
-  for (const row of ['leases 1', 'connections.leased 1', 'connections.idle 0', 'parse.busy 0', 'memory.rss \\d+'])
+  for (const row of [
+    'leases 1',
+    'connections.leased 1',
+    'connections.idle 0',
+    'parse.busy 0',
+    'memory.rss \\d+',
+  ])
     expect(stdout).toMatch(new RegExp(`\\n${row.replace(' ', ' +')}\\n`))
   expect((await sockpool(service, 'stats', 'parse')).stdout).toMatch(
     /^key +value\nparse.workers +1\nparse.busy +0\nparse.queued +0\n$/,

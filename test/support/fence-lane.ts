@@ -10,8 +10,8 @@ import { BORROWER, type Ends, KeptEnds, LeaseEnds, type NearEnds } from './fence
 import { FencePeers, PATIENCE_MS } from './fence-peers.ts'
 import { DuplexEnds, WebEnds } from './fence-stream-ends.ts'
 import { AttachedEnds, FenceThread } from './fence-thread.ts'
-import { within } from './service-process.ts'
 import { poolCounts } from './open-connections.ts'
+import { within } from './service-process.ts'
 
 /** The lease that comes after: one that should hear and say nothing but its own. */
 export interface Stranger {

@@ -13,8 +13,8 @@ import { enterMoment } from './fence-moments.ts'
 import type { Outcome } from './fence-outcome.ts'
 import { type FencePeer, PATIENCE_MS } from './fence-peers.ts'
 import { exchangeLines, holds, type Scene, shown } from './fence-scene.ts'
-import { within } from './service-process.ts'
 import { poolCounts } from './open-connections.ts'
+import { within } from './service-process.ts'
 
 /** Milliseconds of all calls together, should each wait in vain. */
 const USE_MS = 15_000

@@ -2,9 +2,9 @@
 import type { PoolOptions } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
+import { poolCounts } from './open-connections.ts'
 import { openPool } from './pool-fixture.ts'
 import { until } from './until.ts'
-import { poolCounts } from './open-connections.ts'
 
 type Target = NonNullable<PoolOptions['targets']>[string]
 

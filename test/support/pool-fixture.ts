@@ -3,8 +3,8 @@ import { expect, onTestFinished } from 'vitest'
 import { createPool, joinPool, type PoolOptions, type ServiceTraits } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { watchLeaks } from './leak-watch.ts'
-import type { TestServer } from './test-server.ts'
 import { poolCounts } from './open-connections.ts'
+import type { TestServer } from './test-server.ts'
 
 type Target = NonNullable<PoolOptions['targets']>[string]
 

@@ -3,10 +3,10 @@ import type { Pool } from '../../src/pool/pool.ts'
 import { attach } from '../support/attached.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 /** Resolves when the peer sees its connection end, and the pool has the slot free. */
 async function ended(server: TestServer, pool: Pool): Promise<void> {

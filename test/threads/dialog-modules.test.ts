@@ -5,11 +5,11 @@ import { expect, test } from 'vitest'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 const MODULE = new URL('../fixtures/dialogs/answers.ts', import.meta.url).href
 

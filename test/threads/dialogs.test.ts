@@ -4,10 +4,10 @@ import { TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
 import type { DialogInput } from '../../src/config/target-input.ts'
 import { startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { type TestCertificate, testCertificate } from '../support/tls-certs.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 /** Answers STARTTLS as it is told, and goes on by TLS; `serve` gets the secured socket. */
 function startUpgrading(

@@ -3,12 +3,12 @@ import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { StreamWriter } from '../../src/streams/writing/stream-writer.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, refusingPort, startTestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 test.each([false, true])('FIN is EOF after the bytes before it (tls %s)', async tls => {
   const server = await startTestServer(socket => socket.end('last words'), { tls })

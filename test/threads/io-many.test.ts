@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 const CONNECTIONS = 2_000
 /** Both ends of each connection are this process's. */

@@ -6,10 +6,10 @@ import type { Pool } from '../../src/pool/pool.ts'
 import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 function workerOf(pool: Pool, lease: Lease): number {
   const row = pool.connections().find(({ id }) => id === lease.connection.id)

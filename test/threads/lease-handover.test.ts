@@ -10,11 +10,11 @@ import { collected, collectUntil, warningsNamed } from '../support/collect-garba
 import { watchLeaks } from '../support/leak-watch.ts'
 import { LARGE_BYTES } from '../support/leased-sockets.ts'
 import { nextEvent } from '../support/next-event.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 async function allOf(readable: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Uint8Array[] = []

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 const READER = new URL('../fixtures/threads/live-reader.ts', import.meta.url)
 

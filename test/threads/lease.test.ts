@@ -3,11 +3,11 @@ import type { WorkerEvent } from '../../src/library/create-pool.ts'
 import type { LeaseReport } from '../../src/pool/lease/lease-report.ts'
 import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 describe('a lease with a ttl', () => {
   test('expires without an operation, and its connection closes', async () => {
@@ -245,7 +245,10 @@ test('a leak is told with who holds it, where it was asked for and what was done
   await until('the other leak was told', () => told.length === 3)
   await other.release()
   expect(told).toMatchObject([
-    ['leak', { target: 'it', tenant: 'ops', connection: 'c1', lastOperation: 'readline', bytesIn: 6, bytesOut: 6 }],
+    [
+      'leak',
+      { target: 'it', tenant: 'ops', connection: 'c1', lastOperation: 'readline', bytesIn: 6, bytesOut: 6 },
+    ],
     ['leak_over', { tenant: 'ops', bytesIn: 6 }],
     ['leak', origin],
     ['leak_over', origin],

@@ -16,9 +16,9 @@ import type { Server } from '../../src/pool/server/server.ts'
 import { attach } from '../support/attached.ts'
 import { type OptionRow, unrefused } from '../support/bad-options.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import type { TestServer } from '../support/test-server.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 const JOB = new URL('../fixtures/parse/user-module.ts', import.meta.url)
 const BYTES = Buffer.from('1\n')

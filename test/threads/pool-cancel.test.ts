@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 /** A generator of its own, so that a run that failed can be run again. */
 function randomOf(seed: number): () => number {

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/lease/lease.ts'
 import type { ReleaseResult } from '../../src/pool/target/release-result.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 async function ask(lease: Lease, line: string): Promise<string> {
   lease.writer.write(`${line}\n`)

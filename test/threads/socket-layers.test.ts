@@ -18,12 +18,12 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
 import { EventRecord } from '../support/event-record.ts'
 import { watchLeaks } from '../support/leak-watch.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTlsPeer } from '../support/start-tls-peer.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { type TestCertificate, testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 type Transport = Socket | SocketDuplex
 

@@ -9,10 +9,10 @@ import { isUint8Array } from 'node:util/types'
 import { describe, expect, test } from 'vitest'
 import { type WebChunk, WebPair } from '../../src/streams/adapters/web-pair.ts'
 import type { StreamReader } from '../../src/streams/reading/stream-reader.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
-import { poolCounts } from '../support/open-connections.ts'
 
 type Stage = {
   readonly readable: ReadableStream<Uint8Array>

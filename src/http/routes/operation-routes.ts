@@ -112,11 +112,15 @@ const Stats = Type.Object({
   leases: count,
   waiters: Type.Integer({ description: 'Callers that wait for a connection.' }),
   connections: row({ connecting: count, idle: count, leased: count, quarantined: count, closing: count }),
-  targets: Type.Integer({ description: 'Configured targets, and those that callers have described of late.' }),
+  targets: Type.Integer({
+    description: 'Configured targets, and those that callers have described of late.',
+  }),
   parse: Type.Object({
     workers: Type.Integer({ description: 'Parse threads of each kind that there may be.' }),
     busy: Type.Integer({ description: 'Parse threads of all kinds that work.' }),
-    queued: Type.Integer({ description: 'Parse calls that wait for a thread, or for the rest of their message.' }),
+    queued: Type.Integer({
+      description: 'Parse calls that wait for a thread, or for the rest of their message.',
+    }),
   }),
   memory: Type.Object({
     rss: Type.Integer({ description: 'Bytes of the process.' }),

@@ -2,8 +2,8 @@
 import type { PoolOptions } from '../../../src/library/create-pool.ts'
 import { createPool } from '../../../src/library/create-pool.ts'
 import type { Pool } from '../../../src/pool/pool.ts'
-import { until } from '../../support/until.ts'
 import { poolCounts } from '../../support/open-connections.ts'
+import { until } from '../../support/until.ts'
 
 export function poolTo(server: { readonly port: number; readonly ca: string }): Promise<Pool> {
   const { port, ca } = server
