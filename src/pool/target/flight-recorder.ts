@@ -32,6 +32,8 @@ const RUNNING = 'running'
 
 export class FlightRecorder {
   readonly #now: () => number
+  /** The time of day at the beginning of the monotonic clock: found once, so that an instant is the same at every look. */
+  readonly #originMs: number
   readonly #numbers: number[] = []
   readonly #names: string[] = []
   readonly #outcomes: string[] = []
@@ -40,9 +42,10 @@ export class FlightRecorder {
   /** The row to which calls are added that are served at once. */
   #run = -1
 
-  /** `now`: the monotonic clock, in milliseconds. */
-  constructor(now: () => number) {
+  /** `now`: the monotonic clock, in milliseconds. `wallMs`: the time of day. */
+  constructor(now: () => number, wallMs: number = Date.now()) {
     this.#now = now
+    this.#originMs = wallMs - now()
   }
 
   /** An operation begins; the number by which `end` knows it. */
@@ -93,12 +96,12 @@ export class FlightRecorder {
     this.moved(this.#run, bytesIn, bytesOut)
   }
 
-  /** The rows, oldest first. `wallMs`: the time of day now, as `Date.now`. */
-  rows(wallMs: number): OperationRow[] {
+  /** The rows, oldest first. */
+  rows(): OperationRow[] {
     const nowMs = this.#now()
     const rows: OperationRow[] = []
     for (let row = Math.max(0, this.#count - ROWS); row < this.#count; row++)
-      rows.push(this.#rowAt(row % ROWS, nowMs, wallMs))
+      rows.push(this.#rowAt(row % ROWS, nowMs))
     return rows
   }
 
@@ -106,7 +109,7 @@ export class FlightRecorder {
     return row >= 0 && row >= this.#count - ROWS
   }
 
-  #rowAt(at: number, nowMs: number, wallMs: number): OperationRow {
+  #rowAt(at: number, nowMs: number): OperationRow {
     const [start = nowMs, end = nowMs, bytesIn = 0, bytesOut = 0] = this.#numbers.slice(
       at * FIELDS,
       (at + 1) * FIELDS,
@@ -115,7 +118,7 @@ export class FlightRecorder {
     const ms = (outcome === RUNNING ? nowMs : end) - start
     return {
       name: this.#names[at] ?? '',
-      at: new Date(wallMs - (nowMs - start)).toISOString(),
+      at: new Date(this.#originMs + start).toISOString(),
       ms: Math.round(ms * 1_000) / 1_000,
       bytesIn,
       bytesOut,

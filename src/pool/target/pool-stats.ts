@@ -109,7 +109,7 @@ export function rowsOf(pool: TargetPool, nowMs: number): ConnectionStats[] {
 export function reportOf(pool: TargetPool, id: string, nowMs: number): ConnectionReport | null {
   const slot = pool.connections.find(({ connection }) => connection?.id === id)
   const [row] = slot === undefined ? [] : connectionStats(pool, slot, nowMs)
-  return slot === undefined || row === undefined ? null : { ...row, operations: slot.flight.rows(Date.now()) }
+  return slot === undefined || row === undefined ? null : { ...row, operations: slot.flight.rows() }
 }
 
 /** The row of a slot; none while it is still being dialled. */

@@ -26,9 +26,12 @@ export type FramedReads = {
   readonly onLastMessage?: ((how: 'whole' | 'broken') => void) | undefined
 }
 
-export type StreamReaderOptions = FramedReads & {
+export type WatchedReads = {
   /** Hears of each read; default: nobody. */
   readonly watch?: CallWatch | null | undefined
+}
+
+export type StreamReaderOptions = FramedReads & {
   /** Bytes; default 65,536. */
   readonly limit?: number | undefined
   /** Default `raise`. */

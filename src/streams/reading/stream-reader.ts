@@ -23,6 +23,7 @@ import {
   type Separator,
   type StreamReaderOptions,
   targetOf,
+  type WatchedReads,
   wholeCount,
 } from './read-options.ts'
 import { readerText } from './reader-text.ts'
@@ -60,7 +61,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: INVALID_REQUEST for a limit that is not above 0. Source: asyncio.StreamReader.
    */
   constructor(
-    options: StreamReaderOptions = {},
+    options: StreamReaderOptions & WatchedReads = {},
     source?: ByteSource | StreamReader,
     grip: object | null = null,
   ) {

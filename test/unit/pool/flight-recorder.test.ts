@@ -7,8 +7,8 @@ const WALL = Date.parse('2026-01-02T03:04:05.000Z')
 /** A recorder on a clock that the test moves, and its rows at the time of day that belongs to it. */
 function recorder() {
   const clock = { nowMs: 1_000 }
-  const flight = new FlightRecorder(() => clock.nowMs)
-  const rows = (): OperationRow[] => flight.rows(WALL + clock.nowMs)
+  const flight = new FlightRecorder(() => clock.nowMs, WALL + clock.nowMs)
+  const rows = (): OperationRow[] => flight.rows()
   return { clock, flight, rows }
 }
 
