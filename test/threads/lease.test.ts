@@ -229,7 +229,7 @@ test('a leak is told with who holds it, where it was asked for and what was done
   const server = await startTestServer(echo)
   const told: [string, LeaseReport][] = []
   const pool = await openPool({
-    targets: { it: targetOf(server, { leakDetectionMs: 50 }) },
+    targets: { it: targetOf(server, { leakDetectionMs: 300 }) },
     onEvent: event => {
       if (event.kind === 'leak' || event.kind === 'leak_over') told.push([event.kind, event.lease.report])
     },
