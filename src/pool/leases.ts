@@ -8,7 +8,8 @@ import { originOf } from './lease/call-site.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
 import type { LeaseRequest } from './lease/lease-options.ts'
-import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
+import { LeaseRecord } from './lease/lease-record.ts'
+import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { PoolDeps } from './pool-deps.ts'
 import type { Slot } from './target/slot.ts'
@@ -51,6 +52,11 @@ export class Leases {
         return true
       }
     return false
+  }
+
+  /** To be called now and then. */
+  sweep(): void {
+    for (const { value } of this.#held) value.clock.look()
   }
 
   killAll(): void {
@@ -121,6 +127,7 @@ export class Leases {
       connection,
       parse,
       now,
+      recorder: slot.flight,
       leakDetectionMs: target.leakDetectionMs,
       origin,
       giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),

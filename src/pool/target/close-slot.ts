@@ -1,4 +1,5 @@
 /** Closes the connections of slots, and tells whoever has just given one back. */
+import { type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { ReleaseReason } from './release-result.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
@@ -13,6 +14,8 @@ export function closeSlot(
   const { state } = slot
   if (state.kind === 'closing') return
   const lingers = way === 'graceful'
+  if (state.kind === 'quarantined') slot.flight.end(state.call, reason)
+  else if (state.kind === 'idle') slot.flight.add('close', reason)
   slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers })
   if (state.kind === 'quarantined')
     state.tell({
@@ -22,6 +25,20 @@ export function closeSlot(
   if (state.kind === 'connecting') state.controller.abort()
   else if (lingers) state.connection.leaveClosing()
   else state.connection.abort()
+}
+
+/** The socket of a slot is gone, by whoever's doing. */
+export function loseSlot(slots: Slots, slot: Slot, how: EndName): void {
+  const { state, connection } = slot
+  if (state.kind === 'closing') return
+  slots.move(slot, {
+    kind: 'closing',
+    connection,
+    reason: how === 'poisoned' ? 'poisoned' : 'error',
+    lingers: false,
+  })
+  if (state.kind === 'quarantined')
+    state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })
 }
 
 /** Closes the latest dials beyond so many. */
