@@ -105,6 +105,8 @@ const OWN_LIMITS = {
   hostSlowStartMs: 10_000,
   /** Milliseconds without use after which a target that a caller described is forgotten. */
   describedIdleMs: 10_000,
+  /** Operations that a connection's flight recorder keeps: those of the last few leases, in some 2 KiB. */
+  flightOperationsMax: 32,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */
   tombstoneMs: 600_000,
   /** Tombstones kept at the most; the oldest goes first. */

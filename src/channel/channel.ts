@@ -27,6 +27,7 @@
 import { raise, settle } from './monotone.ts'
 import { RingConsumer, RingProducer } from './ring.ts'
 import { counterSpan, type RingWords, tailCounter, withdrawBlocked } from './ring-end.ts'
+import { RingMeter } from './ring-meter.ts'
 import { type Tenure, WordTenure } from './tenure.ts'
 import {
   CHECK,
@@ -236,6 +237,15 @@ export class Channel {
       waits: words.load(IN.want) !== 0 || words.load(OUT.room) < 0,
       // Weighed apart, or a wrap of one counter could outweigh what the other moved.
       bytes: words.load(IN.head) + (words.load(OUT.tail) + words.load(OUT.head)) * 2 ** 21,
+    }
+  }
+
+  /** Counts from now on what a holder on another thread has taken in, and given out. */
+  meters(): { readonly taken: RingMeter; readonly given: RingMeter } {
+    const { inboundBytes, outboundBytes, wide } = this.#memory
+    return {
+      taken: new RingMeter(this.words, IN.head, counterSpan(wide?.ringBytes ?? inboundBytes)),
+      given: new RingMeter(this.words, OUT.tail, counterSpan(outboundBytes)),
     }
   }
 

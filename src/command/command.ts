@@ -14,7 +14,7 @@ import { control, kill, resize, type VERBS } from './control.ts'
 import { demo } from './demo.ts'
 import { exchange } from './exchange.ts'
 import { healthcheck } from './healthcheck.ts'
-import { LISTINGS, list } from './rows.ts'
+import { connection, LISTINGS, list } from './rows.ts'
 import { serve } from './serve.ts'
 import { guardOutputs, print, ReaderGone, type Streams } from './streams.ts'
 
@@ -142,6 +142,10 @@ function addListings(program: Command, streams: Streams): void {
       .description(`show the ${listing} of a running service`)
       .argument('[name]', 'only rows of this name, target or id')
       .action((name, options) => list(listing, name, options, streams))
+  withService(program.command('connection'))
+    .description('show a connection, and what was done with it last')
+    .argument('<id>', "the connection's id")
+    .action((id, options) => connection(id, options, streams))
 }
 
 function addControl(program: Command, streams: Streams): void {

@@ -25,6 +25,17 @@ const COLUMNS: Readonly<Record<Exclude<(typeof LISTINGS)[number], 'stats'>, read
   workers: ['id', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'],
 }
 
+const OPERATION = ['name', 'at', 'ms', 'bytesIn', 'bytesOut', 'outcome']
+
+/** A connection, and what was done with it last, oldest first. Errors: as `askService`. */
+export async function connection(id: string, flags: OutputFlags, { stdout }: Streams): Promise<void> {
+  const path = `/v1/connections/${encodeURIComponent(id)}`
+  const answer = await askService(flags, { method: 'GET', path })
+  if (flags.output === 'json') return await print(stdout, `${JSON.stringify(answer, null, 2)}\n`)
+  const operations = Array.isArray(answer['operations']) ? (answer['operations'] as Row[]) : []
+  await print(stdout, `${table(COLUMNS.connections, [answer])}\n${table(OPERATION, operations)}`)
+}
+
 /** `name`: only rows of this name, target or id. Errors: as `askService`. */
 export async function list(
   listing: (typeof LISTINGS)[number],
@@ -33,8 +44,7 @@ export async function list(
   { stdout }: Streams,
 ): Promise<void> {
   const answer = await askService(flags, { method: 'GET', path: `/v1/${listing}` })
-  const found =
-    listing === 'stats' ? Object.entries(answer).map(([key, value]) => ({ key, value })) : answer[listing]
+  const found = listing === 'stats' ? keyed(answer) : answer[listing]
   const rows = (Array.isArray(found) ? (found as Row[]) : []).filter(
     row => name === undefined || isNamed(row, name),
   )
@@ -45,8 +55,18 @@ export async function list(
   await print(stdout, table(listing === 'stats' ? ['key', 'value'] : COLUMNS[listing], rows))
 }
 
+/** A row for each number, by its path: `connections.idle`. */
+function keyed(answer: Row, before = ''): Row[] {
+  return Object.entries(answer).flatMap(([name, value]) => {
+    const key = `${before}${name}`
+    return typeof value === 'object' && value !== null ? keyed(value as Row, `${key}.`) : [{ key, value }]
+  })
+}
+
 function isNamed(row: Row, name: string): boolean {
-  return ['name', 'target', 'id', 'key'].some(field => String(row[field]) === name)
+  // `connections` of the stats are all that begin so.
+  const isWithin = String(row['key']).startsWith(`${name}.`)
+  return isWithin || ['name', 'target', 'id', 'key'].some(field => String(row[field]) === name)
 }
 
 /** Columns as wide as their widest cell, two blanks apart. */

@@ -82,7 +82,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
-    operationRoutes(pool, table),
+    operationRoutes(pool),
     ...controlRoutes(calls, pool),
   ])
 }

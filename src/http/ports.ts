@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts'
 import type { TargetTls } from '../config/target.ts'
 import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
-import type { ConnectionStats, TargetStats } from '../pool/target/pool-stats.ts'
+import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { HostTarget } from '../pool/target/target-pools.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../streams/writing/stream-writer.ts'
@@ -64,8 +64,9 @@ export type ConnectionRow = Pick<ConnectionStats, 'id' | 'tenant'>
 export type RowsPort = {
   targets(): readonly TargetRow[]
   connections(): readonly ConnectionRow[]
+  connection(id: string): ConnectionRow & Pick<ConnectionReport, 'operations'>
   workers(): Promise<readonly object[]>
-  stats(): object
+  stats(): PoolStats
 }
 
 /** What an operator tells the pool to do. */

@@ -211,6 +211,17 @@ export class Parsers {
     return this.#runOn(lent, href, argument, this.#call('run()', call))
   }
 
+  /** What all kinds of threads have to do. */
+  get load(): { readonly workers: number; readonly busy: number; readonly queued: number } {
+    const { bytes, live, calls, parked } = this.stats()
+    const kinds = [bytes, live, calls]
+    return {
+      workers: bytes.threadsMax,
+      busy: kinds.reduce((all, { running }) => all + running, 0),
+      queued: kinds.reduce((all, { waiting }) => all + waiting, parked),
+    }
+  }
+
   stats(): ParsersStats {
     const live = sum(this.#messages.stats(), this.#modules.stats())
     return { bytes: this.#bytes.stats(), live, calls: this.#calls.stats(), parked: this.#turns.parked }

@@ -9,7 +9,8 @@ import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
 import { EXCHANGE_TRAITS, type LeaseRequest } from './lease/lease-options.ts'
-import { type LeaseOrigin, LeaseRecord } from './lease/lease-record.ts'
+import { LeaseRecord } from './lease/lease-record.ts'
+import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/multiplexer.ts'
 import type { PoolDeps } from './pool-deps.ts'
@@ -57,6 +58,11 @@ export class Leases {
         return true
       }
     return false
+  }
+
+  /** To be called now and then. */
+  sweep(): void {
+    for (const { value } of this.#held) value.clock.look()
   }
 
   killAll(): void {
@@ -143,6 +149,7 @@ export class Leases {
       connection,
       parse,
       now,
+      recorder: kind === 'leased' ? slot.flight : undefined,
       leakDetectionMs: kind === 'leased' ? target.leakDetectionMs : undefined,
       origin,
       giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),

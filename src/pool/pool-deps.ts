@@ -4,7 +4,7 @@ import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
-import type { FormatJudge, ParsePort } from './lease/parse-port.ts'
+import type { FormatJudge, ParseGauge, ParsePort } from './lease/parse-port.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
 import type { AdHocRules } from './target/target-pools.ts'
@@ -25,6 +25,8 @@ export interface Fleet extends Connector, ListenerFleet {
   /** Has the I/O workers ring the doorbell of an attached thread, or with null forget it. */
   setHolder(holder: number, doorbell: DoorbellMemory | null): void
   readonly isReady: boolean
+  /** Shared memory that is set aside for rings. */
+  readonly ringBytes: number
   stats(): ReadonlyArray<{ readonly id: number }>
   stop(): Promise<void>
 }
@@ -32,7 +34,7 @@ export interface Fleet extends Connector, ListenerFleet {
 export type PoolDeps = AdHocRules & {
   readonly targets: Readonly<Record<string, Target>>
   readonly fleet: Fleet
-  readonly parse: ParsePort & FormatJudge
+  readonly parse: ParsePort & FormatJudge & ParseGauge
   /** Ends what `parse` runs on; called last. */
   readonly closeParse: () => Promise<void>
   readonly leasesMax: number

@@ -37,10 +37,18 @@ import { Multiplexers } from './multiplex/multiplexers.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
-import { type ConnectionStats, type PoolStats, rowsOf, type TargetStats } from './target/pool-stats.ts'
+import {
+  type ConnectionReport,
+  type ConnectionStats,
+  type PoolStats,
+  poolStats,
+  rowsOf,
+  type TargetStats,
+} from './target/pool-stats.ts'
 import { judgedResize, type Resize } from './target/resize.ts'
 import type { ControlResult, TargetControl } from './target/target-control.ts'
-import { TargetPool, type TargetPoolDeps } from './target/target-pool.ts'
+import { TargetPool } from './target/target-pool.ts'
+import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
 
@@ -56,12 +64,14 @@ export class Pool implements AsyncDisposable {
   readonly #multiplexers: Multiplexers
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
+  readonly #startedMs: number
   #attached: AttachListener | null = null
   #closed: Promise<void> | null = null
 
   constructor(deps: PoolDeps) {
     this.#deps = deps
     this.#now = deps.now ?? (() => performance.now())
+    this.#startedMs = this.#now()
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
     this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
       this.#open(name, target, dial, origin),
@@ -275,19 +285,20 @@ export class Pool implements AsyncDisposable {
     return this.#pools.all.flatMap(pool => rowsOf(pool, this.#now()))
   }
 
+  /** A connection, and its last operations, oldest first. Errors: CONNECTION_NOT_FOUND. */
+  connection(id: string): ConnectionReport {
+    return this.#pools.report(id, this.#now())
+  }
+
   workers(): Promise<ReturnType<Fleet['stats']>> {
     return Promise.resolve(this.#deps.fleet.stats())
   }
 
   stats(): PoolStats {
-    const pools = this.#pools.all
-    const sum = (of: (pool: TargetPool) => number): number => pools.reduce((all, pool) => all + of(pool), 0)
-    return {
-      leases: this.#leases.size,
-      waiters: sum(pool => pool.waiters),
-      connections: sum(pool => pool.size),
-      targets: pools.length,
-    }
+    const { parse, fleet } = this.#deps
+    const uptimeMs = this.#now() - this.#startedMs
+    const { ringBytes } = fleet
+    return poolStats(this.#pools.all, { leases: this.#leases.size, parse: parse.load, ringBytes, uptimeMs })
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */
@@ -318,6 +329,7 @@ export class Pool implements AsyncDisposable {
 
   #tend(): void {
     this.#pools.sweep(this.#now())
+    this.#leases.sweep()
     this.#multiplexers.tend()
   }
 

@@ -177,6 +177,13 @@ export class IoFleet {
     return this.#doorbell.missed
   }
 
+  /** Shared memory that is set aside for rings; what of it was never touched costs nothing. */
+  get ringBytes(): number {
+    let bytes = 0
+    for (const thread of this.#threads) bytes += thread?.memory().slabBytes ?? 0
+    return bytes
+  }
+
   stats(): WorkerStats[] {
     return this.#threads.map((thread, id) => {
       const { dialled, bytesIn, bytesOut, missedWakes } = sum(thread?.vitals(), this.#past.get(id))

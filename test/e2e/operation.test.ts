@@ -42,7 +42,7 @@ const ROUTES = {
   '/v1/targets/{name}/reconnect': ['post'],
   '/v1/targets/{name}/wait-close': ['post'],
   '/v1/connections': ['get'],
-  '/v1/connections/{id}': ['delete'],
+  '/v1/connections/{id}': ['delete', 'get'],
   '/v1/workers': ['get'],
   '/v1/stats': ['get'],
 }
@@ -84,7 +84,15 @@ describe('the service', () => {
       for (const field of ['id', 'threadId', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'])
         expect(worker).toHaveProperty(field, expect.any(Number))
     expect(workers.reduce((sum, { connections: open }) => sum + Number(open), 0)).toBe(1)
-    expect(jsonOf(await api.get('/v1/stats'))).toMatchObject({ leases: 1, waiters: 0, connections: 1 })
+    expect(jsonOf(await api.get('/v1/stats'))).toEqual({
+      leases: 1,
+      waiters: 0,
+      connections: { connecting: 0, idle: 0, leased: 1, multiplexed: 0, quarantined: 0, closing: 0 },
+      targets: expect.any(Number),
+      parse: { workers: 1, busy: 0, queued: 0 },
+      memory: { rss: expect.any(Number), heapUsed: expect.any(Number), ringBytes: expect.any(Number) },
+      uptimeMs: expect.any(Number),
+    })
     const unknown = await api.get('/v1/targets/nobody')
     expect(problemOf(unknown)).toMatchObject({ status: 404, code: 'target_not_found' })
   })

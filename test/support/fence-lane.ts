@@ -10,6 +10,7 @@ import { BORROWER, type Ends, KeptEnds, LeaseEnds, type NearEnds } from './fence
 import { FencePeers, PATIENCE_MS } from './fence-peers.ts'
 import { DuplexEnds, WebEnds } from './fence-stream-ends.ts'
 import { AttachedEnds, FenceThread } from './fence-thread.ts'
+import { poolCounts } from './open-connections.ts'
 import { within } from './service-process.ts'
 
 /** The lease that comes after: one that should hear and say nothing but its own. */
@@ -201,7 +202,7 @@ export async function leftOf(lane: Pick<Lane, 'pool' | 'log' | 'closePool'>): Pr
   } catch (error) {
     return [String(error)]
   }
-  const { leases, waiters, connections } = lane.pool.stats()
+  const { leases, waiters, connections } = poolCounts(lane.pool)
   const { out } = lane.log
   return leases + waiters + connections + out === 0
     ? []

@@ -13,6 +13,7 @@ import { enterMoment } from './fence-moments.ts'
 import type { Outcome } from './fence-outcome.ts'
 import { type FencePeer, PATIENCE_MS } from './fence-peers.ts'
 import { exchangeLines, holds, type Scene, shown } from './fence-scene.ts'
+import { poolCounts } from './open-connections.ts'
 import { within } from './service-process.ts'
 
 /** Milliseconds of all calls together, should each wait in vain. */
@@ -196,7 +197,7 @@ class Play {
       peer.destroy()
     }
     await holds('nothing is left in the pool', () => {
-      const { leases, waiters, connections } = pool.stats()
+      const { leases, waiters, connections } = poolCounts(pool)
       return leases + waiters + connections + log.out === 0
     })
     const busy = pool.targets().filter(({ connections }) => {

@@ -2,6 +2,7 @@
 import type { PoolOptions } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
+import { poolCounts } from './open-connections.ts'
 import { openPool } from './pool-fixture.ts'
 import { until } from './until.ts'
 
@@ -22,7 +23,7 @@ export async function leaseSockets(target: Target): Promise<LeasedSockets> {
     socket: async () => (await pool.lease('it')).toDuplex(),
     settled: () =>
       until('every lease had ended', () => {
-        const { leases, connections } = pool.stats()
+        const { leases, connections } = poolCounts(pool)
         return leases === 0 && connections === 0
       }),
   }

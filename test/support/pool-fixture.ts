@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest'
 import { createPool, joinPool, type PoolOptions, type ServiceTraits } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { watchLeaks } from './leak-watch.ts'
+import { poolCounts } from './open-connections.ts'
 import type { TestServer } from './test-server.ts'
 
 type Target = NonNullable<PoolOptions['targets']>[string]
@@ -28,7 +29,7 @@ export function targetOf(server: TestServer, more: Partial<Target> = {}): Target
 function guard(pool: Pool): Pool {
   onTestFinished(async () => {
     await pool.close()
-    expect(pool.stats(), 'after close').toMatchObject({ leases: 0, waiters: 0, connections: 0 })
+    expect(poolCounts(pool), 'after close').toMatchObject({ leases: 0, waiters: 0, connections: 0 })
   })
   return pool
 }

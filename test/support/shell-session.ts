@@ -53,7 +53,10 @@ function alike(text: string): unknown {
     .replace(/(localhost|127\.0\.0\.1):\d{4,5}\b/g, '$1:PORT')
     .replace(/"[\w-]{43}"|"[\w-]{6,}…"/g, '"ID"')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"INSTANT"')
-    .replace(/"(localPort|remotePort|port|ageMs|idleMs)":\d+/g, '"$1":0')
+    .replace(
+      /"(localPort|remotePort|port|ageMs|idleMs|uptimeMs|ms|rss|heapUsed|ringBytes)":[\d.]+/g,
+      '"$1":0',
+    )
     .replace(/^Date: .*$/gm, 'Date: NOW')
     .replaceAll('\r', '')
   if (!same.startsWith('{')) return same.trimEnd().split('\n')

@@ -3,6 +3,7 @@ import type { Pool } from '../../src/pool/pool.ts'
 import { attach } from '../support/attached.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -10,7 +11,7 @@ import { until } from '../support/until.ts'
 /** Resolves when the peer sees its connection end, and the pool has the slot free. */
 async function ended(server: TestServer, pool: Pool): Promise<void> {
   await until('the connection was closed', () => server.accepted > 0 && server.sockets.size === 0)
-  await until('its slot was free', () => pool.stats().connections === 0 && pool.stats().leases === 0)
+  await until('its slot was free', () => poolCounts(pool).connections === 0 && pool.stats().leases === 0)
 }
 
 test.each([

@@ -37,7 +37,7 @@ test('the main thread attaches to the pool of another, and may block on it', asy
   const blocking = pool.leaseSync('it')
   expect(blocking.reused).toBe(true)
   expect(blocking.release()).toEqual({ outcome: 'reused', reason: 'clean' })
-  expect(await pool.stats()).toMatchObject({ leases: 0, connections: 1 })
+  expect(await pool.stats()).toMatchObject({ leases: 0, connections: { idle: 1, leased: 0 } })
   const exited = new Promise(resolve => worker.once('exit', resolve))
   worker.postMessage('end')
   expect(await exited).toBe(0)

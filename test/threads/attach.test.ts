@@ -39,7 +39,7 @@ test('AttachedPool.lease gives the asynchronous lease of the pool itself', async
   })
   expect(await thread.next()).toMatchObject({
     used: { line: 'again\n', reused: true },
-    stats: { leases: 0, connections: 1 },
+    stats: { leases: 0, connections: { idle: 1, leased: 0 } },
   })
   expect(await thread.exited).toBe(0)
 })

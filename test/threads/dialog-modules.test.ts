@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool } from '../support/pool-fixture.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
@@ -78,7 +79,7 @@ test.each([
   const code = reason === 'timeout' ? 'CONNECT_TIMEOUT' : 'DIALOG_FAILED'
   expect(error).toMatchObject(reason === 'timeout' ? { code } : { code, step: 1, reason })
   expect(`${error.message} ${JSON.stringify(error)}`).not.toContain('hunter2')
-  expect(pool.stats()).toMatchObject({ connections: 0 })
+  expect(poolCounts(pool)).toMatchObject({ connections: 0 })
 })
 
 test('a module fails the dial where its peer hangs up, or sends without end', async () => {

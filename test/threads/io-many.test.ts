@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
@@ -41,7 +42,7 @@ test.skipIf(filesMax < FILES_NEEDED)(
       )
     const verdicts = await Promise.all(leases.map(lease => lease.release()))
     expect(verdicts.every(({ reason }) => reason === 'clean')).toBe(true)
-    expect(pool.stats()).toMatchObject({ leases: 0, connections: CONNECTIONS })
+    expect(poolCounts(pool)).toMatchObject({ leases: 0, connections: CONNECTIONS })
     expect(server.accepted).toBe(CONNECTIONS)
   },
 )

@@ -6,6 +6,7 @@ import type { Pool } from '../../src/pool/pool.ts'
 import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import type { WorkerStats } from '../../src/threads/io-fleet.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -27,7 +28,7 @@ test('connections go to the least loaded I/O worker', async () => {
   expect((await workers(pool)).map(({ connections }) => connections)).toEqual([2, 2, 2])
   const freed = leases.filter(lease => workerOf(pool, lease) === 1)
   for (const lease of freed) await lease.discard()
-  await until('they were gone', () => pool.stats().connections === 4)
+  await until('they were gone', () => poolCounts(pool).connections === 4)
   const [next, last] = [await pool.lease('it'), await pool.lease('it')]
   expect([next, last].map(lease => workerOf(pool, lease))).toEqual([1, 1])
 })

@@ -10,6 +10,7 @@ import { collected, collectUntil, warningsNamed } from '../support/collect-garba
 import { watchLeaks } from '../support/leak-watch.ts'
 import { LARGE_BYTES } from '../support/leased-sockets.ts'
 import { nextEvent } from '../support/next-event.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { testCertificate } from '../support/tls-certs.ts'
@@ -121,7 +122,7 @@ describe('Lease.toDuplex', () => {
     expect(await error).toMatchObject({ code: 'ECONNRESET', cause: { code: 'CONNECTION_RESET' } })
     expect(await closed).toBe(true)
     expect(await lease.ended).toBe('reset')
-    await until('its slot was free', () => pool.stats().connections === 0)
+    await until('its slot was free', () => poolCounts(pool).connections === 0)
   })
 
   test('fails where the lease is killed under it', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -130,7 +131,7 @@ test('a parse worker that dies with the reader closes the connection, and the ne
   lease.writer.write('x\n')
   await expect(lease.run(READER, 'die')).rejects.toMatchObject({ code: 'PARSE_FAILED' })
   expect(lease.gone).toBe('killed')
-  await until('the connection was closed', () => pool.stats().connections === 0)
+  await until('the connection was closed', () => poolCounts(pool).connections === 0)
   await expect(lease.reader.read(1)).rejects.toMatchObject({ code: 'LEASE_GONE' })
   const next = await pool.lease('it')
   next.writer.write('y\n')

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { WorkerEvent } from '../../src/library/create-pool.ts'
-import type { LeaseReport } from '../../src/pool/lease/lease-record.ts'
+import type { LeaseReport } from '../../src/pool/lease/lease-report.ts'
 import type { PoolEvent } from '../../src/pool/pool-deps.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, openServicePool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
@@ -19,7 +20,7 @@ describe('a lease with a ttl', () => {
     await expect(lease.reader.read(1)).rejects.toMatchObject({ code: 'LEASE_GONE', reason: 'expired' })
     await expect(lease.writer.drain()).rejects.toMatchObject({ code: 'LEASE_GONE' })
     expect(() => lease.renew()).toThrow(expect.objectContaining({ code: 'LEASE_GONE' }))
-    await until('its connection was closed', () => pool.stats().connections === 0)
+    await until('its connection was closed', () => poolCounts(pool).connections === 0)
     expect((await lease.release()).outcome).toBe('closed')
   })
 
@@ -84,7 +85,7 @@ describe('Pool.use', () => {
     const failure = new Error('mine')
     await expect(pool.use('it', () => Promise.reject(failure))).rejects.toBe(failure)
     expect(pool.stats().leases).toBe(0)
-    await until('it was closed', () => pool.stats().connections === 0)
+    await until('it was closed', () => poolCounts(pool).connections === 0)
   })
 })
 
@@ -101,7 +102,7 @@ describe('Lease[Symbol.asyncDispose]', () => {
       await using lease = await pool.lease('it')
       expect(lease.reused).toBe(true)
     }
-    await until('it was closed', () => pool.stats().connections === 0)
+    await until('it was closed', () => poolCounts(pool).connections === 0)
   })
 })
 
@@ -170,7 +171,7 @@ describe('tenants', () => {
       lease.writer.write(`${tenant}\n`)
       expect((await lease.reader.readLine()).toString()).toBe(`${tenant}\n`)
       expect(await lease.release()).toMatchObject({ reason: 'clean' })
-      expect(pool.stats().connections).toBeLessThanOrEqual(2)
+      expect(poolCounts(pool).connections).toBeLessThanOrEqual(2)
     }
     const all = [...seen.values()].flatMap(ids => [...ids])
     expect(new Set(all).size).toBe(all.length)
@@ -228,7 +229,7 @@ test('a leak is told with who holds it, where it was asked for and what was done
   const server = await startTestServer(echo)
   const told: [string, LeaseReport][] = []
   const pool = await openPool({
-    targets: { it: targetOf(server, { leakDetectionMs: 50 }) },
+    targets: { it: targetOf(server, { leakDetectionMs: 300 }) },
     onEvent: event => {
       if (event.kind === 'leak' || event.kind === 'leak_over') told.push([event.kind, event.lease.report])
     },
@@ -244,7 +245,10 @@ test('a leak is told with who holds it, where it was asked for and what was done
   await until('the other leak was told', () => told.length === 3)
   await other.release()
   expect(told).toMatchObject([
-    ['leak', { target: 'it', tenant: 'ops', connection: 'c1', bytesIn: 6, bytesOut: 6 }],
+    [
+      'leak',
+      { target: 'it', tenant: 'ops', connection: 'c1', lastOperation: 'readline', bytesIn: 6, bytesOut: 6 },
+    ],
     ['leak_over', { tenant: 'ops', bytesIn: 6 }],
     ['leak', origin],
     ['leak_over', origin],

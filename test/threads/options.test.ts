@@ -16,6 +16,7 @@ import type { Server } from '../../src/pool/server/server.ts'
 import { attach } from '../support/attached.ts'
 import { type OptionRow, unrefused } from '../support/bad-options.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import type { TestServer } from '../support/test-server.ts'
 
@@ -58,10 +59,10 @@ async function expectRefused(rows: readonly OptionRow[]): Promise<void> {
 describe('a pool refuses, and leases nothing', () => {
   test('options of lease, use and exchange', async () => {
     const { pool } = await heldPool()
-    const before = pool.stats()
+    const before = poolCounts(pool)
     await expectRefused(leaseRows(pool))
     await expectRefused(exchangeRows(pool))
-    expect(pool.stats()).toEqual(before)
+    expect(poolCounts(pool)).toEqual(before)
   })
 
   test('options of parse, run and close', async () => {
@@ -339,10 +340,10 @@ describe('a server refuses', () => {
 
 test('an attached thread refuses options of blocking and of other calls, and leases nothing', async () => {
   const { pool } = await heldPool()
-  const before = pool.stats()
+  const before = poolCounts(pool)
   const thread = attach(pool, 'badOptions')
   expect(await thread.next()).toEqual([])
-  expect(pool.stats()).toEqual(before)
+  expect(poolCounts(pool)).toEqual(before)
   const server = await startLineServer(echoLine)
   const free = await openPool({ targets: { it: targetOf(server) } })
   expect(await attach(free, 'badLeaseOptions').next()).toEqual([])

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -84,7 +85,7 @@ test('an aborted exchange closes its connection and ends at once', async () => {
   expect(await asked).toBe('x')
   controller.abort()
   await expect(exchange).rejects.toMatchObject({ code: 'ABORTED', name: 'AbortError' })
-  await until('it was closed', () => pool.stats().connections === 0)
+  await until('it was closed', () => poolCounts(pool).connections === 0)
 })
 
 test('a lease whose signal has fired is never handed out', async () => {

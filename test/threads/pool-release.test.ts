@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/lease/lease.ts'
 import type { ReleaseResult } from '../../src/pool/target/release-result.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
@@ -166,7 +167,7 @@ describe('Lease.release', () => {
     await ask(lease, 'x')
     const verdicts = await Promise.all([lease.release(), lease.release(), lease.discard()])
     expect(verdicts).toEqual([CLEAN, CLEAN, CLEAN])
-    expect(pool.stats()).toMatchObject({ leases: 0, connections: 1 })
+    expect(poolCounts(pool)).toMatchObject({ leases: 0, connections: 1 })
   })
 })
 
@@ -223,7 +224,7 @@ describe('bytes that nobody asked for', () => {
     await ask(lease, 'x')
     expect(await lease.release()).toEqual(CLEAN)
     peer.write('late news\n')
-    await until('it was gone', () => pool.stats().connections === 0)
+    await until('it was gone', () => poolCounts(pool).connections === 0)
     expect(pool.targets()[0]?.closed).toEqual({ poisoned: 1 })
     expect(await ask(await pool.lease('it'), 'y')).toBe('y\n')
   })
@@ -251,7 +252,7 @@ describe('bytes that nobody asked for', () => {
     await ask(lease, 'x')
     await lease.release()
     peer.end()
-    await until('it was gone', () => pool.stats().connections === 0)
+    await until('it was gone', () => poolCounts(pool).connections === 0)
   })
 
   /** The first line of each connection is answered twice, the second time when the test says so. */
@@ -317,7 +318,7 @@ describe('onConnect', () => {
     const server = await startLineServer((_line, socket) => void socket.write(answer), { greeting })
     const pool = await openPool({ targets: { it: targetOf(server, { onConnect }) } })
     await expect(pool.lease('it')).rejects.toMatchObject({ code: 'DIALOG_FAILED', ...details })
-    expect(pool.stats()).toMatchObject({ connections: 0, leases: 0 })
+    expect(poolCounts(pool)).toMatchObject({ connections: 0, leases: 0 })
   })
 
   test('fails the dial where the peer hangs up in its midst', async () => {

@@ -18,6 +18,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SocketDuplex } from '../../src/streams/adapters/socket-duplex.ts'
 import { EventRecord } from '../support/event-record.ts'
 import { watchLeaks } from '../support/leak-watch.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTlsPeer } from '../support/start-tls-peer.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
@@ -49,7 +50,7 @@ async function byLease(port: number): Promise<Way> {
   return {
     open: async () => (await pool.lease('it')).toDuplex(),
     settled: () =>
-      until('the lease ended', () => pool.stats().leases === 0 && pool.stats().connections === 0),
+      until('the lease ended', () => pool.stats().leases === 0 && poolCounts(pool).connections === 0),
   }
 }
 

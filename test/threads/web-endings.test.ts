@@ -9,6 +9,7 @@ import { isUint8Array } from 'node:util/types'
 import { describe, expect, test } from 'vitest'
 import { type WebChunk, WebPair } from '../../src/streams/adapters/web-pair.ts'
 import type { StreamReader } from '../../src/streams/reading/stream-reader.ts'
+import { poolCounts } from '../support/open-connections.ts'
 import { openPool } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -420,7 +421,7 @@ describe('both streams of a lease are done, and told of once, with', () => {
     await other(stage)
     await until('the lease ended', () => lease.gone !== null)
     expect(await lease.ended).toMatch(/^(released|reset)$/)
-    await until('its place was free', () => pool.stats().leases === 0 && pool.stats().connections === 0)
+    await until('its place was free', () => pool.stats().leases === 0 && poolCounts(pool).connections === 0)
 
     // In that place, the streams without a lease that ends with them.
     const { reader, writer } = await pool.lease('it', { waitMs: 1_000 })

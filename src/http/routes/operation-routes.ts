@@ -4,10 +4,10 @@
  */
 import { type TProperties, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
-import type { LeaseTable } from '../leases/lease-table.ts'
 import type { RowsPort, TargetRow } from '../ports.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
@@ -36,10 +36,32 @@ const Target = row({
   ),
 })
 
-const Connection = row({
+const CONNECTION_FIELDS = {
   id: Type.String(),
   target: Type.Optional(Type.String()),
   state: Type.Optional(Type.String()),
+}
+
+const Connection = row(CONNECTION_FIELDS)
+
+const Operation = Type.Object({
+  name: Type.String({ description: 'connect, lease, read, write, exchange, parse, release, …' }),
+  at: Type.String({ format: 'date-time', description: 'When it began.' }),
+  ms: Type.Number({ description: 'Milliseconds that it took, or has taken so far.' }),
+  bytesIn: count,
+  bytesOut: count,
+  outcome: Type.String({
+    description:
+      'ok; the code of the problem that it ended with; of a release, its reason; running where it is not over.',
+  }),
+})
+
+const ConnectionWithOperations = row({
+  ...CONNECTION_FIELDS,
+  operations: Type.Array(Operation, {
+    maxItems: LIMITS.flightOperationsMax,
+    description: 'The last operations, oldest first.',
+  }),
 })
 
 const Worker = row({
@@ -78,13 +100,52 @@ const WorkersSchema = {
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
 
+const ConnectionSchema = {
+  tags,
+  summary: 'Look at a connection, and at what was done with it last',
+  description: 'For an admin. No payload, no id of a lease.',
+  params: Type.Object({ id: Type.String() }),
+  response: { 200: ConnectionWithOperations, default: ProblemAnswer },
+}
+
+const Stats = Type.Object({
+  leases: count,
+  waiters: Type.Integer({ description: 'Callers that wait for a connection.' }),
+  connections: row({
+    connecting: count,
+    idle: count,
+    leased: count,
+    multiplexed: count,
+    quarantined: count,
+    closing: count,
+  }),
+  targets: Type.Integer({
+    description: 'Configured targets, and those that callers have described of late.',
+  }),
+  parse: Type.Object({
+    workers: Type.Integer({ description: 'Parse threads of each kind that there may be.' }),
+    busy: Type.Integer({ description: 'Parse threads of all kinds that work.' }),
+    queued: Type.Integer({
+      description: 'Parse calls that wait for a thread, or for the rest of their message.',
+    }),
+  }),
+  memory: Type.Object({
+    rss: Type.Integer({ description: 'Bytes of the process.' }),
+    heapUsed: Type.Integer({ description: 'Bytes of the heap of the thread that serves HTTP.' }),
+    ringBytes: Type.Integer({
+      description: 'Bytes set aside for the rings of connections; resident only where they were touched.',
+    }),
+  }),
+  uptimeMs: count,
+})
+
 const StatsSchema = {
   tags,
   summary: 'Counts of the whole service',
-  response: { 200: row({}), default: ProblemAnswer },
+  response: { 200: Stats, default: ProblemAnswer },
 }
 
-export function operationRoutes(pool: RowsPort, table: LeaseTable): RouteTable {
+export function operationRoutes(pool: RowsPort): RouteTable {
   return {
     readBodies: registerJsonBodies,
     routes: [
@@ -113,6 +174,7 @@ export function operationRoutes(pool: RowsPort, table: LeaseTable): RouteTable {
           return { connections: pool.connections().filter(row => isAdmin || row.tenant === tenant) }
         },
       }),
+      connectionRoute(pool),
       route({
         method: 'GET',
         url: '/v1/workers',
@@ -123,10 +185,22 @@ export function operationRoutes(pool: RowsPort, table: LeaseTable): RouteTable {
         method: 'GET',
         url: '/v1/stats',
         schema: StatsSchema,
-        run: () => ({ ...pool.stats(), http: table.stats() }),
+        run: () => pool.stats(),
       }),
     ],
   }
+}
+
+function connectionRoute(pool: RowsPort): RouteTable['routes'][number] {
+  return route({
+    method: 'GET',
+    url: '/v1/connections/:id',
+    schema: ConnectionSchema,
+    run: request => {
+      principalOf(request).assertAdmin()
+      return pool.connection(request.params.id)
+    },
+  })
 }
 
 function visibleTargets(pool: RowsPort, principal: Principal): TargetRow[] {

@@ -9,6 +9,7 @@
  */
 import type { GoneReason } from '../../base/errors.ts'
 import type { Ringer } from '../../channel/doorbell.ts'
+import type { RingMeter } from '../../channel/ring-meter.ts'
 import type { LeaseActivity } from '../lease/lease-clock.ts'
 import type { LeaseHolder } from '../lease/lease-keeper.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
@@ -17,18 +18,34 @@ export class AttachedHolder implements LeaseHolder {
   readonly #record: LeaseRecord
   readonly #ringer: Ringer
   readonly #tell: (reason: GoneReason) => void
+  readonly #meters: { readonly taken: RingMeter; readonly given: RingMeter }
   #state: 'offered' | 'held' | 'left' = 'offered'
+  #bytesIn = 0
+  #bytesOut = 0
 
   /** `ringer`: the thread's doorbell. `tell`: the lease was ended from this side. */
   constructor(record: LeaseRecord, ringer: Ringer, tell: (reason: GoneReason) => void) {
     this.#record = record
     this.#ringer = ringer
     this.#tell = tell
+    this.#meters = record.connection.channel.meters()
     record.connection.pin()
   }
 
   get activity(): LeaseActivity {
+    this.#count()
     return this.#record.connection.channel.activity
+  }
+
+  /** By the counters of the rings. */
+  get bytesIn(): number {
+    this.#count()
+    return this.#bytesIn
+  }
+
+  get bytesOut(): number {
+    this.#count()
+    return this.#bytesOut
   }
 
   /** The thread knows what it has read, and says when it is done. */
@@ -72,7 +89,14 @@ export class AttachedHolder implements LeaseHolder {
   /** The thread has let go of the channel, or is no more. */
   leave(): void {
     if (this.#state === 'left') return
+    this.#count()
     this.#state = 'left'
     this.#record.connection.unpin()
+  }
+  /** What the thread has let go of may be another's by now. */
+  #count(): void {
+    if (this.#state === 'left') return
+    this.#bytesIn = this.#meters.taken.total
+    this.#bytesOut = this.#meters.given.total
   }
 }

@@ -162,12 +162,12 @@ export class AttachedThread implements ThreadServer {
       }
       case 'hush': {
         const record = this.#find(message.data.lease)
-        return await record.operation('startTls', () => record.connection.hush())
+        return await record.operation('start_tls', () => record.connection.hush())
       }
       case 'secure': {
         const { lease: number, as, timeoutMs } = message.data
         const record = this.#find(number)
-        await record.operation('startTls', () => record.connection.secure(as, timeoutMs))
+        await record.operation('start_tls', () => record.connection.secure(as, timeoutMs))
         return record.connection.facts
       }
       case 'stats':

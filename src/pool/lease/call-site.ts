@@ -1,6 +1,6 @@
 /** Where a lease was asked for. */
 import type { Target } from '../../config/target.ts'
-import type { LeaseOrigin } from './lease-record.ts'
+import type { LeaseOrigin } from './lease-report.ts'
 
 /** What the caller says of it; else the place in the program, while the stack is still the caller's, where leaks are told. */
 export function originOf(

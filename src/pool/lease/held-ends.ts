@@ -9,12 +9,22 @@ import type { LeaseHolder } from './lease-keeper.ts'
 
 export abstract class HeldEnds implements LeaseHolder {
   abstract readonly activity: LeaseActivity
+  abstract readonly reader: { readonly offset: number }
+  abstract readonly writer: { readonly offset: number }
   readonly #pair: EndPair
   /** The lease ended when its connection had broken. */
   #brokeFirst = false
 
   constructor(pair: EndPair) {
     this.#pair = pair
+  }
+
+  get bytesIn(): number {
+    return this.reader.offset
+  }
+
+  get bytesOut(): number {
+    return this.writer.offset
   }
 
   abstract isSpent(how: EndName | null): boolean

@@ -9,9 +9,6 @@ export type LeaseActivity = {
   readonly waits: boolean
   /** It changes with every byte that is moved. */
   readonly bytes: number
-  /** Those that were read and written, where the ends are on the pool's thread. */
-  readonly bytesIn?: number
-  readonly bytesOut?: number
 }
 
 export type LeaseClockDeps = {
@@ -71,6 +68,11 @@ export class LeaseClock {
     this.#operations++
   }
 
+  /** A call of the holder's own, which is no operation but shows what was done last. */
+  note(call: string): void {
+    this.#lastOperation = call
+  }
+
   end(): void {
     this.#operations--
     if (!this.#isFrozen) this.#touchedMs = this.#deps.now()
@@ -95,6 +97,11 @@ export class LeaseClock {
     this.#timer = null
   }
 
+  /** Sees what the holder does beside operations; to be called now and then, so that the age of that is known. */
+  look(): void {
+    this.#noteActivity()
+  }
+
   /** A read or write of the holder's own renews when it is seen, so late by no more than a ttl and never early. */
   #noteActivity(): void {
     if (this.#isFrozen) return
@@ -106,10 +113,10 @@ export class LeaseClock {
   #arm(): void {
     this.stop()
     if (this.#ttlMs === null) return
-    this.#timer = setTimeout(() => this.#look(), timerMs(Math.max(1, this.#ttlMs - this.idleMs))).unref()
+    this.#timer = setTimeout(() => this.#judge(), timerMs(Math.max(1, this.#ttlMs - this.idleMs))).unref()
   }
 
-  #look(): void {
+  #judge(): void {
     if (!this.isBusy && this.idleMs >= (this.#ttlMs ?? Infinity)) this.#deps.onExpired()
     else this.#arm()
   }

@@ -50,11 +50,13 @@ export class LeaseEnds extends HeldEnds {
       this.#use.ended()
       if (how === 'broken') this.writer.abort()
     }
-    this.reader = new StreamReader({ onReset, limit, frame, onLastMessage }, source)
+    const watch = keeper.flight
+    this.reader = new StreamReader({ onReset, limit, frame, onLastMessage, watch }, source)
     this.writer = new StreamWriter(sink, {
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),
       onWrite: () => this.#use.written(),
+      watch,
       extraInfo: extraInfo(facts),
       startTls: async (options, flushed) => {
         const { reader } = this
@@ -72,9 +74,8 @@ export class LeaseEnds extends HeldEnds {
   }
 
   get activity(): LeaseActivity {
-    const { reader, writer } = this
-    const [bytesIn, bytesOut] = [reader.offset, writer.offset]
-    return { waits: reader.isWaiting || writer.isWaiting, bytes: bytesIn + bytesOut, bytesIn, bytesOut }
+    const { reader, writer, bytesIn, bytesOut } = this
+    return { waits: reader.isWaiting || writer.isWaiting, bytes: bytesIn + bytesOut }
   }
 
   isSpent(how: EndName | null): boolean {

@@ -14,6 +14,7 @@ import type { HeldConnection } from '../../threads/held-connection.ts'
 import type { ConnectionHolder } from '../../threads/io-connection.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { LeaseActivity, LeaseClock } from './lease-clock.ts'
+import type { LeaseFlight, Moved } from './lease-flight.ts'
 import type { LoanPort, ParseCall } from './parse-port.ts'
 
 /** What a lease was agreed to be. Plain data. */
@@ -33,8 +34,8 @@ export type LeaseTerms = {
   readonly frame: FrameSpec | null
 }
 
-/** The ends of a lease, as its record sees them. */
-export interface LeaseHolder extends ConnectionHolder {
+/** The ends of a lease, as its record sees them, and the bytes that went through them. */
+export interface LeaseHolder extends ConnectionHolder, Moved {
   /** Whether a call waits on either end, and a number that changes with every byte moved. */
   readonly activity: LeaseActivity
   /**
@@ -64,6 +65,8 @@ export interface LeaseKeeper {
   /** The epoch that the ends are made for. */
   readonly epoch: number
   readonly clock: LeaseClock
+  /** Null where nothing is kept of what is done. */
+  readonly flight: LeaseFlight | null
   /** Why the lease has ended, or null while it is held. */
   readonly gone: GoneReason | null
   /** The program has released it, and only its last bytes are still being sent. */

@@ -17,10 +17,13 @@ import type { EndName } from '../../channel/values.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { LeasedConnection } from '../../threads/held-connection.ts'
+import type { FlightRecorder } from '../target/flight-recorder.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { SlotLease } from '../target/slot.ts'
 import { LeaseClock } from './lease-clock.ts'
+import { LeaseFlight } from './lease-flight.ts'
 import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
+import { type LeaseOrigin, type LeaseReport, leaseReport } from './lease-report.ts'
 import type { LoanPort, ParseCall } from './parse-port.ts'
 
 export type LeaseRecordDeps = {
@@ -29,6 +32,8 @@ export type LeaseRecordDeps = {
   readonly parse: LoanPort
   /** The monotonic clock. */
   readonly now: () => number
+  /** Of its connection; default: nothing is kept. */
+  readonly recorder?: FlightRecorder | undefined
   readonly leakDetectionMs?: number | undefined
   /** Where it was asked for. */
   readonly origin?: LeaseOrigin | undefined
@@ -49,35 +54,16 @@ export type LeaseRecordDeps = {
   readonly onFault: (error: unknown) => void
 }
 
-/** Where a lease was asked for: a route of the service, or a place in the program. */
-export type LeaseOrigin = {
-  readonly route?: string | undefined
-  /** Of the caller's trace. */
-  readonly traceId?: string | undefined
-  readonly stack?: string | undefined
-}
-
-/** What a lease that is held for long is known by. Bytes: null where its ends are on another thread. */
-export type LeaseReport = LeaseOrigin & {
-  readonly target: string
-  readonly tenant: string
-  readonly connection: string
-  readonly ageMs: number
-  readonly lastOperation: string | null
-  /** Milliseconds since that, or since the last byte. */
-  readonly idleMs: number
-  readonly bytesIn: number | null
-  readonly bytesOut: number | null
-}
-
 type State =
   | { readonly kind: 'held' }
   | { readonly kind: 'lost'; readonly how: EndName }
   | { readonly kind: 'ending'; readonly lost: EndName | null }
   | { readonly kind: 'ended'; readonly reason: GoneReason; readonly result: Promise<ReleaseResult> }
 
-/** Stands for the ends before they are there, and once they have nothing more to hear. */
+/** Stands for the ends before they are there. */
 const NOBODY: LeaseHolder = {
+  bytesIn: 0,
+  bytesOut: 0,
   activity: { waits: false, bytes: 0 },
   isSpent: () => false,
   rung: () => {},
@@ -90,6 +76,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   readonly terms: LeaseTerms
   readonly connection: LeasedConnection
   readonly clock: LeaseClock
+  readonly flight: LeaseFlight | null
   readonly ended: Promise<GoneReason>
   readonly #deps: LeaseRecordDeps
   readonly #resolveEnded: (reason: GoneReason) => void
@@ -101,7 +88,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   #state: State = { kind: 'held' }
 
   constructor(deps: LeaseRecordDeps) {
-    const { leakDetectionMs, terms, now } = deps
+    const { leakDetectionMs, terms, now, recorder } = deps
     this.#deps = deps
     this.terms = terms
     this.connection = deps.connection
@@ -114,6 +101,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
       onExpired: () => deps.onExpired(this),
       activity: () => this.#holder.activity,
     })
+    this.flight = recorder === undefined ? null : new LeaseFlight(recorder, this.clock, this)
     if (leakDetectionMs !== undefined)
       this.#leakTimer = setTimeout(() => this.#leaked(), timerMs(leakDetectionMs)).unref()
   }
@@ -185,28 +173,30 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     return this.clock.lastOperation
   }
 
+  get bytesIn(): number {
+    return this.#holder.bytesIn
+  }
+
+  get bytesOut(): number {
+    return this.#holder.bytesOut
+  }
+
   get report(): LeaseReport {
-    const { ageMs, lastOperation, idleMs, connection } = this
-    const { target, tenant } = this.terms
-    const { bytesIn = null, bytesOut = null } = this.#holder.activity
-    return {
-      target,
-      tenant,
-      connection: connection.id,
-      ageMs: Math.round(ageMs),
-      lastOperation,
-      idleMs: Math.round(idleMs),
-      bytesIn,
-      bytesOut,
-      ...this.#deps.origin,
-    }
+    return leaseReport(this, this.#deps.origin)
   }
 
   async operation<T>(name: string, run: () => Promise<T>): Promise<T> {
     this.#assertHeld()
+    const { flight } = this
+    const call = flight === null ? -1 : flight.begin(name)
     this.clock.begin(name)
     try {
-      return await run()
+      const value = await run()
+      flight?.end(call, null)
+      return value
+    } catch (error) {
+      flight?.end(call, error)
+      throw error
     } finally {
       this.clock.end()
       this.#endIfSpent()
@@ -235,7 +225,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   }
 
   forget(): void {
-    if (this.lost !== null) this.#holder = NOBODY
+    if (this.lost !== null) this.#holder = deafened(this.#holder)
     void this.#end('released', 'error', false)
   }
 
@@ -269,6 +259,10 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     this.#deps.onFault(error)
   }
 
+  settle(row: number): void {
+    this.flight?.settle(row)
+  }
+
   /** The socket is gone; called before the channel serves another connection. */
   connectionLost(how: EndName): void {
     const state = this.#state
@@ -284,7 +278,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     const end = lost ?? this.connection.channel.inEnd
     this.#holder.lost(end === 'open' ? 'reset' : end)
     // From here on its ends go on telling how it broke.
-    this.#holder = NOBODY
+    this.#holder = deafened(this.#holder)
     void this.#end(goneReason(end === 'open' ? 'reset' : end), 'error', false)
   }
 
@@ -316,6 +310,11 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   #assertHeld(): void {
     if (this.#state.kind === 'ended') throw goneError(this.#state.reason)
   }
+}
+
+/** Stands for ends that have nothing more to hear. */
+function deafened({ bytesIn, bytesOut }: LeaseHolder): LeaseHolder {
+  return { ...NOBODY, bytesIn, bytesOut }
 }
 
 /** How a connection ended, as its lease tells it. */

@@ -241,13 +241,18 @@ export class Lease implements AsyncDisposable {
   #makeHandover(): Handover {
     const { reader, writer } = this
     const keeper = this.#keeper
+    let call = -1
     return new Handover({
       reader,
       writer,
       traits: keeper.connection.facts,
       keepAlive: isOn => keeper.keepAlive(isOn),
-      onBegun: shape => keeper.clock.begin(shape),
+      onBegun: shape => {
+        call = keeper.flight?.begin(shape) ?? -1
+        keeper.clock.begin(shape)
+      },
       onEnded: () => {
+        keeper.flight?.end(call, this.reader.exception())
         keeper.clock.end()
         if (this.reader.exception() === null) void this.release()
         else keeper.kill('reset')

@@ -35,6 +35,19 @@ export interface ParsePort extends LoanPort {
   run(module: URL | string, argument?: unknown, call?: TenantCall): Promise<unknown>
 }
 
+/** How much the parse threads have to do. */
+export type ParseLoad = {
+  /** Threads of each kind that there may be: for bytes, for messages, for modules on connections, for calls. */
+  readonly workers: number
+  /** Of all kinds, those that work now; and what waits for one, or for the rest of its message. */
+  readonly busy: number
+  readonly queued: number
+}
+
+export interface ParseGauge {
+  readonly load: ParseLoad
+}
+
 /** Knows the formats without a thread. */
 export interface FormatJudge {
   /** Judges a format and its options before anything waits. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */

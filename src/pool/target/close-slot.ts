@@ -14,6 +14,8 @@ export function closeSlot(
   const { state } = slot
   if (state.kind === 'closing') return
   const lingers = way === 'graceful'
+  if (state.kind === 'quarantined') slot.flight.end(state.call, reason)
+  else if (state.kind === 'idle') slot.flight.add('close', reason)
   slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers })
   if (state.kind === 'quarantined')
     state.tell({
@@ -26,7 +28,7 @@ export function closeSlot(
 }
 
 /** The socket of a slot is gone, by whoever's doing: tells who counted on it, and whether somebody held it. */
-export function socketGone(slots: Slots, slot: Slot, how: EndName): boolean {
+export function loseSlot(slots: Slots, slot: Slot, how: EndName): boolean {
   const { state, connection } = slot
   const reason = how === 'poisoned' ? 'poisoned' : 'error'
   if (state.kind !== 'closing') slots.move(slot, { kind: 'closing', connection, reason, lingers: false })

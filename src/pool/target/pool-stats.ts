@@ -1,7 +1,9 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
 import type { BreakerName } from './breaker.ts'
+import type { OperationRow } from './flight-recorder.ts'
 import type { HostStats } from './hosts.ts'
-import type { Slot, SlotStateName } from './slot.ts'
+import { SLOT_STATES, type Slot, type SlotStateName } from './slot.ts'
+import type { SlotCounts } from './slots.ts'
 import type { TargetStateName } from './target-control.ts'
 import type { TargetPool } from './target-pool.ts'
 
@@ -9,8 +11,14 @@ import type { TargetPool } from './target-pool.ts'
 export type PoolStats = {
   readonly leases: number
   readonly waiters: number
-  readonly connections: number
+  /** By state. */
+  readonly connections: SlotCounts
+  /** Configured ones, and those that callers have described of late. */
   readonly targets: number
+  readonly parse: { readonly workers: number; readonly busy: number; readonly queued: number }
+  /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, and resident only where it was touched. */
+  readonly memory: { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
+  readonly uptimeMs: number
 }
 
 /** How many callers share the connections of a target, and how that goes. */
@@ -66,6 +74,28 @@ export type ConnectionStats = {
   readonly lastOperation: string | null
 }
 
+/** A connection, and what was done with it last, oldest first. */
+export type ConnectionReport = ConnectionStats & { readonly operations: readonly OperationRow[] }
+
+export function poolStats(
+  pools: readonly TargetPool[],
+  { ringBytes, ...known }: Pick<PoolStats, 'leases' | 'parse' | 'uptimeMs'> & { readonly ringBytes: number },
+): PoolStats {
+  const { rss, heapUsed } = process.memoryUsage()
+  const connections = SLOT_STATES.map(
+    state => [state, pools.reduce((all, { counts }) => all + counts[state], 0)] as const,
+  )
+  return {
+    leases: known.leases,
+    waiters: pools.reduce((all, { waiters }) => all + waiters, 0),
+    connections: Object.fromEntries(connections) as SlotCounts,
+    targets: pools.length,
+    parse: known.parse,
+    memory: { rss, heapUsed, ringBytes },
+    uptimeMs: Math.round(known.uptimeMs),
+  }
+}
+
 export function targetStats(
   pool: TargetPool,
   tenant: string | null,
@@ -92,6 +122,13 @@ export function targetStats(
 /** The rows of its connections. */
 export function rowsOf(pool: TargetPool, nowMs: number): ConnectionStats[] {
   return pool.connections.flatMap(slot => connectionStats(pool, slot, nowMs))
+}
+
+/** The connection of this id; null where the target has none. */
+export function reportOf(pool: TargetPool, id: string, nowMs: number): ConnectionReport | null {
+  const slot = pool.connections.find(({ connection }) => connection?.id === id)
+  const [row] = slot === undefined ? [] : connectionStats(pool, slot, nowMs)
+  return slot === undefined || row === undefined ? null : { ...row, operations: slot.flight.rows() }
 }
 
 /** The row of a slot; none while it is still being dialled. */

@@ -55,7 +55,8 @@ export class Probes {
     const { state } = slot
     if (state.kind !== 'idle') return
     const { connection } = state
-    slots.move(slot, { kind: 'quarantined', connection, tell: () => {} })
+    const call = slot.flight.begin('dialog:probe')
+    slots.move(slot, { kind: 'quarantined', connection, tell: () => {}, call })
     this.#underWay++
     // It never rejects.
     void connection.probe().then(name => this.#found(slot, state.sinceMs, name), onFault)
@@ -67,8 +68,11 @@ export class Probes {
     const { state } = slot
     if (state.kind === 'quarantined') {
       if (found !== 'clean') closeSlot(slots, slot, found)
-      // Being asked is no use: it has lain idle all the while.
-      else slots.move(slot, { kind: 'idle', connection: state.connection, sinceMs, provenMs: now() })
+      else {
+        slot.flight.end(state.call, 'ok')
+        // Being asked is no use: it has lain idle all the while.
+        slots.move(slot, { kind: 'idle', connection: state.connection, sinceMs, provenMs: now() })
+      }
     }
     onDone()
   }

@@ -10,6 +10,7 @@
 import { type GoneReason, invariant } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
+import type { FlightRecorder } from './flight-recorder.ts'
 import type { ReleaseResult } from './release-result.ts'
 
 export const SLOT_STATES = ['connecting', 'idle', 'leased', 'multiplexed', 'quarantined', 'closing'] as const
@@ -23,6 +24,8 @@ export interface SlotLease {
   connectionLost(how: EndName): void
   /** Ends it from outside. */
   kill(reason: GoneReason): void
+  /** Gives a row of the flight recorder the bytes that it has moved and none before has. */
+  settle(row: number): void
 }
 
 /** Tells whoever released the connection what became of it. */
@@ -40,7 +43,13 @@ export type SlotState =
   | { readonly kind: 'leased'; readonly connection: IoConnection; readonly sinceMs: number }
   /** Its holder serves callers of all tenants with it, and never gives it back for others. */
   | { readonly kind: 'multiplexed'; readonly connection: IoConnection }
-  | { readonly kind: 'quarantined'; readonly connection: IoConnection; readonly tell: TellResult }
+  | {
+      readonly kind: 'quarantined'
+      readonly connection: IoConnection
+      readonly tell: TellResult
+      /** The release, or the probe, in the flight recorder. */
+      readonly call: number
+    }
   | {
       readonly kind: 'closing'
       readonly connection: IoConnection | null
@@ -73,8 +82,10 @@ export class Slot {
   /** Instants on the monotonic clock, in milliseconds: when the dial began, and when it is too old. */
   readonly createdMs: number
   readonly diesMs: number
+  readonly flight: FlightRecorder
 
-  constructor(controller: AbortController, createdMs: number, diesMs: number) {
+  constructor(controller: AbortController, createdMs: number, diesMs: number, flight: FlightRecorder) {
+    this.flight = flight
     this.#state = { kind: 'connecting', controller }
     this.createdMs = createdMs
     this.diesMs = diesMs

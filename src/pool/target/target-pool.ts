@@ -8,15 +8,14 @@
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
-import { aborted, type WaitOptions } from '../../base/wait.ts'
+import { aborted } from '../../base/wait.ts'
 import type { CheckName, EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
-import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
-import { closeSlot, closeSurplusDials, socketGone } from './close-slot.ts'
-import type { Connector } from './connector.ts'
+import { closeSlot, closeSurplusDials, loseSlot } from './close-slot.ts'
 import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
+import { FlightRecorder } from './flight-recorder.ts'
 import type { HostStats } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { Probes } from './probes.ts'
@@ -24,31 +23,9 @@ import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
+import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
 import { WaitQueue } from './wait-queue.ts'
-import type { WaiterCount } from './waiter-count.ts'
-import type { Asking, Begin, Waiter, Waiters } from './waiters.ts'
-
-export type TargetPoolDeps = {
-  readonly name: string
-  readonly target: Target
-  readonly dial: Dial
-  /**
-   * What a caller describes is its own: it is dialled whenever it asks, and what was dialled for a caller who has left is
-   * closed where nobody else waits for it.
-   */
-  readonly origin: 'named' | 'described'
-  readonly connector: Connector
-  /** Waiters of all targets together. */
-  readonly waiterCount: WaiterCount
-  readonly now: () => number
-  readonly random: () => number
-  /** A leased connection lost its socket. */
-  readonly onLost: (how: EndName) => void
-  /** A fault of ours, which nobody awaits. */
-  readonly onFault: (error: unknown) => void
-}
-
-export type LeaseWait = WaitOptions & Asking & { readonly waitMs: number }
+import type { Begin, Waiter, Waiters } from './waiters.ts'
 
 export class TargetPool {
   readonly name: string
@@ -146,10 +123,11 @@ export class TargetPool {
   ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.control.refusal !== null) throw this.control.refusal
-    this.#lastUsedMs = this.#deps.now()
+    const askedMs = this.#deps.now()
+    this.#lastUsedMs = askedMs
     const { isActive } = this.control
     const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
-    if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
+    if (idle) return this.#hand(idle.slot, idle.connection, { tenant, askedMs }, begin)
     const refusal = isActive ? this.#dials.refusal : null
     if (refusal !== null) throw refusal
     if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
@@ -157,7 +135,7 @@ export class TargetPool {
       throw this.#queue.newcomer('POOL_EXHAUSTED', 'no connection is free')
     // Who will not wait for others still waits for its own dial, and for the turn of that.
     const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
-    const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, tenant, begin)
+    const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, { tenant, askedMs }, begin)
     const served = this.#queue.add({ tenant, weight }, { signal, timeoutMs, allowedMs }, hand)
     this.#dispatch()
     return await served
@@ -174,14 +152,19 @@ export class TargetPool {
     if (slot.state.kind === 'multiplexed') this.#close(slot, refusal ?? 'policy')
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection, sinceMs } = slot.state
-    this.#queue.held(this.#deps.now() - sinceMs)
+    const { flight } = slot
+    const now = this.#deps.now()
+    this.#queue.held(now - sinceMs)
     const why = refusal ?? this.#spent(slot)
+    const call = flight.begin(why === 'killed' ? 'kill' : 'release', now)
+    slot.lease?.settle(call)
     if (why !== null) {
+      flight.end(call, why, now)
       closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
       return { outcome: 'closed', reason: why }
     }
     const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
-    this.#slots.move(slot, { kind: 'quarantined', connection, tell: resolve })
+    this.#slots.move(slot, { kind: 'quarantined', connection, tell: resolve, call })
     connection.letGo()
     return await promise
   }
@@ -240,10 +223,18 @@ export class TargetPool {
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
-  #hand<Held>(slot: Slot, connection: IoConnection, tenant: string, begin: Begin<Held>): Held {
-    this.#slots.move(slot, { kind: 'leased', connection, sinceMs: this.#deps.now() })
+  #hand<Held>(
+    slot: Slot,
+    connection: IoConnection,
+    { tenant, askedMs }: { readonly tenant: string; readonly askedMs: number },
+    begin: Begin<Held>,
+  ): Held {
+    const now = this.#deps.now()
+    this.#slots.move(slot, { kind: 'leased', connection, sinceMs: now })
     slot.tenant = tenant
     slot.uses++
+    // The wait is its caller's, who may have waited while others had the connection.
+    slot.flight.add('lease', 'ok', now, now - askedMs)
     try {
       return begin(slot, connection)
     } catch (error) {
@@ -257,7 +248,7 @@ export class TargetPool {
     const controller = new AbortController()
     // Up to a tenth earlier at random, so that a pool never renews all at once.
     const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
-    const slot = new Slot(controller, now(), diesMs)
+    const slot = new Slot(controller, now(), diesMs, new FlightRecorder(now))
     slot.generation = this.control.generation
     const attempt = this.#dials.begin()
     this.#slots.add(slot)
@@ -288,6 +279,7 @@ export class TargetPool {
       return
     }
     const now = this.#deps.now()
+    slot.flight.add('connect', 'ok', slot.createdMs, now - slot.createdMs)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
@@ -311,10 +303,11 @@ export class TargetPool {
 
   #checked(slot: Slot, found: CheckName): void {
     if (slot.state.kind !== 'quarantined') return
-    const { connection, tell } = slot.state
+    const { connection, tell, call } = slot.state
     const now = this.#deps.now()
     const why = found === 'clean' ? this.#spent(slot) : found
     if (why !== null) return this.#close(slot, why)
+    slot.flight.end(call, 'clean', now)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     tell({ outcome: 'reused', reason: 'clean' })
     this.control.changed()
@@ -323,7 +316,7 @@ export class TargetPool {
 
   /** The socket is gone, by whoever's doing. */
   #gone(slot: Slot, how: EndName): void {
-    if (socketGone(this.#slots, slot, how)) this.#deps.onLost(how)
+    if (loseSlot(this.#slots, slot, how)) this.#deps.onLost(how)
     this.#free(slot)
     this.#dispatch()
   }

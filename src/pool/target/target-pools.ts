@@ -9,8 +9,15 @@ import type { TargetInput } from '../../config/target-input.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
-import { type MultiplexStats, type TargetStats, targetStats } from './pool-stats.ts'
-import type { TargetPool, TargetPoolDeps } from './target-pool.ts'
+import {
+  type ConnectionReport,
+  type MultiplexStats,
+  reportOf,
+  type TargetStats,
+  targetStats,
+} from './pool-stats.ts'
+import type { TargetPool } from './target-pool.ts'
+import type { TargetPoolDeps } from './target-pool-deps.ts'
 
 type Described = {
   /** As the config's. */
@@ -95,6 +102,15 @@ export class TargetPools {
   kill(id: string): 'connection' {
     for (const pool of this.all) if (pool.control.kill(id)) return 'connection'
     throw new SockpoolError('CONNECTION_NOT_FOUND', 'no connection and no lease has this id')
+  }
+
+  /** The connection of this id. Errors: CONNECTION_NOT_FOUND. */
+  report(id: string, nowMs: number): ConnectionReport {
+    for (const pool of this.all) {
+      const report = reportOf(pool, id, nowMs)
+      if (report !== null) return report
+    }
+    throw new SockpoolError('CONNECTION_NOT_FOUND', 'no connection has this id')
   }
 
   /** To be called now and then: pools tend their connections, described targets that nobody uses are forgotten. */

@@ -14,7 +14,7 @@ import { WaterMarks } from '../writing/water-marks.ts'
 import type { ExtraInfo, StartTlsOptions, StreamWriterOptions } from '../writing/writer-options.ts'
 import { judgedStartTls, toBytes } from '../writing/writer-options.ts'
 
-export type BlockingWriterOptions = Omit<StreamWriterOptions, 'maxBufferedBytes' | 'startTls'> & {
+export type BlockingWriterOptions = Omit<StreamWriterOptions, 'maxBufferedBytes' | 'startTls' | 'watch'> & {
   /** Milliseconds a call may block, for calls that do not say. Default: no bound. */
   readonly timeoutMs?: number | undefined
   /** Absent where the connection cannot start TLS. */

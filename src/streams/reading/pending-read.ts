@@ -11,6 +11,7 @@
 import { SockpoolError } from '../../base/errors.ts'
 import { aborted, Wait, type WaitOptions } from '../../base/wait.ts'
 import { type ByteSource, isRevoked } from '../byte-source.ts'
+import type { CallWatch } from '../call-watch.ts'
 
 /** What became of a lent source. */
 export type LendResult = {
@@ -32,6 +33,8 @@ export type WaitingTraits = {
   readonly restart?: () => void
   /** All bytes that come are for this read. */
   readonly isGreedy?: boolean
+  /** The call as it was made, where errors name it by what it comes down to. */
+  readonly call?: string
 }
 
 type Waiting = {
@@ -39,18 +42,30 @@ type Waiting = {
   readonly attempt: Attempt
   readonly wait: Wait<Buffer>
   readonly traits: WaitingTraits
+  /** Its number with whoever watches. */
+  readonly number: number
 }
 
 const PLAIN: WaitingTraits = {}
+const NAMES: Readonly<Record<string, string>> = {
+  'read()': 'read',
+  'readinto()': 'readinto',
+  'readexactly()': 'readexactly',
+  'readuntil()': 'readuntil',
+  'readframe()': 'readframe',
+  'peek()': 'peek',
+}
 
 export class PendingRead {
   readonly #source: ByteSource
+  readonly #watch: CallWatch | null
   #waiting: Waiting | null = null
   #excluded = false
   #interrupted = false
 
-  constructor(source: ByteSource) {
+  constructor(source: ByteSource, watch: CallWatch | null = null) {
     this.#source = source
+    this.#watch = watch
   }
 
   get isWaiting(): boolean {
@@ -87,7 +102,10 @@ export class PendingRead {
       if (this.#waiting) this.#serveFirst()
       if (this.#waiting?.traits.isGreedy) throw this.#busy(name)
       const outcome = attempt()
-      if (typeof outcome !== 'number') return Promise.resolve(outcome)
+      if (typeof outcome !== 'number') {
+        this.#watch?.served(callOf(name, traits))
+        return Promise.resolve(outcome)
+      }
       if (this.#waiting) throw this.#busy(name)
       if (options.signal?.aborted) {
         this.#interrupted = true
@@ -95,6 +113,7 @@ export class PendingRead {
       }
       return this.#waitFor(outcome, name, attempt, options, traits)
     } catch (error) {
+      this.#watch?.failed(callOf(name, traits), error)
       return Promise.reject(error)
     }
   }
@@ -122,12 +141,15 @@ export class PendingRead {
     options: WaitOptions,
     traits: WaitingTraits,
   ): Promise<Buffer> {
-    const wait = new Wait<Buffer>(name, 'READ_TIMEOUT', options, () => {
+    let number = -1
+    const wait = new Wait<Buffer>(name, 'READ_TIMEOUT', options, error => {
       this.#waiting = null
       this.#source.request(0, null)
       this.#interrupted = true
+      this.#watch?.ended(number, error)
     })
-    this.#waiting = { name, attempt, wait, traits }
+    number = this.#watch?.waits(callOf(name, traits)) ?? -1
+    this.#waiting = { name, attempt, wait, traits, number }
     this.#arm(count)
     return wait.promise
   }
@@ -160,8 +182,10 @@ export class PendingRead {
         this.#waiting = waiting
         return outcome
       }
+      this.#watch?.ended(waiting.number, null)
       waiting.wait.resolve(outcome)
     } catch (error) {
+      this.#watch?.ended(waiting.number, error)
       waiting.wait.reject(error as Error)
     }
     return null
@@ -176,4 +200,9 @@ export class PendingRead {
       `${name} called while another coroutine is already waiting for incoming data`,
     )
   }
+}
+
+/** The name of a call without what errors write behind it. */
+function callOf(name: string, { call }: WaitingTraits): string {
+  return call ?? NAMES[name] ?? name
 }

@@ -4,6 +4,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { choiceOption, countOption, flagOption, optionsObject, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
+import type { CallWatch } from '../call-watch.ts'
 import type { ReadTransport } from './memory-source.ts'
 
 export type Separator = string | Uint8Array
@@ -23,6 +24,11 @@ export type FramedReads = {
   readonly frame?: FrameSpec | null | undefined
   /** A message was read behind which none can come, or one was broken. Default: nothing is done. */
   readonly onLastMessage?: ((how: 'whole' | 'broken') => void) | undefined
+}
+
+export type WatchedReads = {
+  /** Hears of each read; default: nobody. */
+  readonly watch?: CallWatch | null | undefined
 }
 
 export type StreamReaderOptions = FramedReads & {

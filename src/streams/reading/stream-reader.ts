@@ -23,6 +23,7 @@ import {
   type Separator,
   type StreamReaderOptions,
   targetOf,
+  type WatchedReads,
   wholeCount,
 } from './read-options.ts'
 import { readerText } from './reader-text.ts'
@@ -60,7 +61,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Errors: INVALID_REQUEST for a limit that is not above 0. Source: asyncio.StreamReader.
    */
   constructor(
-    options: StreamReaderOptions = {},
+    options: StreamReaderOptions & WatchedReads = {},
     source?: ByteSource | StreamReader,
     grip: object | null = null,
   ) {
@@ -78,13 +79,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
       limit = LIMITS.readerLimitBytes,
       onReset = 'raise',
       transport,
+      watch = null,
       ...framed
     } = optionsObject(options)
     this.limit = limitOption(limit)
     const memory = source ? null : new MemorySource()
     this.#memory = memory
     this.#source = source ?? (memory as ByteSource)
-    const pending = new PendingRead(this.#source)
+    const pending = new PendingRead(this.#source, watch)
     this.#pending = pending
     this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
     this.#messages = new MessageReads(this.#reads, framed)
@@ -222,7 +224,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       const search = this.#searchFor(NEWLINE, bounds)
       const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
       const attempt = (): Buffer | number => this.#reads.line(search, overlong, bounds)
-      return this.#run('readuntil()', attempt, bounds, { restart: () => search.restart() })
+      return this.#run('readuntil()', attempt, bounds, { restart: () => search.restart(), call: 'readline' })
     })
   }
 

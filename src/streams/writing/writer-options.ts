@@ -1,6 +1,7 @@
 /** What a StreamWriter is told of its connection when it is made. */
 import { optionsObject, signalOption, timeLimitOption, typeFault } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
+import type { CallWatch } from '../call-watch.ts'
 
 /** What `getExtraInfo` knows; `ssl` is null on a plain connection. */
 export type ExtraInfo = {
@@ -21,6 +22,8 @@ export type StreamWriterOptions = {
   readonly readerException?: (() => Error | null) | undefined
   /** Called after each write of which something was accepted. */
   readonly onWrite?: (() => void) | undefined
+  /** Hears of each call that does something, and of a drain that waits; default: nobody. */
+  readonly watch?: CallWatch | null | undefined
   /** Absent where the connection cannot start TLS. */
   readonly startTls?: StartTls | undefined
 }

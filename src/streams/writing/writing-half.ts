@@ -123,6 +123,7 @@ export class WritingHalf {
     if (this.waits.hasFlushes) this.#wishAnew()
     else if (this.#outbox.queued > 0) this.#wish()
     this.#options.onWrite?.()
+    this.#options.watch?.served('write')
   }
 
   /** Throws what keeps a connection from taking bytes: the reader's exception, or how it was lost. */
@@ -143,7 +144,7 @@ export class WritingHalf {
     if (!this.marks.isFull) return
     const draining = this.waits.forDrain(options)
     this.#wishAnew()
-    await draining
+    await this.#watched('drain', () => draining)
   }
 
   /** Resolves when all bytes up to the offset are out. Errors: as `drain`. */
@@ -169,12 +170,14 @@ export class WritingHalf {
     this.#state = 'finished'
     this.#hasFinished = true
     this.#outbox.shut('finish')
+    this.#options.watch?.served('write_eof')
   }
 
   close(): void {
     if (this.#state === 'closing') return
     this.#state = 'closing'
     this.#outbox.shut('close')
+    this.#options.watch?.served('close')
   }
 
   abort(): void {
@@ -194,11 +197,12 @@ export class WritingHalf {
     if (this.#state !== 'open' || this.#sink.end !== null)
       throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
     try {
-      this.#extraInfo = await startTls(options, () => {
+      const flushed = (): Promise<void> => {
         const sent = this.#outbox.gate.close(this.#outbox.queued)
         this.#flush()
         return sent
-      })
+      }
+      this.#extraInfo = await this.#watched('start_tls', () => startTls(options, flushed))
       this.#canWriteEof = false
     } finally {
       this.#outbox.gate.open()
@@ -211,6 +215,21 @@ export class WritingHalf {
     this.marks.rose(this.buffered)
     this.#wishes = false
     this.#flush()
+  }
+
+  /** A call that waits, as whoever watches hears of it. Errors: its own. */
+  async #watched<T>(name: string, run: () => Promise<T>): Promise<T> {
+    const { watch } = this.#options
+    if (!watch) return await run()
+    const call = watch.waits(name)
+    try {
+      const value = await run()
+      watch.ended(call, null)
+      return value
+    } catch (error) {
+      watch.ended(call, error)
+      throw error
+    }
   }
 
   /** What a write may still put into the sink counts as room only while nothing waits before it. */

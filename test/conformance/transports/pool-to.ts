@@ -2,6 +2,7 @@
 import type { PoolOptions } from '../../../src/library/create-pool.ts'
 import { createPool } from '../../../src/library/create-pool.ts'
 import type { Pool } from '../../../src/pool/pool.ts'
+import { poolCounts } from '../../support/open-connections.ts'
 import { until } from '../../support/until.ts'
 
 export function poolTo(server: { readonly port: number; readonly ca: string }): Promise<Pool> {
@@ -13,5 +14,5 @@ export function poolTo(server: { readonly port: number; readonly ca: string }): 
 
 /** No case may leave a lease or a connection to the next one. */
 export async function untilEmpty(pool: Pool): Promise<void> {
-  await until('the pool was empty', () => pool.stats().leases + pool.stats().connections === 0)
+  await until('the pool was empty', () => pool.stats().leases + poolCounts(pool).connections === 0)
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES, SockpoolError } from '../../../src/base/errors.ts'
 import { leaseHash } from '../../../src/http/door/request-log.ts'
-import { DEV_TOKEN, FakePool, harness, OPS_TOKEN, targetRow } from './fakes.ts'
+import { DEV_TOKEN, FakePool, harness, OPERATION, OPS_TOKEN, STATS, targetRow } from './fakes.ts'
 
 const asDev = { authorization: `Bearer ${DEV_TOKEN}` }
 
@@ -124,12 +124,25 @@ describe('operation', () => {
   })
 
   test('shows workers and stats', async () => {
-    const { send, lease } = harness()
-    await lease()
+    const { send } = harness()
     expect((await send({ url: '/v1/workers' })).json()).toEqual({
       workers: [{ id: 0, threadId: 3, dialled: 7 }],
     })
-    expect((await send({ url: '/v1/stats' })).json()).toEqual({ leases: 1, http: { held: 1, tombstones: 0 } })
+    expect((await send({ url: '/v1/stats' })).json()).toEqual(STATS)
+  })
+
+  test('shows a connection with its last operations to an admin alone', async () => {
+    const { pool, send } = harness()
+    pool.connectionRows = [{ id: 'c1', tenant: 'dev' }]
+    expect((await send({ url: '/v1/connections/c1' })).json()).toEqual({
+      id: 'c1',
+      tenant: 'dev',
+      operations: [OPERATION],
+    })
+    const unknown = await send({ url: '/v1/connections/c2' })
+    expect([unknown.statusCode, unknown.json().code]).toEqual([404, 'connection_not_found'])
+    const denied = await send({ url: '/v1/connections/c1', headers: asDev })
+    expect([denied.statusCode, denied.json().code]).toEqual([403, 'forbidden'])
   })
 
   test('describes every route in OpenAPI 3.1', async () => {

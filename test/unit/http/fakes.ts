@@ -322,9 +322,34 @@ export class FakePool implements PoolPort {
     return [{ id: 0, threadId: 3, dialled: 7 }]
   }
 
-  stats(): object {
-    return { leases: 1 }
+  connection(id: string): ReturnType<PoolPort['connection']> {
+    const row = this.connectionRows.find(known => known.id === id)
+    if (row === undefined) throw new SockpoolError('CONNECTION_NOT_FOUND', 'no connection has this id')
+    return { ...row, operations: [OPERATION] }
   }
+
+  stats(): ReturnType<PoolPort['stats']> {
+    return STATS
+  }
+}
+
+export const OPERATION = {
+  name: 'readline',
+  at: '2026-01-02T03:04:05.678Z',
+  ms: 1.5,
+  bytesIn: 6,
+  bytesOut: 0,
+  outcome: 'ok',
+}
+
+export const STATS: ReturnType<PoolPort['stats']> = {
+  leases: 1,
+  waiters: 0,
+  connections: { connecting: 0, idle: 0, leased: 1, multiplexed: 0, quarantined: 0, closing: 0 },
+  targets: 2,
+  parse: { workers: 1, busy: 0, queued: 0 },
+  memory: { rss: 3, heapUsed: 2, ringBytes: 1 },
+  uptimeMs: 4,
 }
 
 export const OPS_TOKEN = 'ops-token'

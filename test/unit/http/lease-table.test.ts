@@ -30,6 +30,21 @@ describe('LeaseTable', () => {
     expect(() => table.find(held.id, 'b')).toThrow(expect.objectContaining({ code: 'LEASE_NOT_FOUND' }))
   })
 
+  test('tells why a lease is gone for ten minutes, and knows nothing of it after that', async () => {
+    let now = 0
+    const table = new LeaseTable({ onFault, now: () => now })
+    const held = lease()
+    table.add(held, 'a')
+    held.end('expired')
+    await held.ended
+    now = 10 * 60_000 - 1
+    expect(() => table.find(held.id, 'a')).toThrow(
+      expect.objectContaining({ code: 'LEASE_GONE', reason: 'expired' }),
+    )
+    now = 10 * 60_000 + 1
+    expect(() => table.find(held.id, 'a')).toThrow(expect.objectContaining({ code: 'LEASE_NOT_FOUND' }))
+  })
+
   test('keeps a bounded number of tombstones, the latest', async () => {
     const table = new LeaseTable({ onFault, tombstonesMax: 2 })
     const leases = [lease(), lease(), lease()]
