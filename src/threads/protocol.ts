@@ -73,6 +73,8 @@ export type Dial = {
   readonly probe?: Dialog | undefined
   /** What `{frame: true}` awaits in these dialogs. */
   readonly frame?: FrameSpec | undefined
+  /** Requests and answers are counted by the frame, where it can: they show whether the connection may serve again. */
+  readonly isCounted?: boolean | undefined
   /** A unix socket in place of `places`; only a program that uses the library can name one. */
   readonly path?: string | undefined
   /** The address to dial from, as text. */

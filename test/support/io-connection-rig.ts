@@ -13,7 +13,9 @@ import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import { type RingSizes, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
 import type { ShutName } from '../../src/channel/values.ts'
 import { allocateVitals, Vitals } from '../../src/channel/vitals.ts'
+import type { FrameSpec } from '../../src/frames/frame-spec.ts'
 import type { Dial } from '../../src/threads/protocol.ts'
+import { Balance } from '../../workers/io/balance.ts'
 import { Connection } from '../../workers/io/connection.ts'
 import { Dialogs } from '../../workers/io/dialog/dialogs.ts'
 import { HolderBells } from '../../workers/io/holder-bells.ts'
@@ -26,6 +28,7 @@ export type RigOptions = {
   /** Connections that the channel has served before, each for one lease. */
   readonly servedBefore?: number | undefined
   readonly closeLingerMs?: number | undefined
+  readonly frame?: FrameSpec | undefined
   readonly dialogs?: Partial<Pick<Dial, 'onConnect' | 'onRelease' | 'probe'>> | undefined
 }
 
@@ -63,6 +66,7 @@ export class IoConnectionRig {
       pool,
       holders: new HolderBells(pool, new Map(), flush),
       vitals: this.vitals,
+      balance: Balance.of(options.frame),
       scratch: Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes),
       closeLingerMs: options.closeLingerMs ?? LIMITS.closeLingerMs,
       stir: () => {},

@@ -18,6 +18,7 @@ import type {
   SocketFacts,
 } from '../../src/threads/protocol.ts'
 import { AttemptErrors } from './attempts.ts'
+import { Balance } from './balance.ts'
 import { Connection } from './connection.ts'
 import type { Dialler } from './dialler.ts'
 import { Dialogs } from './dialog/dialogs.ts'
@@ -61,7 +62,7 @@ export class Connections {
     const channel = new Channel(message.memory)
     const { generation, dial, connectTimeoutMs } = message
     const controller = new AbortController()
-    const connection = this.#make(channel, generation)
+    const connection = this.#make(channel, generation, dial.isCounted ? Balance.of(dial.frame) : null)
     let last = 0
     const onPlace = (tried: number): void => {
       last = tried
@@ -103,7 +104,7 @@ export class Connections {
     try {
       const channel = new Channel(memory)
       if (channel.shut === 'abort') throw new SockpoolError('ABORTED', 'nobody waits for the client any more')
-      this.#serve(this.#make(channel, generation), socket, path)
+      this.#serve(this.#make(channel, generation, null), socket, path)
     } catch (error) {
       socket.destroy()
       throw error
@@ -137,7 +138,7 @@ export class Connections {
     for (const connection of this.#connections.values()) connection.destroy()
   }
 
-  #make(channel: Channel, generation: number): Connection {
+  #make(channel: Channel, generation: number, balance: Balance | null): Connection {
     const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
     const { number } = channel
     cover(number + 1)
@@ -147,6 +148,7 @@ export class Connections {
       pool,
       holders,
       vitals,
+      balance,
       scratch: this.#scratch,
       closeLingerMs,
       stir,

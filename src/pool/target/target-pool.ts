@@ -7,7 +7,6 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { QueueEntry } from '../../base/queue.ts'
 import { aborted, type WaitOptions } from '../../base/wait.ts'
 import { type CheckName, type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
@@ -26,7 +25,7 @@ import { type SlotCounts, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import { WaitQueue } from './wait-queue.ts'
 import type { WaiterCount } from './waiter-count.ts'
-import type { Asking, Begin, Waiter, Waiters } from './waiters.ts'
+import type { Asking, Begin, Waiters } from './waiters.ts'
 
 export type TargetPoolDeps = {
   readonly name: string
@@ -168,7 +167,9 @@ export class TargetPool {
     if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
     const { connection, sinceMs } = slot.state
     this.#queue.held(this.#deps.now() - sinceMs)
-    const why = refusal ?? this.#spent(slot)
+    // Where messages are counted, an even count speaks for the connection though a call was given up.
+    slot.doubt = refusal === 'timed_out' && this.#deps.dial.isCounted ? refusal : null
+    const why = (slot.doubt === null ? refusal : null) ?? this.#spent(slot)
     if (why !== null) {
       closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
       return { outcome: 'closed', reason: why }
@@ -199,7 +200,7 @@ export class TargetPool {
 
   #dispatch(): void {
     if (!this.control.isActive) return
-    this.#lendIdle()
+    this.#idle.lend(this.#queue, () => this.#unprovided)
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
     if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
   }
@@ -211,25 +212,6 @@ export class TargetPool {
 
   get #mayDial(): boolean {
     return !this.#slots.isFull && this.#dials.mayBegin(this.#slots.connecting)
-  }
-
-  /** Whoever comes first has a connection of its own tenant, or the next new one, or has room made for it. */
-  #lendIdle(): void {
-    let provided = 0
-    let foremost: QueueEntry<Waiter> | null = null
-    for (const waiter of this.#waiters) {
-      if (this.#slots.idle.length === 0) return
-      const idle = this.#idle.choose(waiter.value.tenant)
-      if (idle !== null) {
-        if (foremost !== null) foremost.value.passedBy++
-        this.#queue.serve(waiter, idle.slot, idle.connection)
-      } else if (this.#unprovided > 0 && this.#idle.probe(waiter.value.tenant)) {
-        provided++
-      } else if (foremost === null) {
-        if (provided < this.#slots.rooms || this.#idle.makeRoom(this.#waiters, waiter)) provided++
-        else foremost = waiter
-      }
-    }
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -306,7 +288,7 @@ export class TargetPool {
     if (slot.state.kind !== 'quarantined') return
     const { connection, tell } = slot.state
     const now = this.#deps.now()
-    const why = found === 'clean' ? this.#spent(slot) : found
+    const why = found === 'clean' ? this.#spent(slot) : found === 'unanswered' ? (slot.doubt ?? found) : found
     if (why !== null) return this.#close(slot, why)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     tell({ outcome: 'reused', reason: 'clean' })
