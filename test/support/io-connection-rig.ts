@@ -15,7 +15,7 @@ import type { ShutName } from '../../src/channel/values.ts'
 import { allocateVitals, Vitals } from '../../src/channel/vitals.ts'
 import type { FrameSpec } from '../../src/frames/frame-spec.ts'
 import type { Dial } from '../../src/threads/protocol.ts'
-import { Balance } from '../../workers/io/balance.ts'
+import { MessageBalance } from '../../workers/io/message-balance.ts'
 import { Connection } from '../../workers/io/connection.ts'
 import { Dialogs } from '../../workers/io/dialog/dialogs.ts'
 import { HolderBells } from '../../workers/io/holder-bells.ts'
@@ -66,7 +66,7 @@ export class IoConnectionRig {
       pool,
       holders: new HolderBells(pool, new Map(), flush),
       vitals: this.vitals,
-      balance: Balance.of(options.frame),
+      balance: MessageBalance.of(options.frame),
       scratch: Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes),
       closeLingerMs: options.closeLingerMs ?? LIMITS.closeLingerMs,
       stir: () => {},

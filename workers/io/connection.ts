@@ -17,7 +17,6 @@ import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
-import type { Balance } from './balance.ts'
 import { ConnectionLife } from './connection-life.ts'
 import { ConnectionLine } from './dialog/connection-line.ts'
 import { Dialogs } from './dialog/dialogs.ts'
@@ -25,6 +24,7 @@ import { ask } from './fence.ts'
 import type { HolderBells } from './holder-bells.ts'
 import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
+import type { MessageBalance } from './message-balance.ts'
 import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
@@ -40,7 +40,7 @@ export type ConnectionDeps = {
   readonly holders: HolderBells
   readonly vitals: Vitals
   /** Counts its requests and answers; null where nobody asks for the count, or it cannot be had. */
-  readonly balance: Balance | null
+  readonly balance: MessageBalance | null
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
   /** Milliseconds that a close may take in all, and the kernel for the last bytes of a released lease. */

@@ -18,12 +18,12 @@ import type {
   SocketFacts,
 } from '../../src/threads/protocol.ts'
 import { AttemptErrors } from './attempts.ts'
-import { Balance } from './balance.ts'
 import { Connection } from './connection.ts'
 import type { Dialler } from './dialler.ts'
 import { Dialogs } from './dialog/dialogs.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
+import { MessageBalance } from './message-balance.ts'
 import { socketFacts } from './socket-facts.ts'
 
 export type ConnectionsDeps = {
@@ -62,7 +62,7 @@ export class Connections {
     const channel = new Channel(message.memory)
     const { generation, dial, connectTimeoutMs } = message
     const controller = new AbortController()
-    const connection = this.#make(channel, generation, dial.isCounted ? Balance.of(dial.frame) : null)
+    const connection = this.#make(channel, generation, dial.isCounted ? MessageBalance.of(dial.frame) : null)
     let last = 0
     const onPlace = (tried: number): void => {
       last = tried
@@ -138,7 +138,7 @@ export class Connections {
     for (const connection of this.#connections.values()) connection.destroy()
   }
 
-  #make(channel: Channel, generation: number, balance: Balance | null): Connection {
+  #make(channel: Channel, generation: number, balance: MessageBalance | null): Connection {
     const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
     const { number } = channel
     cover(number + 1)

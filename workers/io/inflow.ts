@@ -17,7 +17,7 @@ import type { Channel } from '../../src/channel/channel.ts'
 import type { RingProducer } from '../../src/channel/ring.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { EndName } from '../../src/channel/values.ts'
-import type { Balance } from './balance.ts'
+import type { MessageBalance } from './message-balance.ts'
 
 /** How far the inbound direction is. An end keeps its name: what comes later is a consequence of it. */
 type Way =
@@ -31,7 +31,7 @@ export type InflowDeps = {
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
   /** Null where nothing is counted. */
-  readonly balance: Balance | null
+  readonly balance: MessageBalance | null
   readonly ringHolder: () => void
   /** Room may have come: to be answered by `tryResume`. */
   readonly onRoom: () => void

@@ -9,7 +9,7 @@ import type { RingConsumer } from '../../src/channel/ring.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { SHUT, ShutName } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
-import type { Balance } from './balance.ts'
+import type { MessageBalance } from './message-balance.ts'
 
 export type OutflowDeps = {
   readonly channel: Channel
@@ -17,7 +17,7 @@ export type OutflowDeps = {
   readonly guard: FaultGuard
   readonly vitals: Vitals
   /** Null where nothing is counted. */
-  readonly balance: Balance | null
+  readonly balance: MessageBalance | null
   readonly ringHolder: () => void
   /** The kernel has taken a piece, or the thread should look again: to be answered by `flush`. */
   readonly onMore: () => void

@@ -23,7 +23,7 @@ import { balancedFrame } from '../../src/frames/frames.ts'
 
 type RequestCutter = MessageCutter<CallerMessage>
 
-export class Balance {
+export class MessageBalance {
   readonly #frame: Frame
   #requests: RequestCutter
   #answers: AnswerCutter
@@ -42,10 +42,10 @@ export class Balance {
   }
 
   /** For a connection that speaks by this frame; null where its messages cannot be counted. */
-  static of(spec: FrameSpec | undefined): Balance | null {
+  static of(spec: FrameSpec | undefined): MessageBalance | null {
     const frame = balancedFrame(spec)
     const requests = frame?.requests() ?? null
-    return frame === null || requests === null ? null : new Balance(frame, requests)
+    return frame === null || requests === null ? null : new MessageBalance(frame, requests)
   }
 
   /** The socket is about to be given these: before it has them, so that no answer comes before its request is known. */
