@@ -53,6 +53,11 @@ async function opened(peer: RespPeer, more: Parameters<typeof targetOf>[1] = {})
   return await openPool({ ioWorkers: 1, targets: { it: targetOf(peer.server, { frame: 'resp', ...more }) } })
 }
 
+/** How many of the first target's connections were closed for this reason. */
+function closedFor(pool: Pool, reason: string): number {
+  return pool.targets()[0]?.closed[reason] ?? 0
+}
+
 async function lines(lease: Lease, count: number): Promise<void> {
   for (let line = 0; line < count; line++) await lease.reader.readLine({ timeoutMs: 5_000 })
 }
@@ -98,7 +103,7 @@ describe('a connection whose messages are counted', () => {
     const peer = await RespPeer.start()
     const pool = await opened(peer)
     expect(await asked(pool, questions, count)).toEqual(closed(reason))
-    await until('it is counted', () => pool.targets()[0]?.closed[reason] === 1)
+    await until('it is counted', () => closedFor(pool, reason) === 1)
     expect(await asked(pool, 'A\r\n', 1)).toEqual(CLEAN)
     expect(peer.server.accepted).toBe(2)
   })
@@ -131,9 +136,9 @@ describe('a connection whose messages are counted', () => {
     const lease = await pool.lease('it')
     lease.writer.write('LATE\r\n')
     await expect(lease.reader.readLine({ timeoutMs: 5 })).rejects.toMatchObject({ code: 'READ_TIMEOUT' })
-    await until('it was asked', () => peer.late.length === 1)
+    await until('it was sent', () => lease.writer.buffered === 0)
     expect(await lease.release()).toEqual(closed('timed_out'))
-    await until('it is counted', () => pool.targets()[0]?.closed['timed_out'] === 1)
+    await until('it is counted', () => closedFor(pool, 'timed_out') === 1)
   })
 
   test('serves again after a dialog that undoes what a command has changed, and not before', async () => {
@@ -210,7 +215,7 @@ test('an exchange reads one answer of a pipeline, and its connection is closed',
   const pool = await opened(peer)
   const { data } = await pool.exchange('it', { write: 'A\r\nLATE\r\n', read: { line: true } })
   expect(data.toString()).toBe('+A\r\n')
-  await until('it was closed', () => pool.targets()[0]?.closed['unanswered'] === 1)
+  await until('it was closed', () => closedFor(pool, 'unanswered') === 1)
 })
 
 describe('Redis', () => {
