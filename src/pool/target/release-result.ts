@@ -16,6 +16,7 @@ export type ReleaseReason =
   | 'reconnect'
   | 'drain'
   | 'resize'
+  | 'dns'
   | 'killed'
   | 'dialog_failed'
   | 'poisoned'

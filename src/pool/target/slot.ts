@@ -64,6 +64,8 @@ export class Slot {
   generation = 0
   /** Leases it has served or serves. */
   uses = 0
+  /** Its address is none of its host's any more. */
+  hasVanished = false
   /** What its holder could not rule out when it was released last: why it is closed where messages are missing. */
   doubt: Refusal | null = null
   /** The lease on it; one whose connection is gone may outlast the slot. */

@@ -18,6 +18,7 @@ import type { Connector } from './connector.ts'
 import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
 import type { HostStats } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
+import { NameWatch } from './name-watch.ts'
 import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
@@ -26,6 +27,7 @@ import { TargetControl } from './target-control.ts'
 import { WaitQueue } from './wait-queue.ts'
 import type { WaiterCount } from './waiter-count.ts'
 import type { Asking, Begin, Waiters } from './waiters.ts'
+import { WarmDials } from './warm-dials.ts'
 
 export type TargetPoolDeps = {
   readonly name: string
@@ -61,6 +63,8 @@ export class TargetPool {
   readonly #dials: Dials
   readonly #probes: Probes
   readonly #idle: IdleConnections
+  readonly #names: NameWatch
+  readonly #warmth: WarmDials
   #opened = 0
   #lastUsedMs: number
 
@@ -84,8 +88,12 @@ export class TargetPool {
     const random = deps.origin === 'named' ? deps.random : () => 0
     const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
     this.#dials = new Dials({ ...deps, target, random, leased, onDue: () => this.#dispatch() })
-    this.#probes = new Probes({ ...deps, target, slots: this.#slots, onDone: () => this.#dispatch() })
+    const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
+    this.#probes = new Probes({ ...deps, target, slots, retires, onDone: () => this.#dispatch() })
     this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, deps.now)
+    this.#names = new NameWatch({ ...deps, slots, places: deps.origin === 'named' ? deps.dial.places : [] })
+    const isShort = (): boolean => this.control.isActive && slots.open < settings.min
+    this.#warmth = new WarmDials({ isShort, mayDial: () => this.#mayDial, dial: () => this.#dial(), random })
     this.#lastUsedMs = deps.now()
   }
 
@@ -183,17 +191,19 @@ export class TargetPool {
   /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
   sweep(): void {
     this.#idle.sweep()
+    this.#names.sweep()
     this.warm()
   }
 
-  /** Dials up to the warm minimum, unless the target has just failed. */
+  /** Dials up to the warm minimum, one after another, unless the target has just failed. */
   warm(): void {
-    while (this.control.isActive && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
+    this.#warmth.fill()
   }
 
   /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
   async close(): Promise<void> {
     this.#dials.stop()
+    this.#warmth.stop()
     this.control.close()
     await this.control.whenIdle({})
   }
