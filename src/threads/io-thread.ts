@@ -13,6 +13,7 @@ import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from
 import { type RingSizes, SlabAllocator, type SlabNumbers } from '../channel/slab.ts'
 import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
 import { IoConnection } from './io-connection.ts'
+import { NameLookups } from './name-lookups.ts'
 import type {
   Dial,
   EgressData,
@@ -24,7 +25,6 @@ import type {
   OpenedMessage,
   ToIoWorker,
 } from './protocol.ts'
-import { NameLookups } from './name-lookups.ts'
 import { type BoundListener, type OnIncoming, ThreadListeners } from './thread-listeners.ts'
 import { TlsUpgrades } from './tls-upgrades.ts'
 import { lost, lostBefore, mishandled } from './worker-errors.ts'

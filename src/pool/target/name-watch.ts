@@ -79,7 +79,10 @@ export class NameWatch {
 
   #answered(watched: Watched, before: readonly Slot[], answer: NameAnswer): void {
     const { addresses, families, ttlMs } = answer
-    watched.ttlMs = Math.min(Math.max(ttlMs ?? Number.POSITIVE_INFINITY, LIMITS.dnsTtlMsMin), LIMITS.dnsTtlMsMax)
+    watched.ttlMs = Math.min(
+      Math.max(ttlMs ?? Number.POSITIVE_INFINITY, LIMITS.dnsTtlMsMin),
+      LIMITS.dnsTtlMsMax,
+    )
     const there = new Set(addresses)
     for (const slot of before) {
       const address = addressOf(slot)
