@@ -34,6 +34,8 @@ export class MessageBalance {
   #hasAsked = false
   /** A command was sent after which the connection is not what it was. */
   #isChanged = false
+  /** The last request has no answer, but for an error: only the answer to a later one shows that it has none. */
+  #isQuiet = false
 
   private constructor(frame: Frame, requests: RequestCutter) {
     this.#frame = frame
@@ -91,12 +93,14 @@ export class MessageBalance {
     if (this.#owed > 0 || !this.#requests.isBetween || !this.#answers.isBetween) return 'unanswered'
     if (hasDialog) return null
     if (this.#isChanged) return 'policy'
+    if (this.#isQuiet) return 'unanswered'
     return this.#owed < 0 ? 'poisoned' : null
   }
 
   /** The next lease may begin. */
   reopen(): void {
     this.#isChanged = false
+    this.#isQuiet = false
     if (this.#owed === 0) return
     // Which answer belongs to which request is told by their places.
     this.#owed = 0
@@ -106,7 +110,8 @@ export class MessageBalance {
 
   #asked(request: CallerMessage): void {
     this.#owed += request.answers
-    if (request.isExclusive) this.#isChanged = true
+    this.#isQuiet = request.answers === 0
+    if (request.isExclusive && request.isPassing !== true) this.#isChanged = true
     this.#answers.asked(request)
   }
 
