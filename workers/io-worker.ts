@@ -83,6 +83,8 @@ function stop(): void {
   const guard = guardOf('stop')
   guard.run(() => listeners.closeAll())
   guard.run(() => connections.destroyAll())
+  // A look-up under way would keep the thread for as long as a dead DNS server likes.
+  guard.run(() => resolver.close())
   guard.run(() => doorbell.stop())
   isStopping = true
   guard.run(() => bells.flush())
