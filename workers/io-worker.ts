@@ -14,7 +14,13 @@ import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
 import { EgressRules } from '../src/egress/egress-rules.ts'
 import { Resolver } from '../src/egress/resolver.ts'
-import type { FromIoWorker, IoWorkerData, MishandledMessage, ToIoWorker } from '../src/threads/protocol.ts'
+import type {
+  FromIoWorker,
+  IoWorkerData,
+  LookUpMessage,
+  MishandledMessage,
+  ToIoWorker,
+} from '../src/threads/protocol.ts'
 import { Connections } from './io/connections.ts'
 import { Dialler } from './io/dialler.ts'
 import { HolderBells } from './io/holder-bells.ts'
@@ -77,11 +83,19 @@ function stop(): void {
   const guard = guardOf('stop')
   guard.run(() => listeners.closeAll())
   guard.run(() => connections.destroyAll())
+  // A look-up under way would keep the thread for as long as a dead DNS server likes.
+  guard.run(() => resolver.close())
   guard.run(() => doorbell.stop())
   isStopping = true
   guard.run(() => bells.flush())
   clearInterval(sweep)
   port?.close()
+}
+
+/** Errors: DNS_FAILED, QUEUE_FULL. */
+async function lookUp({ request, name, known }: LookUpMessage): Promise<void> {
+  const { addresses, ...more } = await resolver.lookUpAgain(name, known)
+  tell({ kind: 'found', request, answer: { addresses: addresses.map(({ text }) => text), ...more } })
 }
 
 /** Where a promise comes back, it rejects for what `refuse` is to answer. */
@@ -107,6 +121,8 @@ function obey(message: ToIoWorker): void | Promise<void> {
       return bells.set(message.holder, message.doorbell)
     case 'denied':
       return rules.setDenied(message.denied)
+    case 'lookUp':
+      return lookUp(message)
     case 'stop':
       return stop()
     default:
@@ -134,6 +150,8 @@ function refuse(message: ToIoWorker, reason: unknown): void {
     case 'listen':
     case 'unlisten':
       return tell({ kind: 'unlistened', listener: message.listener, error })
+    case 'lookUp':
+      return tell({ kind: 'unfound', request: message.request, error })
     case 'serve':
     case 'refuse':
     case 'holder':

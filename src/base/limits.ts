@@ -103,6 +103,11 @@ const OWN_LIMITS = {
   hostEjectionLastMs: 300_000,
   /** Milliseconds in which a host that comes back grows to its whole share: one that is cold, or half alive, is spared. */
   hostSlowStartMs: 10_000,
+  /**
+   * Milliseconds at the most, at random, between two dials of a warm minimum: instances that start together come apart, and
+   * ten connections are there in half a second.
+   */
+  warmDialPauseMs: 100,
   /** Milliseconds without use after which a target that a caller described is forgotten. */
   describedIdleMs: 10_000,
   /** Operations that a connection's flight recorder keeps: those of the last few leases, in some 2 KiB. */
@@ -224,6 +229,12 @@ const OWN_LIMITS = {
   egressDeniedMax: 10_000,
   /** Records of one DNS answer; a longer one is no service's but a way around the judge. */
   dnsRecordsMax: 16,
+  /**
+   * Milliseconds that the answer of a look-up counts for connections that were dialled by it, whatever its time to live says,
+   * and where it says nothing the longest: a failover is noticed, and no resolver is asked without end.
+   */
+  dnsTtlMsMin: 1_000,
+  dnsTtlMsMax: 15_000,
   /** Milliseconds and tries of one DNS query, milliseconds of a whole lookup however many servers there are. */
   dnsQueryTimeoutMs: 1_500,
   dnsTries: 2,

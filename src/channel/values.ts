@@ -44,6 +44,8 @@ export const CHECK = {
   error: 5,
   dialog_failed: 6,
   poisoned: 7,
+  unanswered: 8,
+  policy: 9,
 } as const
 export type CheckName = Exclude<keyof typeof CHECK, 'none'>
 export const CHECK_NAMES: readonly (keyof typeof CHECK)[] = Object.keys(CHECK) as Array<keyof typeof CHECK>

@@ -64,7 +64,7 @@ function targetSchema(pem: PemLeaf): SchemaNode {
     multiplex: optional(multiplexSchema()),
     reuse: optional(
       choice(
-        'Whether a connection that looks clean at release serves again; default: clean where `frame` or `onRelease` is set, else never.',
+        'Whether a connection that looks clean at release, by the count of its messages where there is a `frame`, serves again; default: clean where `frame` or `onRelease` is set, else never.',
         REUSE_RULES,
       ),
     ),
@@ -97,7 +97,12 @@ function placeSchemas(): Readonly<Record<'host' | 'port' | 'hosts' | 'balance', 
 
 function poolSchema(): SchemaNode {
   return mapping("The pool's bounds.", {
-    min: count('Connections kept warm.', 0, LIMITS.channelsMax, { default: DEFAULTS.poolMin }),
+    min: count(
+      'Connections kept warm; they are dialled one after another, at random within 100 ms.',
+      0,
+      LIMITS.channelsMax,
+      { default: DEFAULTS.poolMin },
+    ),
     max: count('Connections at the most.', 1, LIMITS.channelsMax, { default: DEFAULTS.poolMax }),
     idleTimeout: duration('How long a connection may lie idle before it is closed.', DEFAULTS.idleTimeoutMs),
     maxLifetime: duration(

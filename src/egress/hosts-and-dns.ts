@@ -8,12 +8,16 @@ import { readFile } from 'node:fs/promises'
 import { LIMITS } from '../base/limits.ts'
 import { type Address, parseAddress } from './address.ts'
 import { dnsFailure, isFinalReason, reasonOf } from './dns-failure.ts'
+import type { TimedAddresses } from './fresh-lookups.ts'
 
 const HOSTS_FILE = '/etc/hosts'
 const RESOLVER_FILE = '/etc/resolv.conf'
 /** As glibc's. */
 const NDOTS_DEFAULT = 1
 const NDOTS_MAX = 15
+
+/** In the order in which they are asked for. */
+const FAMILIES = [6, 4] as const
 
 type SearchRules = { readonly domains: readonly string[]; readonly ndots: number }
 
@@ -24,10 +28,20 @@ export class HostsAndDns {
     tries: LIMITS.dnsTries,
   })
 
+  /** `servers`: whom to ask; default: those of the system. */
+  constructor(servers: readonly string[] = []) {
+    if (servers.length > 0) this.#dns.setServers(servers)
+  }
+
   /** Errors: DNS_FAILED with the reason. */
   async lookup(name: string): Promise<readonly Address[]> {
+    return (await this.find(name)).addresses
+  }
+
+  /** As `lookup`; the hosts file does not say how long it holds. */
+  async find(name: string): Promise<TimedAddresses> {
     const written = addressesIn(await textOf(HOSTS_FILE), name)
-    if (written.length > 0) return written
+    if (written.length > 0) return { addresses: written, families: [4, 6], ttlMs: null }
     let reason = 'ENOTFOUND'
     for (const full of fullNames(name, searchRulesOf(await textOf(RESOLVER_FILE)))) {
       const found = await this.#ask(full)
@@ -44,15 +58,18 @@ export class HostsAndDns {
     this.#dns.cancel()
   }
 
-  /** The addresses of a full name, or the reason why there are none. */
-  async #ask(full: string): Promise<readonly Address[] | string> {
-    const answers = await Promise.allSettled([this.#dns.resolve6(full), this.#dns.resolve4(full)])
-    const found = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
-    const addresses = found.flatMap(text => parseAddress(text) ?? [])
-    if (addresses.length > 0) return addresses
+  /** The addresses of a full name, or the reason why there are none. That a family has none is an answer of it. */
+  async #ask(full: string): Promise<TimedAddresses | string> {
+    const ttl = { ttl: true } as const
+    const answers = await Promise.allSettled([this.#dns.resolve6(full, ttl), this.#dns.resolve4(full, ttl)])
     const reasons = answers.map(answer =>
       answer.status === 'rejected' ? reasonOf(answer.reason) : 'ENODATA',
     )
+    const found = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
+    const addresses = found.flatMap(({ address }) => parseAddress(address) ?? [])
+    const families = FAMILIES.filter((_, index) => isFinalReason(reasons[index] ?? ''))
+    const ttlMs = Math.min(...found.map(record => record.ttl)) * 1_000
+    if (addresses.length > 0) return { addresses, families, ttlMs }
     return reasons.find(each => !isFinalReason(each)) ?? reasons[0] ?? 'ENODATA'
   }
 }

@@ -11,6 +11,7 @@ import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { type Address, parseAddress } from './address.ts'
 import { dnsFailure, isFinalReason, reasonOf } from './dns-failure.ts'
+import { FreshLookups, type TimedAddresses } from './fresh-lookups.ts'
 import { HostsAndDns } from './hosts-and-dns.ts'
 import { LookupSlots } from './lookup-slots.ts'
 import { SharedLookups } from './shared-lookups.ts'
@@ -55,6 +56,7 @@ export class Resolver implements NameResolver {
   readonly #queries = new SharedLookups()
   readonly #hostsAndDns = new HostsAndDns()
   readonly #system: SystemLookups
+  readonly #fresh: FreshLookups
   readonly #lookupTimeoutMs: number
   readonly #now: () => number
   readonly #negatives = new Map<string, Negative>()
@@ -72,6 +74,10 @@ export class Resolver implements NameResolver {
     this.#system = new SystemLookups({
       ask: options.systemLookup ?? (name => dns.lookup(name, { all: true })),
       askAside: options.asideLookup ?? (name => this.#hostsAndDns.lookup(name)),
+    })
+    this.#fresh = new FreshLookups({
+      ask: name => this.#hostsAndDns.find(name),
+      askSystem: (name, signal) => this.#system.lookup(name, signal),
     })
     this.#slots = new LookupSlots({
       totalMax: LIMITS.dnsLookupsMax,
@@ -115,6 +121,15 @@ export class Resolver implements NameResolver {
     return await this.#bounded(name, signal, bound => this.#system.lookup(name, bound))
   }
 
+  /**
+   * Asks again for a name of the operator's that connections to the `known` addresses were dialled by.
+   *
+   * Shape: addresses in no order, of the families that answered. Errors: DNS_FAILED, QUEUE_FULL.
+   */
+  async lookUpAgain(name: string, known: readonly string[]): Promise<TimedAddresses> {
+    return await this.#bounded(name, undefined, bound => this.#fresh.lookUp(name, known, bound))
+  }
+
   stats(): {
     readonly active: number
     readonly waiting: number
@@ -134,11 +149,11 @@ export class Resolver implements NameResolver {
   }
 
   /** Runs a lookup under its own deadline as well as the caller's signal, and counts how it ended. */
-  async #bounded(
+  async #bounded<Found>(
     name: string,
     signal: AbortSignal | undefined,
-    lookup: (bound: AbortSignal) => Promise<readonly Address[]>,
-  ): Promise<readonly Address[]> {
+    lookup: (bound: AbortSignal) => Promise<Found>,
+  ): Promise<Found> {
     this.#asked += 1
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(dnsFailure(name, 'ETIMEOUT')), this.#lookupTimeoutMs)

@@ -33,9 +33,11 @@ export type CallerMessage = Message & {
   readonly command: string | null
   /**
    * It changes the connection, blocks it, or its answer is no one message: it is not for a connection that others share,
-   * and the connection is not what it was afterwards.
+   * and the connection is not what it was afterwards, unless it is passing.
    */
   readonly isExclusive: boolean
+  /** It is exclusive only until it is done: it waits, or has no answer. Default: false. */
+  readonly isPassing?: boolean
 }
 
 export interface MessageCutter<M extends Message> {

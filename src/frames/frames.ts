@@ -33,6 +33,13 @@ export async function loadFrame(spec: FrameSpec): Promise<Frame> {
   return typeof spec === 'object' && 'module' in spec ? loadModuleFrame(spec.module) : builtInFrame(spec)
 }
 
+/** The frame of a specification by which requests and their answers can be counted; null for any other, and for a module. */
+export function balancedFrame(spec: FrameSpec | null | undefined): Frame | null {
+  if (!spec || (typeof spec === 'object' && 'module' in spec)) return null
+  const frame = builtInFrame(spec)
+  return frame.balances ? frame : null
+}
+
 /** The frame of a specification that names no module. */
 export function builtInFrame(spec: BuiltInSpec): Frame {
   if (typeof spec === 'string') return NAMED[spec](DEFAULTS.frameBytesMax)

@@ -35,10 +35,11 @@ export class MemcachedRequest implements WordTaker {
   }
 
   /** What the request is whose end was found. */
-  get facts(): Pick<CallerMessage, 'answers' | 'command' | 'isExclusive'> {
+  get facts(): Pick<CallerMessage, 'answers' | 'command' | 'isExclusive' | 'isPassing'> {
     const { kind } = this.#form
     const answers = kind === 'exclusive' ? this.#form.answers : this.#isQuiet ? 0 : 1
-    return { answers, command: this.#name, isExclusive: kind === 'exclusive' || this.#isQuiet }
+    const isPassing = kind !== 'exclusive' && this.#isQuiet
+    return { answers, command: this.#name, isExclusive: kind === 'exclusive' || isPassing, isPassing }
   }
 
   /** Index behind the request, or -1 where it goes on. Errors: FRAME_BROKEN, LIMIT_OVERRUN. */

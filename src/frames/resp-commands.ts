@@ -13,7 +13,10 @@ const EXCLUSIVE: ReadonlySet<string> = new Set([
   // What follows them means something else.
   ...['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'AUTH', 'HELLO', 'RESET'],
   ...['READONLY', 'READWRITE', 'ASKING', 'DEBUG'],
-  // They wait.
+])
+
+/** They wait, and that is all. */
+const WAITING: ReadonlySet<string> = new Set([
   ...['BLPOP', 'BRPOP', 'BLMOVE', 'BRPOPLPUSH', 'BLMPOP', 'BZPOPMIN', 'BZPOPMAX', 'BZMPOP'],
   ...['WAIT', 'WAITAOF', 'MIGRATE'],
 ])
@@ -45,6 +48,7 @@ export class RespCommand implements WordTaker {
   #judging: Judging = AT_NAME
   #name: string | null = null
   #isExclusive = false
+  #isPassing = false
 
   /** In capitals; null where it is none of a command. */
   get name(): string | null {
@@ -53,6 +57,11 @@ export class RespCommand implements WordTaker {
 
   get isExclusive(): boolean {
     return this.#isExclusive
+  }
+
+  /** It is exclusive while it waits, and no longer. */
+  get isPassing(): boolean {
+    return this.#isPassing
   }
 
   /** Further words change nothing. */
@@ -64,6 +73,7 @@ export class RespCommand implements WordTaker {
     this.#judging = AT_NAME
     this.#name = null
     this.#isExclusive = false
+    this.#isPassing = false
   }
 
   takeWord(text: string | null): void {
@@ -90,14 +100,18 @@ export class RespCommand implements WordTaker {
   #judgeName(name: string): Judging {
     if (BY_BLOCK_OPTION.has(name)) return { kind: 'block', skip: 0 }
     const rule = BY_SUBCOMMAND.get(name)
-    this.#isExclusive = rule?.isExclusive ?? EXCLUSIVE.has(name)
+    this.#isPassing = WAITING.has(name)
+    this.#isExclusive = rule?.isExclusive ?? (this.#isPassing || EXCLUSIVE.has(name))
     return rule ? { kind: 'subcommand', but: rule.but } : SETTLED
   }
 
   #judgeOption(word: string, skip: number): Judging {
     if (skip > 0) return { kind: 'block', skip: skip - 1 }
     if (word === 'GROUP') return { kind: 'block', skip: GROUP_WORDS }
-    if (word === 'BLOCK') this.#isExclusive = true
+    if (word === 'BLOCK') {
+      this.#isExclusive = true
+      this.#isPassing = true
+    }
     return word === 'BLOCK' || word === 'STREAMS' ? SETTLED : { kind: 'block', skip: 0 }
   }
 }

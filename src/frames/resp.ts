@@ -58,7 +58,7 @@ class RespRequests implements MessageCutter<CallerMessage> {
   next(bytes: Uint8Array): CallerMessage | null {
     const message = this.#bound.settle(bytes, this.#request.find(bytes, this.#bound.reach(bytes)))
     if (message === null) return null
-    const { name, isExclusive } = this.#request.command
-    return { ...message, answers: 1, command: name, isExclusive }
+    const { name, isExclusive, isPassing } = this.#request.command
+    return { ...message, answers: 1, command: name, isExclusive, isPassing }
   }
 }

@@ -14,7 +14,7 @@ import type { VitalsSnapshot } from '../channel/vitals.ts'
 import type { IoConnection } from './io-connection.ts'
 import { IoListener } from './io-listener.ts'
 import { IoThread, type OpenRequest } from './io-thread.ts'
-import type { EgressData, ListenSpec } from './protocol.ts'
+import type { EgressData, ListenSpec, NameAnswer } from './protocol.ts'
 import type { OnIncoming } from './thread-listeners.ts'
 import { workerFile } from './worker-file.ts'
 
@@ -141,6 +141,11 @@ export class IoFleet {
     this.#listeners.add(listener)
     await listener.open(threads)
     return listener
+  }
+
+  /** Has one of the workers look the name up. Errors: as NameLookups.lookUp. */
+  async lookUp(name: string, known: readonly string[]): Promise<NameAnswer> {
+    return await this.#leastLoaded().names.lookUp(name, known)
   }
 
   /** What may not be dialled whatever the rules say: this process's own listeners and addresses. */

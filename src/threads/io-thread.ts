@@ -13,6 +13,7 @@ import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from
 import { type RingSizes, SlabAllocator, type SlabNumbers } from '../channel/slab.ts'
 import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
 import { IoConnection } from './io-connection.ts'
+import { NameLookups } from './name-lookups.ts'
 import type {
   Dial,
   EgressData,
@@ -69,6 +70,7 @@ type Opening = {
 
 export class IoThread {
   readonly index: number
+  readonly names: NameLookups = new NameLookups(message => this.#tell(message))
   readonly #deps: IoThreadDeps
   readonly #worker: Worker
   readonly #slabs: SlabAllocator
@@ -260,6 +262,9 @@ export class IoThread {
       case 'secured':
       case 'unsecured':
         return this.#upgrades.received(message)
+      case 'found':
+      case 'unfound':
+        return this.names.received(message)
       case 'decision':
         return this.#deps.onDecision(message.decision)
       case 'dropped':
@@ -336,6 +341,7 @@ export class IoThread {
     // Whoever is told of the loss may fail over it; all the others are told as well.
     this.#guard.run(() => this.#listeners.fail(lostBefore(this.#error)))
     this.#guard.run(() => this.#upgrades.fail(lost(this.#error)))
+    this.#guard.run(() => this.names.fail(lostBefore(this.#error)))
     for (const connection of [...this.#own.values()]) this.#guard.run(() => connection.workerLost())
     this.#guard.run(() => this.#slabs.abandon())
     this.#deps.onExit(this, this.#error)

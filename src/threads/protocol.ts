@@ -14,6 +14,7 @@
  *   pool ► io   secure      start TLS on a hushed connection
  *   pool ► io   holder      ring this doorbell for the channels of an attached thread, or forget it
  *   pool ► io   denied      what egress rules deny whatever they allow, from now on
+ *   pool ► io   lookUp      look a name up again that connections were dialled by
  *   pool ► io   stop        destroy all sockets and end the thread
  *   io ► pool   opened      the connection of a channel is ready
  *   io ► pool   failed      it could not be made, and the channel is free
@@ -26,6 +27,8 @@
  *   io ► pool   dropped     so many clients of a listener were disconnected, because too many waited already
  *   io ► pool   fault       a fault of ours ends one connection; its channel tells when it is gone
  *   io ► pool   mishandled  a fault of ours in a message or a look of the thread's own, and no answer could say so
+ *   io ► pool   found       what the name is now
+ *   io ► pool   unfound     nobody says
  *   io ► pool   decision    what the egress judge decided of one dial, for the log
  *
  * A channel serves many connections one after another; `generation` says which one a message means. A dial is
@@ -73,6 +76,8 @@ export type Dial = {
   readonly probe?: Dialog | undefined
   /** What `{frame: true}` awaits in these dialogs. */
   readonly frame?: FrameSpec | undefined
+  /** Requests and answers are counted by the frame, where it can: they show whether the connection may serve again. */
+  readonly isCounted?: boolean | undefined
   /** A unix socket in place of `places`; only a program that uses the library can name one. */
   readonly path?: string | undefined
   /** The address to dial from, as text. */
@@ -170,6 +175,15 @@ export type HolderMessage = {
 }
 
 export type DeniedMessage = { readonly kind: 'denied'; readonly denied: EgressRulesData['denied'] }
+
+/** `known`: the addresses of those connections, as text. */
+export type LookUpMessage = {
+  readonly kind: 'lookUp'
+  readonly request: number
+  readonly name: string
+  readonly known: readonly string[]
+}
+
 export type StopMessage = { readonly kind: 'stop' }
 export type ToIoWorker =
   | OpenMessage
@@ -182,6 +196,7 @@ export type ToIoWorker =
   | SecureMessage
   | HolderMessage
   | DeniedMessage
+  | LookUpMessage
   | StopMessage
 
 /** What TLS came to. `peercert` has the certificate's plain fields only. */
@@ -247,6 +262,20 @@ export type MishandledMessage = {
   readonly message: ToIoWorker['kind'] | 'bell' | 'sweep'
   readonly error: ErrorFields
 }
+
+/** What a name is: addresses as text, the families that answered at all, and for how many milliseconds; null: nobody said. */
+export type NameAnswer = {
+  readonly addresses: readonly string[]
+  readonly families: readonly (4 | 6)[]
+  readonly ttlMs: number | null
+}
+
+export type FoundMessage = { readonly kind: 'found'; readonly request: number; readonly answer: NameAnswer }
+export type UnfoundMessage = {
+  readonly kind: 'unfound'
+  readonly request: number
+  readonly error: ErrorFields
+}
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }
 export type FromIoWorker =
   | OpenedMessage
@@ -260,4 +289,6 @@ export type FromIoWorker =
   | DroppedMessage
   | FaultMessage
   | MishandledMessage
+  | FoundMessage
+  | UnfoundMessage
   | DecisionMessage

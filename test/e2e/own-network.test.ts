@@ -1,10 +1,12 @@
 /** Places and DNS servers that do not answer, and link-local addresses, in a network namespace where they are real. */
 import { expect, test } from 'vitest'
 import type { NetworkPlay } from '../fixtures/egress/network-play.ts'
+import type { RenamedPlay } from '../fixtures/egress/renamed-play.ts'
 import { findOwnNetwork } from '../support/own-network.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
 
 const PLAY = new URL('../fixtures/egress/network-play.ts', import.meta.url).pathname
+const RENAMED = new URL('../fixtures/egress/renamed-play.ts', import.meta.url).pathname
 const SWALLOWING = '198.51.100.1'
 
 /** A link whose other end drops what is sent to the swallowing address: no card there has that number. */
@@ -19,16 +21,24 @@ const LINK = [
 
 let played: NetworkPlay | null = null
 
-/** Played once: each of the tests looks at its part. */
-async function play(skip: (note: string) => never): Promise<NetworkPlay> {
-  if (played !== null) return played
+/** What the play prints in a network whose DNS server it is itself. */
+async function inside(
+  script: string,
+  setUp: readonly string[],
+  skip: (note: string) => never,
+): Promise<unknown> {
   const text = 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n'
   const folder = await makeFolder({ 'resolv.conf': { text, mode: 0o644 } })
   const mount = `mount --bind ${folder}/resolv.conf /etc/resolv.conf`
-  const network = await findOwnNetwork([], skip, { setUp: [...LINK, mount], ownFiles: true })
-  const { code, stdout, stderr } = await network.run([process.execPath, PLAY])
+  const network = await findOwnNetwork([], skip, { setUp: [...setUp, mount], ownFiles: true })
+  const { code, stdout, stderr } = await network.run([process.execPath, script])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  played = JSON.parse(stdout) as NetworkPlay
+  return JSON.parse(stdout)
+}
+
+/** Played once: each of the tests looks at its part. */
+async function play(skip: (note: string) => never): Promise<NetworkPlay> {
+  played ??= (await inside(PLAY, LINK, skip)) as NetworkPlay
   return played
 }
 
@@ -83,3 +93,13 @@ test('a link-local address is denied where no rule of its link opens it, and fai
       message: expect.stringContaining('this machine has no such interface'),
     })
 })
+
+test('connections to an address that a name has lost are closed, and a look-up that fails closes none', async ({
+  skip,
+}) => {
+  const { to, released, closed, idle } = (await inside(RENAMED, [], skip)) as RenamedPlay
+  expect(to).toEqual(['127.0.0.2', '127.0.0.3'])
+  expect(released).toEqual({ outcome: 'closed', reason: 'dns' })
+  expect(closed).toEqual({ moved: { dns: 1 }, held: { dns: 1 }, stays: {}, lost: {} })
+  expect(idle).toEqual({ moved: 0, held: 1, stays: 1, lost: 1 })
+}, 60_000)

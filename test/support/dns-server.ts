@@ -4,6 +4,7 @@
  * Below `dns.test` each label is an instruction; several make one answer:
  *   a-8-8-8-8, aaaa-2001-db8--1   this record
  *   then-10-0-0-1                 this A record instead of the others, from the second question on
+ *   once                          SERVFAIL from the second question on
  *   ttl-N                         its time to live, default 60 seconds
  *   cname-NAME, chain-N           one CNAME to NAME; N CNAMEs before the records
  *   many-N                        N public A records
@@ -215,7 +216,7 @@ function followLabels(
     }
     if (owner === 'localhost') addLoopback(owner, answer)
   }
-  const isLater = asked > 1 && labels.some(label => label.startsWith('then-'))
+  const isLater = asked > 1 && labels.some(label => label.startsWith('then-') || label === 'once')
   for (const label of labels) follow(label, owner, question.type, isLater, ownAddress, answer)
 }
 
@@ -234,6 +235,7 @@ function follow(
   if (verb === 'a' && !isLater) add(A, ipv4(argument.replaceAll('-', '.')))
   else if (verb === 'aaaa' && !isLater) add(AAAA, ipv6(argument.replaceAll('-', ':')))
   else if (verb === 'then' && isLater) add(A, ipv4(argument.replaceAll('-', '.')))
+  else if (verb === 'once' && isLater) answer.rcode = SERVFAIL
   else if (verb === 'own') add(A, ipv4(ownAddress))
   else if (verb === 'ttl') answer.ttl = Number(argument)
   else if (verb === 'delay')

@@ -9,6 +9,7 @@ import { SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
 import type { CheckName, EndName } from '../../src/channel/values.ts'
 import type { Connector } from '../../src/pool/target/connector.ts'
 import { IoConnection } from '../../src/threads/io-connection.ts'
+import type { NameAnswer } from '../../src/threads/protocol.ts'
 
 type Request = Parameters<Connector['open']>[0]
 
@@ -109,15 +110,35 @@ export class FakeDial {
   }
 }
 
+export type FakeLookUp = {
+  readonly name: string
+  readonly known: readonly string[]
+  readonly answer: (addresses: readonly string[], ttlMs?: number | null) => void
+  readonly fail: () => void
+}
+
 export class FakeConnector implements Connector {
   readonly dials: FakeDial[] = []
   readonly connections: FakeConnection[] = []
+  /** Look-ups so far, each with what settles it. */
+  readonly lookUps: FakeLookUp[] = []
+  /** Where the next connections arrive. */
+  remoteAddress = ''
   readonly #slabs = new SlabAllocator({ inboundBytes: 64, outboundBytes: 64 }, new SlabNumbers())
   readonly #doorbell = allocateDoorbell()
 
   open(request: Request): Promise<IoConnection> {
     const { promise, resolve, reject } = Promise.withResolvers<IoConnection>()
     this.dials.push(new FakeDial(request, resolve, reject, () => this.#connect()))
+    return promise
+  }
+
+  lookUp(name: string, known: readonly string[]): Promise<NameAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<NameAnswer>()
+    const answer = (addresses: readonly string[], ttlMs: number | null = null): void =>
+      resolve({ addresses, families: [4, 6], ttlMs })
+    const fail = (): void => reject(new SockpoolError('DNS_FAILED', 'as the test wishes'))
+    this.lookUps.push({ name, known, answer, fail })
     return promise
   }
 
@@ -144,7 +165,7 @@ export class FakeConnector implements Connector {
       channel,
       ringer: Ringer.of(this.#doorbell),
       doorbell: this.#doorbell,
-      facts: { localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0, tls: null },
+      facts: { localAddress: '', localPort: 0, remoteAddress: this.remoteAddress, remotePort: 0, tls: null },
       upgrades: {
         hush: async () => new Uint8Array(),
         secure: () => Promise.reject(new Error('no TLS here')),

@@ -13,10 +13,12 @@ import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import { type RingSizes, SlabAllocator, SlabNumbers } from '../../src/channel/slab.ts'
 import type { ShutName } from '../../src/channel/values.ts'
 import { allocateVitals, Vitals } from '../../src/channel/vitals.ts'
+import type { FrameSpec } from '../../src/frames/frame-spec.ts'
 import type { Dial } from '../../src/threads/protocol.ts'
 import { Connection } from '../../workers/io/connection.ts'
 import { Dialogs } from '../../workers/io/dialog/dialogs.ts'
 import { HolderBells } from '../../workers/io/holder-bells.ts'
+import { MessageBalance } from '../../workers/io/message-balance.ts'
 import { watchTlsEnd } from '../../workers/io/tls-end.ts'
 import type { TestServer } from './test-server.ts'
 import { until } from './until.ts'
@@ -26,6 +28,7 @@ export type RigOptions = {
   /** Connections that the channel has served before, each for one lease. */
   readonly servedBefore?: number | undefined
   readonly closeLingerMs?: number | undefined
+  readonly frame?: FrameSpec | undefined
   readonly dialogs?: Partial<Pick<Dial, 'onConnect' | 'onRelease' | 'probe'>> | undefined
 }
 
@@ -63,6 +66,7 @@ export class IoConnectionRig {
       pool,
       holders: new HolderBells(pool, new Map(), flush),
       vitals: this.vitals,
+      balance: MessageBalance.of(options.frame),
       scratch: Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes),
       closeLingerMs: options.closeLingerMs ?? LIMITS.closeLingerMs,
       stir: () => {},

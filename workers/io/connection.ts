@@ -24,6 +24,7 @@ import { ask } from './fence.ts'
 import type { HolderBells } from './holder-bells.ts'
 import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
+import type { MessageBalance } from './message-balance.ts'
 import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
@@ -38,6 +39,8 @@ export type ConnectionDeps = {
   readonly pool: TurnRinger
   readonly holders: HolderBells
   readonly vitals: Vitals
+  /** Counts its requests and answers; null where nobody asks for the count, or it cannot be had. */
+  readonly balance: MessageBalance | null
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
   /** Milliseconds that a close may take in all, and the kernel for the last bytes of a released lease. */
@@ -81,10 +84,10 @@ export class Connection {
     this.nextBuffer = this.#guard.entry(() => this.#traffic.nextBuffer(), deps.scratch)
     this.channel = deps.channel
     this.generation = deps.generation
-    const { channel, generation, scratch, vitals, pool, holders, onFault, onGone } = deps
+    const { channel, generation, scratch, vitals, balance, pool, holders, onFault, onGone } = deps
     this.#firstEpoch = channel.epoch
     const tenure = channel.connectionTenure(generation)
-    const common = { channel, tenure, ringHolder: () => holders.ring(channel) }
+    const common = { channel, tenure, balance, ringHolder: () => holders.ring(channel) }
     const onRoom = this.#guard.action(() => this.#rung())
     const inflow = new Inflow({ ...common, scratch, onRoom, tellEnd: how => this.#life.tellEnd(how) })
     const onMore = this.#guard.action(() => this.#more())
@@ -265,11 +268,13 @@ export class Connection {
   #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
     const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
     const moment = this.channel.isProbed ? 'probe' : 'onRelease'
+    const { balance } = this.#deps
     const check = new ReleaseCheck({
       isSending,
       isUnsent: () => isSending() || this.#outflow.isUnsent,
       isUnread: () => this.#inflow.isUnread,
       isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
+      unproven: () => balance?.against(this.#dialogs.has(moment)) ?? null,
       startDialog: () => this.#dialogs.begin(moment, () => this.#line(socket, '')),
       sendingMs: this.#deps.closeLingerMs,
     })
@@ -286,6 +291,7 @@ export class Connection {
       this.channel.rewind()
       this.#inflow.reopen()
       this.#outflow.reopen()
+      this.#deps.balance?.reopen()
       this.#life.enter({ at: 'idle', socket, epoch })
       if (this.#outflow.arm()) this.#deps.stir()
     }

@@ -23,6 +23,7 @@ import type { Dialler } from './dialler.ts'
 import { Dialogs } from './dialog/dialogs.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
+import { MessageBalance } from './message-balance.ts'
 import { socketFacts } from './socket-facts.ts'
 
 export type ConnectionsDeps = {
@@ -61,7 +62,7 @@ export class Connections {
     const channel = new Channel(message.memory)
     const { generation, dial, connectTimeoutMs } = message
     const controller = new AbortController()
-    const connection = this.#make(channel, generation)
+    const connection = this.#make(channel, generation, dial.isCounted ? MessageBalance.of(dial.frame) : null)
     let last = 0
     const onPlace = (tried: number): void => {
       last = tried
@@ -103,7 +104,7 @@ export class Connections {
     try {
       const channel = new Channel(memory)
       if (channel.shut === 'abort') throw new SockpoolError('ABORTED', 'nobody waits for the client any more')
-      this.#serve(this.#make(channel, generation), socket, path)
+      this.#serve(this.#make(channel, generation, null), socket, path)
     } catch (error) {
       socket.destroy()
       throw error
@@ -137,7 +138,7 @@ export class Connections {
     for (const connection of this.#connections.values()) connection.destroy()
   }
 
-  #make(channel: Channel, generation: number): Connection {
+  #make(channel: Channel, generation: number, balance: MessageBalance | null): Connection {
     const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
     const { number } = channel
     cover(number + 1)
@@ -147,6 +148,7 @@ export class Connections {
       pool,
       holders,
       vitals,
+      balance,
       scratch: this.#scratch,
       closeLingerMs,
       stir,

@@ -17,6 +17,7 @@ import type { Channel } from '../../src/channel/channel.ts'
 import type { RingProducer } from '../../src/channel/ring.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { EndName } from '../../src/channel/values.ts'
+import type { MessageBalance } from './message-balance.ts'
 
 /** How far the inbound direction is. An end keeps its name: what comes later is a consequence of it. */
 type Way =
@@ -29,6 +30,8 @@ export type InflowDeps = {
   readonly tenure: Tenure
   /** One buffer per worker: a read is over before the next one begins. */
   readonly scratch: Buffer
+  /** Null where nothing is counted. */
+  readonly balance: MessageBalance | null
   readonly ringHolder: () => void
   /** Room may have come: to be answered by `tryResume`. */
   readonly onRoom: () => void
@@ -92,6 +95,7 @@ export class Inflow {
 
   /** Makes the first `length` bytes of a buffer readable: in place where they lie there already, else by a copy. */
   deliver(buffer: Uint8Array, length: number): void {
+    this.#deps.balance?.received(buffer, length)
     this.#wasFilled = length === buffer.length
     this.#readsLarge = length >= LIMITS.directReadBytesMin || this.#wasFilled
     if (this.hasSpill) {

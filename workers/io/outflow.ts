@@ -9,12 +9,15 @@ import type { RingConsumer } from '../../src/channel/ring.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { SHUT, ShutName } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
+import type { MessageBalance } from './message-balance.ts'
 
 export type OutflowDeps = {
   readonly channel: Channel
   readonly tenure: Tenure
   readonly guard: FaultGuard
   readonly vitals: Vitals
+  /** Null where nothing is counted. */
+  readonly balance: MessageBalance | null
   readonly ringHolder: () => void
   /** The kernel has taken a piece, or the thread should look again: to be answered by `flush`. */
   readonly onMore: () => void
@@ -84,6 +87,7 @@ export class Outflow {
   /** True where the kernel took all of it at once; else `#written` goes on. */
   #tryWrite(socket: Socket, piece: Buffer): boolean {
     this.#writing = piece.length
+    this.#deps.balance?.sent(piece)
     socket.write(piece, this.#written)
     if (socket.writableLength > 0) return false
     this.#sent()

@@ -1,7 +1,7 @@
 /**
  * The look at a connection that came back, or lay idle: may it serve again?
  *
- *   the socket's word on what was written ─► nothing left over ─► its dialog ─► two silent turns ─► clean
+ *   the socket's word on what was written ─► nothing left over ─► its messages ─► its dialog ─► two silent turns ─► clean
  *
  * It is watched for two turns of the event loop, because bytes that the kernel already has are seen only in the second.
  * The first thing that speaks against it decides.
@@ -17,6 +17,8 @@ export type ReleaseCheckDeps = {
   readonly isUnsent: () => boolean
   readonly isUnread: () => boolean
   readonly isHalfClosed: () => boolean
+  /** What the messages that passed say against it, its dialog aside. */
+  readonly unproven: () => CheckName | null
   /** Begins the target's dialog for released connections, or its probe; null where it has none. */
   readonly startDialog: () => DialogUnderWay | null
   /** Milliseconds that the kernel may take for what the socket was given. */
@@ -57,8 +59,11 @@ export class ReleaseCheck {
   }
 
   async #look(): Promise<CheckName> {
+    // Before anything else comes: an answer that comes now is none that the lease has had.
+    const unproven = this.#deps.unproven()
     await this.#waitForKernel()
     const before = this.#against()
+    if (unproven !== null && (before === null || before === 'poisoned')) return unproven
     if (before !== null) return before
     if (!(await this.#converse())) return this.#disturbed ?? 'dialog_failed'
     await this.#waitForKernel()

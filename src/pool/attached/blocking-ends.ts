@@ -64,7 +64,7 @@ export class BlockingEnds extends HeldEnds {
         return extraInfo(connection.facts)
       },
     })
-    this.#use = new LeaseUse(this.reader, this.writer)
+    this.#use = new LeaseUse(this.reader, this.writer, frame)
   }
 
   /** A thread that blocks in a call does nothing else meanwhile. */

@@ -70,7 +70,7 @@ export class LeaseEnds extends HeldEnds {
         return extraInfo(connection.facts)
       },
     })
-    this.#use = new LeaseUse(this.reader, this.writer)
+    this.#use = new LeaseUse(this.reader, this.writer, frame)
   }
 
   get activity(): LeaseActivity {

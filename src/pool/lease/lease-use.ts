@@ -1,4 +1,6 @@
 /** What a reader and a writer, blocking or not, tell of how their lease was used. */
+import type { FrameSpec } from '../../frames/frame-spec.ts'
+import { balancedFrame } from '../../frames/frames.ts'
 import type { StreamEnd } from '../../streams/byte-source.ts'
 import type { Refusal } from '../target/release-result.ts'
 import { reasonToClose } from './reason-to-close.ts'
@@ -22,13 +24,16 @@ type UsedWriter = {
 export class LeaseUse {
   readonly #reader: UsedReader
   readonly #writer: UsedWriter
+  readonly #isCounted: boolean
   #seenAtLastWrite = 0
   #isUpgraded = false
   #hasEnded = false
 
-  constructor(reader: UsedReader, writer: UsedWriter) {
+  /** `frame`: the target's own; null where it has none. */
+  constructor(reader: UsedReader, writer: UsedWriter, frame: FrameSpec | null) {
     this.#reader = reader
     this.#writer = writer
+    this.#isCounted = balancedFrame(frame) !== null
   }
 
   /** Bytes were written. */
@@ -61,6 +66,7 @@ export class LeaseUse {
     const waits = stream === null && reader.isWaiting === true
     return reasonToClose({
       reuse,
+      isCounted: this.#isCounted,
       ended: end === null ? 'open' : end.kind === 'failed' ? 'failed' : 'fin',
       interrupted: reader.interrupted || writer.interrupted || waits,
       eofWritten: writer.eofWritten,

@@ -8,7 +8,7 @@ import type { Dial } from '../../threads/protocol.ts'
 import { dialogOf, onConnectOf, startsTls } from './dialog-of.ts'
 
 export function dialOf(target: Target, authority: Dial['authority'], tenant: string): Dial {
-  const { hosts, tls, onConnect, onRelease, probe, frame } = target
+  const { hosts, tls, onConnect, onRelease, probe, frame, reuse } = target
   const options = tls === false ? {} : { ...tls }
   return {
     places: hosts.map(({ host, port }) => ({ host, port })),
@@ -19,7 +19,7 @@ export function dialOf(target: Target, authority: Dial['authority'], tenant: str
     onConnect: onConnectOf(onConnect, options),
     onRelease: dialogOf(onRelease),
     ...(probe && { probe: dialogOf(probe) }),
-    ...(frame && { frame }),
+    ...(frame && { frame, isCounted: reuse === 'clean' }),
   }
 }
 

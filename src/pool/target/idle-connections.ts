@@ -11,6 +11,7 @@ import type { Probes } from './probes.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
 import { mayPass } from './turns.ts'
+import type { WaitQueue } from './wait-queue.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
 /** One that may be lent. */
@@ -46,6 +47,29 @@ export class IdleConnections {
     const due = this.chooseDue(tenant)
     if (due !== null) this.#probes.begin(due.slot)
     return due !== null
+  }
+
+  /**
+   * Has those who wait served: whoever comes first has a connection of its own tenant, or the next new one, or has room made
+   * for it. `unprovided`: waiters for whom no dial and no probe is under way.
+   */
+  lend(queue: WaitQueue, unprovided: () => number): void {
+    const { waiters } = queue
+    let provided = 0
+    let foremost: QueueEntry<Waiter> | null = null
+    for (const waiter of waiters) {
+      if (this.#slots.idle.length === 0) return
+      const idle = this.choose(waiter.value.tenant)
+      if (idle !== null) {
+        if (foremost !== null) foremost.value.passedBy++
+        queue.serve(waiter, idle.slot, idle.connection)
+      } else if (unprovided() > 0 && this.probe(waiter.value.tenant)) {
+        provided++
+      } else if (foremost === null) {
+        if (provided < this.#slots.rooms || this.makeRoom(waiters, waiter)) provided++
+        else foremost = waiter
+      }
+    }
   }
 
   /** Closes what is too old, idle too long, or gone, and asks the others, where it is time to, whether they are good. */

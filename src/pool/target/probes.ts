@@ -6,6 +6,7 @@ import type { CheckName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import { closeSlot } from './close-slot.ts'
+import type { Refusal } from './release-result.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
 
@@ -13,6 +14,8 @@ export type ProbesDeps = {
   readonly slots: Slots
   readonly target: Target
   readonly now: () => number
+  /** Why a connection may serve nobody new, however good it is; or null. */
+  readonly retires: (slot: Slot) => Refusal | null
   /** One is over: its connection is idle again, or is being closed. */
   readonly onDone: () => void
   /** A fault of ours, which nobody awaits. */
@@ -63,11 +66,12 @@ export class Probes {
   }
 
   #found(slot: Slot, sinceMs: number, found: CheckName): void {
-    const { slots, now, onDone } = this.#deps
+    const { slots, now, onDone, retires } = this.#deps
     this.#underWay--
     const { state } = slot
     if (state.kind === 'quarantined') {
-      if (found !== 'clean') closeSlot(slots, slot, found)
+      const why = found === 'clean' ? retires(slot) : found
+      if (why !== null) closeSlot(slots, slot, why)
       else {
         slot.flight.end(state.call, 'ok')
         // Being asked is no use: it has lain idle all the while.

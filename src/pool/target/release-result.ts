@@ -17,6 +17,7 @@ export type ReleaseReason =
   | 'reconnect'
   | 'drain'
   | 'resize'
+  | 'dns'
   | 'killed'
   | 'dialog_failed'
   | 'poisoned'

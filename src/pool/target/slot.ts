@@ -11,7 +11,7 @@ import { type GoneReason, invariant } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { FlightRecorder } from './flight-recorder.ts'
-import type { ReleaseResult } from './release-result.ts'
+import type { Refusal, ReleaseResult } from './release-result.ts'
 
 export const SLOT_STATES = ['connecting', 'idle', 'leased', 'multiplexed', 'quarantined', 'closing'] as const
 export type SlotStateName = (typeof SLOT_STATES)[number]
@@ -77,6 +77,10 @@ export class Slot {
   generation = 0
   /** Leases it has served or serves. */
   uses = 0
+  /** Its address is none of its host's any more. */
+  hasVanished = false
+  /** What its holder could not rule out when it was released last: why it is closed where messages are missing. */
+  doubt: Refusal | null = null
   /** The lease on it; one whose connection is gone may outlast the slot. */
   lease: SlotLease | null = null
   /** Instants on the monotonic clock, in milliseconds: when the dial began, and when it is too old. */

@@ -87,8 +87,9 @@ export class TargetControl {
   }
 
   /** Why a connection may serve nobody new, whatever its holder did; or null. */
-  retires({ generation }: Slot): Refusal | null {
+  retires({ generation, hasVanished }: Slot): Refusal | null {
     if (generation < this.#generation) return 'reconnect'
+    if (hasVanished) return 'dns'
     if (this.#state === 'draining') return 'drain'
     if (this.#state === 'closed') return 'policy'
     const { slots } = this.#deps

@@ -7,7 +7,6 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { QueueEntry } from '../../base/queue.ts'
 import { aborted } from '../../base/wait.ts'
 import type { CheckName, EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
@@ -18,6 +17,7 @@ import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
 import { FlightRecorder } from './flight-recorder.ts'
 import type { HostStats } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
+import { NameWatch } from './name-watch.ts'
 import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
@@ -25,7 +25,8 @@ import { type SlotCounts, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
 import { WaitQueue } from './wait-queue.ts'
-import type { Begin, Waiter, Waiters } from './waiters.ts'
+import type { Begin, Waiters } from './waiters.ts'
+import { WarmDials } from './warm-dials.ts'
 
 export class TargetPool {
   readonly name: string
@@ -39,6 +40,8 @@ export class TargetPool {
   readonly #dials: Dials
   readonly #probes: Probes
   readonly #idle: IdleConnections
+  readonly #names: NameWatch
+  readonly #warmth: WarmDials
   #opened = 0
   #lastUsedMs: number
 
@@ -62,8 +65,12 @@ export class TargetPool {
     const random = deps.origin === 'named' ? deps.random : () => 0
     const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased', 'multiplexed'])
     this.#dials = new Dials({ ...deps, target, random, leased, onDue: () => this.#dispatch() })
-    this.#probes = new Probes({ ...deps, target, slots: this.#slots, onDone: () => this.#dispatch() })
+    const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
+    this.#probes = new Probes({ ...deps, target, slots, retires, onDone: () => this.#dispatch() })
     this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, deps.now)
+    this.#names = new NameWatch({ ...deps, slots, places: deps.origin === 'named' ? deps.dial.places : [] })
+    const isShort = (): boolean => this.control.isActive && slots.open < settings.min
+    this.#warmth = new WarmDials({ isShort, mayDial: () => this.#mayDial, dial: () => this.#dial(), random })
     this.#lastUsedMs = deps.now()
   }
 
@@ -155,7 +162,9 @@ export class TargetPool {
     const { flight } = slot
     const now = this.#deps.now()
     this.#queue.held(now - sinceMs)
-    const why = refusal ?? this.#spent(slot)
+    // Where messages are counted, an even count speaks for the connection though a call was given up.
+    slot.doubt = refusal === 'timed_out' && this.#deps.dial.isCounted ? refusal : null
+    const why = (slot.doubt === null ? refusal : null) ?? this.#spent(slot)
     const call = flight.begin(why === 'killed' ? 'kill' : 'release', now)
     slot.lease?.settle(call)
     if (why !== null) {
@@ -172,24 +181,26 @@ export class TargetPool {
   /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
   sweep(): void {
     this.#idle.sweep()
+    this.#names.sweep()
     this.warm()
   }
 
-  /** Dials up to the warm minimum, unless the target has just failed. */
+  /** Dials up to the warm minimum, one after another, unless the target has just failed. */
   warm(): void {
-    while (this.control.isActive && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
+    this.#warmth.fill()
   }
 
   /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
   async close(): Promise<void> {
     this.#dials.stop()
+    this.#warmth.stop()
     this.control.close()
     await this.control.whenIdle({})
   }
 
   #dispatch(): void {
     if (!this.control.isActive) return
-    this.#lendIdle()
+    this.#idle.lend(this.#queue, () => this.#unprovided)
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
     if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
   }
@@ -201,25 +212,6 @@ export class TargetPool {
 
   get #mayDial(): boolean {
     return !this.#slots.isFull && this.#dials.mayBegin(this.#slots.connecting)
-  }
-
-  /** Whoever comes first has a connection of its own tenant, or the next new one, or has room made for it. */
-  #lendIdle(): void {
-    let provided = 0
-    let foremost: QueueEntry<Waiter> | null = null
-    for (const waiter of this.#waiters) {
-      if (this.#slots.idle.length === 0) return
-      const idle = this.#idle.choose(waiter.value.tenant)
-      if (idle !== null) {
-        if (foremost !== null) foremost.value.passedBy++
-        this.#queue.serve(waiter, idle.slot, idle.connection)
-      } else if (this.#unprovided > 0 && this.#idle.probe(waiter.value.tenant)) {
-        provided++
-      } else if (foremost === null) {
-        if (provided < this.#slots.rooms || this.#idle.makeRoom(this.#waiters, waiter)) provided++
-        else foremost = waiter
-      }
-    }
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -305,7 +297,7 @@ export class TargetPool {
     if (slot.state.kind !== 'quarantined') return
     const { connection, tell, call } = slot.state
     const now = this.#deps.now()
-    const why = found === 'clean' ? this.#spent(slot) : found
+    const why = found === 'clean' ? this.#spent(slot) : found === 'unanswered' ? (slot.doubt ?? found) : found
     if (why !== null) return this.#close(slot, why)
     slot.flight.end(call, 'clean', now)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })

@@ -3,6 +3,7 @@ import { type LeaseTrace, reasonToClose } from '../../../src/pool/lease/reason-t
 
 const CLEAN: LeaseTrace = {
   reuse: 'clean',
+  isCounted: false,
   ended: 'open',
   interrupted: false,
   eofWritten: false,

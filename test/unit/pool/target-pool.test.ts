@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { settle } from '../../support/fake-connector.ts'
 import { TargetPoolBench } from '../../support/target-pool-bench.ts'
+import { until } from '../../support/until.ts'
 
 describe('TargetPool.lease', () => {
   test('dials for the first and reuses the idle one used last', async () => {
@@ -225,15 +226,17 @@ describe('TargetPool.sweep', () => {
   test('refills the warm minimum, at growing intervals while dials fail', async () => {
     const bench = new TargetPoolBench({ max: 3, min: 2 })
     bench.random = 1
+    const areDialled = async (): Promise<void> =>
+      await until('both are dialled', () => bench.connector.pending.length === 2)
     bench.pool.warm()
-    expect(bench.connector.pending).toHaveLength(2)
+    await areDialled()
     for (const dial of bench.connector.pending) dial.fail()
     await settle()
     bench.pool.sweep()
     expect(bench.connector.pending).toHaveLength(0)
     bench.nowMs += 20
     bench.pool.sweep()
-    expect(bench.connector.pending).toHaveLength(2)
+    await areDialled()
     for (const dial of bench.connector.pending) dial.succeed()
     await settle()
     expect(bench.pool.counts).toMatchObject({ idle: 2, connecting: 0 })

@@ -32,6 +32,7 @@ class Flow {
       channel: this.channel,
       tenure: this.tenure,
       scratch,
+      balance: null,
       ringHolder: () => {},
       onRoom: () => {},
       tellEnd: how => this.ends.push(how),

@@ -21,6 +21,12 @@ export class Dialogs {
     this.#timeoutMs = timeoutMs
   }
 
+  /** Whether there is a dialog for that moment. */
+  has(moment: DialogMoment): boolean {
+    const steps: Dialog | DialogModule = this.#dial[moment] ?? []
+    return 'module' in steps || steps.length > 0
+  }
+
   /** Begins the dialog of that moment; null where there is none. */
   begin(moment: DialogMoment, line: () => DialogLine): DialogUnderWay | null {
     const steps: Dialog | DialogModule = this.#dial[moment] ?? []
