@@ -2,7 +2,8 @@
  * Many callers on one connection: what a target says of it, and what can be wrong with that. The answers find their callers
  * by their order, or by an id that each request carries and its answer repeats.
  */
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { DEFAULTS } from '../base/defaults.ts'
+import { LIMITS } from '../base/limits.ts'
 import { FIELD_ENDIANS, FRAMES_UNSHARED } from '../frames/frame-spec.ts'
 import { childPath } from './complete.ts'
 import {

@@ -2,7 +2,8 @@
  * The config schema: every key of the file, of the environment and behind the flags, with its default, its bounds
  * and its sentence for the reference. There is no other list of keys.
  */
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { DEFAULTS } from '../base/defaults.ts'
+import { LIMITS } from '../base/limits.ts'
 import type { PemContent } from './pem.ts'
 import {
   choice,

@@ -4,7 +4,8 @@
  */
 
 import { Type } from 'typebox'
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { DEFAULTS } from '../base/defaults.ts'
+import { LIMITS } from '../base/limits.ts'
 import { FRAME_NAMES } from '../frames/frame-spec.ts'
 import { dialog, dialogOrModule } from './dialog-schema.ts'
 import { multiplexSchema } from './multiplex.ts'

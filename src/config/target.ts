@@ -2,8 +2,9 @@
  * A target: where to connect and how. This is the shape the pool takes, plain data that can cross a thread, and
  * built afresh field by field: nothing of a caller's own object ever reaches a dial.
  */
+
+import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
-import { DEFAULTS } from '../base/limits.ts'
 import type { FrameSpec } from '../frames/frame-spec.ts'
 import type { HostPort } from './address.ts'
 import { childPath, complete } from './complete.ts'

@@ -2,7 +2,7 @@
  * What names a frame: plain data that can be cloned into another thread, closed and with every default filled in.
  * `judgeFrame` makes it of what somebody wrote, `loadFrame` makes the frame of it.
  */
-import { DEFAULTS } from '../base/limits.ts'
+import { DEFAULTS } from '../base/defaults.ts'
 
 /** Frames that go by a name; the others are described by an object. */
 export const FRAME_NAMES = [

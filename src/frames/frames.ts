@@ -1,6 +1,6 @@
 /** All frames by their specification. */
 
-import { DEFAULTS } from '../base/limits.ts'
+import { DEFAULTS } from '../base/defaults.ts'
 import { crlfFrame, delimiterFrame, lineFrame, mllpFrame } from './delimited.ts'
 import { fixedFrame } from './fixed.ts'
 import type { Frame } from './frame.ts'

@@ -1,8 +1,9 @@
 /** Judges what somebody wrote for a frame: closed, each value by what it means, each property read once. */
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { LIMITS } from '../base/limits.ts'
 import { bytesFrom } from './byte-text.ts'
 import {
   FIELD_ENCODINGS,

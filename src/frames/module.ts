@@ -7,9 +7,11 @@
  * who sends single bytes cannot make that quadratic, what it is shown of one message in all is bounded, in proportion to the
  * message; beyond that bound the message is one that came in too small pieces, and fails with LIMIT_OVERRUN.
  */
+
+import { DEFAULTS } from '../base/defaults.ts'
 import { errorText } from '../base/error-text.ts'
 import { LimitOverrunError, SockpoolError } from '../base/errors.ts'
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { LIMITS } from '../base/limits.ts'
 import type { Frame } from './frame.ts'
 import { frameBroken } from './frame-errors.ts'
 import { type EndSearch, symmetricFrame } from './symmetric-frame.ts'

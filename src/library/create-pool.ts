@@ -2,7 +2,7 @@
  * Joins the parts of a pool: I/O workers, parse workers, targets and egress rules. The library and the service
  * build theirs here, the service with rules for what callers may dial.
  */
-import { DEFAULTS } from '../base/limits.ts'
+import { DEFAULTS } from '../base/defaults.ts'
 import { normaliseTarget } from '../config/target.ts'
 import { EgressRules } from '../egress/egress-rules.ts'
 import { type Authority, admit } from '../egress/judge.ts'

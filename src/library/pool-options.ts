@@ -1,6 +1,8 @@
 /** What a program says of its pool, and that as it was judged: all of it before a thread is started. */
+
+import { DEFAULTS } from '../base/defaults.ts'
 import type { Decision } from '../base/egress-data.ts'
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { LIMITS } from '../base/limits.ts'
 import { countOption, invalidOption, optionsObject, requireFunction } from '../base/options.ts'
 import type { RingSizes } from '../channel/slab.ts'
 import type { TargetInput } from '../config/target-input.ts'

@@ -10,8 +10,9 @@
  * connection must be closed.
  */
 import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
+import { DEFAULTS } from '../base/defaults.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
-import { DEFAULTS, LIMITS } from '../base/limits.ts'
+import { LIMITS } from '../base/limits.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'

@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
+import { DEFAULTS } from '../../src/base/defaults.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
-import { DEFAULTS } from '../../src/base/limits.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
 import type { LentSource } from '../../src/streams/channel-ends/lent-source.ts'
 import type { Deed } from '../fixtures/parse/user-module.ts'

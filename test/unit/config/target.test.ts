@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { DEFAULTS } from '../../../src/base/defaults.ts'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { DEFAULTS } from '../../../src/base/limits.ts'
 import { normaliseTarget, type Target } from '../../../src/config/target.ts'
 import type { TargetInput } from '../../../src/config/target-input.ts'
 
