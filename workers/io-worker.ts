@@ -107,6 +107,9 @@ function obey(message: ToIoWorker): void | Promise<void> {
       return bells.set(message.holder, message.doorbell)
     case 'denied':
       return rules.setDenied(message.denied)
+    case 'egress':
+      resolver.setServers(message.dnsServers)
+      return rules.setAllow(message.allow)
     case 'stop':
       return stop()
     default:
@@ -138,6 +141,7 @@ function refuse(message: ToIoWorker, reason: unknown): void {
     case 'refuse':
     case 'holder':
     case 'denied':
+    case 'egress':
     case 'stop':
       return tell({ kind: 'mishandled', message: message.kind, error })
     default:

@@ -5,6 +5,7 @@ import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { FormatJudge, ParsePort } from './lease/parse-port.ts'
+import type { PoolChange, ReloadOptions } from './pool-change.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
 import type { AdHocRules } from './target/target-pools.ts'
@@ -35,6 +36,8 @@ export type PoolDeps = AdHocRules & {
   readonly parse: ParsePort & FormatJudge
   /** Ends what `parse` runs on; called last. */
   readonly closeParse: () => Promise<void>
+  /** What the pool is told anew. Errors: INVALID_REQUEST. */
+  readonly judge: (options: ReloadOptions) => PoolChange
   readonly leasesMax: number
   readonly waitersMax: number
   readonly replayBytes: number

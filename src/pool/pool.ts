@@ -4,6 +4,7 @@
  */
 import type { TextWrap } from '../base/answer-form.ts'
 import { CallBounds } from '../base/call-bounds.ts'
+import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import { settledWithin, type WaitOptions } from '../base/wait.ts'
@@ -33,13 +34,16 @@ import {
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
+import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { applyChange } from './reload.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
 import { type ConnectionStats, type PoolStats, rowsOf, type TargetStats } from './target/pool-stats.ts'
 import { judgedResize, type Resize } from './target/resize.ts'
 import type { ControlResult, TargetControl } from './target/target-control.ts'
-import { TargetPool, type TargetPoolDeps } from './target/target-pool.ts'
+import { TargetPool } from './target/target-pool.ts'
+import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
 
@@ -245,6 +249,22 @@ export class Pool implements AsyncDisposable {
     return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
   }
 
+  /**
+   * Has the pool be what the options say, in one step: its named targets, egress rules and bounds. Sizes that were changed by
+   * `resize` are the targets' own again. Leases that may not go on are gone, with the reason `revoked`: those of a target
+   * that is no more, of an address that may not be dialled any more, or that `mayUse` refuses. Leases of a target whose
+   * address or dialogs changed go on, and their connections are closed when they come back.
+   *
+   * Errors: INVALID_REQUEST with every fault, DRAINING; and nothing has changed.
+   */
+  reload(options: ReloadOptions): ReloadResult {
+    const change = this.#deps.judge(options)
+    if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
+    const onFault = (error: unknown): void => this.#deps.onEvent?.({ kind: 'fault', error })
+    const parts = { pools: this.#pools, leases: this.#leases, waiterCount: this.#waiterCount, onFault }
+    return applyChange(parts, change)
+  }
+
   async #control(
     target: string,
     options: ControlOptions,
@@ -267,14 +287,7 @@ export class Pool implements AsyncDisposable {
   }
 
   stats(): PoolStats {
-    const pools = this.#pools.all
-    const sum = (of: (pool: TargetPool) => number): number => pools.reduce((all, pool) => all + of(pool), 0)
-    return {
-      leases: this.#leases.size,
-      waiters: sum(pool => pool.waiters),
-      connections: sum(pool => pool.size),
-      targets: pools.length,
-    }
+    return { leases: this.#leases.size, ...this.#pools.counts }
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */

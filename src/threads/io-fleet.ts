@@ -149,6 +149,12 @@ export class IoFleet {
     for (const thread of this.#threads) thread?.setDenied(denied)
   }
 
+  /** What the rules allow, and who is asked for names, from the next dial on. */
+  setEgress(egress: Pick<EgressData, 'allow' | 'dnsServers'>): void {
+    this.#egress = { ...this.#egress, ...egress }
+    for (const thread of this.#threads) thread?.setEgress(egress)
+  }
+
   /** Has the I/O workers ring this doorbell for the channels that attached thread `holder` holds; null forgets it. */
   setHolder(holder: number, doorbell: DoorbellMemory | null): void {
     if (doorbell === null) this.#holders.delete(holder)

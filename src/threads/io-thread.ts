@@ -195,6 +195,10 @@ export class IoThread {
     this.#tell({ kind: 'denied', denied })
   }
 
+  setEgress(egress: Pick<EgressData, 'allow' | 'dnsServers'>): void {
+    this.#tell({ kind: 'egress', ...egress })
+  }
+
   /** What the thread has counted; it stays readable after its death. */
   vitals(): VitalsSnapshot {
     return this.#vitals.snapshot()

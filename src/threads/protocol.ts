@@ -14,6 +14,7 @@
  *   pool ► io   secure      start TLS on a hushed connection
  *   pool ► io   holder      ring this doorbell for the channels of an attached thread, or forget it
  *   pool ► io   denied      what egress rules deny whatever they allow, from now on
+ *   pool ► io   egress      what egress rules allow, and who is asked for names, from the next dial on
  *   pool ► io   stop        destroy all sockets and end the thread
  *   io ► pool   opened      the connection of a channel is ready
  *   io ► pool   failed      it could not be made, and the channel is free
@@ -170,6 +171,7 @@ export type HolderMessage = {
 }
 
 export type DeniedMessage = { readonly kind: 'denied'; readonly denied: EgressRulesData['denied'] }
+export type EgressMessage = { readonly kind: 'egress' } & Pick<EgressData, 'allow' | 'dnsServers'>
 export type StopMessage = { readonly kind: 'stop' }
 export type ToIoWorker =
   | OpenMessage
@@ -182,6 +184,7 @@ export type ToIoWorker =
   | SecureMessage
   | HolderMessage
   | DeniedMessage
+  | EgressMessage
   | StopMessage
 
 /** What TLS came to. `peercert` has the certificate's plain fields only. */

@@ -6,12 +6,15 @@ import type { CheckName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import { closeSlot } from './close-slot.ts'
+import type { Refusal } from './release-result.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
 
 export type ProbesDeps = {
   readonly slots: Slots
-  readonly target: Target
+  readonly target: () => Target
+  /** Why the connection may serve nobody new, whatever it answers; or null. */
+  readonly retires: (slot: Slot) => Refusal | null
   readonly now: () => number
   /** One is over: its connection is idle again, or is being closed. */
   readonly onDone: () => void
@@ -33,14 +36,16 @@ export class Probes {
 
   /** Whether the idle connection has to show that it is good before it is lent. */
   isDue({ state }: Slot): boolean {
-    const { target, now } = this.#deps
+    const { now } = this.#deps
+    const target = this.#deps.target()
     if (target.probe === undefined || state.kind !== 'idle' || isGreeted(state.connection)) return false
     return now() - state.provenMs >= target.pool.probeAfterMs
   }
 
   /** Asks all that nobody has heard of for as long as `keepalive`. */
   keepAlive(): void {
-    const { slots, target, now } = this.#deps
+    const { slots, now } = this.#deps
+    const target = this.#deps.target()
     const { keepaliveMs } = target.pool
     if (target.probe === undefined || keepaliveMs === 0) return
     for (const slot of [...slots.idle]) {
@@ -62,11 +67,12 @@ export class Probes {
   }
 
   #found(slot: Slot, sinceMs: number, found: CheckName): void {
-    const { slots, now, onDone } = this.#deps
+    const { slots, now, retires, onDone } = this.#deps
     this.#underWay--
     const { state } = slot
     if (state.kind === 'quarantined') {
-      if (found !== 'clean') closeSlot(slots, slot, found)
+      const why = found === 'clean' ? retires(slot) : found
+      if (why !== null) closeSlot(slots, slot, why)
       // Being asked is no use: it has lain idle all the while.
       else slots.move(slot, { kind: 'idle', connection: state.connection, sinceMs, provenMs: now() })
     }

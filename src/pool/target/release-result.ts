@@ -17,6 +17,7 @@ export type ReleaseReason =
   | 'drain'
   | 'resize'
   | 'killed'
+  | 'revoked'
   | 'dialog_failed'
   | 'poisoned'
 

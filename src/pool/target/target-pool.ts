@@ -8,58 +8,36 @@
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
-import { aborted, type WaitOptions } from '../../base/wait.ts'
+import { aborted } from '../../base/wait.ts'
 import { type CheckName, type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
 import { closeSlot, closeSurplusDials } from './close-slot.ts'
-import type { Connector } from './connector.ts'
-import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
-import type { HostStats } from './hosts.ts'
+import { type DialAttempt, goneAtOnce } from './dials.ts'
+import type { HostStats, Hosts } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
+import { LiveTarget } from './live-target.ts'
 import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
+import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
 import { WaitQueue } from './wait-queue.ts'
-import type { WaiterCount } from './waiter-count.ts'
-import type { Asking, Begin, Waiter, Waiters } from './waiters.ts'
-
-export type TargetPoolDeps = {
-  readonly name: string
-  readonly target: Target
-  readonly dial: Dial
-  /**
-   * What a caller describes is its own: it is dialled whenever it asks, and what was dialled for a caller who has left is
-   * closed where nobody else waits for it.
-   */
-  readonly origin: 'named' | 'described'
-  readonly connector: Connector
-  /** Waiters of all targets together. */
-  readonly waiterCount: WaiterCount
-  readonly now: () => number
-  readonly random: () => number
-  /** A leased connection lost its socket. */
-  readonly onLost: (how: EndName) => void
-  /** A fault of ours, which nobody awaits. */
-  readonly onFault: (error: unknown) => void
-}
-
-export type LeaseWait = WaitOptions & Asking & { readonly waitMs: number }
+import type { Begin, Waiter, Waiters } from './waiters.ts'
 
 export class TargetPool {
   readonly name: string
-  readonly target: Target
+  readonly origin: TargetPoolDeps['origin']
   /** What an operator says. */
   readonly control: TargetControl
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #queue: WaitQueue
-  readonly #dials: Dials
+  readonly #live: LiveTarget
   readonly #probes: Probes
   readonly #idle: IdleConnections
   #opened = 0
@@ -67,12 +45,9 @@ export class TargetPool {
 
   constructor(deps: TargetPoolDeps) {
     this.name = deps.name
+    this.origin = deps.origin
     this.#deps = deps
     this.#slots = new Slots(deps.target.pool.max)
-    // A copy of its own, whose bounds an operator may change.
-    const settings = { ...deps.target.pool }
-    const target = { ...deps.target, pool: settings }
-    this.target = target
     const isActive = (): boolean => this.control.isActive
     // Where nobody else would take what was dialled for a caller that has left, the dial ends with its wait.
     const onLeft = (): void => {
@@ -80,19 +55,26 @@ export class TargetPool {
     }
     this.#queue = new WaitQueue({ ...deps, slots: this.#slots, onLeft, isActive })
     const slots = this.#slots
-    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: () => this.#dispatch() })
+    const onDue = (): void => this.#dispatch()
+    this.#live = new LiveTarget({ ...deps, leased: () => slots.byHost(['leased']), onDue })
+    const { settings } = this.#live
+    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: onDue })
     this.#waiters = this.#queue.waiters
-    const random = deps.origin === 'named' ? deps.random : () => 0
-    const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased'])
-    this.#dials = new Dials({ ...deps, target, random, leased, onDue: () => this.#dispatch() })
-    this.#probes = new Probes({ ...deps, target, slots: this.#slots, onDone: () => this.#dispatch() })
-    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, deps.now)
+    const target = (): Target => this.target
+    const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
+    this.#probes = new Probes({ ...deps, target, slots, retires, onDone: onDue })
+    const hosts = (): Hosts => this.#live.dials.hosts
+    this.#idle = new IdleConnections({ ...deps, slots, hosts, probes: this.#probes, target })
     this.#lastUsedMs = deps.now()
+  }
+
+  get target(): Target {
+    return this.#live.target
   }
 
   /** Whose pool it is; empty for a configured target, which all tenants share. */
   get tenant(): string {
-    return this.#deps.dial.tenant
+    return this.#live.tenant
   }
 
   get waiters(): number {
@@ -117,11 +99,11 @@ export class TargetPool {
   }
 
   get breaker(): BreakerName {
-    return this.#dials.breaker
+    return this.#live.dials.breaker
   }
 
   get hosts(): HostStats[] {
-    return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'quarantined']))
+    return this.#live.dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'quarantined']))
   }
 
   /** As WaitQueue.expectedWaitMs. */
@@ -150,7 +132,7 @@ export class TargetPool {
     const { isActive } = this.control
     const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
     if (idle) return this.#hand(idle.slot, idle.connection, tenant, begin)
-    const refusal = isActive ? this.#dials.refusal : null
+    const refusal = isActive ? this.#live.dials.refusal : null
     if (refusal !== null) throw refusal
     if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
     if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
@@ -190,10 +172,28 @@ export class TargetPool {
     while (this.control.isActive && this.#slots.open < this.target.pool.min && this.#mayDial) this.#dial()
   }
 
-  /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
-  async close(): Promise<void> {
-    this.#dials.stop()
-    this.control.close()
+  /**
+   * Has it be what the configuration says now, the pool's bounds too. Where nothing that shapes a connection has changed, all
+   * stay; else callers get new ones. How many connections serve nobody new from now on.
+   */
+  replace(target: Target, dial: Dial): number {
+    const which = this.#live.replace(target, dial)
+    const retired = which === 'same connections' ? 0 : this.control.retireAll()
+    return retired + this.control.resize(target.pool).closed
+  }
+
+  /** Fails those who wait for whom `refusal` has an error. How many. */
+  refuse(refusal: (tenant: string) => SockpoolError | null): number {
+    return this.#queue.refuse(refusal)
+  }
+
+  /**
+   * No new leases; waiters fail, idle connections close; resolves when the last slot is free. The leases of a target that is
+   * removed are to be ended by whoever knows them.
+   */
+  async close(as: 'closed' | 'removed' = 'closed'): Promise<void> {
+    this.#live.dials.stop()
+    this.control.close(as)
     await this.control.whenIdle({})
   }
 
@@ -201,7 +201,7 @@ export class TargetPool {
     if (!this.control.isActive) return
     this.#lendIdle()
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
-    if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
+    if (this.#unprovided > 0 && !this.#slots.isFull) this.#live.dials.await()
   }
 
   /** Waiters for whom no dial and no probe is under way. */
@@ -210,7 +210,7 @@ export class TargetPool {
   }
 
   get #mayDial(): boolean {
-    return !this.#slots.isFull && this.#dials.mayBegin(this.#slots.connecting)
+    return !this.#slots.isFull && this.#live.dials.mayBegin(this.#slots.connecting)
   }
 
   /** Whoever comes first has a connection of its own tenant, or the next new one, or has room made for it. */
@@ -252,9 +252,9 @@ export class TargetPool {
     const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs)
     slot.generation = this.control.generation
-    const attempt = this.#dials.begin()
+    const attempt = this.#live.dials.begin()
     this.#slots.add(slot)
-    this.#dials
+    attempt.dials
       .open(attempt, controller.signal)
       .then(
         connection => this.#connected(slot, attempt, connection),
@@ -268,7 +268,7 @@ export class TargetPool {
     const { gone } = connection
     if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
     this.#opened++
-    this.#dials.succeeded(attempt)
+    attempt.dials.succeeded(attempt)
     this.#idle.closeEjected()
     slot.host = attempt.host
     connection.listen({
@@ -285,19 +285,20 @@ export class TargetPool {
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
     if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
-    else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
+    else if (this.origin === 'described') this.#close(slot, 'unwanted')
     this.#dispatch()
   }
 
   #failed(slot: Slot, attempt: DialAttempt, error: SockpoolError): void {
-    if (slot.state.kind === 'connecting')
+    const isWanted = slot.state.kind === 'connecting'
+    if (isWanted)
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
-    this.#dials.failed(attempt, error.code)
+    attempt.dials.failed(attempt, error.code)
     this.#idle.closeEjected()
-    if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
+    if (isWanted && error.code !== 'ABORTED') this.#waiters.failFirst(error)
     // Each dial under way still answers somebody; the others would wait for nothing.
-    for (let { refusal } = this.#dials; refusal !== null; { refusal } = this.#dials)
+    for (let { refusal } = this.#live.dials; refusal !== null; { refusal } = this.#live.dials)
       if (this.#waiters.size <= this.#slots.connecting || !this.#waiters.failLast(refusal)) break
     this.#dispatch()
   }
@@ -317,13 +318,10 @@ export class TargetPool {
   /** The socket is gone, by whoever's doing. */
   #gone(slot: Slot, how: EndName): void {
     const { state } = slot
+    const { connection } = slot
+    const reason = how === 'poisoned' ? how : 'error'
     if (state.kind !== 'closing')
-      this.#slots.move(slot, {
-        kind: 'closing',
-        connection: slot.connection,
-        reason: how === 'poisoned' ? 'poisoned' : 'error',
-        lingers: false,
-      })
+      this.#slots.move(slot, { kind: 'closing', connection, reason, lingers: false })
     if (state.kind === 'quarantined')
       state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })
     if (state.kind === 'leased') {

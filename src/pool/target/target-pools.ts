@@ -9,8 +9,9 @@ import type { TargetInput } from '../../config/target-input.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
-import { type TargetStats, targetStats } from './pool-stats.ts'
-import type { TargetPool, TargetPoolDeps } from './target-pool.ts'
+import { type PoolStats, type TargetStats, targetStats } from './pool-stats.ts'
+import type { TargetPool } from './target-pool.ts'
+import type { TargetPoolDeps } from './target-pool-deps.ts'
 
 type Described = {
   /** As the config's. */
@@ -53,7 +54,10 @@ type OpenPool = (name: string, target: Target, dial: Dial, origin: TargetPoolDep
 export class TargetPools {
   readonly #rules: AdHocRules
   readonly #open: OpenPool
-  readonly #named: ReadonlyMap<string, TargetPool>
+  /** In the order of the configuration. */
+  #named: ReadonlyMap<string, TargetPool>
+  /** No targets any more, and their last connections close. */
+  readonly #leaving = new Set<TargetPool>()
   /** In the order of use: the one unused for longest goes first. */
   readonly #adHoc = new Map<string, TargetPool>()
 
@@ -61,15 +65,50 @@ export class TargetPools {
     this.#rules = rules
     this.#open = open
     this.#named = new Map(
-      Object.entries(targets).map(([name, target]) => [
-        name,
-        open(name, target, dialOf(target, 'operator', ''), 'named'),
-      ]),
+      Object.entries(targets).map(([name, target]) => [name, this.#openNamed(name, target)]),
     )
   }
 
   get all(): readonly TargetPool[] {
-    return [...this.#named.values(), ...this.#adHoc.values()]
+    return [...this.#named.values(), ...this.#adHoc.values(), ...this.#leaving]
+  }
+
+  get counts(): Omit<PoolStats, 'leases'> {
+    const sum = (of: (pool: TargetPool) => number): number =>
+      this.all.reduce((count, pool) => count + of(pool), 0)
+    return {
+      waiters: sum(pool => pool.waiters),
+      connections: sum(pool => pool.size),
+      targets: this.#named.size + this.#adHoc.size,
+    }
+  }
+
+  get described(): Iterable<TargetPool> {
+    return this.#adHoc.values()
+  }
+
+  /** Has these be the named targets, in one step. How many connections serve nobody new, those of removed targets beside. */
+  replace(targets: Readonly<Record<string, Target>>, onFault: (error: unknown) => void): number {
+    const before = this.#named
+    let retired = 0
+    const after = Object.entries(targets).map(([name, target]) => {
+      const known = before.get(name)
+      retired += known?.replace(target, dialOf(target, 'operator', '')) ?? 0
+      return [name, known ?? this.#openNamed(name, target)] as const
+    })
+    this.#named = new Map(after)
+    for (const [name, pool] of before) if (!this.#named.has(name)) this.#remove(pool, onFault)
+    for (const pool of this.#named.values()) pool.warm()
+    return retired
+  }
+
+  #remove(pool: TargetPool, onFault: (error: unknown) => void): void {
+    this.#leaving.add(pool)
+    pool.close('removed').then(() => this.#leaving.delete(pool), onFault)
+  }
+
+  #openNamed(name: string, target: Target): TargetPool {
+    return this.#open(name, target, dialOf(target, 'operator', ''), 'named')
   }
 
   /** Named targets first. */

@@ -1,0 +1,30 @@
+/** What the pool of one target is made of, and how a caller asks it. */
+import type { WaitOptions } from '../../base/wait.ts'
+import type { EndName } from '../../channel/values.ts'
+import type { Target } from '../../config/target.ts'
+import type { Dial } from '../../threads/protocol.ts'
+import type { Connector } from './connector.ts'
+import type { WaiterCount } from './waiter-count.ts'
+import type { Asking } from './waiters.ts'
+
+export type TargetPoolDeps = {
+  readonly name: string
+  readonly target: Target
+  readonly dial: Dial
+  /**
+   * What a caller describes is its own: it is dialled whenever it asks, and what was dialled for a caller who has left is
+   * closed where nobody else waits for it.
+   */
+  readonly origin: 'named' | 'described'
+  readonly connector: Connector
+  /** Waiters of all targets together. */
+  readonly waiterCount: WaiterCount
+  readonly now: () => number
+  readonly random: () => number
+  /** A leased connection lost its socket. */
+  readonly onLost: (how: EndName) => void
+  /** A fault of ours, which nobody awaits. */
+  readonly onFault: (error: unknown) => void
+}
+
+export type LeaseWait = WaitOptions & Asking & { readonly waitMs: number }
