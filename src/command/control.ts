@@ -47,14 +47,43 @@ export async function kill(id: string, flags: OutputFlags, { stdout }: Streams):
   await print(stdout, `${text}\n`)
 }
 
+/** Has the service read its configuration anew. Errors: as `askService`; every fault of the configuration is a line. */
+export async function reload(flags: OutputFlags, { stdout }: Streams): Promise<void> {
+  const done = await askService(flags, { method: 'POST', path: '/v1/reload' })
+  await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : reloadLines(done).join('\n')}\n`)
+}
+
+function reloadLines({ targets, tokens, leasesEnded, connectionsRetired, ignored }: Answered): string[] {
+  const of = (counts: unknown): string => numbers(isRecord(counts) ? counts : {})
+  const restart =
+    Array.isArray(ignored) && ignored.length > 0 ? [`needs a restart: ${ignored.join(', ')}`] : []
+  return [
+    `targets: ${of(targets)}`,
+    `tokens: ${of(tokens)}`,
+    `${leasesEnded} leases ended, ${connectionsRetired} connections retired`,
+    ...restart,
+  ]
+}
+
+type Answered = Readonly<Record<string, unknown>>
+
+function numbers(counts: Answered): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+}
+
+function isRecord(value: unknown): value is Answered {
+  return typeof value === 'object' && value !== null
+}
+
 async function tell(
   target: string,
-  done: Readonly<Record<string, unknown>>,
+  done: Answered,
   { output }: OutputFlags,
   { stdout }: Streams,
 ): Promise<void> {
   const { state, ...counts } = done
-  const numbers = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
-  const text = output === 'json' ? JSON.stringify(done) : `${target} is ${state}: ${numbers.join(', ')}`
+  const text = output === 'json' ? JSON.stringify(done) : `${target} is ${state}: ${numbers(counts)}`
   await print(stdout, `${text}\n`)
 }

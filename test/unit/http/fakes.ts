@@ -351,6 +351,17 @@ export interface Harness {
 }
 
 /** The app over a fake pool, closed when the test is over. */
+const COUNTS = { added: 1, changed: 2, removed: 3, unchanged: 4 }
+
+/** What a reload comes to here. */
+export const RELOADED: ReturnType<AppDeps['reload']> = {
+  targets: COUNTS,
+  tokens: COUNTS,
+  leasesEnded: 5,
+  connectionsRetired: 6,
+  ignored: ['listen'],
+}
+
 export function harness(deps: Partial<AppDeps> = {}): Harness {
   const pool = (deps.pool ?? new FakePool()) as FakePool
   const log: string[] = []
@@ -363,6 +374,7 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     limits: { bodyBytes: 100_000, operationTimeoutMs: 5_000 },
     version: '1.2.3',
     isClosing: () => false,
+    reload: () => RELOADED,
     log: { level: 'info', stream: { write: line => void log.push(line) } },
     ...deps,
     pool,
