@@ -159,6 +159,7 @@ describe('operation', () => {
       '/v1/leases/{id}/write_eof',
       '/v1/leases/{id}/writelines',
       '/v1/parse/{format}',
+      '/v1/reload',
       '/v1/stats',
       '/v1/targets',
       '/v1/targets/{name}',
