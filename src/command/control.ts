@@ -47,6 +47,19 @@ export async function kill(id: string, flags: OutputFlags, { stdout }: Streams):
   await print(stdout, `${text}\n`)
 }
 
+/** Has a fresh I/O worker serve in the place of this one, and waits for its end. Errors: as `askService`. */
+export async function drainWorker(
+  id: number,
+  { timeout, ...flags }: OutputFlags & { readonly timeout?: number },
+  { stdout }: Streams,
+): Promise<void> {
+  const suffix = timeout === undefined ? '' : `?timeoutMs=${timeout}`
+  const done = await askService(flags, { method: 'POST', path: `/v1/workers/${id}/drain${suffix}` })
+  const { threadId, closed, leased } = done
+  const text = `worker ${id} was drained: ${closed} closed, ${leased} leased; thread ${threadId} serves in its place`
+  await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : text}\n`)
+}
+
 /** Has the service read its configuration anew. Errors: as `askService`; every fault of the configuration is a line. */
 export async function reload(flags: OutputFlags, { stdout }: Streams): Promise<void> {
   const done = await askService(flags, { method: 'POST', path: '/v1/reload' })

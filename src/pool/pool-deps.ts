@@ -3,6 +3,7 @@
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
+import type { WorkerDrain } from '../threads/worker-drains.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { FormatJudge, ParsePort } from './lease/parse-port.ts'
 import type { PoolChange, ReloadOptions } from './pool-change.ts'
@@ -27,6 +28,8 @@ export interface Fleet extends Connector, ListenerFleet {
   setHolder(holder: number, doorbell: DoorbellMemory | null): void
   readonly isReady: boolean
   stats(): ReadonlyArray<{ readonly id: number }>
+  /** As IoFleet's. */
+  drainWorker(id: number): Promise<WorkerDrain>
   stop(): Promise<void>
 }
 

@@ -9,10 +9,10 @@ import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import { settledWithin, type WaitOptions } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
-import { AttachListener } from '../threads/attach-listener.ts'
+import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
-import { AttachedThread } from './attached/attached-thread.ts'
+import { attachListener } from './attached-threads.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -46,6 +46,7 @@ import { TargetPool } from './target/target-pool.ts'
 import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
+import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 /** How long a verb may wait for what it began. */
 export type ControlOptions = Pick<WaitOptions, 'signal' | 'timeoutMs'>
@@ -107,21 +108,7 @@ export class Pool implements AsyncDisposable {
 
   /** What another thread of this process needs for `attachPool`: plain data that may be cloned. */
   get handle(): PoolHandle {
-    const { fleet, parse } = this.#deps
-    this.#attached ??= new AttachListener(
-      line =>
-        new AttachedThread(line, {
-          parse,
-          acquire: (target, options, thread, make) => this.#leases.acquire(target, options, thread, make),
-          limitOf: (target, tenant) => {
-            const { name, target: found } = this.#pools.find(target, tenant)
-            return { name, max: found.pool.max }
-          },
-          stats: () => this.stats(),
-          setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
-        }),
-      error => this.#deps.onEvent?.({ kind: 'fault', error }),
-    )
+    this.#attached ??= attachListener(this.#deps, this.#leases, this.#pools, () => this.stats())
     if (this.#closed !== null) this.#attached.close()
     return this.#attached.handle
   }
@@ -247,6 +234,15 @@ export class Pool implements AsyncDisposable {
   /** Ends a connection, or what a lease holds, by its id. Errors: CONNECTION_NOT_FOUND. */
   async kill(id: string): Promise<{ readonly killed: 'connection' | 'lease' }> {
     return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
+  }
+
+  /**
+   * Starts a fresh I/O worker in the place of this one, which takes nothing new; resolves when its last connection is gone, and
+   * its thread. Leases on it go on. Errors: NOT_FOUND, WORKER_LOST; WAIT_TIMEOUT, ABORTED: it goes on.
+   */
+  async drainWorker(id: number, options: ControlOptions = {}): Promise<WorkerDrainResult> {
+    const bounds = CallBounds.judged(optionsObject(options))
+    return await this.#awaited(drainWorker(this.#deps.fleet, this.#pools, id, bounds))
   }
 
   /**

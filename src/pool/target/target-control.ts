@@ -92,8 +92,9 @@ export class TargetControl {
   }
 
   /** Why a connection may serve nobody new, whatever its holder did; or null. */
-  retires({ generation }: Slot): Refusal | null {
+  retires({ generation, connection }: Slot): Refusal | null {
     if (generation < this.#generation) return 'reconnect'
+    if (connection?.isRetiring) return 'drain'
     if (this.#state === 'draining') return 'drain'
     if (this.#state === 'closed') return 'policy'
     if (this.#state === 'removed') return 'revoked'
@@ -142,6 +143,18 @@ export class TargetControl {
     const count = all.filter(isServing).length
     this.reconnect()
     return count
+  }
+
+  /** Closes what lies idle in an I/O worker that is drained. How many were closed, and how many are out on lease there. */
+  retireWorkers(): { readonly closed: number; readonly leased: number } {
+    const { slots, onOpen } = this.#deps
+    const idle = slots.idle.filter(({ connection }) => connection?.isRetiring)
+    const isOut = ({ connection, state }: Slot): boolean =>
+      connection?.isRetiring === true && (state.kind === 'leased' || state.kind === 'quarantined')
+    const leased = slots.all.filter(isOut).length
+    for (const slot of idle) closeSlot(slots, slot, 'drain')
+    onOpen()
+    return { closed: idle.length, leased }
   }
 
   /** Changes the pool's bounds. The surplus is closed where it is idle, and else when it comes back. */

@@ -57,8 +57,7 @@ export class TargetPool {
     const slots = this.#slots
     const onDue = (): void => this.#dispatch()
     this.#live = new LiveTarget({ ...deps, leased: () => slots.byHost(['leased']), onDue })
-    const { settings } = this.#live
-    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: onDue })
+    this.control = new TargetControl({ slots, queue: this.#queue, settings: this.#live.settings, onOpen: onDue })
     this.#waiters = this.#queue.waiters
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
@@ -285,7 +284,10 @@ export class TargetPool {
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
     if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
-    else if (this.origin === 'described') this.#close(slot, 'unwanted')
+    else {
+      const why = this.origin === 'described' ? 'unwanted' : this.control.retires(slot)
+      if (why !== null) this.#close(slot, why)
+    }
     this.#dispatch()
   }
 

@@ -305,6 +305,12 @@ export class FakePool implements PoolPort {
     return this.#done('resize', target, changes)
   }
 
+  async drainWorker(...given: Parameters<PoolPort['drainWorker']>): ReturnType<PoolPort['drainWorker']> {
+    this.verbs.push(['drainWorker', ...given])
+    if (this.failure) throw this.failure
+    return { id: given[0], threadId: 7, closed: 1, leased: 2 }
+  }
+
   async kill(id: string): Promise<{ readonly killed: 'connection' | 'lease' }> {
     await this.#done('kill', id)
     return { killed: 'connection' }
