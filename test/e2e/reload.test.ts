@@ -2,9 +2,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { hashToken } from '../../src/config/token-file.ts'
 import { type Api, type HeldLease, jsonOf, problemOf } from '../support/api.ts'
+import { echoLine, startLineServer } from '../support/line-server.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { CLI, runCommand, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
-import { startUpstream } from '../support/upstream.ts'
 
 const token = (name: string, more: object = {}) => ({ name, sha256: hashToken(`${name}-secret`), ...more })
 const OPS = token('ops', { admin: true })
@@ -21,9 +21,8 @@ type Setting = {
 }
 
 async function upstreamPort(): Promise<number> {
-  const upstream = await startUpstream()
-  onTestFinished(() => upstream.close())
-  return upstream.port
+  const { port } = await startLineServer(echoLine, { tolerant: true })
+  return port
 }
 
 async function started(more: Readonly<Record<string, unknown>> = {}): Promise<Setting> {
