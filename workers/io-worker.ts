@@ -158,3 +158,5 @@ port.on('message', (message: ToIoWorker) => {
     failed(error)
   }
 })
+
+tell({ kind: 'ready' })

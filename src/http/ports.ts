@@ -73,7 +73,16 @@ export type RowsPort = {
 /** What an operator tells the pool to do. */
 export type ControlPort = Pick<
   Pool,
-  'pause' | 'resume' | 'disable' | 'enable' | 'drain' | 'reconnect' | 'waitClose' | 'resize' | 'kill' | 'drainWorker'
+  | 'pause'
+  | 'resume'
+  | 'disable'
+  | 'enable'
+  | 'drain'
+  | 'reconnect'
+  | 'waitClose'
+  | 'resize'
+  | 'kill'
+  | 'drainWorker'
 >
 
 export type PoolPort = LeasingPort &

@@ -79,7 +79,6 @@ export class IoThread {
     this.#worker.on('error', (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error))
     })
-    this.#worker.on('online', () => this.#started.resolve(true))
     this.#exited = new Promise(resolve => {
       this.#worker.on('exit', () => {
         this.#guard.run(() => this.#gone())
@@ -244,6 +243,8 @@ export class IoThread {
 
   #received(message: FromIoWorker): void {
     switch (message.kind) {
+      case 'ready':
+        return this.#started.resolve(true)
       case 'opened':
         return this.#opened(message)
       case 'failed':

@@ -16,6 +16,7 @@
  *   pool ► io   denied      what egress rules deny whatever they allow, from now on
  *   pool ► io   egress      what egress rules allow, and who is asked for names, from the next dial on
  *   pool ► io   stop        destroy all sockets and end the thread
+ *   io ► pool   ready       the thread has started, and obeys
  *   io ► pool   opened      the connection of a channel is ready
  *   io ► pool   failed      it could not be made, and the channel is free
  *   io ► pool   listening   the listener is bound, to these addresses
@@ -250,8 +251,10 @@ export type MishandledMessage = {
   readonly message: ToIoWorker['kind'] | 'bell' | 'sweep'
   readonly error: ErrorFields
 }
+export type ReadyMessage = { readonly kind: 'ready' }
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }
 export type FromIoWorker =
+  | ReadyMessage
   | OpenedMessage
   | FailedMessage
   | ListeningMessage

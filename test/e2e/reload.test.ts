@@ -38,7 +38,12 @@ async function started(more: Readonly<Record<string, unknown>> = {}): Promise<Se
   return { service, ops, dev: service.api.as('dev-secret'), port, before }
 }
 
-const targetAt = (port: number, pool: object = { max: 4 }) => ({ host: '127.0.0.1', port, reuse: 'clean', pool })
+const targetAt = (port: number, pool: object = { max: 4 }) => ({
+  host: '127.0.0.1',
+  port,
+  reuse: 'clean',
+  pool,
+})
 
 async function reload({ ops }: Setting): Promise<Record<string, unknown>> {
   const answer = await ops.post('/v1/reload')
@@ -217,7 +222,11 @@ describe('POST /v1/reload', () => {
     const { service, dev, before } = setting
     const origin = { origin: 'https://console.example' }
     expect(problemOf(await dev.get('/v1/leases', { headers: origin }))).toMatchObject({ code: 'host_denied' })
-    await service.configure({ ...before, http: { origins: ['https://console.example'] }, limits: { ...SOON, leases: 1 } })
+    await service.configure({
+      ...before,
+      http: { origins: ['https://console.example'] },
+      limits: { ...SOON, leases: 1 },
+    })
     await reload(setting)
     expect((await dev.get('/v1/leases', { headers: origin })).status).toBe(200)
     await dev.lease('it')
@@ -228,7 +237,12 @@ describe('POST /v1/reload', () => {
   test('names what needs a restart, each time', async () => {
     const setting = await started()
     const { service, before, ops } = setting
-    await service.configure({ ...before, listen: '127.0.0.1:1', ioWorkers: 3, limits: { ...SOON, bodyBytes: 1 } })
+    await service.configure({
+      ...before,
+      listen: '127.0.0.1:1',
+      ioWorkers: 3,
+      limits: { ...SOON, bodyBytes: 1 },
+    })
     for (let time = 0; time < 2; time++)
       expect(await reload(setting)).toMatchObject({ ignored: ['listen', 'ioWorkers', 'limits.bodyBytes'] })
     expect((await ops.get('/v1/workers')).status).toBe(200)

@@ -84,7 +84,12 @@ export function controlRoutes(calls: Calls, pool: ControlPort): RouteTable {
   return {
     readBodies: registerOptionalJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
-    routes: [...VERBS.map(verb => verbRoute(calls, pool, verb)), resizeRoute(calls, pool), killRoute(pool), drainWorkerRoute(calls, pool)],
+    routes: [
+      ...VERBS.map(verb => verbRoute(calls, pool, verb)),
+      resizeRoute(calls, pool),
+      killRoute(pool),
+      drainWorkerRoute(calls, pool),
+    ],
   }
 }
 

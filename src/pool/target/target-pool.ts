@@ -57,7 +57,12 @@ export class TargetPool {
     const slots = this.#slots
     const onDue = (): void => this.#dispatch()
     this.#live = new LiveTarget({ ...deps, leased: () => slots.byHost(['leased']), onDue })
-    this.control = new TargetControl({ slots, queue: this.#queue, settings: this.#live.settings, onOpen: onDue })
+    this.control = new TargetControl({
+      slots,
+      queue: this.#queue,
+      settings: this.#live.settings,
+      onOpen: onDue,
+    })
     this.#waiters = this.#queue.waiters
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
