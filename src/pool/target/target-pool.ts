@@ -57,12 +57,8 @@ export class TargetPool {
     const slots = this.#slots
     const onDue = (): void => this.#dispatch()
     this.#live = new LiveTarget({ ...deps, leased: () => slots.byHost(['leased']), onDue })
-    this.control = new TargetControl({
-      slots,
-      queue: this.#queue,
-      settings: this.#live.settings,
-      onOpen: onDue,
-    })
+    const { settings } = this.#live
+    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: onDue })
     this.#waiters = this.#queue.waiters
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
@@ -325,10 +321,9 @@ export class TargetPool {
   /** The socket is gone, by whoever's doing. */
   #gone(slot: Slot, how: EndName): void {
     const { state } = slot
-    const { connection } = slot
     const reason = how === 'poisoned' ? how : 'error'
     if (state.kind !== 'closing')
-      this.#slots.move(slot, { kind: 'closing', connection, reason, lingers: false })
+      this.#slots.move(slot, { kind: 'closing', connection: slot.connection, reason, lingers: false })
     if (state.kind === 'quarantined')
       state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })
     if (state.kind === 'leased') {

@@ -171,6 +171,7 @@ describe('operation', () => {
       '/v1/targets/{name}/resume',
       '/v1/targets/{name}/wait-close',
       '/v1/workers',
+      '/v1/workers/{id}/drain',
     ])
     const { post } = document.paths['/v1/exchange']
     expect(Object.keys(post.requestBody.content)).toEqual(['application/json', 'application/octet-stream'])
