@@ -75,7 +75,7 @@ export class IoListener {
 
   /**
    * A worker has taken the place of one that lives, and that is to listen no more. With `reusePort` both listen for a moment;
-   * else nobody does, as an address is bound once. It never rejects.
+   * else nobody does, as an address is bound once. Who waits in the old one, and is not adopted, is cut off. It never rejects.
    */
   async move(fresh: IoThread): Promise<void> {
     await Promise.allSettled([this.#binding.get(fresh.index)])

@@ -143,9 +143,7 @@ describe('drainWorker', () => {
     await once(client, 'data')
     const drained = pool.drainWorker(0)
     await begun(pool)
-    const fresh = await dialAgain(server)
-    fresh.end('after\n')
-    expect(await allOf(fresh)).toBe('after\n')
+    await echoedAgain(server)
     client.end('the last\n')
     expect(await allOf(client)).toBe('the last\n')
     await drained
@@ -162,13 +160,12 @@ describe('drainWorker', () => {
   })
 })
 
-/** A client, once the port is bound again. */
-async function dialAgain(server: Parameters<typeof dial>[0]): ReturnType<typeof dial> {
-  for (;;) {
-    const socket = await dial(server).catch(() => null)
-    if (socket !== null) {
-      onTestFinished(() => void socket.destroy())
-      return socket
-    }
+/** Resolves once a new client is served: one that comes while the port moves is refused, or cut off. */
+async function echoedAgain(server: Parameters<typeof dial>[0]): Promise<void> {
+  const echo = async (): Promise<string> => {
+    const socket = await dial(server)
+    socket.end('after\n')
+    return await allOf(socket)
   }
+  await expect.poll(() => echo().catch(() => ''), { timeout: 30_000 }).toBe('after\n')
 }
