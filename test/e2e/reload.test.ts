@@ -1,7 +1,10 @@
 /** The configuration is read anew while the service runs: by the API, by a signal, by the command. */
+import { once } from 'node:events'
+import { connect } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { hashToken } from '../../src/config/token-file.ts'
 import { type Api, type HeldLease, jsonOf, problemOf } from '../support/api.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { CLI, runCommand, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
@@ -257,6 +260,35 @@ describe('POST /v1/reload', () => {
       errors: [{ path: 'auth.tokens' }],
     })
   })
+})
+
+test('new connections are shown the new certificate', async () => {
+  const [first, second] = await Promise.all([makeCertificate('first'), makeCertificate('second')])
+  const config = (name: string) => ({
+    auth: { tokens: [OPS] },
+    limits: SOON,
+    http: { tls: { cert: `${name}.pem`, key: `${name}.key` } },
+  })
+  const files = {
+    'first.pem': first.cert,
+    'first.key': first.key,
+    'second.pem': second.cert,
+    'second.key': second.key,
+  }
+  const service = await startServiceFixture({ config: config('first'), files, finally: onTestFinished })
+  const shown = async (): Promise<unknown> => {
+    const socket = connect({ host: '127.0.0.1', port: service.port, rejectUnauthorized: false })
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'secureConnect')
+    return socket.getPeerCertificate().subject.CN
+  }
+  expect(await shown()).toBe('first')
+  await service.configure(config('second'))
+  expect(service.reload()).toMatchObject({ ignored: [] })
+  expect(await shown()).toBe('second')
+  await service.configure({ auth: { tokens: [OPS] }, limits: SOON })
+  expect(service.reload()).toMatchObject({ ignored: ['http.tls'] })
+  expect(await shown()).toBe('second')
 })
 
 /** Lines of the log with this text. */
