@@ -23,7 +23,7 @@ test('reload ends what may not go on, on every end of it, and leaves the rest', 
 })
 
 test.each([
-  [{ targets: { it: { host: '' } } }, 'targets.it.host'],
+  [{ targets: { it: { host: '', port: 1 } } }, 'targets.it.host'],
   [{ limits: { leases: 0 } }, 'limits.leases'],
   [{ egress: { allow: ['*'] } }, 'egress'],
 ])('reload refuses %j, and changes nothing', async (more, path) => {
