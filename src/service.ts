@@ -17,10 +17,12 @@ import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
+import { LiveDoor } from './http/door/live-door.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
-import type { AppDeps } from './http/ports.ts'
+import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
 import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
+import { LiveConfig } from './service/live-config.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
@@ -30,22 +32,40 @@ export type Service = {
   readonly token: string | null
   /** Leases that are held now: what `close` waits for. */
   readonly leases: number
+  /** For how many milliseconds `close` waits for them. */
+  readonly drainTimeoutMs: number
+  /**
+   * Reads the configuration anew and has it hold, in one step; logs what came of it. Errors: INVALID_REQUEST with every
+   * fault, and nothing has changed; DRAINING.
+   */
+  reload(): ReloadReport
   /** Refuses new leases, waits for the held ones up to `limits.drainTimeout`, and closes everything. */
   close(): Promise<void>
 }
 
 type App = ReturnType<typeof buildApp>
 
+export type ServiceOptions = {
+  /** Adds the targets `demo` and `demo-tls`, an embedded upstream. */
+  readonly demo: boolean
+  /** The configuration as its sources say it now; default: the same again. Errors: ConfigError. */
+  readonly reread?: () => Config
+}
+
 /** Starts the service. Errors: that of `listen` as it is; INVALID_REQUEST for rules and targets. */
-export async function startService(config: Config, options: { readonly demo: boolean }): Promise<Service> {
-  const demo = options.demo ? await startDemoUpstream() : null
+export async function startService(
+  config: Config,
+  { demo: isDemo, reread }: ServiceOptions,
+): Promise<Service> {
+  const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
+  const added = demo ? demoTargets(demo) : {}
   const { pool, deny } = joinPool(
     {
       ioWorkers: config.ioWorkers,
       parseWorkers: config.parse.workers,
-      targets: { ...(demo ? demoTargets(demo) : {}), ...config.targets },
+      targets: { ...added, ...config.targets },
       egress: config.egress,
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
@@ -53,47 +73,75 @@ export async function startService(config: Config, options: { readonly demo: boo
     traitsOf(config, shares.dials),
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
+  const made = token === null ? null : generated(token)
+  const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
   let isClosing = false
   let app: App | null = null
   try {
-    app = buildListener({
-      pool,
-      auth: config.auth && { tokens: token === null ? config.auth.tokens : [generated(token)] },
-      listen: config.listen,
-      hosts: config.http.hosts,
-      origins: config.http.origins,
-      tls: config.http.tls ?? false,
-      limits: config.limits,
-      connectionsMax: shares.http,
-      version: version(),
-      isClosing: () => isClosing,
-      log: { level: config.logLevel, stream: stderrLog() },
-    })
+    const deps = appDeps(live, pool, shares.http, () => isClosing)
+    const door = new LiveDoor(deps)
+    app = buildListener(deps, door)
     const built = app
     const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
     deny([...localAddresses(), ...ownListener(built)])
+    live.serves({ door, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
       isClosing = true
-      closed ??= closeAll(built, pool, demo, config)
+      closed ??= closeAll(built, pool, demo, live)
       return closed
     }
-    return serviceOf(url, token, pool, close)
+    return serviceOf(url, token, pool, live, close)
   } catch (error) {
-    await closeAll(app, pool, demo, config)
+    await closeAll(app, pool, demo, live)
     throw error
   }
 }
 
-function serviceOf(url: string, token: string | null, pool: Pool, close: Service['close']): Service {
+function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing: () => boolean): AppDeps {
+  const { listen, http, limits, logLevel } = live.config
+  return {
+    pool,
+    auth: live.auth,
+    listen,
+    hosts: http.hosts,
+    origins: http.origins,
+    tls: http.tls ?? false,
+    limits,
+    connectionsMax,
+    version: version(),
+    isClosing,
+    reload: () => live.reload(),
+    log: { level: logLevel, stream: stderrLog() },
+  }
+}
+
+function serviceOf(
+  url: string,
+  token: string | null,
+  pool: Pool,
+  live: LiveConfig,
+  close: Service['close'],
+): Service {
   return {
     url,
     token,
     get leases() {
       return pool.stats().leases
     },
+    get drainTimeoutMs() {
+      return live.config.limits.drainTimeoutMs
+    },
+    reload: () => live.reload(),
     close,
   }
+}
+
+/** Connections that are open go on as they began. */
+function showCertificate(app: App, { cert, key, clientCa }: ListenerTls): void {
+  // What was built to speak TLS is a TLS server, whatever Fastify calls it.
+  const server = app.server as unknown as { setSecureContext(options: object): void }
+  server.setSecureContext({ cert, key, ...(clientCa !== undefined && { ca: clientCa }) })
 }
 
 /** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, and a demo's. */
@@ -107,9 +155,9 @@ function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
 }
 
 /** Errors of the operator's certificate are told as what they are. */
-function buildListener(deps: AppDeps): App {
+function buildListener(deps: AppDeps, door: LiveDoor): App {
   try {
-    return buildApp(deps)
+    return buildApp(deps, door)
   } catch (error) {
     if (deps.tls === false) throw error
     const reason = errorText(error)
@@ -121,10 +169,10 @@ async function closeAll(
   app: App | null,
   pool: Pool,
   demo: DemoUpstream | null,
-  config: Config,
+  live: LiveConfig,
 ): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
-  await pool.close({ drainMs: config.limits.drainTimeoutMs })
+  await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
   if (app !== null) await closeServer(app)
   await demo?.close()
 }

@@ -123,6 +123,9 @@ function obey(message: ToIoWorker): void | Promise<void> {
       return rules.setDenied(message.denied)
     case 'lookUp':
       return lookUp(message)
+    case 'egress':
+      resolver.setServers(message.dnsServers)
+      return rules.setAllow(message.allow)
     case 'stop':
       return stop()
     default:
@@ -156,6 +159,7 @@ function refuse(message: ToIoWorker, reason: unknown): void {
     case 'refuse':
     case 'holder':
     case 'denied':
+    case 'egress':
     case 'stop':
       return tell({ kind: 'mishandled', message: message.kind, error })
     default:
@@ -172,3 +176,5 @@ port.on('message', (message: ToIoWorker) => {
     failed(error)
   }
 })
+
+tell({ kind: 'ready' })

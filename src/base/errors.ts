@@ -70,7 +70,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES
 
 /** Why a lease is gone, as `lease_gone` reports it. */
-export type GoneReason = 'released' | 'expired' | 'killed' | 'worker_lost' | 'reset'
+export type GoneReason = 'released' | 'expired' | 'killed' | 'revoked' | 'worker_lost' | 'reset'
 
 /** How many connections of a target a tenant holds. */
 export type LeaseHolding = { readonly tenant: string; readonly leases: number }

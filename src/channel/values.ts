@@ -15,6 +15,7 @@ export const END = {
   expired: 10,
   closeNotify: 11,
   truncated: 12,
+  revoked: 13,
 } as const
 export type EndName = Exclude<keyof typeof END, 'open'>
 /** The peer has finished its direction: on plain TCP by FIN, over TLS by its close_notify or by FIN without one. */

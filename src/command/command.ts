@@ -10,7 +10,7 @@ import { errorText } from '../base/error-text.ts'
 import { LOG_LEVELS } from '../config/config.ts'
 import { CommandError } from './command-error.ts'
 import { printEffectiveConfig, validateConfig } from './config-commands.ts'
-import { control, kill, resize, type VERBS } from './control.ts'
+import { control, drainWorker, kill, reload, resize, type VERBS } from './control.ts'
 import { demo } from './demo.ts'
 import { exchange } from './exchange.ts'
 import { healthcheck } from './healthcheck.ts'
@@ -177,6 +177,14 @@ function addControl(program: Command, streams: Streams): void {
     .description('end a connection, or a lease, at once')
     .argument('<id>', "the connection's id, or the lease's")
     .action((id, options) => kill(id, options, streams))
+  withService(program.command('drain-worker'))
+    .description('replace an I/O worker of a running service, and wait for its end')
+    .argument('<id>', "the worker's id, as in workers", wholeNumber)
+    .addOption(timeout())
+    .action((id, options) => drainWorker(id, options, streams))
+  withService(program.command('reload'))
+    .description('have a running service read its configuration anew')
+    .action(options => reload(options, streams))
 }
 
 /** The flags of a command that speaks to a running service. */

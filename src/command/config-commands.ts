@@ -28,6 +28,11 @@ export async function printEffectiveConfig(file: string | undefined, { stdout }:
   await print(stdout, printConfig(effectiveForCommand(file === undefined ? {} : { file })))
 }
 
+/** As `loadForCommand`. Errors: ConfigError. */
+export function rereadConfig(sources: ConfigSources): Config {
+  return loadEffective({ ...sources, checkRule }).config
+}
+
 function effectiveForCommand(sources: ConfigSources): LoadedConfig {
   try {
     return loadEffective({ ...sources, checkRule })

@@ -47,14 +47,56 @@ export async function kill(id: string, flags: OutputFlags, { stdout }: Streams):
   await print(stdout, `${text}\n`)
 }
 
+/** Has a fresh I/O worker serve in the place of this one, and waits for its end. Errors: as `askService`. */
+export async function drainWorker(
+  id: number,
+  { timeout, ...flags }: OutputFlags & { readonly timeout?: number },
+  { stdout }: Streams,
+): Promise<void> {
+  const suffix = timeout === undefined ? '' : `?timeoutMs=${timeout}`
+  const done = await askService(flags, { method: 'POST', path: `/v1/workers/${id}/drain${suffix}` })
+  const { threadId, closed, leased } = done
+  const text = `worker ${id} was drained: ${closed} closed, ${leased} leased; thread ${threadId} serves in its place`
+  await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : text}\n`)
+}
+
+/** Has the service read its configuration anew. Errors: as `askService`; every fault of the configuration is a line. */
+export async function reload(flags: OutputFlags, { stdout }: Streams): Promise<void> {
+  const done = await askService(flags, { method: 'POST', path: '/v1/reload' })
+  await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : reloadLines(done).join('\n')}\n`)
+}
+
+function reloadLines({ targets, tokens, leasesEnded, connectionsRetired, ignored }: Answered): string[] {
+  const of = (counts: unknown): string => numbers(isRecord(counts) ? counts : {})
+  const restart =
+    Array.isArray(ignored) && ignored.length > 0 ? [`needs a restart: ${ignored.join(', ')}`] : []
+  return [
+    `targets: ${of(targets)}`,
+    `tokens: ${of(tokens)}`,
+    `${leasesEnded} leases ended, ${connectionsRetired} connections retired`,
+    ...restart,
+  ]
+}
+
+type Answered = Readonly<Record<string, unknown>>
+
+function numbers(counts: Answered): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+}
+
+function isRecord(value: unknown): value is Answered {
+  return typeof value === 'object' && value !== null
+}
+
 async function tell(
   target: string,
-  done: Readonly<Record<string, unknown>>,
+  done: Answered,
   { output }: OutputFlags,
   { stdout }: Streams,
 ): Promise<void> {
   const { state, ...counts } = done
-  const numbers = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
-  const text = output === 'json' ? JSON.stringify(done) : `${target} is ${state}: ${numbers.join(', ')}`
+  const text = output === 'json' ? JSON.stringify(done) : `${target} is ${state}: ${numbers(counts)}`
   await print(stdout, `${text}\n`)
 }

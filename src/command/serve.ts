@@ -1,6 +1,7 @@
 /** `serve`: runs the service until a signal, then drains it. */
 import { type Logger, pino } from 'pino'
 import { errorText } from '../base/error-text.ts'
+import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { stderrLog } from '../base/stderr-log.ts'
 import type { Config } from '../config/config.ts'
@@ -9,7 +10,7 @@ import type { ConfigFlags } from '../config/load.ts'
 import { unservedKeys } from '../config/unserved.ts'
 import type { Service } from '../service.ts'
 import { CommandError } from './command-error.ts'
-import { loadForCommand } from './config-commands.ts'
+import { loadForCommand, rereadConfig } from './config-commands.ts'
 import { curlLines } from './curl-lines.ts'
 import { watchParent } from './parent-watch.ts'
 import { Shutdown } from './shutdown.ts'
@@ -32,14 +33,18 @@ const CLOSE_MARGIN_MS = 5_000
  * Errors: CommandError with exit code 2 for a faulty configuration, 1 where the service cannot start.
  */
 export async function serve({ config: file, demo, flags }: ServeOptions, { stdout }: Streams): Promise<void> {
-  const config = boundDrain(loadForCommand({ flags, ...(file !== undefined && { file }) }), demo)
+  const sources = { flags, ...(file !== undefined && { file }) }
+  const config = boundDrain(loadForCommand(sources), demo)
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   logWarnings(log)
   const { startService } = await import('../service.ts')
-  const service = await startService(config, { demo }).catch((error: unknown) => {
+  const service = await startService(config, {
+    demo,
+    reread: () => boundDrain(rereadConfig(sources), demo),
+  }).catch((error: unknown) => {
     throw new CommandError(1, describeStart(error, config), { cause: error })
   })
-  installShutdown(service, config, log)
+  installShutdown(service, log)
   for (const { path, message } of unservedKeys(config)) log.warn({ path }, message)
   const lines = [`listening on ${service.url}`]
   if (service.token !== null) lines.push(`token: ${service.token}`)
@@ -65,20 +70,29 @@ function demoLines(url: string, token: string | null, config: Config): readonly 
   return ['# set SOCKPOOL_TOKEN to one of your tokens first', ...curlLines(url, '$SOCKPOOL_TOKEN')]
 }
 
-function installShutdown(service: Service, config: Config, log: Logger): void {
-  const drainMs = config.limits.drainTimeoutMs
+function installShutdown(service: Service, log: Logger): void {
   const isByNpm = isNpmStart()
   const shutdown = Shutdown.install({
     close: () => service.close(),
     leases: () => service.leases,
-    drainMs,
-    closeMs: drainMs + CLOSE_MARGIN_MS,
+    drainMs: () => service.drainTimeoutMs,
+    closeMarginMs: CLOSE_MARGIN_MS,
+    reload: () => reloadBySignal(service),
     // A terminal sends Ctrl-C to npm and to this process, and npm passes it on.
     echoMs: isByNpm ? LIMITS.signalEchoMs : 0,
     log,
     sink: stderrLog(),
   })
   if (isByNpm) watchParent(() => shutdown.begin({ kind: 'parent' }))
+}
+
+/** The service has logged what came of it: nobody else awaits an answer. */
+function reloadBySignal(service: Service): void {
+  try {
+    service.reload()
+  } catch (error) {
+    if (!(error instanceof SockpoolError)) throw error
+  }
 }
 
 /** Node prints warnings to stderr at once, as text: that is no JSON line, and it waits for stderr's reader. */

@@ -14,9 +14,11 @@ export type ShutdownDeps = {
   readonly close: () => Promise<void>
   /** Leases that are held now. */
   readonly leases: () => number
-  /** Milliseconds that `close` waits for held leases, and milliseconds after which it has failed. */
-  readonly drainMs: number
-  readonly closeMs: number
+  /** Milliseconds that `close` waits for held leases, and how many more until it has failed. */
+  readonly drainMs: () => number
+  readonly closeMarginMs: number
+  /** Reads the configuration anew; it logs what came of that, and never throws. */
+  readonly reload: () => void
   /** Milliseconds after the first signal in which one equal signal is its echo; 0: each is one of its own. */
   readonly echoMs: number
   readonly log: Logger
@@ -35,10 +37,8 @@ type State =
   | { readonly kind: 'draining'; readonly cause: Cause; readonly echoUntilMs: number }
 
 const ENDING = ['SIGTERM', 'SIGINT'] as const
-/** Without a handler the first two would end the process, and SIGUSR1 would open a debugger to every local user. */
+/** Without a handler the first would end the process, and SIGUSR1 would open a debugger to every local user. */
 const IGNORED = {
-  SIGHUP:
-    'SIGHUP is ignored: the configuration is read at the start alone; restart the service for a new one',
   SIGUSR2: 'SIGUSR2 is ignored: it means nothing here',
   SIGUSR1: 'SIGUSR1 is ignored: this process opens no debugger; start node with --inspect for one',
 } as const
@@ -57,6 +57,7 @@ export class Shutdown {
     for (const signal of ENDING) process.on(signal, () => shutdown.begin({ kind: 'signal', signal }))
     for (const [signal, text] of Object.entries(IGNORED))
       process.on(signal, () => deps.log.warn({ signal }, text))
+    process.on('SIGHUP', () => deps.reload())
     for (const event of ['uncaughtException', 'unhandledRejection'] as const)
       process.on(event, (error: unknown) => shutdown.begin({ kind: 'fault', error }))
     return shutdown
@@ -85,7 +86,8 @@ export class Shutdown {
   #announce(cause: Cause): void {
     const { log, leases, drainMs } = this.#deps
     const held = leases()
-    const seconds = Math.ceil(drainMs / 1_000)
+    const waitMs = drainMs()
+    const seconds = Math.ceil(waitMs / 1_000)
     switch (cause.kind) {
       case 'fault':
         return log.fatal({ err: cause.error }, 'a fault ends the service')
@@ -95,7 +97,7 @@ export class Shutdown {
         const { signal } = cause
         if (held === 0) return log.info({ signal }, 'draining')
         return log.warn(
-          { signal, leases: held, waitMs: drainMs },
+          { signal, leases: held, waitMs },
           `draining: waiting up to ${seconds} s for ${held} held ${held === 1 ? 'lease' : 'leases'} to be released; send ${signal} again (Ctrl-C in a terminal) to stop at once`,
         )
       }
@@ -105,7 +107,8 @@ export class Shutdown {
   }
 
   async #end(cause: Cause): Promise<void> {
-    const { close, closeMs, log, sink } = this.#deps
+    const { close, drainMs, closeMarginMs, log, sink } = this.#deps
+    const closeMs = drainMs() + closeMarginMs
     const late = setTimeout(() => {
       log.error({ waitedMs: closeMs }, 'gave up closing')
       void sink.flushed().then(() => process.exit(1))

@@ -32,7 +32,7 @@ type ParsedDenied = { readonly address: Address; readonly port: number | null }
 const PRIVATE_SUFFIXES = ['internal', 'local', 'home.arpa', 'onion', 'alt', 'invalid'] as const
 
 export class EgressRules {
-  readonly #rules: readonly Rule[]
+  #rules: readonly Rule[]
   #denied: readonly ParsedDenied[]
 
   /**
@@ -40,10 +40,13 @@ export class EgressRules {
    *   LIMITS.egressRulesMax and LIMITS.egressDeniedMax.
    */
   constructor(allow: readonly string[], denied: readonly Denied[] = []) {
-    if (allow.length > LIMITS.egressRulesMax)
-      throw new SockpoolError('INVALID_REQUEST', `more than ${LIMITS.egressRulesMax} egress rules`)
-    this.#rules = allow.map(parseRule)
+    this.#rules = parseRules(allow)
     this.#denied = parseDenied(denied)
+  }
+
+  /** Replaces all rules at once; the denials stay. Errors: as the constructor, and then nothing has changed. */
+  setAllow(allow: readonly string[]): void {
+    this.#rules = parseRules(allow)
   }
 
   /** Replaces all denials at once, as when a listener opened or the interfaces changed. */
@@ -116,6 +119,12 @@ export class EgressRules {
       denied => equalAddresses(denied.address, address) || (isWildcard(denied.address) && isLocal),
     )
   }
+}
+
+function parseRules(allow: readonly string[]): readonly Rule[] {
+  if (allow.length > LIMITS.egressRulesMax)
+    throw new SockpoolError('INVALID_REQUEST', `more than ${LIMITS.egressRulesMax} egress rules`)
+  return allow.map(parseRule)
 }
 
 function parseDenied(denied: readonly Denied[]): readonly ParsedDenied[] {

@@ -7,7 +7,7 @@
 import type { Decision, DecisionReason, DenyReason } from '../base/egress-data.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
-import type { Address } from './address.ts'
+import { type Address, parseAddress } from './address.ts'
 import { cleaned, shownAddresses } from './decision.ts'
 import type { EgressRules, Verdict } from './egress-rules.ts'
 import { parseHost, parsePort } from './host.ts'
@@ -60,6 +60,25 @@ export function admit(target: DialTarget): Admission {
     return admitted(target)
   } catch (error) {
     throw asSeen(error)
+  }
+}
+
+/**
+ * Whether a connection that was dialled by other rules may stay: its host, and the address that it has reached, are
+ * judged by those that hold now. Errors: INVALID_REQUEST for a host that nothing can have dialled.
+ */
+export function stillAdmits(target: DialTarget, reached: string): boolean {
+  const { authority } = target
+  try {
+    const admission = admitted(target)
+    if (admission.kind === 'address' || authority.kind === 'operator') return true
+    const address = parseAddress(reached)
+    return (
+      address !== undefined && authority.rules.admitsAddress(address, admission.port, admission.rule).admitted
+    )
+  } catch (error) {
+    if (error instanceof Refusal) return false
+    throw error
   }
 }
 

@@ -51,7 +51,8 @@ export type ResolverOptions = {
 type Negative = { readonly reason: string; readonly until: number }
 
 export class Resolver implements NameResolver {
-  readonly #dns: dns.Resolver
+  readonly #queryLimits: { readonly timeout: number; readonly maxTimeout: number; readonly tries: number }
+  #dns: dns.Resolver
   readonly #slots: LookupSlots
   readonly #queries = new SharedLookups()
   readonly #hostsAndDns = new HostsAndDns()
@@ -67,8 +68,8 @@ export class Resolver implements NameResolver {
   /** Errors: INVALID_REQUEST with the path `egress.dnsServers` for a server that cannot be read. */
   constructor(options: ResolverOptions = {}) {
     const timeout = options.queryTimeoutMs ?? LIMITS.dnsQueryTimeoutMs
-    this.#dns = new dns.Resolver({ timeout, maxTimeout: timeout, tries: options.tries ?? LIMITS.dnsTries })
-    if (options.servers && options.servers.length > 0) setServers(this.#dns, options.servers)
+    this.#queryLimits = { timeout, maxTimeout: timeout, tries: options.tries ?? LIMITS.dnsTries }
+    this.#dns = this.#asking(options.servers ?? [])
     this.#lookupTimeoutMs = options.lookupTimeoutMs ?? LIMITS.dnsLookupTimeoutMs
     this.#now = options.now ?? (() => performance.now())
     this.#system = new SystemLookups({
@@ -141,11 +142,27 @@ export class Resolver implements NameResolver {
     return { active, waiting, negatives: this.#negatives.size, asked: this.#asked, failed: this.#failed }
   }
 
+  /**
+   * Asks these servers from the next lookup on; none means the system's. What they said before of names that are not there
+   * is forgotten. Errors: as the constructor, and then nothing has changed.
+   */
+  setServers(servers: readonly string[]): void {
+    // A resolver with queries under way takes no other servers: those end with the one that they began with.
+    this.#dns = this.#asking(servers)
+    this.#negatives.clear()
+  }
+
   /** Ends all DNS queries, for good; who waits for one gets DNS_FAILED with the reason ECANCELLED. */
   close(): void {
     this.#isClosed = true
     this.#dns.cancel()
     this.#hostsAndDns.close()
+  }
+
+  #asking(servers: readonly string[]): dns.Resolver {
+    const resolver = new dns.Resolver(this.#queryLimits)
+    if (servers.length > 0) setServers(resolver, servers)
+    return resolver
   }
 
   /** Runs a lookup under its own deadline as well as the caller's signal, and counts how it ended. */

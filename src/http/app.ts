@@ -11,9 +11,10 @@ import { LIMITS } from '../base/limits.ts'
 import { registerClientSignal } from './bytes/client-signal.ts'
 import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
-import { Callers, registerAuth } from './door/auth.ts'
+import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
-import { HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
+import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerRefusals } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
@@ -30,13 +31,14 @@ import { openApiDocument, openApiRoute } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
+import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
-/** Builds the app. The caller makes it listen, and closes it. */
-export function buildApp(deps: AppDeps): FastifyInstance {
+/** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
+export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
   const app = fastify({
     ...serverOptions(deps),
     ...loggerOptions(deps.log),
@@ -51,8 +53,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   closeWhileDraining(app, deps.isClosing)
   registerRequestTurns(app)
   registerHeldBytes(app)
-  const policy = new HostPolicy({ ...deps, tls: deps.tls !== false })
-  const callers = new Callers(deps)
+  const { policy, callers } = door
   registerHostPolicy(app, policy)
   registerAuth(app, callers)
   registerRefusals(app, policy, callers)
@@ -84,6 +85,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),
     ...controlRoutes(calls, pool),
+    reloadRoute(calls, deps.reload),
   ])
 }
 

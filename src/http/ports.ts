@@ -4,9 +4,11 @@
  * none of it touches a target's socket.
  */
 import type { Config } from '../config/config.ts'
+import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
 import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
+import type { ReloadResult } from '../pool/pool-change.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { HostTarget } from '../pool/target/target-pools.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
@@ -72,7 +74,16 @@ export type RowsPort = {
 /** What an operator tells the pool to do. */
 export type ControlPort = Pick<
   Pool,
-  'pause' | 'resume' | 'disable' | 'enable' | 'drain' | 'reconnect' | 'waitClose' | 'resize' | 'kill'
+  | 'pause'
+  | 'resume'
+  | 'disable'
+  | 'enable'
+  | 'drain'
+  | 'reconnect'
+  | 'waitClose'
+  | 'resize'
+  | 'kill'
+  | 'drainWorker'
 >
 
 export type PoolPort = LeasingPort &
@@ -89,6 +100,9 @@ export type ListenerTls = NonNullable<Config['http']['tls']>
  */
 export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
 
+/** What a reload has come to. */
+export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'ignored'> & ReloadResult
+
 /** What `buildApp` is given. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
 export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly pool: PoolPort
@@ -102,6 +116,8 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly version: string
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
+  /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
+  readonly reload: () => ReloadReport
   readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number

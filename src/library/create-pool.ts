@@ -11,6 +11,7 @@ import { Pool } from '../pool/pool.ts'
 import type { PoolEvent } from '../pool/pool-deps.ts'
 import { IoFleet } from '../threads/io-fleet.ts'
 import { describedTarget } from './described-target.ts'
+import { judgedReload } from './judged-reload.ts'
 import { type JudgedPool, judgedPool, type PoolOptions, type WorkerEvent } from './pool-options.ts'
 
 export type { PoolOptions, WorkerEvent } from './pool-options.ts'
@@ -73,6 +74,7 @@ export function joinPool(
     waitersMax,
     replayBytes: traits.replayBytes,
     defaultTtl: traits.defaultTtl,
+    judge: reload => judgedReload(reload, { rules: egress ? rules : null, fleet }),
     onEvent: tell,
   })
   const deny: ReturnType<typeof joinPool>['deny'] = denied => {

@@ -87,7 +87,7 @@ export function judgedPool(options: PoolOptions): JudgedPool {
 }
 
 /** The rules themselves are judged where they are read. */
-function judgedEgress(egress: NonNullable<PoolOptions['egress']>): NonNullable<PoolOptions['egress']> {
+export function judgedEgress(egress: NonNullable<PoolOptions['egress']>): NonNullable<PoolOptions['egress']> {
   const { allow, dnsServers = [] } = optionsObject(egress, 'egress')
   return { allow: texts('egress.allow', allow), dnsServers: texts('egress.dnsServers', dnsServers) }
 }

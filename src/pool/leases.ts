@@ -35,11 +35,15 @@ const NO_TENANT = '\0shared'
 
 export class Leases {
   readonly nested: NestedUses = new NestedUses()
+  /** How many there may be. */
+  max: number
   readonly #deps: LeasesDeps
   readonly #held = new Queue<LeaseRecord>()
+  readonly #pools = new WeakMap<LeaseRecord, TargetPool>()
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
+    this.max = deps.leasesMax
   }
 
   get size(): number {
@@ -63,6 +67,17 @@ export class Leases {
   /** To be called now and then. */
   sweep(): void {
     for (const { value } of this.#held) value.clock.look()
+  }
+
+  /** Ends those that may not go on; how many. */
+  revoke(mayGoOn: (lease: LeaseRecord, pool: TargetPool | undefined) => boolean): number {
+    let count = 0
+    for (const lease of this) {
+      if (mayGoOn(lease, this.#pools.get(lease))) continue
+      lease.kill('revoked')
+      count++
+    }
+    return count
   }
 
   killAll(): void {
@@ -163,15 +178,15 @@ export class Leases {
       onFault: error => onEvent?.({ kind: 'fault', error }),
     })
     const entry = kind === 'leased' ? this.#held.add(record) : null
+    this.#pools.set(record, pool)
     slot.lease = record
     return record
   }
 
   /** Why no lease is given, or null where there is room for so many more. */
   #refusal(more: number): SockpoolError | null {
-    const { leasesMax, isClosed } = this.#deps
-    if (isClosed()) return new SockpoolError('DRAINING', 'the pool is closed')
-    if (this.#held.size + more <= leasesMax) return null
-    return new SockpoolError('QUEUE_FULL', `${leasesMax} leases are held already`)
+    if (this.#deps.isClosed()) return new SockpoolError('DRAINING', 'the pool is closed')
+    if (this.#held.size + more <= this.max) return null
+    return new SockpoolError('QUEUE_FULL', `${this.max} leases are held already`)
   }
 }

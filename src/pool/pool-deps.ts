@@ -3,8 +3,10 @@
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
+import type { WorkerDrain } from '../threads/worker-drains.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { FormatJudge, ParseGauge, ParsePort } from './lease/parse-port.ts'
+import type { PoolChange, ReloadOptions } from './pool-change.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
 import type { AdHocRules } from './target/target-pools.ts'
@@ -28,6 +30,8 @@ export interface Fleet extends Connector, ListenerFleet {
   /** Shared memory that is set aside for rings. */
   readonly ringBytes: number
   stats(): ReadonlyArray<{ readonly id: number }>
+  /** As IoFleet's. */
+  drainWorker(id: number): Promise<WorkerDrain>
   stop(): Promise<void>
 }
 
@@ -37,6 +41,8 @@ export type PoolDeps = AdHocRules & {
   readonly parse: ParsePort & FormatJudge & ParseGauge
   /** Ends what `parse` runs on; called last. */
   readonly closeParse: () => Promise<void>
+  /** What the pool is told anew. Errors: INVALID_REQUEST. */
+  readonly judge: (options: ReloadOptions) => PoolChange
   readonly leasesMax: number
   readonly waitersMax: number
   readonly replayBytes: number

@@ -4,14 +4,15 @@
  */
 import type { TextWrap } from '../base/answer-form.ts'
 import { CallBounds } from '../base/call-bounds.ts'
+import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
-import { settledWithin, type WaitOptions } from '../base/wait.ts'
+import { settledWithin } from '../base/wait.ts'
 import type { Target } from '../config/target.ts'
-import { AttachListener } from '../threads/attach-listener.ts'
+import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
-import { AttachedThread } from './attached/attached-thread.ts'
+import { attachListener } from './attached-threads.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -34,9 +35,13 @@ import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
+import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { applyChange } from './reload.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
+import { type ControlOrder, carryOut } from './target/control-order.ts'
+import { type ControlOptions, type KillResult, OperatedPool } from './target/operated-pool.ts'
 import {
   type ConnectionReport,
   type ConnectionStats,
@@ -45,17 +50,14 @@ import {
   rowsOf,
   type TargetStats,
 } from './target/pool-stats.ts'
-import { judgedResize, type Resize } from './target/resize.ts'
-import type { ControlResult, TargetControl } from './target/target-control.ts'
+import type { ControlResult } from './target/target-control.ts'
 import { TargetPool } from './target/target-pool.ts'
 import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
+import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
-/** How long a verb may wait for what it began. */
-export type ControlOptions = Pick<WaitOptions, 'signal' | 'timeoutMs'>
-
-export class Pool implements AsyncDisposable {
+export class Pool extends OperatedPool implements AsyncDisposable {
   readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
@@ -69,6 +71,7 @@ export class Pool implements AsyncDisposable {
   #closed: Promise<void> | null = null
 
   constructor(deps: PoolDeps) {
+    super()
     this.#deps = deps
     this.#now = deps.now ?? (() => performance.now())
     this.#startedMs = this.#now()
@@ -120,23 +123,14 @@ export class Pool implements AsyncDisposable {
 
   /** What another thread of this process needs for `attachPool`: plain data that may be cloned. */
   get handle(): PoolHandle {
-    const { fleet, parse } = this.#deps
-    this.#attached ??= new AttachListener(
-      line =>
-        new AttachedThread(line, {
-          parse,
-          acquire: (target, options, thread, make) => this.#leases.acquire(target, options, thread, make),
-          limitOf: (target, tenant) => {
-            const { name, target: found } = this.#pools.find(target, tenant)
-            return { name, max: found.pool.max }
-          },
-          exchange: async (target, exchange) =>
-            await this.#multiplexers.exchange(this.#pools.find(target, ''), exchange),
-          stats: () => this.stats(),
-          setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
-        }),
-      error => this.#deps.onEvent?.({ kind: 'fault', error }),
-    )
+    this.#attached ??= attachListener(this.#deps, {
+      leases: this.#leases,
+      pools: this.#pools,
+      multiplexers: this.#multiplexers,
+      stats: () => this.stats(),
+      order: (target, order, bounds) => this.order(target, order, bounds),
+      kill: id => this.kill(id),
+    })
     if (this.#closed !== null) this.#attached.close()
     return this.#attached.handle
   }
@@ -208,71 +202,48 @@ export class Pool implements AsyncDisposable {
     return this.#closed === null && this.#deps.fleet.isReady
   }
 
-  /**
-   * Gives no connection of the target out until `resume`; callers wait, and leases go on. With `wait` it resolves when the
-   * last lease is back. Errors: TARGET_NOT_FOUND; WAIT_TIMEOUT, ABORTED.
-   */
-  pause(target: string, options: ControlOptions & { readonly wait?: boolean } = {}): Promise<ControlResult> {
-    return this.#control(target, options, (control, bounds) => {
-      const begun = control.pause()
-      return options.wait === true ? control.whenUnused(bounds) : begun
-    })
-  }
-
-  /** Ends a pause. Errors: TARGET_NOT_FOUND. */
-  resume(target: string): Promise<ControlResult> {
-    return this.#control(target, {}, control => control.resume())
-  }
-
-  /** Refuses callers, those who wait too, until `enable`; leases go on. Errors: TARGET_NOT_FOUND. */
-  disable(target: string): Promise<ControlResult> {
-    return this.#control(target, {}, control => control.disable())
-  }
-
-  /** Ends what `disable` or `drain` began. Errors: TARGET_NOT_FOUND. */
-  enable(target: string): Promise<ControlResult> {
-    return this.#control(target, {}, control => control.enable())
-  }
-
-  /**
-   * Refuses callers and closes connections as they come back; resolves when none is left. Errors: TARGET_NOT_FOUND;
-   * WAIT_TIMEOUT, ABORTED: it goes on.
-   */
-  drain(target: string, options: ControlOptions = {}): Promise<ControlResult> {
-    return this.#control(target, options, async (control, bounds) => {
-      const { closed, refused } = control.drain()
-      return { ...(await control.whenIdle(bounds)), closed, refused }
-    })
-  }
-
-  /** Closes idle connections now and leased ones when they come back; callers get new ones. Errors: TARGET_NOT_FOUND. */
-  reconnect(target: string): Promise<ControlResult> {
-    return this.#control(target, {}, control => control.reconnect())
-  }
-
-  /** Resolves when no connection from before the last reconnect is left. Errors: as `drain`. */
-  waitClose(target: string, options: ControlOptions = {}): Promise<ControlResult> {
-    return this.#control(target, options, (control, bounds) => control.whenRenewed(bounds))
-  }
-
-  /** Changes the bounds of a target's pool; no lease is cut. Errors: TARGET_NOT_FOUND, INVALID_REQUEST. */
-  async resize(target: string, changes: Resize): Promise<ControlResult> {
-    const judged = judgedResize(changes)
-    return await this.#control(target, {}, control => control.resize(judged))
-  }
-
   /** Ends a connection, or what a lease holds, by its id. Errors: CONNECTION_NOT_FOUND. */
-  async kill(id: string): Promise<{ readonly killed: 'connection' | 'lease' }> {
+  override async kill(id: string): Promise<KillResult> {
     return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
   }
 
-  async #control(
-    target: string,
-    options: ControlOptions,
-    run: (control: TargetControl, bounds: CallBounds) => ControlResult | Promise<ControlResult>,
-  ): Promise<ControlResult> {
+  /**
+   * Starts a fresh I/O worker in the place of this one, which takes nothing new; resolves when its last connection is gone, and
+   * its thread. Leases on it go on. Errors: NOT_FOUND, WORKER_LOST; WAIT_TIMEOUT, ABORTED: it goes on.
+   */
+  async drainWorker(id: number, options: ControlOptions = {}): Promise<WorkerDrainResult> {
     const bounds = CallBounds.judged(optionsObject(options))
-    const done = Promise.resolve(run(this.#pools.find(target, '').control, bounds))
+    return await this.#awaited(drainWorker(this.#deps.fleet, this.#pools, id, bounds))
+  }
+
+  /**
+   * Has the pool be what the options say, in one step: its named targets, egress rules and bounds. Sizes that were changed by
+   * `resize` are the targets' own again. Leases that may not go on are gone, with the reason `revoked`: those of a target
+   * that is no more, of an address that may not be dialled any more, or that `mayUse` refuses. Leases of a target whose
+   * address or dialogs changed go on, and their connections are closed when they come back.
+   *
+   * Errors: INVALID_REQUEST with every fault, DRAINING; and nothing has changed.
+   */
+  reload(options: ReloadOptions): ReloadResult {
+    const change = this.#deps.judge(options)
+    if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
+    const onFault = (error: unknown): void => this.#deps.onEvent?.({ kind: 'fault', error })
+    const parts = {
+      pools: this.#pools,
+      leases: this.#leases,
+      multiplexers: this.#multiplexers,
+      waiterCount: this.#waiterCount,
+      onFault,
+    }
+    return applyChange(parts, change)
+  }
+
+  protected override async order(
+    target: string,
+    order: ControlOrder,
+    bounds: CallBounds,
+  ): Promise<ControlResult> {
+    const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
     this.#multiplexers.tend()
     return await this.#awaited(done)
   }
@@ -298,7 +269,8 @@ export class Pool implements AsyncDisposable {
     const { parse, fleet } = this.#deps
     const uptimeMs = this.#now() - this.#startedMs
     const { ringBytes } = fleet
-    return poolStats(this.#pools.all, { leases: this.#leases.size, parse: parse.load, ringBytes, uptimeMs })
+    const { all, size: targets } = this.#pools
+    return poolStats(all, { leases: this.#leases.size, targets, parse: parse.load, ringBytes, uptimeMs })
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */

@@ -28,6 +28,8 @@
  *   runOn         to run a module on a lease's reader        LoanData
  *   hush          to stop plain reading                      the bytes that had no room in the ring
  *   secure        to start TLS on a hushed connection        SocketFacts
+ *   order         to do as an operator says of a target      ControlResult
+ *   kill          to end a connection, or what a lease holds  KillResult
  *   stats         how much is going on in the pool           as Pool.stats
  */
 
@@ -113,6 +115,14 @@ export type RequestData = {
   }
   readonly hush: { readonly lease: number }
   readonly secure: { readonly lease: number; readonly as: TlsSide; readonly timeoutMs: number }
+  /** `order`: a ControlOrder. */
+  readonly order: {
+    readonly target: string
+    readonly order: unknown
+    readonly timeoutMs: number | undefined
+  }
+  /** Of a connection or a lease. */
+  readonly kill: { readonly id: string }
   readonly stats: null
 }
 export type RequestName = keyof RequestData

@@ -41,6 +41,8 @@ export type IoConnectionDeps = {
   readonly doorbell: DoorbellMemory
   readonly facts: SocketFacts
   readonly upgrades: UpgradePort
+  /** Whether its I/O worker is to take nothing new. */
+  readonly isRetiring: () => boolean
   /** Gives the channel back; called once. */
   readonly onFree: () => void
 }
@@ -65,6 +67,7 @@ export class IoConnection {
   readonly doorbell: DoorbellMemory
   readonly #generation: number
   readonly #upgrades: UpgradePort
+  readonly #isRetiring: () => boolean
   readonly #onFree: () => void
   #facts: SocketFacts
   #listener: ConnectionListener | null = null
@@ -80,6 +83,7 @@ export class IoConnection {
     this.#generation = deps.channel.generation
     this.#facts = deps.facts
     this.#upgrades = deps.upgrades
+    this.#isRetiring = deps.isRetiring
     this.#onFree = deps.onFree
   }
 
@@ -105,6 +109,11 @@ export class IoConnection {
 
   get isGone(): boolean {
     return this.gone !== null
+  }
+
+  /** Its I/O worker is drained: it may serve nobody new. */
+  get isRetiring(): boolean {
+    return this.#isRetiring()
   }
 
   /** Nothing has ended on it and nothing came in: it may be handed out. A greeting counts for the first lease only. */

@@ -3,57 +3,25 @@
  * and replaces the dead. The pool's own doorbell hangs here.
  */
 
-import type { Decision } from '../base/egress-data.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait } from '../base/wait.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory } from '../channel/doorbell.ts'
-import { DEFAULT_RING_SIZES, type RingSizes, SlabNumbers } from '../channel/slab.ts'
+import { DEFAULT_RING_SIZES, SlabNumbers } from '../channel/slab.ts'
 import type { VitalsSnapshot } from '../channel/vitals.ts'
 import type { IoConnection } from './io-connection.ts'
+import type { IoFleetOptions } from './io-fleet-options.ts'
 import { IoListener } from './io-listener.ts'
-import { IoThread, type OpenRequest } from './io-thread.ts'
+import { IoThread } from './io-thread.ts'
+import type { OpenRequest } from './io-thread-deps.ts'
 import type { EgressData, ListenSpec, NameAnswer } from './protocol.ts'
 import type { OnIncoming } from './thread-listeners.ts'
+import { type WorkerDrain, WorkerDrains } from './worker-drains.ts'
 import { workerFile } from './worker-file.ts'
-
-export type IoFleetOptions = {
-  /** Threads; at least 1. */
-  readonly workers: number
-  readonly egress?: EgressData | undefined
-  readonly ringSizes?: RingSizes | undefined
-  /** Connections open or being opened at once; default LIMITS.channelsMax. */
-  readonly connectionsMax?: number | undefined
-  /** The worker's entry, for those who bundle it elsewhere; default: the one beside this code. */
-  readonly workerFile?: URL | undefined
-  readonly onDecision?: ((decision: Decision) => void) | undefined
-  /** A ring of the pool's doorbell went unheard until the sweep found it: a fault of ours. */
-  readonly onMissedWake?: (() => void) | undefined
-  /** So many clients of servers were disconnected, because too many waited for their handshake or handler already. */
-  readonly onDropped?: ((clients: number) => void) | undefined
-  /** Handling one connection failed, which was ended for it: a fault of ours. */
-  readonly onFault?: ((error: unknown) => void) | undefined
-  /** A worker died and is being replaced. */
-  readonly onWorkerLost?: ((worker: number, error: Error | null) => void) | undefined
-}
-
-export type WorkerStats = {
-  readonly id: number
-  readonly threadId: number
-  readonly connections: number
-  /** Share of its time that the thread's event loop was busy, 0..1. */
-  readonly utilization: number
-  /** Connects ever attempted, one for each address tried. */
-  readonly dialled: number
-  readonly bytesIn: number
-  readonly bytesOut: number
-  /** Rings that only the sweep timer found; must be 0. */
-  readonly missedWakes: number
-}
+import { vitalsSum, type WorkerStats, workerStats } from './worker-stats.ts'
 
 const NO_EGRESS: EgressData = { allow: [], denied: [], dnsServers: [] }
-const NOTHING: VitalsSnapshot = { beats: 0, dialled: 0, bytesIn: 0, bytesOut: 0, missedWakes: 0 }
 
 export class IoFleet {
   readonly #options: IoFleetOptions
@@ -61,7 +29,9 @@ export class IoFleet {
   readonly #guard: FaultGuard
   readonly #onFault: (error: unknown) => void
   #egress: EgressData
+  /** By the worker's id. */
   readonly #threads: (IoThread | null)[] = []
+  readonly #drains: WorkerDrains
   readonly #bellMemory: DoorbellMemory = allocateDoorbell()
   readonly #slabNumbers = new SlabNumbers()
   readonly #connections = new Map<number, IoConnection>()
@@ -99,6 +69,14 @@ export class IoFleet {
       LIMITS.sweepIntervalMs,
     )
     this.#sweep.unref()
+    this.#drains = new WorkerDrains({
+      start: index => this.#start(index),
+      serving: index => this.#threads[index] ?? null,
+      replace: fresh => {
+        this.#threads[fresh.index] = fresh
+      },
+      listeners: this.#listeners,
+    })
     for (let index = 0; index < options.workers; index++) this.#threads.push(this.#start(index))
   }
 
@@ -151,14 +129,20 @@ export class IoFleet {
   /** What may not be dialled whatever the rules say: this process's own listeners and addresses. */
   setDenied(denied: EgressData['denied']): void {
     this.#egress = { ...this.#egress, denied }
-    for (const thread of this.#threads) thread?.setDenied(denied)
+    for (const thread of this.#all) thread.setDenied(denied)
+  }
+
+  /** What the rules allow, and who is asked for names, from the next dial on. */
+  setEgress(egress: Pick<EgressData, 'allow' | 'dnsServers'>): void {
+    this.#egress = { ...this.#egress, ...egress }
+    for (const thread of this.#all) thread.setEgress(egress)
   }
 
   /** Has the I/O workers ring this doorbell for the channels that attached thread `holder` holds; null forgets it. */
   setHolder(holder: number, doorbell: DoorbellMemory | null): void {
     if (doorbell === null) this.#holders.delete(holder)
     else this.#holders.set(holder, doorbell)
-    for (const thread of this.#threads) thread?.setHolder(holder, doorbell)
+    for (const thread of this.#all) thread.setHolder(holder, doorbell)
   }
 
   /** Keeps the process alive until `release` was called as often: something is open or awaited. */
@@ -190,19 +174,8 @@ export class IoFleet {
   }
 
   stats(): WorkerStats[] {
-    return this.#threads.map((thread, id) => {
-      const { dialled, bytesIn, bytesOut, missedWakes } = sum(thread?.vitals(), this.#past.get(id))
-      return {
-        id,
-        threadId: thread?.threadId ?? -1,
-        connections: thread?.connections ?? 0,
-        utilization: thread?.utilization ?? 0,
-        dialled,
-        bytesIn,
-        bytesOut,
-        missedWakes,
-      }
-    })
+    const serving = this.#threads.map((thread, id) => workerStats(id, thread, this.#past.get(id)))
+    return [...serving, ...this.#drains.draining.map(thread => workerStats(thread.index, thread))]
   }
 
   /** Destroys what is open and ends all threads. */
@@ -211,15 +184,32 @@ export class IoFleet {
     this.#endWaits()
     for (const timer of this.#restarts.values()) clearTimeout(timer)
     this.#restarts.clear()
-    await Promise.all(this.#threads.map(thread => thread?.stop(LIMITS.workerStopMs)))
+    await Promise.all(this.#all.map(thread => thread.stop(LIMITS.workerStopMs)))
     clearInterval(this.#sweep)
     this.#doorbell.stop()
+  }
+
+  /**
+   * Starts a fresh worker in the place of this one, which takes nothing new from then on, and ends with its last connection.
+   * While that goes on, a repeat is the same drain.
+   *
+   * Errors: NOT_FOUND; WORKER_LOST where it is dead, or its successor could not be started: all is as it was.
+   */
+  async drainWorker(id: number): Promise<WorkerDrain> {
+    if (!Number.isInteger(id) || this.#threads[id] === undefined)
+      throw new SockpoolError('NOT_FOUND', 'no I/O worker has this id')
+    return await this.#drains.begin(id)
+  }
+
+  /** Those that serve, and those beside them that are starting or drained. */
+  get #all(): readonly IoThread[] {
+    return [...this.#threads.filter(thread => thread !== null), ...this.#drains.beside]
   }
 
   #checkRoom(): void {
     const { connectionsMax = LIMITS.channelsMax } = this.#options
     let load = 0
-    for (const thread of this.#threads) load += thread?.load ?? 0
+    for (const thread of this.#all) load += thread.load
     if (load >= connectionsMax)
       throw new SockpoolError(
         'QUEUE_FULL',
@@ -235,7 +225,7 @@ export class IoFleet {
   }
 
   #start(index: number): IoThread {
-    return new IoThread({
+    const thread: IoThread = new IoThread({
       index,
       file: this.#options.workerFile ?? workerFile('io-worker'),
       poolDoorbell: this.#bellMemory,
@@ -250,8 +240,9 @@ export class IoFleet {
       onDecision: decision => this.#options.onDecision?.(decision),
       onDropped: clients => this.#options.onDropped?.(clients),
       onFault: this.#onFault,
-      onExit: (thread, error) => this.#exited(thread, error),
+      onExit: error => this.#exited(thread, error),
     })
+    return thread
   }
 
   /** All workers died a moment ago; their successors come within the backoff. */
@@ -274,15 +265,20 @@ export class IoFleet {
 
   #exited(thread: IoThread, error: Error | null): void {
     const { index } = thread
-    if (this.#threads[index] === thread) this.#threads[index] = null
-    this.#past.set(index, sum(thread.vitals(), this.#past.get(index)))
-    for (const listener of this.#listeners) listener.lost(index)
+    const wasServing = this.#threads[index] === thread
+    if (wasServing) this.#threads[index] = null
+    this.#drains.left(thread)
+    this.#past.set(index, vitalsSum(thread.vitals(), this.#past.get(index)))
+    if (wasServing) for (const listener of this.#listeners) listener.lost(index)
     // It may have rung the pool's doorbell and died before it could wake this thread.
     this.#doorbell.stir()
-    if (this.#isStopping) return
+    if (this.#isStopping || thread.isStopping) return
+    // Of one that was to serve and never did, whoever asked for it hears.
+    if (!wasServing && !thread.isRetiring) return
+    this.#options.onWorkerLost?.(index, error)
+    if (!wasServing) return
     // Deaths far apart are no crash loop.
     if (thread.ageMs > LIMITS.restartForgetMs) this.#deaths = 0
-    this.#options.onWorkerLost?.(index, error)
     this.#restart(index)
   }
 
@@ -320,28 +316,18 @@ export class IoFleet {
   }
 
   #flush(): void {
-    for (const thread of this.#threads) thread?.flush()
+    for (const thread of this.#all) thread.flush()
   }
 
   #look(): void {
     this.#doorbell.findMissed(() => this.#options.onMissedWake?.())
-    for (const thread of this.#threads) {
-      thread?.look()
-      if (thread && thread.silenceMs > LIMITS.heartbeatDeadMs) thread.terminate()
+    for (const thread of this.#all) {
+      thread.look()
+      if (thread.silenceMs > LIMITS.heartbeatDeadMs) thread.terminate()
     }
   }
 }
 
 function noWorker(): SockpoolError {
   return new SockpoolError('WORKER_LOST', 'no I/O worker is running', { retryable: true })
-}
-
-function sum(one: VitalsSnapshot = NOTHING, other: VitalsSnapshot = NOTHING): VitalsSnapshot {
-  return {
-    beats: one.beats + other.beats,
-    dialled: one.dialled + other.dialled,
-    bytesIn: one.bytesIn + other.bytesIn,
-    bytesOut: one.bytesOut + other.bytesOut,
-    missedWakes: one.missedWakes + other.missedWakes,
-  }
 }

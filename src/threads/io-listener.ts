@@ -19,6 +19,7 @@ export class IoListener {
   readonly #deps: IoListenerDeps
   /** By the index of the worker. A worker that is between its death and its rebirth has a null. */
   readonly #bound = new Map<number, BoundListener | null>()
+  readonly #binding = new Map<number, Promise<void>>()
   #addresses: readonly BoundAddress[] = []
   #isServing = false
   #closing: Promise<void> | null = null
@@ -69,14 +70,40 @@ export class IoListener {
   /** A worker has taken the place of a dead one. */
   replaced(thread: IoThread): void {
     if (this.#closing !== null || this.#bound.get(thread.index) !== null) return
-    this.#bind(thread).catch(error => {
+    void this.#bindAgain(thread)
+  }
+
+  /**
+   * A worker has taken the place of one that lives, and that is to listen no more. With `reusePort` both listen for a moment;
+   * else nobody does, as an address is bound once. Who waits in the old one, and is not adopted, is cut off. It never rejects.
+   */
+  async move(fresh: IoThread): Promise<void> {
+    await Promise.allSettled([this.#binding.get(fresh.index)])
+    const before = this.#bound.get(fresh.index)
+    if (before === undefined || before === null || this.#closing !== null) return
+    const { reusePort } = this.#deps.spec
+    if (!reusePort) await before.close()
+    if (this.#closing === null) await this.#bindAgain(fresh)
+    if (reusePort) await before.close()
+  }
+
+  async #bindAgain(thread: IoThread): Promise<void> {
+    try {
+      await this.#bind(thread)
+    } catch (error) {
       // A thread that dies again is replaced again.
       if (this.#closing !== null || (error instanceof SockpoolError && error.code === 'WORKER_LOST')) return
       this.#deps.onFailed(SockpoolError.from(error, 'LISTEN_FAILED'))
-    })
+    }
   }
 
-  async #bind(thread: IoThread): Promise<void> {
+  #bind(thread: IoThread): Promise<void> {
+    const bound = this.#bindIn(thread)
+    this.#binding.set(thread.index, bound)
+    return bound
+  }
+
+  async #bindIn(thread: IoThread): Promise<void> {
     const { spec, onIncoming } = this.#deps
     this.#bound.set(thread.index, null)
     const bound = await thread.listen(boundTo(spec, this.#addresses), onIncoming)

@@ -1,21 +1,20 @@
 /**
- * One I/O worker as the pool's thread sees it: the thread, its slabs, its doorbell, and what it has open. It is
- * started once and dies once; the fleet replaces it.
+ * One I/O worker as the pool's thread sees it: its slabs, its doorbell, and what it has open. It dies once, and the fleet
+ * replaces it.
  */
 import { Worker } from 'node:worker_threads'
-import type { Decision } from '../base/egress-data.ts'
 import { reviveError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
 import type { Channel } from '../channel/channel.ts'
 import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from '../channel/doorbell.ts'
-import { type RingSizes, SlabAllocator, type SlabNumbers } from '../channel/slab.ts'
+import { SlabAllocator } from '../channel/slab.ts'
 import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
 import { IoConnection } from './io-connection.ts'
+import type { IoThreadDeps, Opening, OpenRequest } from './io-thread-deps.ts'
 import { NameLookups } from './name-lookups.ts'
 import type {
-  Dial,
   EgressData,
   FailedMessage,
   FaultMessage,
@@ -28,45 +27,6 @@ import type {
 import { type BoundListener, type OnIncoming, ThreadListeners } from './thread-listeners.ts'
 import { TlsUpgrades } from './tls-upgrades.ts'
 import { lost, lostBefore, mishandled } from './worker-errors.ts'
-
-export type IoThreadDeps = {
-  readonly index: number
-  readonly file: URL
-  readonly poolDoorbell: DoorbellMemory
-  /** Promises a call of `flush` at the end of this turn. */
-  readonly promiseFlush: () => void
-  readonly egress: EgressData
-  /** The threads that are attached, and their doorbells. */
-  readonly holders: ReadonlyMap<number, DoorbellMemory>
-  readonly ringSizes: RingSizes
-  readonly slabNumbers: SlabNumbers
-  /** Where a ring of the pool's doorbell finds its connection. */
-  readonly connections: Map<number, IoConnection>
-  readonly nextId: () => string
-  readonly onDecision: (decision: Decision) => void
-  /** So many clients of servers were disconnected, because too many waited already. */
-  readonly onDropped: (clients: number) => void
-  /** Serving one connection failed, which was closed for it. */
-  readonly onFault: (error: unknown) => void
-  /** The thread is gone, its connections have been told; `error` is what it threw, if it did. */
-  readonly onExit: (thread: IoThread, error: Error | null) => void
-}
-
-export type OpenRequest = {
-  readonly dial: Dial
-  readonly connectTimeoutMs: number
-  readonly signal?: AbortSignal | undefined
-  /** Told of the place that was tried last, before the promise settles; those before it have failed. */
-  readonly onPlace?: ((place: number) => void) | undefined
-}
-
-type Opening = {
-  readonly channel: Channel
-  readonly resolve: (connection: IoConnection) => void
-  readonly reject: (error: Error) => void
-  readonly onPlace: (place: number) => void
-  readonly forget: () => void
-}
 
 export class IoThread {
   readonly index: number
@@ -88,6 +48,10 @@ export class IoThread {
   readonly #guard: FaultGuard
   readonly #exited: Promise<void>
   readonly #startedMs = performance.now()
+  readonly #started = Promise.withResolvers<boolean>()
+  readonly #emptied = Promise.withResolvers<void>()
+  #isRetiring = false
+  #isStopping = false
   #error: Error | null = null
   #isGone = false
   #beats = 0
@@ -123,6 +87,31 @@ export class IoThread {
         resolve()
       })
     })
+  }
+
+  /** Whether it runs, once that is known; false where it ended before. Never rejects. */
+  get started(): Promise<boolean> {
+    return this.#started.promise
+  }
+
+  /** It is to take nothing new. */
+  get isRetiring(): boolean {
+    return this.#isRetiring
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping
+  }
+
+  /** Is given nothing new from now on; resolves when its last connection is gone. */
+  retire(): Promise<void> {
+    this.#isRetiring = true
+    this.#tellEmpty()
+    return this.#emptied.promise
+  }
+
+  #tellEmpty(): void {
+    if (this.#isRetiring && this.load === 0) this.#emptied.resolve()
   }
 
   get threadId(): number {
@@ -197,6 +186,10 @@ export class IoThread {
     this.#tell({ kind: 'denied', denied })
   }
 
+  setEgress(egress: Pick<EgressData, 'allow' | 'dnsServers'>): void {
+    this.#tell({ kind: 'egress', ...egress })
+  }
+
   /** What the thread has counted; it stays readable after its death. */
   vitals(): VitalsSnapshot {
     return this.#vitals.snapshot()
@@ -205,6 +198,7 @@ export class IoThread {
   /** Lets the thread destroy its sockets and end; terminates it where it does not within `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     if (this.#isGone) return
+    this.#isStopping = true
     this.#tell({ kind: 'stop' })
     const timer = setTimeout(() => this.terminate(), graceMs)
     await this.#exited
@@ -250,6 +244,8 @@ export class IoThread {
 
   #received(message: FromIoWorker): void {
     switch (message.kind) {
+      case 'ready':
+        return this.#started.resolve(true)
       case 'opened':
         return this.#opened(message)
       case 'failed':
@@ -306,6 +302,7 @@ export class IoThread {
       doorbell: this.#doorbell,
       facts: message.facts,
       upgrades: this.#upgrades,
+      isRetiring: () => this.#isRetiring,
       onFree: () => {
         if (this.#own.get(channel.number) !== connection) return
         this.#own.delete(channel.number)
@@ -313,6 +310,7 @@ export class IoThread {
         if (this.#deps.connections.get(channel.number) === connection)
           this.#deps.connections.delete(channel.number)
         this.#slabs.giveBack(channel)
+        this.#tellEmpty()
       },
     })
     this.#own.set(channel.number, connection)
@@ -326,6 +324,7 @@ export class IoThread {
     const opening = this.#settle(message)
     if (opening === null) return
     this.#slabs.giveBack(opening.channel)
+    this.#tellEmpty()
     const error = reviveError(message.error)
     if (message.attempts) error.cause = new AggregateError(message.attempts.map(reviveError), error.message)
     opening.reject(error)
@@ -333,6 +332,8 @@ export class IoThread {
 
   #gone(): void {
     this.#isGone = true
+    this.#started.resolve(false)
+    this.#emptied.resolve()
     for (const { reject, forget } of this.#openings.values()) {
       forget()
       reject(lostBefore(this.#error))
@@ -344,6 +345,6 @@ export class IoThread {
     this.#guard.run(() => this.names.fail(lostBefore(this.#error)))
     for (const connection of [...this.#own.values()]) this.#guard.run(() => connection.workerLost())
     this.#guard.run(() => this.#slabs.abandon())
-    this.#deps.onExit(this, this.#error)
+    this.#deps.onExit(this.#error)
   }
 }

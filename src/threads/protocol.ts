@@ -15,7 +15,9 @@
  *   pool ► io   holder      ring this doorbell for the channels of an attached thread, or forget it
  *   pool ► io   denied      what egress rules deny whatever they allow, from now on
  *   pool ► io   lookUp      look a name up again that connections were dialled by
+ *   pool ► io   egress      what egress rules allow, and who is asked for names, from the next dial on
  *   pool ► io   stop        destroy all sockets and end the thread
+ *   io ► pool   ready       the thread has started, and obeys
  *   io ► pool   opened      the connection of a channel is ready
  *   io ► pool   failed      it could not be made, and the channel is free
  *   io ► pool   listening   the listener is bound, to these addresses
@@ -184,6 +186,7 @@ export type LookUpMessage = {
   readonly known: readonly string[]
 }
 
+export type EgressMessage = { readonly kind: 'egress' } & Pick<EgressData, 'allow' | 'dnsServers'>
 export type StopMessage = { readonly kind: 'stop' }
 export type ToIoWorker =
   | OpenMessage
@@ -197,6 +200,7 @@ export type ToIoWorker =
   | HolderMessage
   | DeniedMessage
   | LookUpMessage
+  | EgressMessage
   | StopMessage
 
 /** What TLS came to. `peercert` has the certificate's plain fields only. */
@@ -276,8 +280,10 @@ export type UnfoundMessage = {
   readonly request: number
   readonly error: ErrorFields
 }
+export type ReadyMessage = { readonly kind: 'ready' }
 export type DecisionMessage = { readonly kind: 'decision'; readonly decision: Decision }
 export type FromIoWorker =
+  | ReadyMessage
   | OpenedMessage
   | FailedMessage
   | ListeningMessage

@@ -54,6 +54,9 @@ async function serve(pool: PoolPort): Promise<FastifyInstance> {
     limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
     version: '0.0.0',
     isClosing: () => false,
+    reload: () => {
+      throw new Error('nothing is read anew here')
+    },
     log: { level: 'silent' },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })

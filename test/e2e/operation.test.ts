@@ -44,6 +44,8 @@ const ROUTES = {
   '/v1/connections': ['get'],
   '/v1/connections/{id}': ['delete', 'get'],
   '/v1/workers': ['get'],
+  '/v1/workers/{id}/drain': ['post'],
+  '/v1/reload': ['post'],
   '/v1/stats': ['get'],
 }
 

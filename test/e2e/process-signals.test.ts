@@ -35,9 +35,9 @@ describe('serve', () => {
     },
   )
 
-  test('logs and ignores SIGHUP, SIGUSR1 and SIGUSR2, and opens no debugger', async () => {
+  test('logs and ignores SIGUSR1 and SIGUSR2, and opens no debugger', async () => {
     const service = await start()
-    for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
       service.signal(signal)
       await expect.poll(() => logOf(service).map(line => line.signal)).toContain(signal)
     }

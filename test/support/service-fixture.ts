@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Config } from '../../src/config/config.ts'
 import { type ConfigFlags, loadConfig } from '../../src/config/load.ts'
 import { type Service, startService } from '../../src/service.ts'
 import { Api } from './api.ts'
@@ -17,7 +18,12 @@ export type ServiceFixtureOptions = {
   readonly finally: (undo: () => Promise<void>) => void
 }
 
-export type ServiceFixture = Service & { readonly api: Api; readonly port: number }
+export type ServiceFixture = Service & {
+  readonly api: Api
+  readonly port: number
+  /** Has the config file say something else, for whoever reads it anew. */
+  configure(config: Readonly<Record<string, unknown>>): Promise<void>
+}
 
 /** Starts it without logs: what a log holds is asked of a process of its own. */
 export async function startServiceFixture(options: ServiceFixtureOptions): Promise<ServiceFixture> {
@@ -27,8 +33,8 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const file = join(folder, 'sockpool.yaml')
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...config }))
-  const loaded = loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment: {} })
-  const service = await startService(loaded, { demo })
+  const reread = (): Config => loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment: {} })
+  const service = await startService(reread(), { demo, reread })
   options.finally(() => service.close())
   const { url, token } = service
   const port = url.startsWith('unix:') ? 0 : Number(new URL(url).port)
@@ -38,8 +44,11 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
     get leases() {
       return service.leases
     },
+    drainTimeoutMs: service.drainTimeoutMs,
+    reload: () => service.reload(),
     close: () => service.close(),
     api: new Api(url, token),
+    configure: next => writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...next })),
     port,
   }
 }

@@ -49,6 +49,8 @@ export type ServiceProcess = {
   /** Goes away as the reader of stdout and stderr. */
   leaveOutputs(): void
   signal(name: NodeJS.Signals): void
+  /** Has the config file say something else, for whoever reads it anew. */
+  configure(config: object | string): Promise<void>
   /** Resolves with the exit code; the signal's name where one killed it. */
   readonly exited: Promise<number | string>
   /** SIGTERM, and checks how it ended. Safe to call twice. */
@@ -118,6 +120,7 @@ export async function startServiceProcess(options: ServiceProcessOptions = {}): 
       child.stderr?.destroy()
     },
     signal: name => void child.kill(name),
+    configure: next => writeFile(configFile, typeof next === 'string' ? next : JSON.stringify(next)),
     exited,
     stop: () => {
       stopped ??= stop()

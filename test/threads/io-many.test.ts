@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import type { WorkerStats } from '../../src/threads/io-fleet.ts'
+import type { WorkerStats } from '../../src/threads/worker-stats.ts'
 import { poolCounts } from '../support/open-connections.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'

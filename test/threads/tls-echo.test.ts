@@ -17,7 +17,7 @@ import { DEFAULT_RING_SIZES } from '../../src/channel/slab.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { StreamReader } from '../../src/streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../../src/streams/writing/stream-writer.ts'
-import type { WorkerStats } from '../../src/threads/io-fleet.ts'
+import type { WorkerStats } from '../../src/threads/worker-stats.ts'
 import { openPool } from '../support/pool-fixture.ts'
 import { startTlsEcho, type TlsEcho } from '../support/tls-echo.ts'
 

@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import type { Token } from '../../config/config.ts'
 import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
 import type { AppDeps } from '../ports.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
@@ -22,26 +23,41 @@ type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now' | 'limits'>
 /** All callers that the service knows. */
 export class Callers {
   readonly #local: Principal | null
-  readonly #known: readonly { readonly hash: Buffer; readonly principal: Principal }[]
+  readonly #makePrincipal: (options: Omit<PrincipalOptions, 'now' | 'heldBytes'>) => Principal
   readonly #needsCertificate: boolean
+  #known: readonly { readonly hash: Buffer; readonly principal: Principal }[] = []
 
   constructor({ auth, tls, limits, now = () => performance.now() }: CallersOptions) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
     const bounds = heldBytesBounds(limits.bodyBytes)
     const all = new HeldBytes('all callers', bounds.service)
-    const principal = (options: Omit<PrincipalOptions, 'now' | 'heldBytes'>): Principal =>
+    this.#makePrincipal = options =>
       new Principal({ ...options, now, heldBytes: new HeldBytes('this token', bounds.token, all) })
-    this.#local = auth === null ? principal({ tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'] }) : null
-    this.#known = (auth?.tokens ?? []).map(({ name, sha256, targets, admin, weight, limits: own }) => ({
-      hash: Buffer.from(sha256, 'hex'),
-      principal: principal({
-        tenant: name,
+    const local = { tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'] }
+    this.#local = auth === null ? this.#makePrincipal(local) : null
+    this.replace(auth?.tokens ?? [])
+  }
+
+  /**
+   * Knows these tokens from now on. A caller of the same name stays the one that it was, with what it holds and how much it
+   * has asked for; one whose token is gone may do nothing more, in requests that are under way too.
+   */
+  replace(tokens: readonly Token[]): void {
+    const before = new Map(this.#known.map(({ principal }) => [principal.tenant, principal]))
+    this.#known = tokens.map(({ name, sha256, targets, admin, weight, limits }) => {
+      const rights = {
         isAdmin: admin,
         targets,
         ...(weight !== undefined && { weight }),
-        ...(own && { limits: own }),
-      }),
-    }))
+        ...(limits && { limits }),
+      }
+      const known = before.get(name)
+      known?.replace(rights)
+      before.delete(name)
+      const principal = known ?? this.#makePrincipal({ ...rights, tenant: name })
+      return { hash: Buffer.from(sha256, 'hex'), principal }
+    })
+    for (const gone of before.values()) gone.replace({ isAdmin: false, targets: [] })
   }
 
   /**

@@ -37,14 +37,19 @@ export class HostPolicy {
   /** Names that are valid together with the listener's own port. */
   readonly #own: ReadonlySet<string>
   /** The configured names: `host` is valid with any port, `host:port` with that one. */
-  readonly #configured: ReadonlySet<string>
-  readonly #origins: ReadonlySet<string>
+  #configured: ReadonlySet<string> = new Set()
+  #origins: ReadonlySet<string> = new Set()
 
   constructor(rules: HostRules) {
     this.#rules = rules
     this.#own = new Set(ownNames(rules.listen))
-    this.#configured = new Set(rules.hosts.map(host => host.toLowerCase()))
-    this.#origins = new Set(rules.origins.map(origin => origin.toLowerCase()))
+    this.replace(rules)
+  }
+
+  /** Takes other configured names and origins. */
+  replace({ hosts, origins }: Pick<HostRules, 'hosts' | 'origins'>): void {
+    this.#configured = new Set(hosts.map(host => host.toLowerCase()))
+    this.#origins = new Set(origins.map(origin => origin.toLowerCase()))
   }
 
   /** Errors: HOST_DENIED for a Host header that is not the service's, and for a page that may not call. */

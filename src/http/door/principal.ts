@@ -10,8 +10,8 @@ import { RequestRate } from './request-rate.ts'
 /** The name under which a request keeps its caller. */
 export const PRINCIPAL = 'principal'
 
-export interface PrincipalOptions {
-  readonly tenant: string
+/** What a token may do. */
+export interface Rights {
   readonly isAdmin: boolean
   /** Its share of a target's connections while others wait too; default: 1. */
   readonly weight?: number
@@ -19,6 +19,10 @@ export interface PrincipalOptions {
   readonly targets: readonly string[]
   /** Default: none. */
   readonly limits?: TokenLimits
+}
+
+export interface PrincipalOptions extends Rights {
+  readonly tenant: string
   /** What the service holds in memory for this caller. */
   readonly heldBytes: HeldBytes
   /** Monotonic milliseconds. */
@@ -27,30 +31,48 @@ export interface PrincipalOptions {
 
 export class Principal {
   readonly tenant: string
-  readonly isAdmin: boolean
-  readonly weight: number
   readonly quota: Quota
   readonly heldBytes: HeldBytes
-  readonly #rate: RequestRate | null
-  readonly #targets: readonly string[]
+  readonly #now: () => number
+  #rights: Rights
+  #rate: RequestRate | null
 
-  constructor({ tenant, isAdmin, weight = 1, targets, limits = {}, heldBytes, now }: PrincipalOptions) {
+  constructor({ tenant, heldBytes, now, ...rights }: PrincipalOptions) {
     this.heldBytes = heldBytes
     this.tenant = tenant
-    this.isAdmin = isAdmin
-    this.weight = weight
-    this.quota = new Quota(limits)
-    this.#targets = targets
-    const { requestsPerSecond, burst = requestsPerSecond } = limits
-    this.#rate =
-      requestsPerSecond === undefined || burst === undefined
-        ? null
-        : new RequestRate({ requestsPerSecond, burst, now })
+    this.#now = now
+    this.#rights = rights
+    this.quota = new Quota(rights.limits ?? {})
+    this.#rate = this.#newRate()
+  }
+
+  get isAdmin(): boolean {
+    return this.#rights.isAdmin
+  }
+
+  get weight(): number {
+    return this.#rights.weight ?? 1
+  }
+
+  /** Has other rights from now on. What it holds stays counted, and a rate that did not change goes on. */
+  replace(rights: Rights): void {
+    const before = this.#rights.limits
+    this.#rights = rights
+    this.quota.limits = rights.limits ?? {}
+    const isSameRate =
+      before?.requestsPerSecond === rights.limits?.requestsPerSecond && before?.burst === rights.limits?.burst
+    if (!isSameRate) this.#rate = this.#newRate()
+  }
+
+  #newRate(): RequestRate | null {
+    const { requestsPerSecond, burst = requestsPerSecond } = this.#rights.limits ?? {}
+    if (requestsPerSecond === undefined || burst === undefined) return null
+    return new RequestRate({ requestsPerSecond, burst, now: this.#now })
   }
 
   /** Whether a target name is within this token's globs. */
   mayUse(name: string): boolean {
-    return this.#targets.some(glob => matchesGlob(glob, name))
+    return this.#rights.targets.some(glob => matchesGlob(glob, name))
   }
 
   /**
@@ -60,7 +82,7 @@ export class Principal {
    * Errors: FORBIDDEN, whether a target of that name exists or not.
    */
   authorize(target: TargetChoice): void {
-    if (typeof target === 'string' ? this.mayUse(target) : this.#targets.includes('*')) return
+    if (typeof target === 'string' ? this.mayUse(target) : this.#rights.targets.includes('*')) return
     throw new SockpoolError('FORBIDDEN', 'this token may not use this target')
   }
 

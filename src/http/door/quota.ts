@@ -16,7 +16,8 @@ export interface Share {
 }
 
 export class Quota {
-  readonly #limits: TokenLimits
+  /** What holds for whoever enters next. */
+  limits: TokenLimits
   /** Leases that are held or being acquired. */
   #leases = 0
   #waiters = 0
@@ -24,13 +25,13 @@ export class Quota {
   readonly #targets = new Map<string, number>()
 
   constructor(limits: TokenLimits) {
-    this.#limits = limits
+    this.limits = limits
   }
 
   /** Takes a share for one lease. Errors: QUEUE_FULL, whose message names the limit that was reached. */
   enter(target: TargetChoice): Share {
     const described = typeof target === 'string' ? null : JSON.stringify(target)
-    const { leases, connections, waiters, targets } = this.#limits
+    const { leases, connections, waiters, targets } = this.limits
     this.#check(this.#leases, leases, 'held leases')
     this.#check(this.#waiters, waiters, 'requests that wait for a lease')
     this.#check(this.#leases, connections, 'open connections')

@@ -83,7 +83,8 @@ const VERBS: readonly Verb[] = [
 /** Verbs, whose bodies are empty, and the one change that says something. */
 export function controlRoutes(calls: Calls, pool: ControlPort): RouteTable[] {
   const bodyBytesMax = calls.controlBodyBytesMax
-  const verbs = [...VERBS.map(verb => verbRoute(calls, pool, verb)), killRoute(pool)]
+  const targetVerbs = VERBS.map(verb => verbRoute(calls, pool, verb))
+  const verbs = [...targetVerbs, killRoute(pool), drainWorkerRoute(calls, pool)]
   return [
     { readBodies: registerOptionalJsonBodies, bodyBytesMax, routes: verbs },
     { readBodies: registerJsonBodies, bodyBytesMax, routes: [resizeRoute(calls, pool)] },
@@ -153,6 +154,37 @@ function killRoute(pool: ControlPort): RouteTable['routes'][number] {
     run: request => {
       principalOf(request).assertAdmin()
       return pool.kill(request.params.id)
+    },
+  })
+}
+
+function drainWorkerRoute(calls: Calls, pool: ControlPort): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/workers/:id/drain',
+    schema: {
+      tags,
+      summary: 'Replace an I/O worker',
+      description:
+        'A fresh one is started in its place, and it takes nothing new. Idle connections are closed, leases go on until they ' +
+        'are released. The answer comes when its thread has ended, or is 504 wait_timeout; the drain goes on then, and a ' +
+        'repeat waits for the same.',
+      params: Type.Object({ id: Type.String({ pattern: '^\\d{1,5}$', description: "The worker's id." }) }),
+      body: Type.Object({}, CLOSED),
+      querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits) }, CLOSED),
+      response: {
+        200: Type.Object({
+          id: count,
+          threadId: Type.Integer({ description: 'The thread that serves in its place.' }),
+          closed: Type.Integer({ description: 'Idle connections that were closed.' }),
+          leased: Type.Integer({ description: 'Leased connections that were awaited.' }),
+        }),
+        default: ProblemAnswer,
+      },
+    },
+    run: request => {
+      principalOf(request).assertAdmin()
+      return pool.drainWorker(Number(request.params.id), calls.waitOf(request, request.query.timeoutMs))
     },
   })
 }

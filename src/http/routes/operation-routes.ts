@@ -65,6 +65,10 @@ const ConnectionWithOperations = row({
 })
 
 const Worker = row({
+  id: Type.Optional(count),
+  state: Type.Optional(
+    Type.String({ description: 'serving, or draining beside its successor of the same id.' }),
+  ),
   threadId: Type.Optional(count),
   connections: Type.Optional(count),
   dialled: Type.Optional(Type.Integer({ description: 'Connects ever attempted.' })),

@@ -76,7 +76,9 @@ export class AttachedHolder implements LeaseHolder {
       case 'offered':
         return this.leave()
       case 'held':
-        this.#record.connection.channel.endInbound(reason === 'expired' ? 'expired' : 'killed')
+        this.#record.connection.channel.endInbound(
+          reason === 'expired' || reason === 'revoked' ? reason : 'killed',
+        )
         this.rung()
         return this.#tell(reason)
       case 'left':

@@ -30,8 +30,11 @@ import {
 } from '../lease/lease-options.ts'
 import { LeaseRecord, type LeaseRecordDeps } from '../lease/lease-record.ts'
 import type { ParseCall } from '../lease/parse-port.ts'
+import type { ControlOrder } from '../target/control-order.ts'
+import { type KillResult, OperatedPool } from '../target/operated-pool.ts'
 import type { PoolStats } from '../target/pool-stats.ts'
 import type { ReleaseResult } from '../target/release-result.ts'
+import type { ControlResult } from '../target/target-control.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
 import { AttachedExchanges } from './attached-exchanges.ts'
@@ -46,7 +49,7 @@ export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
 type Held = { readonly record: LeaseRecord; readonly connection: AttachedConnection }
 type Begun<Holder> = Held & { readonly holder: Holder }
 
-export class AttachedPool implements AsyncDisposable, Disposable {
+export class AttachedPool extends OperatedPool implements AsyncDisposable, Disposable {
   readonly #line: AttachLine
   readonly #bells = new AttachedBells()
   readonly #held = new Map<number, Held>()
@@ -55,6 +58,7 @@ export class AttachedPool implements AsyncDisposable, Disposable {
 
   /** Errors: WOULD_DEADLOCK on the thread that created the pool. */
   constructor(handle: PoolHandle) {
+    super()
     try {
       this.#line = new AttachLine({
         handle,
@@ -199,6 +203,19 @@ export class AttachedPool implements AsyncDisposable, Disposable {
   /** As Pool.run. */
   async run(module: URL | string, argument?: unknown, call: ParseCall = CallBounds.NONE): Promise<unknown> {
     return await this.#parse.run(module, argument, CallBounds.of(call))
+  }
+
+  protected override async order(
+    target: string,
+    order: ControlOrder,
+    { signal, timeoutMs }: CallBounds,
+  ): Promise<ControlResult> {
+    return (await this.#line.request('order', { target, order, timeoutMs }, signal)) as ControlResult
+  }
+
+  /** As Pool.kill. */
+  override async kill(id: string): Promise<KillResult> {
+    return (await this.#line.request('kill', { id })) as KillResult
   }
 
   /** What is going on in the whole pool, asked of its thread. */

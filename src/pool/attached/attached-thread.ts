@@ -25,7 +25,10 @@ import type { LeaseHolder, LoanWork } from '../lease/lease-keeper.ts'
 import { LeaseRequest } from '../lease/lease-options.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
 import type { ParseCall, ParsePort } from '../lease/parse-port.ts'
+import type { ControlOrder } from '../target/control-order.ts'
+import type { KillResult } from '../target/operated-pool.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
+import type { ControlResult } from '../target/target-control.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
 import { AttachedHolder } from './attached-holder.ts'
 
@@ -45,6 +48,8 @@ export interface AttachHost {
   limitOf(target: string | AdHocTarget, tenant: string): { readonly name: string; readonly max: number }
   /** The reply of an exchange on a shared connection; null where the target shares none. Errors: as Pool.exchange. */
   exchange(target: string, exchange: JudgedExchange): Promise<ExchangeReply | null>
+  order(target: string, order: ControlOrder, bounds: CallBounds): Promise<ControlResult>
+  kill(id: string): Promise<KillResult>
   readonly parse: ParsePort
   stats(): object
   /** Announces the thread's doorbell to the I/O workers, or with null that it is gone. */
@@ -170,6 +175,12 @@ export class AttachedThread implements ThreadServer {
         await record.operation('start_tls', () => record.connection.secure(as, timeoutMs))
         return record.connection.facts
       }
+      case 'order': {
+        const { target, order, timeoutMs } = message.data
+        return await this.#host.order(target, order as ControlOrder, new CallBounds(signal, timeoutMs))
+      }
+      case 'kill':
+        return await this.#host.kill(message.data.id)
       case 'stats':
         return this.#host.stats()
       default:

@@ -221,7 +221,8 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   }
 
   kill(reason: GoneReason): void {
-    void this.#end(reason, reason === 'killed' ? 'killed' : 'discarded', false)
+    const isByOperator = reason === 'killed' || reason === 'revoked'
+    void this.#end(reason, isByOperator ? reason : 'discarded', false)
   }
 
   forget(): void {
@@ -323,7 +324,8 @@ export function goneReason(how: EndName): GoneReason {
     case 'workerLost':
       return 'worker_lost'
     case 'killed':
-      return 'killed'
+    case 'revoked':
+      return how
     default:
       return 'reset'
   }

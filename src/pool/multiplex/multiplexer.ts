@@ -2,12 +2,15 @@
  * The shared connections of one target, and the calls that wait for room on them. Within a tenant calls are served first
  * in, first out, the tenants take turns, and while others wait a tenant has no more than half of the room.
  */
+
+import { isDeepStrictEqual } from 'node:util'
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { MultiplexSettings } from '../../config/multiplex.ts'
 import type { Frame } from '../../frames/frame.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
 import { loadFrame } from '../../frames/frames.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
@@ -48,6 +51,7 @@ const FOR_ALL: ReadonlySet<ErrorCode> = new Set(['BREAKER_OPEN', 'DRAINING', 'TA
 
 export class Multiplexer {
   readonly #deps: MultiplexerDeps
+  readonly #frame: FrameSpec | undefined
   readonly #waiters: Waiters<readonly [SharedConnection]>
   readonly #shared = new Set<Shared>()
   /** Calls of each tenant that are under way. */
@@ -56,11 +60,13 @@ export class Multiplexer {
   /** Dials under way. */
   readonly #dials = new Set<AbortController>()
   #unsolicited = 0
+  #isLeft = false
   /** Somebody waits for the last answer. */
   #quiet: PromiseWithResolvers<void> | null = null
 
   constructor(deps: MultiplexerDeps) {
     this.#deps = deps
+    this.#frame = deps.pool.target.frame
     const { waiterCount: count, now } = deps
     this.#waiters = new Waiters({
       count,
@@ -111,6 +117,34 @@ export class Multiplexer {
     }
   }
 
+  get pool(): TargetPool {
+    return this.#deps.pool
+  }
+
+  /** Whether it is what a target of these settings needs. */
+  serves(settings: MultiplexSettings, frame: FrameSpec | undefined): boolean {
+    return isDeepStrictEqual([settings, frame], [this.#deps.settings, this.#frame])
+  }
+
+  /** Its target has become another: it serves the calls that it has, and then ends. */
+  leave(): void {
+    this.#isLeft = true
+    this.tend()
+  }
+
+  /** Nothing is left of it. */
+  get isOver(): boolean {
+    return this.#isLeft && !this.isBusy && this.#shared.size === 0 && this.#dials.size === 0
+  }
+
+  /** Fails the calls that wait for whom `refusal` has an error. */
+  refuse(refusal: (tenant: string) => SockpoolError | null): void {
+    for (const entry of this.#waiters) {
+      const error = refusal(entry.value.tenant)
+      if (error !== null) this.#waiters.fail(entry, error)
+    }
+  }
+
   /** Resolves when no call waits or is under way. */
   allAnswered(): Promise<void> {
     if (!this.isBusy) return Promise.resolve()
@@ -124,7 +158,7 @@ export class Multiplexer {
     const { refusal } = pool.control
     if (refusal !== null) this.#failAll(refusal)
     for (const { connection, retires } of [...this.#shared]) {
-      const reason = retires()
+      const reason = this.#isLeft && this.#waiters.size === 0 ? 'reconnect' : retires()
       // One connection too many is one, and not each of them.
       const isPending = reason === 'resize' && [...this.#shared].some(other => other.connection.isRetiring)
       if (reason !== null && !isPending) connection.retire(reason)
@@ -151,8 +185,8 @@ export class Multiplexer {
   }
 
   async #load(): Promise<Protocol> {
-    const { pool, settings } = this.#deps
-    const frame = await loadFrame(pool.target.frame ?? 'line')
+    const { settings } = this.#deps
+    const frame = await loadFrame(this.#frame ?? 'line')
     return { frame, match: await loadIdMatch(settings.match), judge: new RequestJudge(frame) }
   }
 

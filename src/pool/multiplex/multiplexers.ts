@@ -1,4 +1,6 @@
 /** The multiplexers of a pool: one for each target that has its exchanges share connections, from its first call on. */
+import type { SockpoolError } from '../../base/errors.ts'
+import type { MultiplexSettings } from '../../config/multiplex.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
 import type { MultiplexStats } from '../target/pool-stats.ts'
@@ -14,7 +16,9 @@ const NONE: MultiplexStats = { connections: 0, inFlight: 0, queued: 0, orphans: 
 
 export class Multiplexers {
   readonly #deps: MultiplexersDeps
-  readonly #byPool = new Map<TargetPool, Multiplexer>()
+  readonly #byPool = new WeakMap<TargetPool, Multiplexer>()
+  /** Those that are left by their targets too, while calls are on them. */
+  readonly #all = new Set<Multiplexer>()
 
   constructor(deps: MultiplexersDeps) {
     this.#deps = deps
@@ -22,24 +26,20 @@ export class Multiplexers {
 
   /** Calls that wait or are under way. */
   get calls(): number {
-    return Array.from(this.#byPool.values()).reduce(
-      (sum, { stats }) => sum + stats.inFlight + stats.queued,
-      0,
-    )
+    return Array.from(this.#all).reduce((sum, { stats }) => sum + stats.inFlight + stats.queued, 0)
   }
 
   /** Resolves when there is none. */
   async allAnswered(): Promise<void> {
-    await Promise.all(Array.from(this.#byPool.values(), multiplexer => multiplexer.allAnswered()))
+    await Promise.all(Array.from(this.#all, multiplexer => multiplexer.allAnswered()))
   }
 
   /** The reply, where the exchange can share a connection; null where it takes one to itself. Errors: as Multiplexer. */
   exchange(pool: TargetPool, exchange: JudgedExchange): Promise<ExchangeReply> | null {
     const { read } = exchange
-    const { multiplex, frame } = pool.target
-    const isOwn = 'messages' in read && read.messages === 1 && (read.frame === null || read.frame === frame)
-    if (multiplex === undefined || !isOwn) return null
-    return this.#of(pool, multiplex).exchange(exchange)
+    const isOwn = 'messages' in read && read.messages === 1
+    if (!isOwn || (read.frame !== null && read.frame !== pool.target.frame)) return null
+    return this.#of(pool)?.exchange(exchange) ?? null
   }
 
   /** Null for a target that has none. */
@@ -49,19 +49,38 @@ export class Multiplexers {
 
   /** As Multiplexer.tend, of all. */
   tend(): void {
-    for (const multiplexer of this.#byPool.values()) multiplexer.tend()
+    for (const multiplexer of this.#all) {
+      multiplexer.tend()
+      if (multiplexer.isOver) this.#all.delete(multiplexer)
+    }
+  }
+
+  /** Fails the calls that wait for whom `refusal` has an error. */
+  refuse(refusal: (tenant: string, pool: TargetPool) => SockpoolError | null): void {
+    for (const multiplexer of this.#all) multiplexer.refuse(tenant => refusal(tenant, multiplexer.pool))
   }
 
   close(): void {
-    for (const multiplexer of this.#byPool.values()) multiplexer.close()
+    for (const multiplexer of this.#all) multiplexer.close()
   }
 
-  #of(pool: TargetPool, settings: MultiplexerDeps['settings']): Multiplexer {
+  /** That of the target as it is now: where the configuration has been read anew, another one may have been before. */
+  #of(pool: TargetPool): Multiplexer | null {
+    const { multiplex, frame } = pool.target
     const known = this.#byPool.get(pool)
-    if (known) return known
+    if (multiplex === undefined || known?.serves(multiplex, frame) === false) {
+      known?.leave()
+      this.#byPool.delete(pool)
+    }
+    if (multiplex === undefined) return null
+    return this.#byPool.get(pool) ?? this.#open(pool, multiplex)
+  }
+
+  #open(pool: TargetPool, settings: MultiplexSettings): Multiplexer {
     const { connect, ...deps } = this.#deps
     const multiplexer = new Multiplexer({ ...deps, pool, settings, connect: signal => connect(pool, signal) })
     this.#byPool.set(pool, multiplexer)
+    this.#all.add(multiplexer)
     return multiplexer
   }
 }

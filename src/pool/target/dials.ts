@@ -28,6 +28,8 @@ export type DialsDeps = {
 
 /** A dial under way, as it began. */
 export class DialAttempt {
+  /** Whose it is: what became of it says nothing of a target that has changed since. */
+  readonly dials: Dials
   readonly role: DialRole
   readonly round: number
   /** The hosts as it tries them, by their place in the target's list. */
@@ -35,7 +37,8 @@ export class DialAttempt {
   /** Which of the order was tried last. */
   #last = 0
 
-  constructor(role: DialRole, round: number, order: readonly number[]) {
+  constructor(dials: Dials, role: DialRole, round: number, order: readonly number[]) {
+    this.dials = dials
     this.role = role
     this.round = round
     this.order = order
@@ -90,7 +93,7 @@ export class Dials {
   }
 
   begin(): DialAttempt {
-    return new DialAttempt(this.#breaker.begun(), this.#backoff.round, this.hosts.order())
+    return new DialAttempt(this, this.#breaker.begun(), this.#backoff.round, this.hosts.order())
   }
 
   /** Errors: those of the dial. */

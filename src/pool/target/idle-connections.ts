@@ -17,29 +17,34 @@ import type { Waiter, Waiters } from './waiters.ts'
 /** One that may be lent. */
 export type IdleConnection = { readonly slot: Slot; readonly connection: IoConnection }
 
-export class IdleConnections {
-  readonly #slots: Slots
-  readonly #hosts: Hosts
-  readonly #probes: Probes
-  readonly #target: Target
-  readonly #now: () => number
+export type IdleConnectionsDeps = {
+  readonly slots: Slots
+  readonly probes: Probes
+  /** What the target is now. */
+  readonly target: () => Target
+  readonly hosts: () => Hosts
+  readonly now: () => number
+}
 
-  constructor(slots: Slots, hosts: Hosts, probes: Probes, target: Target, now: () => number) {
-    this.#slots = slots
-    this.#hosts = hosts
-    this.#probes = probes
-    this.#target = target
-    this.#now = now
+export class IdleConnections {
+  readonly #deps: IdleConnectionsDeps
+  readonly #slots: Slots
+  readonly #probes: Probes
+
+  constructor(deps: IdleConnectionsDeps) {
+    this.#deps = deps
+    this.#slots = deps.slots
+    this.#probes = deps.probes
   }
 
   /** One that this tenant may have and that is still good: the most recently used, or that of the best host. */
   choose(tenant: string): IdleConnection | null {
-    return this.#hosts.choose(this.#usable(tenant, 'proven'), ({ slot }) => slot.host)
+    return this.#deps.hosts().choose(this.#usable(tenant, 'proven'), ({ slot }) => slot.host)
   }
 
   /** As `choose`, of those that have to show first that they are good. */
   chooseDue(tenant: string): IdleConnection | null {
-    return this.#hosts.choose(this.#usable(tenant, 'due'), ({ slot }) => slot.host)
+    return this.#deps.hosts().choose(this.#usable(tenant, 'due'), ({ slot }) => slot.host)
   }
 
   /** Has one of those asked; false where there is none. */
@@ -74,8 +79,8 @@ export class IdleConnections {
 
   /** Closes what is too old, idle too long, or gone, and asks the others, where it is time to, whether they are good. */
   sweep(): void {
-    const now = this.#now()
-    const { min, idleTimeoutMs } = this.#target.pool
+    const now = this.#deps.now()
+    const { min, idleTimeoutMs } = this.#deps.target().pool
     // The oldest idle ones lie at the bottom.
     for (const slot of [...this.#slots.idle]) {
       if (slot.state.kind !== 'idle') continue
@@ -90,7 +95,7 @@ export class IdleConnections {
   /** What lies idle to a host that nobody reaches is no good any more. */
   closeEjected(): void {
     for (const slot of [...this.#slots.idle])
-      if (this.#hosts.stateOf(slot.host) === 'ejected') closeSlot(this.#slots, slot, 'ejected')
+      if (this.#deps.hosts().stateOf(slot.host) === 'ejected') closeSlot(this.#slots, slot, 'ejected')
   }
 
   /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
@@ -111,7 +116,7 @@ export class IdleConnections {
       if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
       if (slot.state.kind !== 'idle') continue
       const { connection } = slot.state
-      if (!connection.isFresh || this.#now() >= slot.diesMs)
+      if (!connection.isFresh || this.#deps.now() >= slot.diesMs)
         closeSlot(this.#slots, slot, connection.isFresh ? 'lifetime' : 'error')
       else if (this.#probes.isDue(slot) === (which === 'due')) yield { slot, connection }
     }

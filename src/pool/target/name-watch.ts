@@ -13,7 +13,8 @@ import type { Slots } from './slots.ts'
 
 export type NameWatchDeps = {
   readonly slots: Slots
-  readonly places: readonly Place[]
+  /** Its hosts, as they are now. */
+  readonly places: () => readonly Place[]
   readonly connector: Connector
   readonly now: () => number
   /** A fault of ours, which nobody awaits. */
@@ -44,7 +45,7 @@ export class NameWatch {
     const live = slots.byHost(['idle', 'leased', 'quarantined'])
     for (const host of this.#watched.keys()) if (!live.has(host)) this.#watched.delete(host)
     for (const host of live.keys()) {
-      const name = places[host]?.host
+      const name = places()[host]?.host
       if (name === undefined || parseAddress(name) !== undefined) continue
       // How long the answer counts by which it was dialled, the system does not say.
       const watched = this.#watched.get(host) ?? {

@@ -79,7 +79,10 @@ export type ConnectionReport = ConnectionStats & { readonly operations: readonly
 
 export function poolStats(
   pools: readonly TargetPool[],
-  { ringBytes, ...known }: Pick<PoolStats, 'leases' | 'parse' | 'uptimeMs'> & { readonly ringBytes: number },
+  {
+    ringBytes,
+    ...known
+  }: Pick<PoolStats, 'leases' | 'targets' | 'parse' | 'uptimeMs'> & { readonly ringBytes: number },
 ): PoolStats {
   const { rss, heapUsed } = process.memoryUsage()
   const connections = SLOT_STATES.map(
@@ -89,7 +92,7 @@ export function poolStats(
     leases: known.leases,
     waiters: pools.reduce((all, { waiters }) => all + waiters, 0),
     connections: Object.fromEntries(connections) as SlotCounts,
-    targets: pools.length,
+    targets: known.targets,
     parse: known.parse,
     memory: { rss, heapUsed, ringBytes },
     uptimeMs: Math.round(known.uptimeMs),
@@ -110,8 +113,7 @@ export function targetStats(
     connections: { ...pool.counts, max, min },
     waiters: pool.waiters,
     expectedWaitMs: pool.expectedWaitMs,
-    breaker: pool.breaker,
-    hosts: pool.hosts,
+    ...pool.health,
     multiplex,
     reuse: pool.target.reuse,
     opened,

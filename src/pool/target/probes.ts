@@ -12,10 +12,10 @@ import type { Slots } from './slots.ts'
 
 export type ProbesDeps = {
   readonly slots: Slots
-  readonly target: Target
-  readonly now: () => number
-  /** Why a connection may serve nobody new, however good it is; or null. */
+  readonly target: () => Target
+  /** Why the connection may serve nobody new, whatever it answers; or null. */
   readonly retires: (slot: Slot) => Refusal | null
+  readonly now: () => number
   /** One is over: its connection is idle again, or is being closed. */
   readonly onDone: () => void
   /** A fault of ours, which nobody awaits. */
@@ -36,14 +36,16 @@ export class Probes {
 
   /** Whether the idle connection has to show that it is good before it is lent. */
   isDue({ state }: Slot): boolean {
-    const { target, now } = this.#deps
+    const { now } = this.#deps
+    const target = this.#deps.target()
     if (target.probe === undefined || state.kind !== 'idle' || isGreeted(state.connection)) return false
     return now() - state.provenMs >= target.pool.probeAfterMs
   }
 
   /** Asks all that nobody has heard of for as long as `keepalive`. */
   keepAlive(): void {
-    const { slots, target, now } = this.#deps
+    const { slots, now } = this.#deps
+    const target = this.#deps.target()
     const { keepaliveMs } = target.pool
     if (target.probe === undefined || keepaliveMs === 0) return
     for (const slot of [...slots.idle]) {
@@ -66,7 +68,7 @@ export class Probes {
   }
 
   #found(slot: Slot, sinceMs: number, found: CheckName): void {
-    const { slots, now, onDone, retires } = this.#deps
+    const { slots, now, retires, onDone } = this.#deps
     this.#underWay--
     const { state } = slot
     if (state.kind === 'quarantined') {

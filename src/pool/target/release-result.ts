@@ -19,6 +19,7 @@ export type ReleaseReason =
   | 'resize'
   | 'dns'
   | 'killed'
+  | 'revoked'
   | 'dialog_failed'
   | 'poisoned'
 

@@ -37,22 +37,25 @@ export type TargetControlDeps = {
   readonly onOpen: () => void
 }
 
+/** The place of a connection that is in no list any more. */
+const NOWHERE = -1
+
 /** Somebody waits until what an operator asked for is done. */
 type Watch = { readonly isDone: () => boolean; readonly wait: Wait<void> }
 
 export class TargetControl {
   readonly #deps: TargetControlDeps
   readonly #watches = new Set<Watch>()
-  #state: TargetStateName | 'closed' = 'active'
+  #state: TargetStateName | 'closed' | 'removed' = 'active'
   #generation = 0
 
   constructor(deps: TargetControlDeps) {
     this.#deps = deps
   }
 
-  /** A pool that closes drains. */
+  /** A pool that closes drains, and a target that is no more. */
   get state(): TargetStateName {
-    return this.#state === 'closed' ? 'draining' : this.#state
+    return this.#state === 'closed' || this.#state === 'removed' ? 'draining' : this.#state
   }
 
   /** Of the connections that are dialled now. */
@@ -81,17 +84,21 @@ export class TargetControl {
         return new SockpoolError('DRAINING', 'the target is draining')
       case 'closed':
         return new SockpoolError('DRAINING', 'the pool is closed')
+      case 'removed':
+        return new SockpoolError('TARGET_NOT_FOUND', 'no target of this name is configured any more')
       default:
         return this.#state satisfies never
     }
   }
 
   /** Why a connection may serve nobody new, whatever its holder did; or null. */
-  retires({ generation, hasVanished }: Slot): Refusal | null {
+  retires({ generation, hasVanished, connection }: Slot): Refusal | null {
     if (generation < this.#generation) return 'reconnect'
     if (hasVanished) return 'dns'
+    if (connection?.isRetiring) return 'drain'
     if (this.#state === 'draining') return 'drain'
     if (this.#state === 'closed') return 'policy'
+    if (this.#state === 'removed') return 'revoked'
     const { slots } = this.#deps
     return slots.open > slots.max ? 'resize' : null
   }
@@ -116,7 +123,7 @@ export class TargetControl {
 
   /** Begins; `whenIdle` tells when it is done. */
   drain(): ControlResult {
-    if (this.#state !== 'closed') this.#state = 'draining'
+    if (this.#state !== 'closed' && this.#state !== 'removed') this.#state = 'draining'
     const refused = this.#refuse()
     return this.#result(this.#closeAll('drain', 'idle', 'connecting'), refused)
   }
@@ -126,6 +133,29 @@ export class TargetControl {
     const closed = this.#closeAll('reconnect', 'idle', 'connecting')
     this.#deps.onOpen()
     return this.#result(closed, 0)
+  }
+
+  /** As `reconnect`, for a target that is another now: what is connected is at none of its places. How many are affected. */
+  retireAll(): number {
+    const { all } = this.#deps.slots
+    for (const slot of all) slot.host = NOWHERE
+    const isServing = ({ state, generation }: Slot): boolean =>
+      generation === this.#generation && state.kind !== 'connecting' && state.kind !== 'closing'
+    const count = all.filter(isServing).length
+    this.reconnect()
+    return count
+  }
+
+  /** Closes what lies idle in an I/O worker that is drained. How many were closed, and how many are out on lease there. */
+  retireWorkers(): { readonly closed: number; readonly leased: number } {
+    const { slots, onOpen } = this.#deps
+    const idle = slots.idle.filter(({ connection }) => connection?.isRetiring)
+    const isOut = ({ connection, state }: Slot): boolean =>
+      connection?.isRetiring === true && (state.kind === 'leased' || state.kind === 'quarantined')
+    const leased = slots.all.filter(isOut).length
+    for (const slot of idle) closeSlot(slots, slot, 'drain')
+    onOpen()
+    return { closed: idle.length, leased }
   }
 
   /** Changes the pool's bounds. The surplus is closed where it is idle, and else when it comes back. */
@@ -158,11 +188,11 @@ export class TargetControl {
     return true
   }
 
-  /** Ends what a pool has: callers fail, and what nobody holds is closed. */
-  close(): void {
-    this.#state = 'closed'
+  /** Ends what a pool has, or a target that is no more: callers fail, and what nobody holds is closed. */
+  close(as: 'closed' | 'removed'): void {
+    this.#state = as
     this.#refuse()
-    this.#closeAll('killed', 'idle', 'connecting', 'quarantined')
+    this.#closeAll(as === 'closed' ? 'killed' : 'revoked', 'idle', 'connecting', 'quarantined')
   }
 
   /** When the last lease is back. Errors: WAIT_TIMEOUT, ABORTED. */

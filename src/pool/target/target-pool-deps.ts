@@ -1,4 +1,4 @@
-/** What the pool of one target is given, and what is asked of it. */
+/** What the pool of one target is made of, and how a caller asks it. */
 import type { WaitOptions } from '../../base/wait.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'

@@ -11,12 +11,14 @@ import { aborted } from '../../base/wait.ts'
 import type { CheckName, EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
+import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
 import { closeSlot, closeSurplusDials, loseSlot } from './close-slot.ts'
-import { type DialAttempt, Dials, goneAtOnce } from './dials.ts'
+import { type DialAttempt, goneAtOnce } from './dials.ts'
 import { FlightRecorder } from './flight-recorder.ts'
-import type { HostStats } from './hosts.ts'
+import type { HostStats, Hosts } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
+import { LiveTarget } from './live-target.ts'
 import { NameWatch } from './name-watch.ts'
 import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
@@ -30,53 +32,54 @@ import { WarmDials } from './warm-dials.ts'
 
 export class TargetPool {
   readonly name: string
-  readonly target: Target
+  readonly origin: TargetPoolDeps['origin']
   /** What an operator says. */
   readonly control: TargetControl
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #queue: WaitQueue
-  readonly #dials: Dials
+  readonly #live: LiveTarget
   readonly #probes: Probes
   readonly #idle: IdleConnections
   readonly #names: NameWatch
   readonly #warmth: WarmDials
   #opened = 0
-  #lastUsedMs: number
 
   constructor(deps: TargetPoolDeps) {
     this.name = deps.name
+    this.origin = deps.origin
     this.#deps = deps
-    this.#slots = new Slots(deps.target.pool.max)
-    // A copy of its own, whose bounds an operator may change.
-    const settings = { ...deps.target.pool }
-    const target = { ...deps.target, pool: settings }
-    this.target = target
-    const isActive = (): boolean => this.control.isActive
+    const slots = new Slots(deps.target.pool.max)
+    this.#slots = slots
     // Where nobody else would take what was dialled for a caller that has left, the dial ends with its wait.
     const onLeft = (): void => {
-      if (deps.origin === 'described') closeSurplusDials(this.#slots, this.#waiters.size)
+      if (deps.origin === 'described') closeSurplusDials(slots, this.#waiters.size)
     }
-    this.#queue = new WaitQueue({ ...deps, slots: this.#slots, onLeft, isActive })
-    const slots = this.#slots
-    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: () => this.#dispatch() })
+    this.#queue = new WaitQueue({ ...deps, slots, onLeft, isActive: () => this.control.isActive })
+    const onDue = (): void => this.#dispatch()
+    this.#live = new LiveTarget({ ...deps, leased: () => slots.byHost(['leased', 'multiplexed']), onDue })
+    const { settings } = this.#live
+    this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: onDue })
     this.#waiters = this.#queue.waiters
-    const random = deps.origin === 'named' ? deps.random : () => 0
-    const leased = (): ReadonlyMap<number, number> => this.#slots.byHost(['leased', 'multiplexed'])
-    this.#dials = new Dials({ ...deps, target, random, leased, onDue: () => this.#dispatch() })
+    const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
-    this.#probes = new Probes({ ...deps, target, slots, retires, onDone: () => this.#dispatch() })
-    this.#idle = new IdleConnections(this.#slots, this.#dials.hosts, this.#probes, target, deps.now)
-    this.#names = new NameWatch({ ...deps, slots, places: deps.origin === 'named' ? deps.dial.places : [] })
+    this.#probes = new Probes({ ...deps, target, slots, retires, onDone: onDue })
+    const hosts = (): Hosts => this.#live.dials.hosts
+    this.#idle = new IdleConnections({ ...deps, slots, hosts, probes: this.#probes, target })
+    this.#names = new NameWatch({ ...deps, slots, places: () => this.#live.watchedPlaces })
     const isShort = (): boolean => this.control.isActive && slots.open < settings.min
-    this.#warmth = new WarmDials({ isShort, mayDial: () => this.#mayDial, dial: () => this.#dial(), random })
-    this.#lastUsedMs = deps.now()
+    const dial = (): void => this.#dial()
+    this.#warmth = new WarmDials({ isShort, mayDial: () => this.#mayDial, dial, random: this.#live.random })
+  }
+
+  get target(): Target {
+    return this.#live.target
   }
 
   /** Whose pool it is; empty for a configured target, which all tenants share. */
   get tenant(): string {
-    return this.#deps.dial.tenant
+    return this.#live.tenant
   }
 
   get waiters(): number {
@@ -100,21 +103,18 @@ export class TargetPool {
     return { opened: this.#opened, closed: this.#slots.closedFor }
   }
 
-  get breaker(): BreakerName {
-    return this.#dials.breaker
-  }
-
-  get hosts(): HostStats[] {
-    return this.#dials.hosts.stats(this.#slots.byHost(['idle', 'leased', 'multiplexed', 'quarantined']))
+  /** How its dials have gone. */
+  get health(): { readonly breaker: BreakerName; readonly hosts: HostStats[] } {
+    const { breaker, hosts } = this.#live.dials
+    return {
+      breaker,
+      hosts: hosts.stats(this.#slots.byHost(['idle', 'leased', 'multiplexed', 'quarantined'])),
+    }
   }
 
   /** As WaitQueue.expectedWaitMs. */
   get expectedWaitMs(): number | null {
     return this.#queue.expectedWaitMs
-  }
-
-  get lastUsedMs(): number {
-    return this.#lastUsedMs
   }
 
   /**
@@ -131,11 +131,10 @@ export class TargetPool {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.control.refusal !== null) throw this.control.refusal
     const askedMs = this.#deps.now()
-    this.#lastUsedMs = askedMs
     const { isActive } = this.control
     const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
     if (idle) return this.#hand(idle.slot, idle.connection, { tenant, askedMs }, begin)
-    const refusal = isActive ? this.#dials.refusal : null
+    const refusal = isActive ? this.#live.dials.refusal : null
     if (refusal !== null) throw refusal
     if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
     if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
@@ -163,7 +162,7 @@ export class TargetPool {
     const now = this.#deps.now()
     this.#queue.held(now - sinceMs)
     // Where messages are counted, an even count speaks for the connection though a call was given up.
-    slot.doubt = refusal === 'timed_out' && this.#deps.dial.isCounted ? refusal : null
+    slot.doubt = refusal === 'timed_out' && this.#live.isCounted ? refusal : null
     const why = (slot.doubt === null ? refusal : null) ?? this.#spent(slot)
     const call = flight.begin(why === 'killed' ? 'kill' : 'release', now)
     slot.lease?.settle(call)
@@ -190,11 +189,29 @@ export class TargetPool {
     this.#warmth.fill()
   }
 
-  /** No new leases; waiters fail, idle connections close; resolves when the last slot is free. */
-  async close(): Promise<void> {
-    this.#dials.stop()
+  /**
+   * Has it be what the configuration says now, the pool's bounds too. Where nothing that shapes a connection has changed, all
+   * stay; else callers get new ones. How many connections serve nobody new from now on.
+   */
+  replace(target: Target, dial: Dial): number {
+    const which = this.#live.replace(target, dial)
+    const retired = which === 'same connections' ? 0 : this.control.retireAll()
+    return retired + this.control.resize(target.pool).closed
+  }
+
+  /** Fails those who wait for whom `refusal` has an error. How many. */
+  refuse(refusal: (tenant: string) => SockpoolError | null): number {
+    return this.#queue.refuse(refusal)
+  }
+
+  /**
+   * No new leases; waiters fail, idle connections close; resolves when the last slot is free. The leases of a target that is
+   * removed are to be ended by whoever knows them.
+   */
+  async close(as: 'closed' | 'removed' = 'closed'): Promise<void> {
+    this.#live.dials.stop()
     this.#warmth.stop()
-    this.control.close()
+    this.control.close(as)
     await this.control.whenIdle({})
   }
 
@@ -202,7 +219,7 @@ export class TargetPool {
     if (!this.control.isActive) return
     this.#idle.lend(this.#queue, () => this.#unprovided)
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
-    if (this.#unprovided > 0 && !this.#slots.isFull) this.#dials.await()
+    if (this.#unprovided > 0 && !this.#slots.isFull) this.#live.dials.await()
   }
 
   /** Waiters for whom no dial and no probe is under way. */
@@ -211,7 +228,7 @@ export class TargetPool {
   }
 
   get #mayDial(): boolean {
-    return !this.#slots.isFull && this.#dials.mayBegin(this.#slots.connecting)
+    return !this.#slots.isFull && this.#live.dials.mayBegin(this.#slots.connecting)
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -242,9 +259,9 @@ export class TargetPool {
     const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
     const slot = new Slot(controller, now(), diesMs, new FlightRecorder(now))
     slot.generation = this.control.generation
-    const attempt = this.#dials.begin()
+    const attempt = this.#live.dials.begin()
     this.#slots.add(slot)
-    this.#dials
+    attempt.dials
       .open(attempt, controller.signal)
       .then(
         connection => this.#connected(slot, attempt, connection),
@@ -258,7 +275,7 @@ export class TargetPool {
     const { gone } = connection
     if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
     this.#opened++
-    this.#dials.succeeded(attempt)
+    attempt.dials.succeeded(attempt)
     this.#idle.closeEjected()
     slot.host = attempt.host
     connection.listen({
@@ -276,19 +293,23 @@ export class TargetPool {
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
     const { first } = this.#waiters
     if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
-    else if (this.#deps.origin === 'described') this.#close(slot, 'unwanted')
+    else {
+      const why = this.origin === 'described' ? 'unwanted' : this.control.retires(slot)
+      if (why !== null) this.#close(slot, why)
+    }
     this.#dispatch()
   }
 
   #failed(slot: Slot, attempt: DialAttempt, error: SockpoolError): void {
-    if (slot.state.kind === 'connecting')
+    const isWanted = slot.state.kind === 'connecting'
+    if (isWanted)
       this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
-    this.#dials.failed(attempt, error.code)
+    attempt.dials.failed(attempt, error.code)
     this.#idle.closeEjected()
-    if (error.code !== 'ABORTED') this.#waiters.failFirst(error)
+    if (isWanted && error.code !== 'ABORTED') this.#waiters.failFirst(error)
     // Each dial under way still answers somebody; the others would wait for nothing.
-    for (let { refusal } = this.#dials; refusal !== null; { refusal } = this.#dials)
+    for (let { refusal } = this.#live.dials; refusal !== null; { refusal } = this.#live.dials)
       if (this.#waiters.size <= this.#slots.connecting || !this.#waiters.failLast(refusal)) break
     this.#dispatch()
   }

@@ -60,23 +60,58 @@ type OpenPool = (name: string, target: Target, dial: Dial, origin: TargetPoolDep
 export class TargetPools {
   readonly #rules: AdHocRules
   readonly #open: OpenPool
-  readonly #named: ReadonlyMap<string, TargetPool>
+  /** In the order of the configuration. */
+  #named: ReadonlyMap<string, TargetPool>
+  /** No targets any more, and their last connections close. */
+  readonly #leaving = new Set<TargetPool>()
   /** In the order of use: the one unused for longest goes first. */
   readonly #adHoc = new Map<string, TargetPool>()
+  /** When a look last found somebody at a described target. */
+  readonly #unusedSince = new WeakMap<TargetPool, number>()
 
   constructor(targets: Readonly<Record<string, Target>>, rules: AdHocRules, open: OpenPool) {
     this.#rules = rules
     this.#open = open
     this.#named = new Map(
-      Object.entries(targets).map(([name, target]) => [
-        name,
-        open(name, target, dialOf(target, 'operator', ''), 'named'),
-      ]),
+      Object.entries(targets).map(([name, target]) => [name, this.#openNamed(name, target)]),
     )
   }
 
   get all(): readonly TargetPool[] {
-    return [...this.#named.values(), ...this.#adHoc.values()]
+    return [...this.#named.values(), ...this.#adHoc.values(), ...this.#leaving]
+  }
+
+  /** Those that callers may use. */
+  get size(): number {
+    return this.#named.size + this.#adHoc.size
+  }
+
+  get described(): Iterable<TargetPool> {
+    return this.#adHoc.values()
+  }
+
+  /** Has these be the named targets, in one step. How many connections serve nobody new, those of removed targets beside. */
+  replace(targets: Readonly<Record<string, Target>>, onFault: (error: unknown) => void): number {
+    const before = this.#named
+    let retired = 0
+    const after = Object.entries(targets).map(([name, target]) => {
+      const known = before.get(name)
+      retired += known?.replace(target, dialOf(target, 'operator', '')) ?? 0
+      return [name, known ?? this.#openNamed(name, target)] as const
+    })
+    this.#named = new Map(after)
+    for (const [name, pool] of before) if (!this.#named.has(name)) this.#remove(pool, onFault)
+    for (const pool of this.#named.values()) pool.warm()
+    return retired
+  }
+
+  #remove(pool: TargetPool, onFault: (error: unknown) => void): void {
+    this.#leaving.add(pool)
+    pool.close('removed').then(() => this.#leaving.delete(pool), onFault)
+  }
+
+  #openNamed(name: string, target: Target): TargetPool {
+    return this.#open(name, target, dialOf(target, 'operator', ''), 'named')
   }
 
   /** Named targets first. */
@@ -117,7 +152,14 @@ export class TargetPools {
   sweep(nowMs: number): void {
     for (const pool of this.all) pool.sweep()
     for (const [key, pool] of this.#adHoc)
-      if (isUnused(pool) && nowMs - pool.lastUsedMs > pool.target.pool.idleTimeoutMs) this.#adHoc.delete(key)
+      if (this.#unusedMs(pool, nowMs) > pool.target.pool.idleTimeoutMs) this.#adHoc.delete(key)
+  }
+
+  /** How long looks have found nobody there; 0 while somebody is. */
+  #unusedMs(pool: TargetPool, nowMs: number): number {
+    const sinceMs = isUnused(pool) ? (this.#unusedSince.get(pool) ?? nowMs) : nowMs
+    this.#unusedSince.set(pool, sinceMs)
+    return nowMs - sinceMs
   }
 
   #findDescribed(target: AdHocTarget, tenant: string): TargetPool {

@@ -82,6 +82,18 @@ export class WaitQueue {
     this.#demand.ended(ms)
   }
 
+  /** Fails those for whom `refusal` has an error. How many. */
+  refuse(refusal: (tenant: string) => SockpoolError | null): number {
+    let count = 0
+    for (const entry of [...this.waiters]) {
+      const error = refusal(entry.value.tenant)
+      if (error === null) continue
+      this.waiters.fail(entry, error)
+      count++
+    }
+    return count
+  }
+
   /** Fails all. */
   close(error: () => SockpoolError): void {
     this.#shedding.stop()

@@ -1,6 +1,6 @@
 /** All who wait in one pool, whatever for: bounded together, and each keeps the process alive while it waits. */
 export class WaiterCount {
-  readonly max: number
+  max: number
   readonly #keepAlive: { hold(): void; release(): void }
   #size = 0
 

@@ -37,6 +37,7 @@ export function streamEnd(name: keyof typeof END, hasSent: boolean): StreamEnd |
       )
     case 'killed':
     case 'expired':
+    case 'revoked':
       return new RevokedEnd(name)
     case 'poisoned':
       return failed(
@@ -96,5 +97,6 @@ export class RevokedEnd implements FailedEnd {
 /** What an end hears that finds its lease over before anybody has told it. */
 export function overtakenEnd(channel: Channel): RevokedEnd {
   const how = channel.inEnd
-  return new RevokedEnd(how === 'expired' || how === 'killed' ? how : 'released')
+  const isTold = how === 'expired' || how === 'killed' || how === 'revoked'
+  return new RevokedEnd(isTold ? how : 'released')
 }

@@ -172,6 +172,7 @@ describe('operation', () => {
       '/v1/leases/{id}/write_eof',
       '/v1/leases/{id}/writelines',
       '/v1/parse/{format}',
+      '/v1/reload',
       '/v1/stats',
       '/v1/targets',
       '/v1/targets/{name}',
@@ -183,6 +184,7 @@ describe('operation', () => {
       '/v1/targets/{name}/resume',
       '/v1/targets/{name}/wait-close',
       '/v1/workers',
+      '/v1/workers/{id}/drain',
     ])
     const { post } = document.paths['/v1/exchange']
     expect(Object.keys(post.requestBody.content)).toEqual(['application/json', 'application/octet-stream'])

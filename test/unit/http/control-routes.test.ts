@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
-import { DEV_TOKEN, harness } from './fakes.ts'
+import { DEV_TOKEN, harness, RELOADED } from './fakes.ts'
 
 const VERBS = ['pause', 'resume', 'disable', 'enable', 'drain', 'reconnect', 'wait-close'] as const
 
@@ -72,6 +72,26 @@ test('a connection is killed by its id', async () => {
   expect(pool.verbs).toEqual([['kill', 'c1']])
 })
 
+test('an I/O worker is drained by its id', async () => {
+  const { send, pool } = harness()
+  const answer = await send({ method: 'POST', url: '/v1/workers/1/drain?timeoutMs=70' })
+  expect([answer.statusCode, answer.json()]).toEqual([200, { id: 1, threadId: 7, closed: 1, leased: 2 }])
+  expect(pool.verbs).toMatchObject([['drainWorker', 1, { timeoutMs: 70 }]])
+  expect((await send({ method: 'POST', url: '/v1/workers/one/drain' })).json().code).toBe('invalid_request')
+})
+
+describe('POST /v1/reload', () => {
+  test('answers what has changed in numbers, and what needs a restart', async () => {
+    const { send } = harness()
+    expect((await send({ method: 'POST', url: '/v1/reload' })).json()).toEqual(RELOADED)
+  })
+
+  test('is refused while the service drains', async () => {
+    const { send } = harness({ isClosing: () => true })
+    expect((await send({ method: 'POST', url: '/v1/reload' })).json().code).toBe('draining')
+  })
+})
+
 test('every verb needs an admin, whatever the target', async () => {
   const { send, pool } = harness()
   const dev = { authorization: `Bearer ${DEV_TOKEN}` }
@@ -79,6 +99,8 @@ test('every verb needs an admin, whatever the target', async () => {
     ...VERBS.map(verb => ({ method: 'POST' as const, url: `/v1/targets/cache/${verb}` })),
     { method: 'PATCH' as const, url: '/v1/targets/cache', payload: { pool: { max: 1 } } },
     { method: 'DELETE' as const, url: '/v1/connections/c1' },
+    { method: 'POST' as const, url: '/v1/workers/0/drain' },
+    { method: 'POST' as const, url: '/v1/reload' },
   ]
   for (const call of calls) {
     const answer = await send({ ...call, headers: dev })

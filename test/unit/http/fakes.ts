@@ -305,6 +305,12 @@ export class FakePool implements PoolPort {
     return this.#done('resize', target, changes)
   }
 
+  async drainWorker(...given: Parameters<PoolPort['drainWorker']>): ReturnType<PoolPort['drainWorker']> {
+    this.verbs.push(['drainWorker', ...given])
+    if (this.failure) throw this.failure
+    return { id: given[0], threadId: 7, closed: 1, leased: 2 }
+  }
+
   async kill(id: string): Promise<{ readonly killed: 'connection' | 'lease' }> {
     await this.#done('kill', id)
     return { killed: 'connection' }
@@ -376,6 +382,17 @@ export interface Harness {
 }
 
 /** The app over a fake pool, closed when the test is over. */
+const COUNTS = { added: 1, changed: 2, removed: 3, unchanged: 4 }
+
+/** What a reload comes to here. */
+export const RELOADED: ReturnType<AppDeps['reload']> = {
+  targets: COUNTS,
+  tokens: COUNTS,
+  leasesEnded: 5,
+  connectionsRetired: 6,
+  ignored: ['listen'],
+}
+
 export function harness(deps: Partial<AppDeps> = {}): Harness {
   const pool = (deps.pool ?? new FakePool()) as FakePool
   const log: string[] = []
@@ -388,6 +405,7 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     limits: { bodyBytes: 100_000, operationTimeoutMs: 5_000 },
     version: '1.2.3',
     isClosing: () => false,
+    reload: () => RELOADED,
     log: { level: 'info', stream: { write: line => void log.push(line) } },
     ...deps,
     pool,

@@ -31,10 +31,10 @@ describe('the breaker', () => {
   test('opens after so many failures in a row, which their callers hear themselves', async () => {
     const bench = benchOf({ failures: 3, openForMs: 1_000 })
     for (let count = 0; count < 3; count++) {
-      expect(bench.pool.breaker).toBe('closed')
+      expect(bench.pool.health.breaker).toBe('closed')
       expect((await failOnce(bench)).error).toMatchObject({ code: 'CONNECT_REFUSED' })
     }
-    expect(bench.pool.breaker).toBe('open')
+    expect(bench.pool.health.breaker).toBe('open')
   })
 
   test('counts only failures in a row', async () => {
@@ -42,7 +42,7 @@ describe('the breaker', () => {
     await failOnce(bench)
     await bench.lease()
     await failOnce(bench)
-    expect(bench.pool.breaker).toBe('closed')
+    expect(bench.pool.health.breaker).toBe('closed')
   })
 
   test('counts a connection that is gone before anybody has it', async () => {
@@ -51,7 +51,7 @@ describe('the breaker', () => {
     await settle()
     bench.connector.pending[0]?.succeed(connection => connection.die('reset'))
     await settle()
-    expect(bench.pool.breaker).toBe('open')
+    expect(bench.pool.health.breaker).toBe('open')
   })
 
   test('does not count what this process lacks', async () => {
@@ -60,7 +60,7 @@ describe('the breaker', () => {
     await settle()
     bench.connector.pending[0]?.fail('QUEUE_FULL')
     await settle()
-    expect(bench.pool.breaker).toBe('closed')
+    expect(bench.pool.health.breaker).toBe('closed')
   })
 
   test('fails newcomers at once while it is open, with the last reason and the time that is left', async () => {
@@ -82,7 +82,7 @@ describe('the breaker', () => {
     const slot = await bench.lease()
     await failOnce(bench)
     await bench.giveBack(slot)
-    expect(bench.pool.breaker).toBe('open')
+    expect(bench.pool.health.breaker).toBe('open')
     expect(await bench.lease()).toBe(slot)
   })
 
@@ -101,31 +101,31 @@ describe('the breaker', () => {
     expect(codes().at(-1)).toBe('BREAKER_OPEN')
     three?.succeed()
     await settle()
-    expect(bench.pool.breaker).toBe('closed')
+    expect(bench.pool.health.breaker).toBe('closed')
   })
 
   test('lets exactly one dial through when its time is over, and closes when that succeeds', async () => {
     const bench = await opened()
     bench.nowMs += 1_000
-    expect(bench.pool.breaker).toBe('half_open')
+    expect(bench.pool.health.breaker).toBe('half_open')
     const [probe, other] = [bench.ask(), bench.ask()]
     await settle()
     expect(bench.connector.pending).toHaveLength(1)
-    expect(bench.pool.breaker).toBe('half_open')
+    expect(bench.pool.health.breaker).toBe('half_open')
     expect(other.error).toMatchObject({ code: 'BREAKER_OPEN', reason: 'connect_refused' })
     bench.connector.pending[0]?.succeed()
     await settle()
     expect(probe.slot).not.toBeNull()
-    expect(bench.pool.breaker).toBe('closed')
+    expect(bench.pool.health.breaker).toBe('closed')
   })
 
   test('opens again when the one dial fails', async () => {
     const bench = await opened()
     bench.nowMs += 1_000
     expect((await failOnce(bench)).error).toMatchObject({ code: 'CONNECT_REFUSED' })
-    expect(bench.pool.breaker).toBe('open')
+    expect(bench.pool.health.breaker).toBe('open')
     bench.nowMs += 999
-    expect(bench.pool.breaker).toBe('open')
+    expect(bench.pool.health.breaker).toBe('open')
   })
 
   test('lets another dial through where the first said nothing of the target', async () => {
@@ -146,7 +146,7 @@ describe('the breaker', () => {
     const bench = benchOf(false)
     for (let count = 0; count < 20; count++)
       expect((await failOnce(bench)).error).toMatchObject({ code: 'CONNECT_REFUSED' })
-    expect(bench.pool.breaker).toBe('off')
+    expect(bench.pool.health.breaker).toBe('off')
   })
 })
 

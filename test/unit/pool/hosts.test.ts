@@ -23,7 +23,7 @@ async function reach(bench: TargetPoolBench, host: string): Promise<void> {
 }
 
 function statesOf({ pool }: TargetPoolBench): string[] {
-  return pool.hosts.map(({ state }) => state)
+  return pool.health.hosts.map(({ state }) => state)
 }
 
 describe('a dial of several hosts', () => {
@@ -60,7 +60,7 @@ describe('a dial of several hosts', () => {
     bench.ask()
     await settle()
     expect(placesOf(bench.connector.pending[0])[0]).toBe('b')
-    expect(bench.pool.hosts.map(({ connections }) => connections)).toEqual([1, 0, 1])
+    expect(bench.pool.health.hosts.map(({ connections }) => connections)).toEqual([1, 0, 1])
   })
 
   test('leaves a host for last that failed three times in a row, and remembers it between dials', async () => {
