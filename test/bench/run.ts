@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { bulkRow } from './bulk-row.ts'
 import { echoRow } from './echo-row.ts'
 import { exchangeRow } from './exchange-row.ts'
+import { multiplexRow } from './multiplex-row.ts'
 import {
   alternate,
   column,
@@ -31,6 +32,10 @@ const ROWS: readonly Row[] = [
     { against: 'relay', ratioMin: 1.6 },
   ]),
   exchangeRow('exchange', [{ against: 'generic-pool', ratioMin: 0.9 }]),
+  multiplexRow('multiplex', [
+    { against: 'ioredis', ratioMin: 1 },
+    { against: 'un-multiplexed', ratioMin: 3 },
+  ]),
 ]
 
 const OURS = 'sockpool'
