@@ -1,10 +1,11 @@
 /**
  * The end of a connection whose client may still be sending. A close with unread bytes becomes a reset, and a reset
  * overtakes the answer; so the service ends its own side, and reads and drops what still comes, within bounds of bytes, of
- * time and of silence.
+ * time and of silence, by turns like all that comes in large.
  */
 import type { Duplex } from 'node:stream'
 import { LIMITS } from '../base/limits.ts'
+import { BYTE_TURNS } from './byte-turns.ts'
 
 /** A socket of the HTTP server, as far as its end goes. */
 export type EndingSocket = Duplex & { destroySoon?(): void }
@@ -25,8 +26,12 @@ export function lingerClose(socket: Duplex, lingerMs: number): void {
   socket.removeAllListeners('data')
   socket.on('data', (chunk: Buffer) => {
     leftBytes -= chunk.length
-    if (leftBytes < 0) close()
-    else silence.refresh()
+    if (leftBytes < 0) return close()
+    silence.refresh()
+    const turn = BYTE_TURNS.spent(chunk.length)
+    if (turn === null) return
+    socket.pause()
+    void turn.then(() => socket.resume())
   })
   socket.on('error', close)
   socket.once('end', close)

@@ -213,3 +213,17 @@ test('Pool.handle can be cloned and stays the same', async () => {
   expect(pool.handle).toBe(pool.handle)
   expect(structuredClone(pool.handle)).toEqual(pool.handle)
 })
+
+test('AttachedPool does what an operator says, as the pool itself', async () => {
+  const server = await startLineServer(echoLine)
+  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 8 } }) } })
+  const thread = attach(pool, 'operator')
+  expect(await thread.next()).toMatchObject({
+    states: ['paused', 'active', 'disabled', 'active', 'active', 'active', 'active', 'draining'],
+    unknown: { code: 'TARGET_NOT_FOUND' },
+    tooMany: { code: 'INVALID_REQUEST' },
+    nobody: { code: 'CONNECTION_NOT_FOUND' },
+  })
+  expect(await thread.exited).toBe(0)
+  expect(pool.targets()).toMatchObject([{ state: 'draining', connections: { max: 3 } }])
+})

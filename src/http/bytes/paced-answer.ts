@@ -1,7 +1,7 @@
 /** A large answer in pieces, each in its turn: see ByteTurns. */
 import { Readable } from 'node:stream'
 import { LIMITS } from '../../base/limits.ts'
-import { BYTE_TURNS } from './byte-turns.ts'
+import { BYTE_TURNS } from '../byte-turns.ts'
 
 /** The bytes as views of a piece each; the whole stays in memory until the last has gone. */
 export function pacedAnswer(bytes: Buffer): Readable {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
-import { ByteTurns } from '../../../src/http/bytes/byte-turns.ts'
+import { ByteTurns } from '../../../src/http/byte-turns.ts'
 
 const SHARE = LIMITS.httpBytesPerTurn
 const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))

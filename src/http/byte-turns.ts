@@ -4,8 +4,8 @@
  * of these at once would keep everybody else waiting for tenths of a second. What is over the share waits for the next
  * turns, first come, first served, and TCP slows its client down.
  */
-import { LIMITS } from '../../base/limits.ts'
-import { Queue } from '../../base/queue.ts'
+import { LIMITS } from '../base/limits.ts'
+import { Queue } from '../base/queue.ts'
 
 export class ByteTurns {
   readonly #waiting = new Queue<() => void>()
