@@ -37,6 +37,7 @@ beforeAll(async () => {
       'POST /v1/leases/{id}/readexactly': { query: { n: '1' } },
       'POST /v1/leases/{id}/writelines': { json: { data: ['x'] } },
       'POST /v1/leases/{id}/parse': { json: { format: 'json' } },
+      'POST /v1/workers/{id}/drain': { path: { id: '999' } },
       'POST /v1/exchange': { json: { target: 'demo', write: { text: 'x\n' }, read: 'line' } },
     },
   })

@@ -32,6 +32,8 @@ export type OpenApi = { readonly paths: Readonly<Record<string, Readonly<Record<
 
 /** What a whole request of a route has, by `METHOD /path`. */
 export type Whole = {
+  /** Path parameters that mean something else than those of other routes. */
+  readonly path?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string>>
   readonly json?: unknown
 }
@@ -132,7 +134,7 @@ export function malformedRequests(document: OpenApi, wholes: Wholes): readonly C
     Object.entries(operations).flatMap(([verb, operation]) => {
       const method = verb.toUpperCase()
       const whole = wholes.routes[`${method} ${path}`] ?? {}
-      const route = new Route(method, path, operation, whole, wholes.path)
+      const route = new Route(method, path, operation, whole, { ...wholes.path, ...whole.path })
       return [...route.badPaths(), ...route.badQueries(), ...route.badBodies()]
     }),
   )
