@@ -23,6 +23,8 @@ type Form = 'SSLRequest' | 'GSSENCRequest'
 const YES = { SSLRequest: 0x53, GSSENCRequest: 0x47 } as const satisfies Record<Form, number>
 const NO = 0x4e
 const ERROR = 0x45
+/** NotificationResponse. */
+const NOTIFICATION = 0x41
 
 /** Codes of authentication messages that want nothing: Ok, SASLFinal. */
 const SETTLED: ReadonlySet<number> = new Set([0, 12])
@@ -38,6 +40,9 @@ type Part = 'start' | 'type' | 'length' | 'code' | 'body' | 'end'
  *   start ──► type ──► length ──► [code] ──► body ──┬──► type …          another message of the answer
  *     │                                             └──► end             the answer is whole
  *     └──────────────────────────────────────────────────► end           one byte, behind SSLRequest and GSSENCRequest
+ *
+ * A notification that comes between two answers is a push. Within one it rides with it, as the server sends those of a
+ * request's own NOTIFY. No other type can be told so: an answer may begin with a notice or a parameter of its own.
  */
 export class PostgresAnswers implements AnswerCutter {
   readonly #size: MessageSize
@@ -51,6 +56,7 @@ export class PostgresAnswers implements AnswerCutter {
   /** Whether the answer holds an error behind which the server closes. */
   #isFatal = false
   #isLast = false
+  #kind: PeerMessage['kind'] = 'answer'
   readonly #endIn = (bytes: Uint8Array): number => this.#endOf(bytes)
 
   constructor(max: number) {
@@ -79,12 +85,13 @@ export class PostgresAnswers implements AnswerCutter {
   }
 
   #answer(message: Message): PeerMessage {
-    const isLast = this.#isLast
+    const [kind, isLast] = [this.#kind, this.#isLast]
     this.#part = 'start'
+    this.#kind = 'answer'
     this.#isLast = false
     this.#isFatal = false
-    this.#forms.answered()
-    return { ...message, kind: 'answer', isLast }
+    if (kind === 'answer') this.#forms.answered()
+    return { ...message, kind, isLast }
   }
 
   #endOf(bytes: Uint8Array): number {
@@ -120,7 +127,10 @@ export class PostgresAnswers implements AnswerCutter {
   /** A server that cannot even judge the request answers it with an error. */
   #inStart(byte: number): void {
     const form = this.#forms.current
-    if (form === null || byte === ERROR) return this.#inType(byte)
+    if (form === null || byte === ERROR) {
+      if (byte === NOTIFICATION) this.#kind = 'push'
+      return this.#inType(byte)
+    }
     if (byte !== YES[form] && byte !== NO) throw broken(`it is no answer to ${form}`)
     this.#isLast = byte === YES[form]
     this.#part = 'end'
@@ -170,7 +180,7 @@ export class PostgresAnswers implements AnswerCutter {
 
   #endBody(): void {
     if (this.#role === 'error' && this.#severity.isFatal) this.#isFatal = true
-    this.#part = this.#role === 'ends' ? 'end' : 'type'
+    this.#part = this.#role === 'ends' || this.#kind === 'push' ? 'end' : 'type'
   }
 }
 

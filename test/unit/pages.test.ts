@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { builtInFrame } from '../../src/frames/frames.ts'
+import { RequestJudge } from '../../src/pool/multiplex/shared-call.ts'
 import { GENERATED } from '../support/generated-sections.ts'
 import { librarySurface } from '../support/library-surface.ts'
 import { blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
@@ -100,6 +102,39 @@ describe('docs/library.md', () => {
     const members = surface.find(({ name }) => name === 'Lease')?.members ?? []
     expect(members).toEqual(expect.arrayContaining(['reader', 'release', '[Symbol.asyncDispose]']))
     expect(members.filter(member => member.startsWith('#') || member.startsWith('_'))).toEqual([])
+  })
+})
+
+describe('docs/multiplexing.md', () => {
+  const denied = (frame: string): readonly string[] => {
+    const [, listed = ''] =
+      new RegExp(`^ {2}- \`${frame}\`: (.*)$`, 'm').exec(readPage('docs/multiplexing.md')) ?? []
+    return listed.split(';')[0]?.match(frame === 'resp' ? /\b[A-Z]{4,}\b/g : /`\w{4,}`/g) ?? []
+  }
+
+  test('names commands of Redis that a shared connection refuses', () => {
+    const judge = new RequestJudge(builtInFrame('resp'))
+    // What these two come with decides, and not their name.
+    const names = denied('resp').filter(name => !/^(XREAD|XREADGROUP|BLOCK|SCRIPT)$/.test(name))
+    expect(names.length).toBeGreaterThan(25)
+    for (const name of names)
+      expect(() => judge.judge(Buffer.from(`${name}\r\n`)), name).toThrow(`${name} needs a connection`)
+    for (const words of [
+      'XREAD BLOCK 0 STREAMS a 0',
+      'XREADGROUP GROUP a b BLOCK 0 STREAMS a 0',
+      'SCRIPT DEBUG no',
+    ])
+      expect(() => judge.judge(Buffer.from(`${words}\r\n`)), words).toThrow('needs a connection')
+  })
+
+  test('names commands of memcached that a shared connection refuses', () => {
+    const judge = new RequestJudge(builtInFrame('memcached'))
+    const names = denied('memcached').map(name => name.replaceAll('`', ''))
+    expect(names).toEqual(expect.arrayContaining(['quit', 'noreply', 'shutdown']))
+    for (const name of names) {
+      const request = name === 'noreply' ? 'delete a noreply' : name
+      expect(() => judge.judge(Buffer.from(`${request}\r\n`)), name).toThrow('needs a connection')
+    }
   })
 })
 

@@ -143,8 +143,5 @@ export class FlightsById implements Flights {
 }
 
 function noId(): SockpoolError {
-  return new SockpoolError(
-    'FRAME_MISMATCH',
-    'the request is too short for the id by which its answer is found',
-  )
+  return new SockpoolError('FRAME_MISMATCH', 'the request has no id by which its answer could be found')
 }

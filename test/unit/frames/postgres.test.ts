@@ -55,6 +55,34 @@ describe('answers', () => {
     ['an error in its place', FATAL, [{ length: FATAL.length, isLast: true }], 'last', SSL],
   ])('end with %s', (_what, bytes, messages, ending, asked) => expectAnswers(bytes, messages, ending, asked))
 
+  test('leave out the notifications that come between them, and hold those within', () => {
+    const notification = message('A', `${int32(7)}news\0hello\0`)
+    const push = { length: notification.length, kind: 'push', isLast: false }
+    const done = message('C', 'LISTEN\0')
+    const answer = done + notification + READY
+    const bytes = notification + notification + answer + notification + READY
+    expectCuts({ open: () => frame.answers(), bytes }, [
+      push,
+      push,
+      { length: answer.length, kind: 'answer' },
+      push,
+      { length: READY.length, kind: 'answer' },
+    ])
+    expectCuts({ open: answersTo(frame, QUERY), bytes: notification, ends: true }, [push])
+    expectCuts(
+      { open: () => frame.answers(), bytes: notification.slice(0, -1), ends: true },
+      [],
+      'FRAME_BROKEN',
+    )
+    expectCuts({ open: answersTo(frame, SSL), bytes: notification }, [], 'FRAME_BROKEN')
+    // A push takes no answer's form from it.
+    expectCuts({ open: answersTo(frame, QUERY + SSL), bytes: `${notification}${READY}N` }, [
+      push,
+      { length: READY.length, kind: 'answer' },
+      { length: 1, kind: 'answer', isLast: false },
+    ])
+  })
+
   test.each<[string, string, CutEnding, string?]>([
     ['an unknown type', message('?'), 'FRAME_BROKEN'],
     ['a length below 4', `Z${int32(3)}`, 'FRAME_BROKEN'],
