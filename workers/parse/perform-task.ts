@@ -6,6 +6,7 @@
 import { threadId } from 'node:worker_threads'
 import type { AnswerForm } from '../../src/base/answer-form.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { giveBackMemory } from '../../src/base/large-memory.ts'
 import { packValue } from '../../src/base/value-parcel.ts'
 import { LoanWords } from '../../src/channel/loan-words.ts'
 import { decodeAll, writeAll } from '../../src/parse/formats/decode-all.ts'
@@ -38,7 +39,10 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
     case 'bytes': {
       const { bytes } = task
       const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      return { outcome: await attempt(() => answerTo(task, input)), returned: null }
+      const outcome = await attempt(() => answerTo(task, input))
+      // Only what is written out has nothing of the input in it.
+      if (task.form.kind === 'text') giveBackMemory(input)
+      return { outcome, returned: null }
     }
     case 'channel':
       return onLoan(task.ticket, borrow, (source, deadline) =>

@@ -4,6 +4,7 @@
  * is garbage, which the allocator of small pieces would keep.
  */
 import { ChunkList } from '../../base/chunk-list.ts'
+import { largeMemory } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
 
 /** Bytes by which a large body's memory grows. */
@@ -39,11 +40,18 @@ export class GatheredBody {
     return Buffer.from(this.#large, 0, this.#length)
   }
 
+  /** Forgets them: a body that is refused is needed no more. */
+  drop(): void {
+    this.#chunks.takeAll()
+    this.#large?.resize(0)
+    this.#length = 0
+  }
+
   /** The memory of a large body, with room for so many bytes. */
   #memory(length: number): ArrayBuffer {
     const size = Math.min(this.#bytesMax, Math.ceil(length / STEP_BYTES) * STEP_BYTES)
     if (this.#large === null) {
-      this.#large = new ArrayBuffer(size, { maxByteLength: this.#bytesMax })
+      this.#large = largeMemory(size, this.#bytesMax)
       new Uint8Array(this.#large).set(this.#chunks.takeAll())
     } else if (length > this.#large.byteLength) this.#large.resize(size)
     return this.#large

@@ -6,6 +6,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { giveBackMemory } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { pacedAnswer } from './paced-answer.ts'
 
@@ -71,7 +72,10 @@ export function registerHeldBytes(app: FastifyInstance): void {
     }
     if (bytes < LIMITS.pacedAnswerBytesMin || request.method === 'HEAD') return done()
     reply.header('content-length', bytes)
-    done(null, pacedAnswer(bufferOf(payload)))
+    const answer = bufferOf(payload)
+    // The response closes when the kernel has its last byte, or its connection is gone.
+    reply.raw.once('close', () => giveBackMemory(answer))
+    done(null, pacedAnswer(answer))
   })
   app.addHook('onResponse', (request, _reply, done) => {
     holds.get(request)?.end()

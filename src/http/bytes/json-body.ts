@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { SockpoolError } from '../../base/errors.ts'
+import { giveBackMemory } from '../../base/large-memory.ts'
 import { invalidField } from '../problems.ts'
 import { JsonShape } from './json-shape.ts'
 import { readBuffered } from './request-body.ts'
@@ -20,6 +21,8 @@ export async function readJson(request: FastifyRequest, payload: IncomingMessage
     if (!(error instanceof SockpoolError)) throw error
     malformed.set(request, error)
     return undefined
+  } finally {
+    giveBackMemory(bytes)
   }
 }
 

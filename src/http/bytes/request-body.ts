@@ -65,12 +65,17 @@ export class RequestBody {
   /** The whole body. `look` sees each chunk. Errors: BODY_TOO_LARGE past `limit` bytes, those of `next` and of `look`. */
   async readAll(limit: number, look: (chunk: Buffer) => void = () => {}): Promise<Buffer> {
     const body = new GatheredBody(limit)
-    for (;;) {
-      const chunk = await this.next()
-      if (chunk === null) return body.takeAll()
-      if (body.length + chunk.length > limit) throw tooLarge(limit)
-      look(chunk)
-      body.add(chunk)
+    try {
+      for (;;) {
+        const chunk = await this.next()
+        if (chunk === null) return body.takeAll()
+        if (body.length + chunk.length > limit) throw tooLarge(limit)
+        look(chunk)
+        body.add(chunk)
+      }
+    } catch (error) {
+      body.drop()
+      throw error
     }
   }
 

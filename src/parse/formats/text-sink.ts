@@ -1,5 +1,6 @@
 /** Bytes written one after another into memory that grows, and ends as memory of their own that may be transferred. */
 
+import { giveBackMemory, largeMemory } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
 
 /** Where a format writes its text to. */
@@ -44,6 +45,7 @@ export class TextSink implements TextOutput {
     if (needed <= this.#buffer.length) return
     const grown = memoryOf(Math.max(needed, this.#buffer.length * 2))
     this.#buffer.copy(grown, 0, 0, this.#length)
+    giveBackMemory(this.#buffer)
     this.#buffer = grown
   }
 }
@@ -51,5 +53,5 @@ export class TextSink implements TextOutput {
 /** A large text lies in memory that the system gets back with the text; the allocator of small pieces would keep it. */
 function memoryOf(bytes: number): Buffer {
   if (bytes < LIMITS.heldBytesMin) return Buffer.allocUnsafeSlow(bytes)
-  return Buffer.from(new ArrayBuffer(bytes, { maxByteLength: bytes }))
+  return Buffer.from(largeMemory(bytes))
 }

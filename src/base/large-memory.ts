@@ -1,0 +1,15 @@
+/**
+ * Memory of large texts and bodies. It comes from the system in pages of its own, and goes back to it in the moment in which
+ * whoever has it says so; the allocator of small pieces would keep it, and a thread that has nothing to do collects no
+ * garbage. Whatever still looks at memory that was given back sees no bytes.
+ */
+
+/** So many bytes, which may grow up to `max` by `resize`. */
+export function largeMemory(bytes: number, max: number = bytes): ArrayBuffer {
+  return new ArrayBuffer(bytes, { maxByteLength: max })
+}
+
+/** Gives the memory beneath the bytes back, where it is large memory. Nobody may need them any more. */
+export function giveBackMemory({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.resizable) buffer.resize(0)
+}
