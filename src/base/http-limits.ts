@@ -25,6 +25,13 @@ export const HTTP_LIMITS = {
   heldBytesFloor: 67_108_864,
   heldTokensMax: 4,
   heldBytesMin: 65_536,
+  /**
+   * Bytes of large bodies and answers after which a thread that has fallen quiet collects its garbage, and milliseconds in
+   * which its event loop may not have been busy for more than that share: some light calls are no reason to wait.
+   */
+  quietCollectionBytes: 67_108_864,
+  quietCollectionMs: 5_000,
+  quietCollectionBusyMax: 0.2,
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
   httpRequestsPerSocketMax: 1_000,
   httpHeaderBytesMax: 8_192,

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { giveBackMemory } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { quietCollection } from '../quiet-collection.ts'
 import { pacedAnswer } from './paced-answer.ts'
 
 /** What one token, or all of them together, may have in memory. */
@@ -64,6 +65,11 @@ const holds = new WeakMap<FastifyRequest, Hold>()
  */
 export function registerHeldBytes(app: FastifyInstance): void {
   app.decorateRequest(HELD_BYTES, null)
+  const quiet = quietCollection()
+  app.addHook('onClose', (_app, done) => {
+    quiet.stop()
+    done()
+  })
   app.addHook('onSend', (request, reply, payload, done) => {
     const bytes = bytesOfPayload(payload)
     if (bytes >= LIMITS.heldBytesMin) {
@@ -78,7 +84,9 @@ export function registerHeldBytes(app: FastifyInstance): void {
     done(null, pacedAnswer(answer))
   })
   app.addHook('onResponse', (request, _reply, done) => {
-    holds.get(request)?.end()
+    const held = holds.get(request)
+    if (held !== undefined) quiet.passed(held.bytes)
+    held?.end()
     done()
   })
 }
@@ -103,6 +111,10 @@ class Hold {
     this.#request = request
     this.#owner = owner
     request.raw.socket.once('close', this.end)
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   add(bytes: number): void {

@@ -1,0 +1,72 @@
+/**
+ * Collects garbage once much has gone through and the thread has fallen quiet. V8 collects when something is allocated: a
+ * thread that has served a burst and then has nothing to do keeps all that the burst left behind, however much the machine
+ * might need it. One collection takes some tens of milliseconds, so there is one for each such burst, and none while
+ * callers are being served.
+ */
+import { performance } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { LIMITS } from '../base/limits.ts'
+
+export type QuietCollectionDeps = {
+  readonly collect: () => void
+  /** The share of the time since the last look in which the event loop did not wait, 0 to 1. */
+  readonly busyShare: () => number
+}
+
+export class QuietCollection {
+  readonly #deps: QuietCollectionDeps
+  #bytes = 0
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(deps: QuietCollectionDeps) {
+    this.#deps = deps
+  }
+
+  /** So many bytes of a large body or answer have gone through. */
+  passed(bytes: number): void {
+    this.#bytes += bytes
+    if (this.#bytes < LIMITS.quietCollectionBytes || this.#timer !== null) return
+    this.#deps.busyShare()
+    this.#timer = setInterval(() => this.#look(), LIMITS.quietCollectionMs).unref()
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+  }
+
+  #look(): void {
+    if (this.#deps.busyShare() > LIMITS.quietCollectionBusyMax) return
+    this.stop()
+    this.#bytes = 0
+    this.#deps.collect()
+  }
+}
+
+/** For this thread. */
+export function quietCollection(): QuietCollection {
+  let last = performance.eventLoopUtilization()
+  return new QuietCollection({
+    collect: collector(),
+    busyShare: () => {
+      const before = last
+      last = performance.eventLoopUtilization()
+      return performance.eventLoopUtilization(last, before).utilization
+    },
+  })
+}
+
+/** V8's own, which a program sees only where it asked for it at its start; a new context sees it from here on. */
+function collector(): () => void {
+  let collect: (() => void) | null = null
+  return () => {
+    if (collect === null) {
+      setFlagsFromString('--expose-gc')
+      collect = runInNewContext('gc') as () => void
+      setFlagsFromString('--no-expose-gc')
+    }
+    collect()
+  }
+}
