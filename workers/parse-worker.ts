@@ -3,6 +3,9 @@ import type { ParseReply, ParseTask } from '../src/parse/formats/parse-task.ts'
 import { borrowSource } from '../src/streams/channel-ends/lent-source.ts'
 import { performTask } from './parse/perform-task.ts'
 import { memoryOf } from './parse/reply-memory.ts'
+import { giveWay } from './parse/thread-priority.ts'
+
+giveWay()
 
 /** The entry that Piscina calls for each task in a parse worker. What is large in the reply is transferred. */
 export default async function parseWorker(task: ParseTask): Promise<ParseReply> {

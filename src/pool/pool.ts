@@ -90,6 +90,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       waiterCount: this.#waiterCount,
       now: this.#now,
       connect: (pool, signal) => this.#leases.share(pool, signal),
+      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
     })
     this.#servers = new Servers({
       ...deps,

@@ -5,7 +5,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { CallBounds } from '../../base/call-bounds.ts'
-import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import { copyError, type ErrorCode, invariant, SockpoolError } from '../../base/errors.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { MultiplexSettings } from '../../config/multiplex.ts'
@@ -40,6 +40,8 @@ export type MultiplexerDeps = {
   /** Errors: as TargetPool.lease. */
   readonly connect: (signal: AbortSignal) => Promise<SharedHeld>
   readonly now: () => number
+  /** A fault of ours, which nobody awaits. */
+  readonly onFault: (error: unknown) => void
 }
 
 type Protocol = { readonly frame: Frame; readonly match: IdMatch | null; readonly judge: RequestJudge }
@@ -56,7 +58,7 @@ export class Multiplexer {
   readonly #shared = new Set<Shared>()
   /** Calls of each tenant that are under way. */
   readonly #under = new Map<string, number>()
-  #protocol: Promise<Protocol> | null = null
+  #protocol: Protocol | null = null
   /** Dials under way. */
   readonly #dials = new Set<AbortController>()
   #unsolicited = 0
@@ -105,7 +107,7 @@ export class Multiplexer {
     const startedMs = now()
     // The caller's own bytes may change while the call waits.
     const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
-    const { judge } = await this.#loaded()
+    const { judge } = this.#protocol ?? (await this.#load())
     const request = judge.judge(bytes)
     const { tenant = '', weight } = share
     for (;;) {
@@ -175,19 +177,12 @@ export class Multiplexer {
     for (const { connection } of [...this.#shared]) connection.kill()
   }
 
-  /** What the target speaks, loaded once; one that could not be is tried again by the next call. */
-  #loaded(): Promise<Protocol> {
-    this.#protocol ??= this.#load().catch(error => {
-      this.#protocol = null
-      throw error
-    })
-    return this.#protocol
-  }
-
+  /** What the target speaks, loaded once; where it could not be, the next call tries again. */
   async #load(): Promise<Protocol> {
-    const { settings } = this.#deps
     const frame = await loadFrame(this.#frame ?? 'line')
-    return { frame, match: await loadIdMatch(settings.match), judge: new RequestJudge(frame) }
+    const match = await loadIdMatch(this.#deps.settings.match)
+    this.#protocol ??= { frame, match, judge: new RequestJudge(frame) }
+    return this.#protocol
   }
 
   /** The answer, once there was room for the call; null where its connection ended before it was sent. */
@@ -263,40 +258,42 @@ export class Multiplexer {
 
   /** Dials another connection; false where there are enough. */
   #dialMore(): boolean {
-    const { connect, pool, settings } = this.#deps
+    const { connect, pool, settings, onFault } = this.#deps
     let count = this.#dials.size
     for (const { connection } of this.#shared) if (!connection.isRetiring) count++
     if (count >= settings.connections || !pool.control.isActive) return false
     const dial = new AbortController()
     this.#dials.add(dial)
-    connect(dial.signal).then(
-      held => this.#connected(dial, held),
-      error => this.#failed(dial, SockpoolError.from(error)),
-    )
+    connect(dial.signal)
+      .then(
+        held => this.#connected(dial, held),
+        error => this.#failed(dial, SockpoolError.from(error)),
+      )
+      .catch(onFault)
     return true
   }
 
   #connected(dial: AbortController, { keeper, ends, retires }: SharedHeld): void {
     this.#dials.delete(dial)
     const { settings, pool, now } = this.#deps
-    void this.#loaded().then(({ frame, match }) => {
-      const connection = new SharedConnection({
-        ...{ keeper, ends, settings, frame, match, now },
-        onUnsolicited: () => {
-          this.#unsolicited++
-        },
-        onLeft: tenant => this.#left(tenant),
-        onEnded: isLost => {
-          this.#shared.delete(shared)
-          if (isLost) this.#dialMore()
-          this.#pump()
-        },
-      })
-      const shared: Shared = { connection, retires }
-      this.#shared.add(shared)
-      if (pool.control.isClosed) connection.kill()
-      this.#pump()
+    invariant(this.#protocol !== null, 'a connection is dialled for a call, which has loaded what is spoken')
+    const { frame, match } = this.#protocol
+    const connection = new SharedConnection({
+      ...{ keeper, ends, settings, frame, match, now },
+      onUnsolicited: () => {
+        this.#unsolicited++
+      },
+      onLeft: tenant => this.#left(tenant),
+      onEnded: isLost => {
+        this.#shared.delete(shared)
+        if (isLost) this.#dialMore()
+        this.#pump()
+      },
     })
+    const shared: Shared = { connection, retires }
+    this.#shared.add(shared)
+    if (pool.control.isClosed) connection.kill()
+    this.#pump()
   }
 
   /** As each dial that fails answers one caller: where others serve them, none. */

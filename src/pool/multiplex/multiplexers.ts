@@ -7,7 +7,7 @@ import type { MultiplexStats } from '../target/pool-stats.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import { Multiplexer, type MultiplexerDeps, type SharedHeld } from './multiplexer.ts'
 
-export type MultiplexersDeps = Pick<MultiplexerDeps, 'waiterCount' | 'now'> & {
+export type MultiplexersDeps = Pick<MultiplexerDeps, 'waiterCount' | 'now' | 'onFault'> & {
   /** Errors: as TargetPool.lease. */
   readonly connect: (pool: TargetPool, signal: AbortSignal) => Promise<SharedHeld>
 }

@@ -61,10 +61,12 @@ export class SharedConnection {
     this.#flights = deps.match === null ? new OrderedFlights() : new FlightsById(deps.match)
     this.#answers = new AnswerCut(deps.frame, (message, isPush) => this.#took(message, isPush))
     deps.keeper.keepAlive(false)
-    this.#read().then(
-      error => this.#end(error),
-      error => this.#end(error),
-    )
+    this.#read()
+      .then(
+        error => this.#end(error),
+        error => this.#end(error),
+      )
+      .catch(error => deps.keeper.fault(error))
   }
 
   get inFlight(): number {
@@ -140,7 +142,9 @@ export class SharedConnection {
     this.#isFlushing = true
     setImmediate(() => {
       this.#isFlushing = false
-      this.#flush().catch(error => this.#end(error))
+      this.#flush()
+        .catch(error => this.#end(error))
+        .catch(error => this.#deps.keeper.fault(error))
     })
   }
 
