@@ -418,6 +418,73 @@ describe('an operator', () => {
   })
 })
 
+describe('a shared target that is read anew', () => {
+  const again = (peer: MultiplexPeer, more: object) =>
+    ({ targets: { it: { ...targetOf(peer), frame: 'line', ...more } } }) as const
+
+  test('stays as it is where nothing of it has changed', async () => {
+    const { pool, peer } = await lines()
+    await ask(pool, 'before')
+    pool.reload(again(peer, { multiplex: {} }))
+    expect(await ask(pool, 'after')).toBe('after')
+    expect(peer.accepted).toBe(1)
+  })
+
+  test('is another where it is shared in another way: what is under way is answered, and nothing fails', async () => {
+    const held: (() => void)[] = []
+    const { pool, peer } = await lines(
+      {},
+      (request, { socket }) => void held.push(() => socket.write(request)),
+    )
+    const before = ask(pool, 'before')
+    await until('it is with the peer', () => held.length === 1)
+    pool.reload(again(peer, { multiplex: { inFlight: 2 } }))
+    const after = Array.from({ length: 4 }, (_, index) => ask(pool, `after ${index}`))
+    await until('the new one has as many as it may', () => held.length === 3)
+    while (held.length > 0) {
+      held.shift()?.()
+      await new Promise(setImmediate)
+    }
+    await until('the rest has come', () => held.length === 2)
+    for (const answer of held) answer()
+    expect([await before, ...(await Promise.all(after))]).toEqual([
+      'before',
+      ...after.map((_, index) => `after ${index}`),
+    ])
+    await until('the old connection is closed', () => peer.sockets.size === 1)
+    expect(peer.accepted).toBe(2)
+  })
+
+  test('gives each exchange a connection to itself where it is shared no more', async () => {
+    const { pool, peer } = await lines()
+    await ask(pool, 'before')
+    pool.reload(again(peer, {}))
+    expect(await ask(pool, 'after')).toBe('after')
+    await until('the shared connection is closed', () => pool.targets()[0]?.connections.multiplexed === 0)
+    expect(pool.targets()[0]?.multiplex).toBeNull()
+  })
+
+  test('fails the waiting calls of a tenant that may use it no more', async () => {
+    const held: (() => void)[] = []
+    const { pool } = await lines(
+      { inFlight: 1 },
+      (request, { socket }) => void held.push(() => socket.write(request)),
+    )
+    const first = ask(pool, 'first', { tenant: 'stays' })
+    await until('it is with the peer', () => held.length === 1)
+    const gone = ask(pool, 'gone', { tenant: 'goes' })
+    const next = ask(pool, 'next', { tenant: 'stays' })
+    await until('both wait', () => row(pool).queued === 2)
+    pool.reload({ mayUse: tenant => tenant === 'stays' })
+    await expect(gone).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    held[0]?.()
+    expect(await first).toBe('first')
+    await until('the next is with the peer', () => held.length === 2)
+    held[1]?.()
+    expect(await next).toBe('next')
+  })
+})
+
 describe('answers that are found by an id', () => {
   const call = async (pool: Pool, id: number, body: string, more: object = {}): Promise<Buffer> =>
     (await pool.exchange('it', { write: modbus(id, body), timeoutMs: 5_000, ...more })).data
