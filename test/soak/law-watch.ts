@@ -18,13 +18,16 @@ export function sizeOf({ connections }: TargetStats): number {
 export class LawWatch {
   readonly #pool: Pool
   readonly #findings: Findings
+  readonly #connectingMax: number
   readonly #timer: NodeJS.Timeout
   /** By target, the most that may be in use: what was there when its maximum was lowered may outlast that. */
   readonly #bounds = new Map<string, number>()
 
-  constructor(pool: Pool, findings: Findings) {
+  /** `connectingMax`: of each target, the dials under way at once. */
+  constructor(pool: Pool, findings: Findings, connectingMax: number = Number.POSITIVE_INFINITY) {
     this.#pool = pool
     this.#findings = findings
+    this.#connectingMax = connectingMax
     this.#timer = setInterval(() => this.look(), LOOK_MS)
   }
 
@@ -44,6 +47,9 @@ export class LawWatch {
       const bound = Math.max(row.connections.max, Math.min(size, this.#bounds.get(row.name) ?? 0))
       this.#bounds.set(row.name, bound)
       if (size > bound) this.#findings.violate(`${row.name} has ${size} connections of ${bound}`)
+      const { connecting } = row.connections
+      if (connecting > this.#connectingMax)
+        this.#findings.violate(`${row.name} has ${connecting} dials under way`)
       const own = listed.filter(({ target }) => target === row.name)
       for (const state of SLOT_STATES)
         this.#compare(row, state, own.filter(one => one.state === state).length)
