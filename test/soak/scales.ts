@@ -1,5 +1,6 @@
 /** How far each play goes: in full by `npm run soak`, and small as a test. */
 import type { CanaryScale } from './canary.ts'
+import type { ChangesScale } from './changes.ts'
 import type { NoisyTenantScale } from './noisy-tenant.ts'
 import type { OutageScale } from './outage.ts'
 
@@ -23,4 +24,9 @@ export const OUTAGE: Scales<OutageScale> = {
 export const NOISY_TENANT: Scales<NoisyTenantScale> = {
   full: { forMs: 20_000, holdMs: 20, quietCallers: 20, pauseMs: 180, marginMs: 20, noisyTenant: 'noisy' },
   small: { forMs: 800, holdMs: 40, quietCallers: 20, pauseMs: 360, marginMs: 100, noisyTenant: 'noisy' },
+}
+
+export const CHANGES: Scales<ChangesScale> = {
+  full: { rounds: 30, perSecond: 200, callsBetween: 100 },
+  small: { rounds: 1, perSecond: Number.POSITIVE_INFINITY, callsBetween: 40 },
 }
