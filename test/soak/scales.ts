@@ -3,6 +3,7 @@ import type { CanaryScale } from './canary.ts'
 import type { ChangesScale } from './changes.ts'
 import type { NoisyTenantScale } from './noisy-tenant.ts'
 import type { OutageScale } from './outage.ts'
+import type { RedisScale } from './redis.ts'
 
 type Scales<Scale> = { readonly full: Omit<Scale, 'seed'>; readonly small: Omit<Scale, 'seed'> }
 
@@ -29,4 +30,9 @@ export const NOISY_TENANT: Scales<NoisyTenantScale> = {
 export const CHANGES: Scales<ChangesScale> = {
   full: { rounds: 30, perSecond: 200, callsBetween: 100 },
   small: { rounds: 1, perSecond: Number.POSITIVE_INFINITY, callsBetween: 40 },
+}
+
+export const REDIS: Scales<RedisScale> = {
+  full: { rounds: 12, kills: 100, downMs: 3_000, callsBetween: 1_000, openForMs: 1_000 },
+  small: { rounds: 1, kills: 15, downMs: 400, callsBetween: 100, openForMs: 100 },
 }
