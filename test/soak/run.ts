@@ -26,16 +26,21 @@ const { values } = parseArgs({
     seed: { type: 'string', default: `${Math.floor(Math.random() * 1_000_000)}` },
   },
 })
-const untilMs = performance.now() + Number(values.minutes) * 60_000
 const chosen = Object.entries(PLAYS).filter(([name]) => values.only === undefined || name === values.only)
-if (chosen.length === 0) throw new Error(`the plays are ${Object.keys(PLAYS).join(', ')}`)
+if (chosen.length > 0) await playUntil(performance.now() + Number(values.minutes) * 60_000)
+else {
+  console.error(`the plays are ${Object.keys(PLAYS).join(', ')}`)
+  process.exitCode = 2
+}
 
-for (let seed = Number(values.seed), isFirst = true; isFirst || performance.now() < untilMs; seed++) {
-  for (const [, play] of chosen) {
-    if (!isFirst && performance.now() >= untilMs) break
-    const report = await play(seed)
-    console.log(JSON.stringify(report))
-    if (report.violations.length > 0) process.exitCode = 1
+async function playUntil(untilMs: number): Promise<void> {
+  for (let seed = Number(values.seed), isFirst = true; isFirst || performance.now() < untilMs; seed++) {
+    for (const [, play] of chosen) {
+      if (!isFirst && performance.now() >= untilMs) return
+      const report = await play(seed)
+      console.log(JSON.stringify(report))
+      if (report.violations.length > 0) process.exitCode = 1
+    }
+    isFirst = false
   }
-  isFirst = false
 }
