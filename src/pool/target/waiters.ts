@@ -51,6 +51,9 @@ type Line<Place extends readonly unknown[]> = {
   turn: number
 }
 
+/** Turns that differ by less are one: they are sums of shares, and no two different ones are as near. */
+const SAME_TURN = 1e-7
+
 type Cursor<Place extends readonly unknown[]> = {
   entry: QueueEntry<Waiter<Place>>
   turn: number
@@ -187,14 +190,29 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     this.#deps.count.left()
   }
 
+  /**
+   * Not by going through all in their order: where the time of thousands is up at once, each of them asks, and whoever is
+   * told last has waited for all the others.
+   */
   #positionOf(wanted: QueueEntry<Waiter<Place>>): number {
-    let position = 1
-    for (const entry of this) {
-      if (entry === wanted) break
-      position++
-    }
+    const { tenant, arrival } = wanted.value
+    const own = this.#lines.get(tenant)
+    if (own === undefined || !wanted.isQueued) return 1
+    const place = own.queue.placeOf(wanted)
+    const turn = own.turn + place / own.weight
+    let position = place + 1
+    for (const line of this.#lines.values()) if (line !== own) position += aheadOf(line, turn, arrival)
     return position
   }
+}
+
+/** How many of a line have their turn before this one; of two that have the same, whoever came first. */
+function aheadOf<Place extends readonly unknown[]>(line: Line<Place>, turn: number, arrival: number): number {
+  const { queue, weight } = line
+  const ahead = Math.min(queue.size, Math.max(0, Math.ceil((turn - SAME_TURN - line.turn) * weight)))
+  const next = line.turn + ahead / weight
+  if (ahead === queue.size || next > turn + SAME_TURN) return ahead
+  return (queue.at(ahead)?.value.arrival ?? arrival) < arrival ? ahead + 1 : ahead
 }
 
 function isBefore<Place extends readonly unknown[]>(one: Cursor<Place>, other: Cursor<Place>): boolean {

@@ -41,3 +41,18 @@ test('Queue points from an entry that has left to nobody', () => {
   queue.remove(second)
   expect(second).toMatchObject({ before: null, after: null })
 })
+
+test('Queue knows the place of each entry, and the entry at each place', async () => {
+  await assert(
+    property(array(boolean(), { maxLength: 40 }), leaves => {
+      const queue = new Queue<number>()
+      const entries = leaves.map((_, value) => queue.add(value))
+      for (const [index, isLeaving] of leaves.entries())
+        if (isLeaving) queue.remove(entries[index] as QueueEntry<number>)
+      const stayed = Array.from(queue)
+      expect(stayed.map(entry => queue.placeOf(entry))).toEqual([...stayed.keys()])
+      expect(stayed.map((_, place) => queue.at(place))).toEqual(stayed)
+      expect([queue.at(-1), queue.at(stayed.length)]).toEqual([null, null])
+    }),
+  )
+})

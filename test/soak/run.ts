@@ -1,0 +1,46 @@
+/**
+ * `npm run soak [-- --minutes N] [--only PLAY] [--seed S]`: the plays in full, one after another and over again with other seeds until
+ * the time is up, each at least once. A line for each play; exit code 1 where something that is claimed did not hold.
+ */
+import { parseArgs } from 'node:util'
+import { canary } from './canary.ts'
+import { changes } from './changes.ts'
+import type { PlayReport } from './findings.ts'
+import { noisyTenant } from './noisy-tenant.ts'
+import { outage } from './outage.ts'
+import { redis } from './redis.ts'
+import { CANARY, CHANGES, NOISY_TENANT, OUTAGE, REDIS } from './scales.ts'
+
+const PLAYS: Readonly<Record<string, (seed: number) => Promise<PlayReport>>> = {
+  canary: seed => canary({ ...CANARY.full, seed }),
+  outage: seed => outage({ ...OUTAGE.full, seed }),
+  'noisy-tenant': seed => noisyTenant({ ...NOISY_TENANT.full, seed }),
+  changes: seed => changes({ ...CHANGES.full, seed }),
+  redis: seed => redis({ ...REDIS.full, seed }),
+}
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '0' },
+    only: { type: 'string' },
+    seed: { type: 'string', default: `${Math.floor(Math.random() * 1_000_000)}` },
+  },
+})
+const chosen = Object.entries(PLAYS).filter(([name]) => values.only === undefined || name === values.only)
+if (chosen.length > 0) await playUntil(performance.now() + Number(values.minutes) * 60_000)
+else {
+  console.error(`the plays are ${Object.keys(PLAYS).join(', ')}`)
+  process.exitCode = 2
+}
+
+async function playUntil(untilMs: number): Promise<void> {
+  for (let seed = Number(values.seed), isFirst = true; isFirst || performance.now() < untilMs; seed++) {
+    for (const [, play] of chosen) {
+      if (!isFirst && performance.now() >= untilMs) return
+      const report = await play(seed)
+      console.log(JSON.stringify(report))
+      if (report.violations.length > 0) process.exitCode = 1
+    }
+    isFirst = false
+  }
+}
