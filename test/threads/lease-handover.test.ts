@@ -32,7 +32,7 @@ async function exitOf(port: number, body: string): Promise<number | null> {
     const duplex = (await pool.lease('it')).toDuplex()
     ${body}`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' })
-  const killer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  const killer = setTimeout(() => child.kill('SIGKILL'), 20_000)
   const [code] = (await once(child, 'exit')) as [number | null]
   clearTimeout(killer)
   return code

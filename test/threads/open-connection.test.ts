@@ -11,7 +11,7 @@ const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 /** Runs a program that uses the library in a process of its own; what it printed, and how it exited by itself. */
 async function run(
   body: string,
-  withinMs = 8_000,
+  withinMs = 25_000,
 ): Promise<{ out: string; err: string; code: number | null }> {
   const program = `import { openConnection, createPool } from ${JSON.stringify(INDEX)}\n${body}`
   const child: ChildProcess = spawn(process.execPath, ['--input-type=module', '--eval', program], {

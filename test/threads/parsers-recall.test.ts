@@ -41,6 +41,14 @@ async function startModule(
   return { result, abort: () => controller.abort(), ends }
 }
 
+/** As `warmUp`, for the thread that runs modules on connections. */
+async function warmUpModules(parsers: Parsers): Promise<void> {
+  const peer = new LentPeer()
+  await peer.send('warm\n')
+  const { result } = await startModule(parsers, peer, 'line')
+  expect((await result).outcome).toEqual({ ok: true, value: 'warm\n' })
+}
+
 /** Starts the thread, so that the start takes nothing off the next deadline. */
 async function warmUp(parsers: Parsers): Promise<void> {
   const peer = new LentPeer()
@@ -140,7 +148,7 @@ describe('a recalled reader', () => {
   test('says that a wait was interrupted also where a time-out was dropped', async () => {
     const parsers = open()
     const peer = new LentPeer()
-    await warmUp(parsers)
+    await warmUpModules(parsers)
     const { result } = await startModule(parsers, peer, 'swallow', 500)
     const swallowed = await result
     expect(swallowed.outcome).toEqual({ ok: true, value: 'READ_TIMEOUT' })
@@ -221,8 +229,8 @@ describe('a lost reader', () => {
 
   test('comes of a deadline that nobody heeds', async () => {
     const parsers = open()
-    await warmUp(parsers)
-    const { result, ends } = await startModule(parsers, new LentPeer(), 'write', 300)
+    await warmUpModules(parsers)
+    const { result, ends } = await startModule(parsers, new LentPeer(), 'write', 500)
     const lost = await result
     expect(lost.outcome).toMatchObject({ error: { code: 'PARSE_TIMEOUT', reason: 'running' } })
     await expectStopped(parsers, lost, ends)

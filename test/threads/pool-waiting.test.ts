@@ -36,6 +36,7 @@ test('calls that could never be served in their time are refused early, and the 
   const count = (code: string): number => codes.filter(own => own === code).length
   expect(count('served')).toBeGreaterThan(3)
   expect(count('QUEUE_FULL')).toBeGreaterThan(200)
-  // The early refusals came first.
-  expect(codes.indexOf('QUEUE_FULL')).toBeLessThan(codes.indexOf('WAIT_TIMEOUT'))
+  // The early refusals came first, where anybody waited to the end at all.
+  const [early, late] = [codes.indexOf('QUEUE_FULL'), codes.indexOf('WAIT_TIMEOUT')]
+  expect(late === -1 || early < late).toBe(true)
 })
