@@ -41,20 +41,12 @@ async function startModule(
   return { result, abort: () => controller.abort(), ends }
 }
 
-/** As `warmUp`, for the thread that runs modules on connections. */
-async function warmUpModules(parsers: Parsers): Promise<void> {
+/** Starts the thread of modules on connections, so that the start takes nothing off the next deadline. */
+async function warmUp(parsers: Parsers): Promise<void> {
   const peer = new LentPeer()
   await peer.send('warm\n')
   const { result } = await startModule(parsers, peer, 'line')
   expect((await result).outcome).toEqual({ ok: true, value: 'warm\n' })
-}
-
-/** Starts the thread, so that the start takes nothing off the next deadline. */
-async function warmUp(parsers: Parsers): Promise<void> {
-  const peer = new LentPeer()
-  await peer.send('0 ')
-  const { outcome } = await parsers.parseMessage(peer.lend(), 'json')
-  expect(outcome).toEqual({ ok: true, value: 0 })
 }
 
 /** The end of the thread that a lost reader's borrower ran on. */
@@ -148,7 +140,7 @@ describe('a recalled reader', () => {
   test('says that a wait was interrupted also where a time-out was dropped', async () => {
     const parsers = open()
     const peer = new LentPeer()
-    await warmUpModules(parsers)
+    await warmUp(parsers)
     const { result } = await startModule(parsers, peer, 'swallow', 500)
     const swallowed = await result
     expect(swallowed.outcome).toEqual({ ok: true, value: 'READ_TIMEOUT' })
@@ -229,7 +221,7 @@ describe('a lost reader', () => {
 
   test('comes of a deadline that nobody heeds', async () => {
     const parsers = open()
-    await warmUpModules(parsers)
+    await warmUp(parsers)
     const { result, ends } = await startModule(parsers, new LentPeer(), 'write', 500)
     const lost = await result
     expect(lost.outcome).toMatchObject({ error: { code: 'PARSE_TIMEOUT', reason: 'running' } })
