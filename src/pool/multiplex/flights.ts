@@ -19,6 +19,8 @@ export type Flight = {
   /** What the caller hears; null: the call was not sent, and may be elsewhere. */
   readonly wait: Wait<Buffer | null>
   state: FlightState
+  /** Where it stands among those whose answers come in order. */
+  place: QueueEntry<Flight> | null
 }
 
 /** An answer as its caller is to see it. */
@@ -36,7 +38,6 @@ export interface Flights extends Iterable<Flight> {
 /** The k-th message answers the k-th request. */
 export class OrderedFlights implements Flights {
   readonly #queue = new Queue<Flight>()
-  readonly #entries = new Map<Flight, QueueEntry<Flight>>()
 
   get size(): number {
     return this.#queue.size
@@ -47,14 +48,13 @@ export class OrderedFlights implements Flights {
   }
 
   add(flight: Flight): Uint8Array {
-    this.#entries.set(flight, this.#queue.add(flight))
+    flight.place = this.#queue.add(flight)
     return flight.call.bytes
   }
 
   remove(flight: Flight): void {
-    const entry = this.#entries.get(flight)
-    if (entry !== undefined) this.#queue.remove(entry)
-    this.#entries.delete(flight)
+    if (flight.place !== null) this.#queue.remove(flight.place)
+    flight.place = null
   }
 
   land(data: Buffer): Landing | null {

@@ -9,8 +9,8 @@ import { copyError, type ErrorCode, invariant, SockpoolError } from '../../base/
 import type { QueueEntry } from '../../base/queue.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { MultiplexSettings } from '../../config/multiplex.ts'
+import type { Target } from '../../config/target.ts'
 import type { Frame } from '../../frames/frame.ts'
-import type { FrameSpec } from '../../frames/frame-spec.ts'
 import { loadFrame } from '../../frames/frames.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
@@ -53,7 +53,7 @@ const FOR_ALL: ReadonlySet<ErrorCode> = new Set(['BREAKER_OPEN', 'DRAINING', 'TA
 
 export class Multiplexer {
   readonly #deps: MultiplexerDeps
-  readonly #frame: FrameSpec | undefined
+  #target: Target
   readonly #waiters: Waiters<readonly [SharedConnection]>
   readonly #shared = new Set<Shared>()
   /** Calls of each tenant that are under way. */
@@ -68,7 +68,7 @@ export class Multiplexer {
 
   constructor(deps: MultiplexerDeps) {
     this.#deps = deps
-    this.#frame = deps.pool.target.frame
+    this.#target = deps.pool.target
     const { waiterCount: count, now } = deps
     this.#waiters = new Waiters({
       count,
@@ -123,9 +123,15 @@ export class Multiplexer {
     return this.#deps.pool
   }
 
-  /** Whether it is what a target of these settings needs. */
-  serves(settings: MultiplexSettings, frame: FrameSpec | undefined): boolean {
-    return isDeepStrictEqual([settings, frame], [this.#deps.settings, this.#frame])
+  /** Whether it is what its target needs, as that is now. */
+  get serves(): boolean {
+    const { target } = this.#deps.pool
+    // Another object only where the configuration was read anew.
+    if (target === this.#target) return true
+    const { settings } = this.#deps
+    if (!isDeepStrictEqual([target.multiplex, target.frame], [settings, this.#target.frame])) return false
+    this.#target = target
+    return true
   }
 
   /** Its target has become another: it serves the calls that it has, and then ends. */
@@ -179,7 +185,7 @@ export class Multiplexer {
 
   /** What the target speaks, loaded once; where it could not be, the next call tries again. */
   async #load(): Promise<Protocol> {
-    const frame = await loadFrame(this.#frame ?? 'line')
+    const frame = await loadFrame(this.#target.frame ?? 'line')
     const match = await loadIdMatch(this.#deps.settings.match)
     this.#protocol ??= { frame, match, judge: new RequestJudge(frame) }
     return this.#protocol

@@ -66,9 +66,9 @@ export class Multiplexers {
 
   /** That of the target as it is now: where the configuration has been read anew, another one may have been before. */
   #of(pool: TargetPool): Multiplexer | null {
-    const { multiplex, frame } = pool.target
+    const { multiplex } = pool.target
     const known = this.#byPool.get(pool)
-    if (multiplex === undefined || known?.serves(multiplex, frame) === false) {
+    if (multiplex === undefined || known?.serves === false) {
       known?.leave()
       this.#byPool.delete(pool)
     }

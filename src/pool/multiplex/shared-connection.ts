@@ -20,7 +20,7 @@ import type { LeaseKeeper } from '../lease/lease-keeper.ts'
 import { tripError } from '../lease/whole-reply.ts'
 import type { Refusal } from '../target/release-result.ts'
 import { AnswerCut } from './answer-cut.ts'
-import { type Flight, type Flights, FlightsById, OrderedFlights } from './flights.ts'
+import { type Flight, type FlightState, type Flights, FlightsById, OrderedFlights } from './flights.ts'
 import type { IdMatch } from './id-match.ts'
 import type { SharedCall, SharedReply } from './shared-call.ts'
 
@@ -40,6 +40,8 @@ export type SharedConnectionDeps = {
 }
 
 type State = 'open' | 'retiring' | 'ended'
+
+const [UNWRITTEN, WRITTEN]: readonly [FlightState, FlightState] = [{ kind: 'unwritten' }, { kind: 'written' }]
 
 export class SharedConnection {
   readonly #deps: SharedConnectionDeps
@@ -101,7 +103,7 @@ export class SharedConnection {
     const reused = this.#isUsed
     this.#isUsed = true
     const wait = new Wait<Buffer | null>('the answer', 'READ_TIMEOUT', bounds, () => this.#leave(flight))
-    const flight: Flight = { call, wait, state: { kind: 'unwritten' } }
+    const flight: Flight = { call, wait, state: UNWRITTEN, place: null }
     try {
       const bytes = this.#flights.add(flight)
       this.#unwritten.push({ flight, bytes })
@@ -155,7 +157,7 @@ export class SharedConnection {
     const { writer } = this.#deps.ends
     for (const { flight } of batch) {
       this.#answers.asked(flight.call.request)
-      flight.state = { kind: 'written' }
+      flight.state = WRITTEN
     }
     writer.writeLines(batch.map(({ bytes }) => bytes))
     if (writer.queued === 0) return
