@@ -2,6 +2,7 @@
  * A tenant with ten times the demand of another does not make it wait: on a target whose connections are leased, and on one
  * whose connections are shared. The callers of both pause and ask, pause and ask; there are ten times as many of the noisy one.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createPool } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
@@ -48,10 +49,16 @@ export async function noisyTenant(scale: NoisyTenantScale): Promise<PlayReport> 
     },
   })
   const watch = new LawWatch(pool, findings)
+  // What the waits have of this thread, and of what else the machine does.
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
   try {
     const targets = ['exclusive', 'shared'] as const
     await Promise.all(targets.map(target => compare({ pool, target, scale, findings })))
   } finally {
+    delay.disable()
+    findings.set('ms that the thread stood still, p99', delay.percentile(99) / 1e6)
+    findings.set('ms that the thread stood still, most', delay.max / 1e6)
     watch.stop()
     await pool.close()
     await peers.close()
@@ -103,7 +110,8 @@ async function crowd(
       if (performance.now() > untilMs) return
       const line = `${tenant} ${number} ${turn}\n`
       const startedMs = performance.now()
-      const { heard, waitedMs } = await ask[target](pool, tenant, line)
+      const { heard, heldMs, waitedMs } = await ask[target](pool, tenant, line)
+      if (heldMs !== null) findings.most(`${target}: longest hold ms`, heldMs)
       waits.push(waitedMs(startedMs, scale.holdMs))
       if (heard !== line) findings.violate(`${target}: ${heard} was heard for ${line}`)
     }
@@ -113,7 +121,12 @@ async function crowd(
   return waits
 }
 
-type Asked = { readonly heard: string; readonly waitedMs: (startedMs: number, holdMs: number) => number }
+type Asked = {
+  readonly heard: string
+  /** Milliseconds for which a lease was held; null where nobody has one. */
+  readonly heldMs: number | null
+  readonly waitedMs: (startedMs: number, holdMs: number) => number
+}
 
 const ask: Readonly<Record<Target, (pool: Pool, tenant: string, line: string) => Promise<Asked>>> = {
   exclusive: async (pool, tenant, line) => {
@@ -121,12 +134,14 @@ const ask: Readonly<Record<Target, (pool: Pool, tenant: string, line: string) =>
     const leasedMs = performance.now()
     lease.writer.write(line)
     const heard = await lease.reader.readUntil('\n', { timeoutMs: PATIENCE_MS })
+    const heldMs = performance.now() - leasedMs
     void lease.release()
-    return { heard: heard.toString(), waitedMs: startedMs => leasedMs - startedMs }
+    return { heard: heard.toString(), heldMs, waitedMs: startedMs => leasedMs - startedMs }
   },
   shared: async (pool, tenant, line) => {
     const { data } = await pool.exchange('shared', { write: line, tenant, timeoutMs: PATIENCE_MS })
     const answeredMs = performance.now()
-    return { heard: data.toString(), waitedMs: (startedMs, holdMs) => answeredMs - startedMs - holdMs }
+    const waitedMs = (startedMs: number, holdMs: number): number => answeredMs - startedMs - holdMs
+    return { heard: data.toString(), heldMs: null, waitedMs }
   },
 }

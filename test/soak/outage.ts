@@ -2,6 +2,7 @@
  * A peer is down while thousands wait for it: it is dialled no more often than it may be, everybody is answered by the deadline,
  * and when it comes back it meets no herd. Down in three ways: it refuses, and the pool has a breaker or none; or it hangs.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SockpoolError } from '../../src/base/errors.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
@@ -79,10 +80,15 @@ class Outage {
     const it = this.#target(said[0] ?? 0)
     const pool = await createPool({ ioWorkers: 1, targets: { it }, limits: { waiters: 10_000 } })
     const watch = new LawWatch(pool, this.#findings, MAX_CONNECTING)
+    // What nobody on this thread could have been quicker than, whoever's doing it was.
+    const delay = monitorEventLoopDelay({ resolution: 5 })
+    delay.enable()
     try {
       await this.#ask(pool, 5_000)
       await this.#play(pool, peers)
     } finally {
+      delay.disable()
+      this.#set('ms that the thread stood still', delay.max / 1e6)
       watch.stop()
       await pool.close()
       await peers.close()
