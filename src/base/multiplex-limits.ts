@@ -8,6 +8,8 @@ export const MULTIPLEX_LIMITS = {
   multiplexLostIdsMax: 1_024,
   /** Ids from 1 on that a module is given where it says nothing else: what fits two bytes. */
   multiplexModuleIdMax: 65_535,
+  /** Answers that are handed out in one turn of the event loop: their callers may all go on in it. */
+  multiplexAnswersPerTurn: 16,
   /** Bytes that are read off a shared connection at once. */
   multiplexReadBytes: 262_144,
 } as const

@@ -25,18 +25,24 @@ export class AnswerCut {
     this.#cutter.asked(request)
   }
 
-  /** Errors: FRAME_BROKEN, LIMIT_OVERRUN, and those of the listener. */
-  add(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length && !this.#isLast; ) {
+  /**
+   * Cuts up to `most` messages off the bytes; how many bytes that took, all of them where there are not as many.
+   *
+   * Errors: FRAME_BROKEN, LIMIT_OVERRUN, and those of the listener.
+   */
+  add(bytes: Buffer, most: number): number {
+    let at = 0
+    for (let left = most; left > 0 && at < bytes.length && !this.#isLast; left--) {
       const rest = bytes.subarray(at)
       const message = this.#cutter.next(rest)
       if (message === null) {
         this.#parts.push(rest)
-        return
+        return bytes.length
       }
       at += message.taken
       this.#tell(message, rest.subarray(0, message.taken))
     }
+    return this.#isLast ? bytes.length : at
   }
 
   /** The stream has ended, and with it a message that ends so. Errors: FRAME_BROKEN; those of the listener. */

@@ -172,7 +172,7 @@ export class SharedConnection {
     const { reader } = this.#deps.ends
     while (this.#state !== 'ended') {
       const bytes = await reader.read(LIMITS.multiplexReadBytes)
-      if (bytes.length > 0) this.#answers.add(bytes)
+      if (bytes.length > 0) await this.#cut(bytes)
       else {
         this.#answers.end()
         return new SockpoolError('CONNECTION_RESET', 'the peer has ended the connection')
@@ -181,6 +181,14 @@ export class SharedConnection {
         return new SockpoolError('CONNECTION_RESET', 'the peer has said its last message')
     }
     return null
+  }
+
+  /** So many in a turn: while their callers ask again, the peer has something to do, and others have theirs served. */
+  async #cut(bytes: Buffer): Promise<void> {
+    for (let at = 0; at < bytes.length && this.#state !== 'ended'; ) {
+      if (at > 0) await new Promise(setImmediate)
+      at += this.#answers.add(bytes.subarray(at), LIMITS.multiplexAnswersPerTurn)
+    }
   }
 
   #took(message: Buffer, isPush: boolean): void {
