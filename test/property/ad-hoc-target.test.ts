@@ -72,7 +72,7 @@ function told(value: unknown): unknown {
 }
 
 describe('the builder of described targets', () => {
-  test('makes of any JSON a whole target or INVALID_REQUEST', () => {
+  test('makes of any JSON a whole target or INVALID_REQUEST', { timeout: 300_000 }, () => {
     const { stackTraceLimit } = Error
     onTestFinished(() => {
       Error.stackTraceLimit = stackTraceLimit
