@@ -15,7 +15,7 @@ const HEAP_MIB = 200
 /** Milliseconds of work: the refusal of a body that was parsed, and walked, takes seconds. */
 const WORK_MS = 400
 /** And on a slower one as often as many looks as come to that there. */
-const LOOKS_MAX = 40
+const LOOKS_MAX = 150
 
 let service: ServiceProcess
 let lease: HeldLease
