@@ -14,8 +14,8 @@ const BODY_BYTES = 16_000_000
 const HEAP_MIB = 200
 /** Milliseconds of work: the refusal of a body that was parsed, and walked, takes seconds. */
 const WORK_MS = 400
-/** And on a slower one as often as many looks as come to that there. */
-const LOOKS_MAX = 20
+/** And on a slow machine as long as so many texts of that length take there. */
+const LOOKS_MAX = 4
 
 let service: ServiceProcess
 let lease: HeldLease
