@@ -10,6 +10,8 @@ export const MULTIPLEX_LIMITS = {
   multiplexModuleIdMax: 65_535,
   /** Answers that are handed out in one turn of the event loop: their callers may all go on in it. */
   multiplexAnswersPerTurn: 16,
+  /** Bytes of requests that go out together, but for a longer one, which goes alone: so that many large ones fit a writer. */
+  multiplexWriteBytes: 1_048_576,
   /** Bytes that are read off a shared connection at once. */
   multiplexReadBytes: 262_144,
 } as const

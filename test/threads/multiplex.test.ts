@@ -1,6 +1,9 @@
 /** Many exchanges on one connection, against a peer that the test has answer as it likes. */
+
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { MultiplexStats } from '../../src/pool/target/pool-stats.ts'
 import { attach } from '../support/attached.ts'
@@ -359,6 +362,61 @@ describe('calls that find no room', () => {
   })
 })
 
+describe('a target that shares connections', () => {
+  /** A peer of its own that answers each line with `ok`, when `answers` lets it; and stops listening after the first client. */
+  async function onceOnly(answer: (send: () => void) => void): Promise<number> {
+    const server = createServer(socket => {
+      server.close()
+      socket.on('error', () => {})
+      socket.on('data', chunk => {
+        for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1))
+          answer(() => socket.write('ok\n'))
+      })
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+
+  test('serves calls on the connection that it has where another is refused at once, over and over', async () => {
+    const held: (() => void)[] = []
+    const port = await onceOnly(send => void held.push(send))
+    const multiplex = { connections: 2, inFlight: 1 }
+    const breaker = { failures: 1, openForMs: 60_000 }
+    const it = { host: '127.0.0.1', port, frame: 'line', multiplex, breaker } as const
+    const pool = await openPool({ targets: { it } })
+    const calls = Array.from({ length: 4 }, (_, index) => ask(pool, `call ${index}`))
+    await until('the others wait, and nobody is there for them', () => pool.targets()[0]?.breaker === 'open')
+    for (let answered = 0; answered < 4; answered++) {
+      await until('one is with the peer', () => held.length === 1)
+      held.shift()?.()
+    }
+    expect(await Promise.all(calls)).toEqual(['ok', 'ok', 'ok', 'ok'])
+  })
+
+  test('takes more in one turn than a writer has room for', async () => {
+    const port = await onceOnly(send => send())
+    const it = { host: '127.0.0.1', port, frame: 'line', multiplex: {} } as const
+    const pool = await openPool({ targets: { it } })
+    expect(await ask(pool, 'hello')).toBe('ok')
+    const large = 'x'.repeat(12 * 1_048_576)
+    const calls = Array.from({ length: 7 }, () => ask(pool, large, { timeoutMs: 30_000 }))
+    expect(await Promise.all([...calls, ask(pool, 'small', { timeoutMs: 30_000 })])).toEqual(
+      Array(8).fill('ok'),
+    )
+  })
+
+  test('and lets nobody wait for others has its first calls wait for the dial', async () => {
+    const { pool } = await lines({ inFlight: 1 }, silent, { waitTimeoutMs: 0 })
+    expect(await ask(pool, 'hello')).toBe('hello')
+    const first = ask(pool, 'first', { timeoutMs: 300 })
+    await until('it is on its way', () => row(pool).inFlight === 1)
+    const refused = { code: 'POOL_EXHAUSTED', position: 1, bytesAccepted: 0 }
+    await expect(ask(pool, 'second')).rejects.toMatchObject(refused)
+    await expect(first).rejects.toMatchObject({ code: 'READ_TIMEOUT' })
+  })
+})
+
 describe('an operator', () => {
   test('pauses and resumes a shared target', async () => {
     const { pool } = await lines()
@@ -462,6 +520,21 @@ describe('a shared target that is read anew', () => {
     expect(await ask(pool, 'after')).toBe('after')
     await until('the shared connection is closed', () => pool.targets()[0]?.connections.multiplexed === 0)
     expect(pool.targets()[0]?.multiplex).toBeNull()
+  })
+
+  test('is a new one where it comes back, also where nobody has called meanwhile', async () => {
+    const { pool, peer } = await lines()
+    await ask(pool, 'before')
+    pool.reload(again(peer, { multiplex: { inFlight: 2 } }))
+    pool.reload(again(peer, { multiplex: {} }))
+    await until('the old connection is closed', () => peer.sockets.size === 0)
+    expect(await ask(pool, 'again')).toBe('again')
+    pool.reload({ targets: {} })
+    await expect(ask(pool, 'none')).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND' })
+    await until('its connection is closed', () => peer.sockets.size === 0)
+    pool.reload(again(peer, { multiplex: {} }))
+    expect(await ask(pool, 'back')).toBe('back')
+    expect(peer.accepted).toBe(3)
   })
 
   test('fails the waiting calls of a tenant that may use it no more', async () => {

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { copyError, type ErrorCode, invariant, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { MultiplexSettings } from '../../config/multiplex.ts'
@@ -14,24 +15,13 @@ import type { Frame } from '../../frames/frame.ts'
 import { loadFrame } from '../../frames/frames.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
-import type { LeaseEnds } from '../lease/lease-ends.ts'
-import type { LeaseKeeper } from '../lease/lease-keeper.ts'
 import type { MultiplexStats } from '../target/pool-stats.ts'
-import type { Refusal } from '../target/release-result.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
 import { type Waiter, Waiters } from '../target/waiters.ts'
 import { type IdMatch, loadIdMatch } from './id-match.ts'
 import { RequestJudge, type SharedCall, type SharedReply } from './shared-call.ts'
-import { SharedConnection } from './shared-connection.ts'
-
-/** A connection for all, as nobody leases one: it belongs to no tenant and ends with the code that has it. */
-export type SharedHeld = {
-  readonly keeper: LeaseKeeper
-  readonly ends: LeaseEnds
-  /** Why it should serve nobody new: its age, or an operator's word; or null. */
-  readonly retires: () => Refusal | null
-}
+import { SharedConnection, type SharedHeld } from './shared-connection.ts'
 
 export type MultiplexerDeps = {
   readonly pool: TargetPool
@@ -46,8 +36,6 @@ export type MultiplexerDeps = {
 
 type Protocol = { readonly frame: Frame; readonly match: IdMatch | null; readonly judge: RequestJudge }
 
-type Shared = { readonly connection: SharedConnection; readonly retires: () => Refusal | null }
-
 /** What concerns all who wait, and not only the next of them. */
 const FOR_ALL: ReadonlySet<ErrorCode> = new Set(['BREAKER_OPEN', 'DRAINING', 'TARGET_PAUSED'])
 
@@ -55,7 +43,7 @@ export class Multiplexer {
   readonly #deps: MultiplexerDeps
   #target: Target
   readonly #waiters: Waiters<readonly [SharedConnection]>
-  readonly #shared = new Set<Shared>()
+  readonly #shared = new Set<SharedConnection>()
   /** Calls of each tenant that are under way. */
   readonly #under = new Map<string, number>()
   #protocol: Protocol | null = null
@@ -79,7 +67,7 @@ export class Multiplexer {
   }
 
   get stats(): MultiplexStats {
-    const all = Array.from(this.#shared, ({ connection }) => connection)
+    const all = [...this.#shared]
     const sum = (of: (connection: SharedConnection) => number): number =>
       all.reduce((total, connection) => total + of(connection), 0)
     return {
@@ -126,6 +114,7 @@ export class Multiplexer {
   /** Whether it is what its target needs, as that is now. */
   get serves(): boolean {
     const { target } = this.#deps.pool
+    if (this.#isLeft) return false
     // Another object only where the configuration was read anew.
     if (target === this.#target) return true
     const { settings } = this.#deps
@@ -163,12 +152,13 @@ export class Multiplexer {
   /** To be called now and then, and when an operator has spoken: ends what is too old, and serves whoever may be served. */
   tend(): void {
     const { pool } = this.#deps
-    const { refusal } = pool.control
+    const { refusal, isClosed } = pool.control
+    if (isClosed || !this.serves) this.#isLeft = true
     if (refusal !== null) this.#failAll(refusal)
-    for (const { connection, retires } of [...this.#shared]) {
-      const reason = this.#isLeft && this.#waiters.size === 0 ? 'reconnect' : retires()
+    for (const connection of [...this.#shared]) {
+      const reason = this.#isLeft && this.#waiters.size === 0 ? 'reconnect' : connection.retires
       // One connection too many is one, and not each of them.
-      const isPending = reason === 'resize' && [...this.#shared].some(other => other.connection.isRetiring)
+      const isPending = reason === 'resize' && [...this.#shared].some(({ isRetiring }) => isRetiring)
       if (reason !== null && !isPending) connection.retire(reason)
       else if (connection.idleMs >= pool.target.pool.idleTimeoutMs && pool.size > pool.target.pool.min)
         connection.retire('idle')
@@ -180,7 +170,7 @@ export class Multiplexer {
   close(): void {
     this.#failAll(new SockpoolError('DRAINING', 'the pool is closed'))
     for (const dial of this.#dials) dial.abort()
-    for (const { connection } of [...this.#shared]) connection.kill()
+    for (const connection of [...this.#shared]) connection.kill()
   }
 
   /** What the target speaks, loaded once; where it could not be, the next call tries again. */
@@ -203,9 +193,22 @@ export class Multiplexer {
       const message = `${waiterCount.max} callers wait already`
       throw new SockpoolError('QUEUE_FULL', message, { position: this.#waiters.size + 1, bytesAccepted: 0 })
     }
-    const answer = this.#waiters.add(call, waitBounds(left(), pool.target.pool.waitTimeoutMs), ask)
+    const answer = this.#waiters.add(call, waitBounds(left(), this.#waitMs()), ask)
     this.#pump()
     return await answer
+  }
+
+  /** How long a call may wait. Who waits for nobody waits for a dial. Errors: POOL_EXHAUSTED. */
+  #waitMs(): number {
+    const { settings, pool } = this.#deps
+    const { waitTimeoutMs, connectTimeoutMs } = pool.target.pool
+    if (waitTimeoutMs > 0) return waitTimeoutMs
+    if (this.#dials.size > 0 || this.#serving < settings.connections)
+      return connectTimeoutMs + LIMITS.dialBackoffLastMs
+    throw new SockpoolError('POOL_EXHAUSTED', 'no shared connection has room for a call', {
+      position: this.#waiters.size + 1,
+      bytesAccepted: 0,
+    })
   }
 
   #ask(connection: SharedConnection, call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
@@ -258,16 +261,14 @@ export class Multiplexer {
 
   #roomiest(): SharedConnection | null {
     let best: SharedConnection | null = null
-    for (const { connection } of this.#shared) if (connection.room > (best?.room ?? 0)) best = connection
+    for (const connection of this.#shared) if (connection.room > (best?.room ?? 0)) best = connection
     return best
   }
 
   /** Dials another connection; false where there are enough. */
   #dialMore(): boolean {
     const { connect, pool, settings, onFault } = this.#deps
-    let count = this.#dials.size
-    for (const { connection } of this.#shared) if (!connection.isRetiring) count++
-    if (count >= settings.connections || !pool.control.isActive) return false
+    if (this.#dials.size + this.#serving >= settings.connections || !pool.control.isActive) return false
     const dial = new AbortController()
     this.#dials.add(dial)
     connect(dial.signal)
@@ -279,37 +280,47 @@ export class Multiplexer {
     return true
   }
 
-  #connected(dial: AbortController, { keeper, ends, retires }: SharedHeld): void {
+  #connected(dial: AbortController, held: SharedHeld): void {
     this.#dials.delete(dial)
     const { settings, pool, now } = this.#deps
     invariant(this.#protocol !== null, 'a connection is dialled for a call, which has loaded what is spoken')
     const { frame, match } = this.#protocol
     const connection = new SharedConnection({
-      ...{ keeper, ends, settings, frame, match, now },
+      ...{ ...held, settings, frame, match, now },
       onUnsolicited: () => {
         this.#unsolicited++
       },
       onLeft: tenant => this.#left(tenant),
       onEnded: isLost => {
-        this.#shared.delete(shared)
+        this.#shared.delete(connection)
         if (isLost) this.#dialMore()
         this.#pump()
       },
     })
-    const shared: Shared = { connection, retires }
-    this.#shared.add(shared)
+    this.#shared.add(connection)
     if (pool.control.isClosed) connection.kill()
     this.#pump()
   }
 
-  /** As each dial that fails answers one caller: where others serve them, none. */
+  /**
+   * As each dial that fails answers one caller: where others serve them, none. Then the next answer or look dials again, and
+   * not this one: a dial may be refused at once, over and over.
+   */
   #failed(dial: AbortController, error: SockpoolError): void {
     this.#dials.delete(dial)
-    if (this.#shared.size === 0 && error.code !== 'ABORTED') {
+    if (error.code !== 'ABORTED') {
+      if (this.#serving > 0) return
       if (FOR_ALL.has(error.code)) this.#failAll(error)
       else this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 }))
     }
     this.#pump()
+  }
+
+  /** Connections that take calls, now or when one of theirs is answered. */
+  get #serving(): number {
+    let count = 0
+    for (const { isRetiring } of this.#shared) if (!isRetiring) count++
+    return count
   }
 
   #failAll(error: SockpoolError): void {

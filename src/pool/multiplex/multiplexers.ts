@@ -5,7 +5,8 @@ import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
 import type { MultiplexStats } from '../target/pool-stats.ts'
 import type { TargetPool } from '../target/target-pool.ts'
-import { Multiplexer, type MultiplexerDeps, type SharedHeld } from './multiplexer.ts'
+import { Multiplexer, type MultiplexerDeps } from './multiplexer.ts'
+import type { SharedHeld } from './shared-connection.ts'
 
 export type MultiplexersDeps = Pick<MultiplexerDeps, 'waiterCount' | 'now' | 'onFault'> & {
   /** Errors: as TargetPool.lease. */

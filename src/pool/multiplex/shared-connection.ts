@@ -24,9 +24,15 @@ import { type Flight, type FlightState, type Flights, FlightsById, OrderedFlight
 import type { IdMatch } from './id-match.ts'
 import type { SharedCall, SharedReply } from './shared-call.ts'
 
-export type SharedConnectionDeps = {
+/** A connection for all, as nobody leases one: it belongs to no tenant and ends with the code that has it. */
+export type SharedHeld = {
   readonly keeper: LeaseKeeper
   readonly ends: LeaseEnds
+  /** Why it should serve nobody new: its age, or an operator's word; or null. */
+  readonly retires: () => Refusal | null
+}
+
+export type SharedConnectionDeps = SharedHeld & {
   readonly settings: MultiplexSettings
   readonly frame: Frame
   readonly match: IdMatch | null
@@ -49,7 +55,8 @@ export class SharedConnection {
   readonly #answers: AnswerCut
   #state: State = 'open'
   #retiresFor: Refusal = 'policy'
-  #unwritten: { readonly flight: Flight; readonly bytes: Uint8Array }[] = []
+  /** What is to go out, in this order. */
+  readonly #unwritten = new Map<Flight, Uint8Array>()
   #isFlushing = false
   #isWriting = false
   #orphans = 0
@@ -84,6 +91,11 @@ export class SharedConnection {
     return this.#state === 'open' ? this.#deps.settings.inFlight - this.#flights.size : 0
   }
 
+  /** Why it should serve nobody new, as SharedHeld says. */
+  get retires(): Refusal | null {
+    return this.#deps.retires()
+  }
+
   get isRetiring(): boolean {
     return this.#state === 'retiring'
   }
@@ -101,12 +113,11 @@ export class SharedConnection {
    */
   async ask(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
     const reused = this.#isUsed
-    this.#isUsed = true
     const wait = new Wait<Buffer | null>('the answer', 'READ_TIMEOUT', bounds, () => this.#leave(flight))
     const flight: Flight = { call, wait, state: UNWRITTEN, place: null }
     try {
-      const bytes = this.#flights.add(flight)
-      this.#unwritten.push({ flight, bytes })
+      this.#unwritten.set(flight, this.#flights.add(flight))
+      this.#isUsed = true
     } catch (error) {
       wait.resolve(null)
       this.#deps.onLeft(call.tenant)
@@ -151,20 +162,26 @@ export class SharedConnection {
   }
 
   async #flush(): Promise<void> {
-    const batch = this.#unwritten
-    if (batch.length === 0 || this.#state === 'ended') return
-    this.#unwritten = []
+    if (this.#unwritten.size === 0 || this.#state === 'ended') return
     const { writer } = this.#deps.ends
-    for (const { flight } of batch) {
+    const batch: Uint8Array[] = []
+    let length = 0
+    for (const [flight, bytes] of this.#unwritten) {
+      // A writer takes so many bytes and no more; one message fits always.
+      if (length > 0 && length + bytes.length > LIMITS.multiplexWriteBytes) break
+      this.#unwritten.delete(flight)
+      batch.push(bytes)
+      length += bytes.length
       this.#answers.asked(flight.call.request)
       flight.state = WRITTEN
     }
-    writer.writeLines(batch.map(({ bytes }) => bytes))
-    if (writer.queued === 0) return
-    this.#isWriting = true
-    await writer.drain()
-    this.#isWriting = false
-    if (this.#unwritten.length > 0) this.#flushSoon()
+    writer.writeLines(batch)
+    if (writer.queued > 0) {
+      this.#isWriting = true
+      await writer.drain()
+      this.#isWriting = false
+    }
+    if (this.#unwritten.size > 0) this.#flushSoon()
   }
 
   /** Reads until the connection gives nothing more; why it does not. */
@@ -226,7 +243,7 @@ export class SharedConnection {
       this.#watchOrphans()
       return
     }
-    this.#unwritten = this.#unwritten.filter(item => item.flight !== flight)
+    this.#unwritten.delete(flight)
     this.#flights.remove(flight)
     this.#left(flight)
   }
@@ -288,7 +305,7 @@ export class SharedConnection {
     if (this.#orphanTimer) clearTimeout(this.#orphanTimer)
     const { keeper, onEnded, match } = this.#deps
     const flights = Array.from(this.#flights)
-    this.#unwritten = []
+    this.#unwritten.clear()
     this.#orphans = 0
     // Nothing of it is needed any more, so that nobody waits for what becomes of the connection.
     void keeper.giveBack(refusal, false)

@@ -68,8 +68,9 @@ export class TargetControl {
     return this.#state === 'active'
   }
 
+  /** It ends, with its pool or by itself. */
   get isClosed(): boolean {
-    return this.#state === 'closed'
+    return this.#state === 'closed' || this.#state === 'removed'
   }
 
   /** Why no caller is let in, not even to wait; or null. */
