@@ -117,6 +117,8 @@ function obey(message: ToIoWorker): void | Promise<void> {
       return upgrades.hush(message)
     case 'secure':
       return upgrades.secure(message)
+    case 'share':
+      return connections.find(message.channel, message.generation)?.share()
     case 'holder':
       return bells.set(message.holder, message.doorbell)
     case 'denied':
@@ -156,6 +158,7 @@ function refuse(message: ToIoWorker, reason: unknown): void {
     case 'lookUp':
       return tell({ kind: 'unfound', request: message.request, error })
     case 'serve':
+    case 'share':
     case 'refuse':
     case 'holder':
     case 'denied':

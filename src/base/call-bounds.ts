@@ -29,6 +29,7 @@ export class CallBounds implements WaitOptions {
 
   /** As `of`, for options that are known to be an object. */
   static judged({ signal, timeoutMs, allowedMs }: WaitOptions): CallBounds {
+    if (signal === undefined && timeoutMs === undefined && allowedMs === undefined) return CallBounds.NONE
     return new CallBounds(
       signalOption('signal', signal),
       timeLimitOption('timeoutMs', timeoutMs),

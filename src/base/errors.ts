@@ -137,6 +137,11 @@ export class SockpoolError extends Error {
     return Object.assign(this, details)
   }
 
+  /** Says that so many bytes of the call may have reached the peer, after which no repeat of it is safe. */
+  addAccepted(bytes: number): this {
+    return Object.assign(this, { bytesAccepted: bytes, retryable: bytes === 0 && this.retryable })
+  }
+
   /** The fields that cross a thread or the wire; never the cause, which may name internals. */
   toJSON(): ErrorFields {
     const { code, message, retryable, bytesDelivered, bytesAccepted, reason, step, offset, position } = this

@@ -9,7 +9,7 @@ export const MULTIPLEX_LIMITS = {
   /** Ids from 1 on that a module is given where it says nothing else: what fits two bytes. */
   multiplexModuleIdMax: 65_535,
   /** Answers that are handed out in one turn of the event loop: their callers may all go on in it. */
-  multiplexAnswersPerTurn: 16,
+  multiplexAnswersPerTurn: 10,
   /** Bytes of requests that go out together, but for a longer one, which goes alone: so that many large ones fit a writer. */
   multiplexWriteBytes: 1_048_576,
   /** Bytes that are read off a shared connection at once. */

@@ -44,7 +44,17 @@ export class Wait<T> {
     this.promise = promise
     this.#resolve = resolve
     this.#reject = reject
-    const { signal, timeoutMs, allowedMs = timeoutMs } = options
+    // Most waits have no bound, and what watches for one is not made for them.
+    if (options.signal !== undefined || options.timeoutMs !== undefined)
+      this.#watch(what, timeoutCode, options, undo)
+  }
+
+  #watch(
+    what: string,
+    timeoutCode: ErrorCode,
+    { signal, timeoutMs, allowedMs = timeoutMs }: WaitOptions,
+    undo: (error: SockpoolError) => void,
+  ): void {
     const end = (error: SockpoolError): void => {
       if (this.#settled) return
       undo(error)

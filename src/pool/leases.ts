@@ -131,6 +131,7 @@ export class Leases {
   async share(pool: TargetPool, signal: AbortSignal): Promise<SharedHeld> {
     const { now } = this.#deps
     return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
+      connection.share()
       pool.share(slot, connection)
       const keeper = this.#record(pool, slot, connection, null, undefined, 'shared')
       const ends = keeper.begin(0, record => new LeaseEnds(record, EXCHANGE_TRAITS))

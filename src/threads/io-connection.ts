@@ -14,7 +14,7 @@ import { invariant } from '../base/errors.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { DoorbellMemory, Ringer } from '../channel/doorbell.ts'
 import type { CheckName, EndName } from '../channel/values.ts'
-import type { SocketFacts, TlsSide } from './protocol.ts'
+import type { ShareMessage, SocketFacts, TlsSide } from './protocol.ts'
 import type { UpgradePort } from './tls-upgrades.ts'
 
 /** The side that owns the connection: the pool. */
@@ -41,6 +41,7 @@ export type IoConnectionDeps = {
   readonly doorbell: DoorbellMemory
   readonly facts: SocketFacts
   readonly upgrades: UpgradePort
+  readonly tell: (message: ShareMessage) => void
   /** Whether its I/O worker is to take nothing new. */
   readonly isRetiring: () => boolean
   /** Gives the channel back; called once. */
@@ -67,6 +68,7 @@ export class IoConnection {
   readonly doorbell: DoorbellMemory
   readonly #generation: number
   readonly #upgrades: UpgradePort
+  readonly #tell: (message: ShareMessage) => void
   readonly #isRetiring: () => boolean
   readonly #onFree: () => void
   #facts: SocketFacts
@@ -83,6 +85,7 @@ export class IoConnection {
     this.#generation = deps.channel.generation
     this.#facts = deps.facts
     this.#upgrades = deps.upgrades
+    this.#tell = deps.tell
     this.#isRetiring = deps.isRetiring
     this.#onFree = deps.onFree
   }
@@ -109,6 +112,11 @@ export class IoConnection {
 
   get isGone(): boolean {
     return this.gone !== null
+  }
+
+  /** It serves many at once from now on, until its end: its I/O worker need not know of their messages. */
+  share(): void {
+    this.#tell({ kind: 'share', channel: this.channel.number, generation: this.#generation })
   }
 
   /** Its I/O worker is drained: it may serve nobody new. */

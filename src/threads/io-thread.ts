@@ -62,9 +62,8 @@ export class IoThread {
     this.#deps = deps
     this.#guard = new FaultGuard(deps.onFault)
     this.#slabs = new SlabAllocator(deps.ringSizes, deps.slabNumbers)
-    const doorbell = allocateDoorbell()
+    const [doorbell, vitals] = [allocateDoorbell(), allocateVitals()]
     this.#doorbell = doorbell
-    const vitals = allocateVitals()
     this.#ringer = new TurnRinger(doorbellWords(doorbell), deps.promiseFlush)
     this.#vitals = new Vitals(vitals)
     const { poolDoorbell, egress, index, holders } = deps
@@ -302,6 +301,7 @@ export class IoThread {
       doorbell: this.#doorbell,
       facts: message.facts,
       upgrades: this.#upgrades,
+      tell: message => this.#tell(message),
       isRetiring: () => this.#isRetiring,
       onFree: () => {
         if (this.#own.get(channel.number) !== connection) return

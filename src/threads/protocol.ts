@@ -12,6 +12,7 @@
  *   pool ► io   unlisten    stop listening; destroy what still waits
  *   pool ► io   hush        stop reading plain text: TLS is about to start
  *   pool ► io   secure      start TLS on a hushed connection
+ *   pool ► io   share       it serves many at once, and no lease: nothing has to be known of its messages
  *   pool ► io   holder      ring this doorbell for the channels of an attached thread, or forget it
  *   pool ► io   denied      what egress rules deny whatever they allow, from now on
  *   pool ► io   lookUp      look a name up again that connections were dialled by
@@ -140,6 +141,7 @@ export type AdoptMessage = OfListener & {
 export type RefuseMessage = OfListener & { readonly kind: 'refuse'; readonly incoming: number }
 export type UnlistenMessage = OfListener & { readonly kind: 'unlisten' }
 export type HushMessage = OfChannel & { readonly kind: 'hush' }
+export type ShareMessage = OfChannel & { readonly kind: 'share' }
 
 /** Which side of TLS this end is. */
 export type TlsSide =
@@ -196,6 +198,7 @@ export type ToIoWorker =
   | RefuseMessage
   | UnlistenMessage
   | HushMessage
+  | ShareMessage
   | SecureMessage
   | HolderMessage
   | DeniedMessage

@@ -170,6 +170,7 @@ export class FakeConnector implements Connector {
         hush: async () => new Uint8Array(),
         secure: () => Promise.reject(new Error('no TLS here')),
       },
+      tell: () => {},
       isRetiring: () => false,
       onFree: () => this.#slabs.giveBack(channel),
     })

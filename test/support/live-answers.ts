@@ -183,7 +183,7 @@ function expectWhole(frame: Frame, exchanges: readonly LiveExchange[], random: R
   const all = Buffer.concat(expected.map(({ bytes }) => bytes))
   for (let at = 0; at < all.length; ) {
     const to = at + 1 + random.below(4_096)
-    cut.add(all.subarray(at, to), Number.POSITIVE_INFINITY)
+    cut.add(all.subarray(at, to), 0, Number.POSITIVE_INFINITY)
     at = to
   }
   cut.end()

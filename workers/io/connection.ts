@@ -141,6 +141,11 @@ export class Connection {
   /** Ends it at once. */
   readonly destroy: (how?: EndName) => void = this.#guard.action((how = 'closed') => this.#life.destroy(how))
 
+  /** It serves many at once from now on, and no lease after that. */
+  share(): void {
+    this.#deps.balance?.stop()
+  }
+
   /** Reads no more plain text and sends none; what had no room in the ring is the caller's. Null: it has ended. */
   readonly hush: () => Hushed | null = this.#guard.entry(() => this.#hush(), null)
 

@@ -4,7 +4,8 @@
  * is still to come can be somebody's: only then may the connection serve the next lease.
  *
  *   counting ──a last message──► last
- *       └──what is no message──► broken
+ *       │└──what is no message──► broken
+ *       └──stop──► stopped
  *
  * It outlives the leases of its connection: what one of them leaves even is where the next one begins. Dialogs are not
  * counted, they look for their answers themselves. What came before anything was asked is the peer's greeting.
@@ -27,7 +28,7 @@ export class MessageBalance {
   readonly #frame: Frame
   #requests: RequestCutter
   #answers: AnswerCutter
-  #at: 'counting' | 'last' | 'broken' = 'counting'
+  #at: 'counting' | 'last' | 'broken' | 'stopped' = 'counting'
   /** Answers that are still to come; below 0, those that nobody asked for. */
   #owed = 0
   /** A byte was sent. */
@@ -53,7 +54,7 @@ export class MessageBalance {
   /** The socket is about to be given these: before it has them, so that no answer comes before its request is known. */
   sent(bytes: Uint8Array): void {
     this.#hasAsked = true
-    if (this.#at === 'broken') return
+    if (this.#at === 'broken' || this.#at === 'stopped') return
     try {
       for (let rest = bytes; rest.length > 0; ) {
         const request = this.#requests.next(rest)
@@ -69,7 +70,7 @@ export class MessageBalance {
 
   /** The first `length` of these came. */
   received(bytes: Uint8Array, length: number): void {
-    if (this.#at === 'broken') return
+    if (this.#at === 'broken' || this.#at === 'stopped') return
     try {
       for (let rest = bytes.length === length ? bytes : bytes.subarray(0, length); rest.length > 0; ) {
         const message = this.#answers.next(rest)
@@ -89,12 +90,18 @@ export class MessageBalance {
    */
   against(hasDialog: boolean): CheckName | null {
     if (this.#at === 'broken') return 'error'
+    if (this.#at === 'stopped') return 'policy'
     if (this.#at === 'last') return 'half_closed'
     if (this.#owed > 0 || !this.#requests.isBetween || !this.#answers.isBetween) return 'unanswered'
     if (hasDialog) return null
     if (this.#isChanged) return 'policy'
     if (this.#isQuiet) return 'unanswered'
     return this.#owed < 0 ? 'poisoned' : null
+  }
+
+  /** Nothing need be known of it any more: the connection serves no lease after this. */
+  stop(): void {
+    this.#at = 'stopped'
   }
 
   /** The next lease may begin. */

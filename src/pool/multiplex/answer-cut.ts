@@ -26,21 +26,21 @@ export class AnswerCut {
   }
 
   /**
-   * Cuts up to `most` messages off the bytes; how many bytes that took, all of them where there are not as many.
+   * Cuts up to `most` messages off the bytes from `from` on; the index behind them, the end where there are not as many.
    *
    * Errors: FRAME_BROKEN, LIMIT_OVERRUN, and those of the listener.
    */
-  add(bytes: Buffer, most: number): number {
-    let at = 0
+  add(bytes: Buffer, from: number, most: number): number {
+    let at = from
     for (let left = most; left > 0 && at < bytes.length && !this.#isLast; left--) {
-      const rest = bytes.subarray(at)
+      const rest = at === 0 ? bytes : bytes.subarray(at)
       const message = this.#cutter.next(rest)
       if (message === null) {
         this.#parts.push(rest)
         return bytes.length
       }
       at += message.taken
-      this.#tell(message, rest.subarray(0, message.taken))
+      this.#tell(message, rest, message.taken)
     }
     return this.#isLast ? bytes.length : at
   }
@@ -48,14 +48,23 @@ export class AnswerCut {
   /** The stream has ended, and with it a message that ends so. Errors: FRAME_BROKEN; those of the listener. */
   end(): void {
     const message = this.#cutter.isBetween ? null : this.#cutter.end()
-    if (message !== null) this.#tell(message, Buffer.alloc(0))
+    if (message !== null) this.#tell(message, Buffer.alloc(0), 0)
   }
 
-  #tell({ kind, isLast }: PeerMessage, tail: Buffer): void {
-    // A copy: what was read together belongs to several callers.
-    const message = this.#parts.length === 0 ? Buffer.from(tail) : Buffer.concat([...this.#parts, tail])
-    this.#parts = []
+  #tell({ kind, isLast }: PeerMessage, rest: Buffer, taken: number): void {
     this.#isLast = isLast
-    this.#listener(message, kind === 'push')
+    this.#listener(this.#whole(rest, taken), kind === 'push')
+  }
+
+  /** A copy: what was read together belongs to several callers. */
+  #whole(rest: Buffer, taken: number): Buffer {
+    if (this.#parts.length > 0) {
+      const whole = Buffer.concat([...this.#parts, rest.subarray(0, taken)])
+      this.#parts = []
+      return whole
+    }
+    const message = Buffer.allocUnsafe(taken)
+    rest.copy(message, 0, 0, taken)
+    return message
   }
 }

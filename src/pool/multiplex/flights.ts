@@ -3,7 +3,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { Queue, type QueueEntry } from '../../base/queue.ts'
 import type { Wait } from '../../base/wait.ts'
 import type { IdMatch, MessageId } from './id-match.ts'
-import type { SharedCall } from './shared-call.ts'
+import type { SharedCall, SharedReply } from './shared-call.ts'
 
 /**
  *   unwritten ──► written ──► orphaned     its caller has gone, and its answer is still awaited
@@ -17,8 +17,12 @@ export type FlightState =
 export type Flight = {
   readonly call: SharedCall
   /** What the caller hears; null: the call was not sent, and may be elsewhere. */
-  readonly wait: Wait<Buffer | null>
+  readonly wait: Wait<SharedReply | null>
+  /** The connection was asked before. */
+  readonly reused: boolean
   state: FlightState
+  /** The request as it goes out. */
+  sent: Uint8Array
   /** Where it stands among those whose answers come in order. */
   place: QueueEntry<Flight> | null
 }

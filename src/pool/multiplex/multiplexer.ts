@@ -101,9 +101,11 @@ export class Multiplexer {
     for (;;) {
       const { refusal } = pool.control
       if (refusal !== null) throw refusal
-      const left = (): CallBounds => bounds.left(startedMs, now())
-      const reply = await this.#place({ bytes, request, tenant, weight, limit }, left)
-      if (reply !== null) return { ...reply, offset: 0, eof: false, ending: null }
+      const reply = await this.#place(
+        { bytes, request, tenant, weight, limit },
+        bounds.left(startedMs, now()),
+      )
+      if (reply !== null) return reply
     }
   }
 
@@ -181,19 +183,26 @@ export class Multiplexer {
     return this.#protocol
   }
 
-  /** The answer, once there was room for the call; null where its connection ended before it was sent. */
-  async #place(call: SharedCall, left: () => CallBounds): Promise<SharedReply | null> {
-    const { pool, waiterCount } = this.#deps
-    const ask = (connection: SharedConnection): Promise<SharedReply | null> =>
-      this.#ask(connection, call, left())
-    const isFree = this.#waiters.size === 0 && pool.control.isActive
+  /**
+   * The answer, once there was room for the call; null where its connection ended before it was sent. Errors: also those of
+   * a call that may not wait.
+   */
+  #place(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
+    const isFree = this.#waiters.size === 0 && this.#deps.pool.control.isActive
     const connection = isFree ? this.#roomiest() : null
-    if (connection !== null) return await ask(connection)
+    return connection === null ? this.#wait(call, bounds) : this.#ask(connection, call, bounds)
+  }
+
+  async #wait(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
+    const { waiterCount, now } = this.#deps
     if (waiterCount.isFull) {
       const message = `${waiterCount.max} callers wait already`
       throw new SockpoolError('QUEUE_FULL', message, { position: this.#waiters.size + 1, bytesAccepted: 0 })
     }
-    const answer = this.#waiters.add(call, waitBounds(left(), this.#waitMs()), ask)
+    const sinceMs = now()
+    const ask = (connection: SharedConnection): Promise<SharedReply | null> =>
+      this.#ask(connection, call, bounds.left(sinceMs, now()))
+    const answer = this.#waiters.add(call, waitBounds(bounds, this.#waitMs()), ask)
     this.#pump()
     return await answer
   }

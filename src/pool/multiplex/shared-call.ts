@@ -1,6 +1,7 @@
 /** One exchange on a shared connection: its request, which is one whole message that harms nobody. */
 import { SockpoolError } from '../../base/errors.ts'
 import type { CallerMessage, Frame, MessageCutter } from '../../frames/frame.ts'
+import type { ExchangeReply } from '../lease/exchange.ts'
 
 export type SharedCall = {
   /** A copy of the caller's. */
@@ -12,8 +13,12 @@ export type SharedCall = {
   readonly limit: number | undefined
 }
 
-/** `reused`: the connection has been asked before. */
-export type SharedReply = { readonly data: Buffer; readonly reused: boolean }
+/** As of any exchange: nothing is known of where its bytes stand in what all have read. */
+export type SharedReply = ExchangeReply & { readonly offset: 0; readonly eof: false; readonly ending: null }
+
+export function sharedReply(data: Buffer, reused: boolean): SharedReply {
+  return { data, reused, offset: 0, eof: false, ending: null }
+}
 
 export class RequestJudge {
   readonly #frame: Frame

@@ -9,7 +9,7 @@
  */
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { errorText } from '../../base/error-text.ts'
-import { copyError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
+import { LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { timerMs } from '../../base/timer.ts'
 import { Wait } from '../../base/wait.ts'
@@ -17,12 +17,12 @@ import type { MultiplexSettings } from '../../config/multiplex.ts'
 import type { Frame } from '../../frames/frame.ts'
 import type { LeaseEnds } from '../lease/lease-ends.ts'
 import type { LeaseKeeper } from '../lease/lease-keeper.ts'
-import { tripError } from '../lease/whole-reply.ts'
 import type { Refusal } from '../target/release-result.ts'
 import { AnswerCut } from './answer-cut.ts'
 import { type Flight, type FlightState, type Flights, FlightsById, OrderedFlights } from './flights.ts'
 import type { IdMatch } from './id-match.ts'
-import type { SharedCall, SharedReply } from './shared-call.ts'
+import { type SharedCall, type SharedReply, sharedReply } from './shared-call.ts'
+import { lossError, requestError } from './shared-errors.ts'
 
 /** A connection for all, as nobody leases one: it belongs to no tenant and ends with the code that has it. */
 export type SharedHeld = {
@@ -56,7 +56,7 @@ export class SharedConnection {
   #state: State = 'open'
   #retiresFor: Refusal = 'policy'
   /** What is to go out, in this order. */
-  readonly #unwritten = new Map<Flight, Uint8Array>()
+  readonly #unwritten = new Set<Flight>()
   #isFlushing = false
   #isWriting = false
   #orphans = 0
@@ -111,27 +111,30 @@ export class SharedConnection {
    * Errors: FRAME_MISMATCH (the request has no id); READ_TIMEOUT, ABORTED; CONNECTION_RESET with `bytesAccepted`;
    * FRAME_BROKEN, LIMIT_OVERRUN.
    */
-  async ask(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
-    const reused = this.#isUsed
-    const wait = new Wait<Buffer | null>('the answer', 'READ_TIMEOUT', bounds, () => this.#leave(flight))
-    const flight: Flight = { call, wait, state: UNWRITTEN, place: null }
+  ask(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
+    const wait = new Wait<SharedReply | null>('the answer', 'READ_TIMEOUT', bounds, error =>
+      this.#leave(flight, error),
+    )
+    const flight: Flight = {
+      call,
+      wait,
+      reused: this.#isUsed,
+      state: UNWRITTEN,
+      sent: call.bytes,
+      place: null,
+    }
     try {
-      this.#unwritten.set(flight, this.#flights.add(flight))
+      flight.sent = this.#flights.add(flight)
+      this.#unwritten.add(flight)
       this.#isUsed = true
     } catch (error) {
-      wait.resolve(null)
+      wait.reject(requestError(error))
       this.#deps.onLeft(call.tenant)
-      throw requestError(error)
+      return wait.promise
     }
     if (this.#flights.size === 1) this.#deps.keeper.keepAlive(true)
     this.#flushSoon()
-    try {
-      const data = await wait.promise
-      return data && { data, reused }
-    } catch (error) {
-      const bytesAccepted = flight.state.kind === 'unwritten' ? 0 : call.bytes.length
-      throw tripError(error, { bytes: call.bytes, bytesAccepted, ending: null })
-    }
+    return wait.promise
   }
 
   /** Takes no further call, and ends with the last answer. */
@@ -153,12 +156,15 @@ export class SharedConnection {
   #flushSoon(): void {
     if (this.#isFlushing || this.#isWriting) return
     this.#isFlushing = true
-    setImmediate(() => {
-      this.#isFlushing = false
-      this.#flush()
-        .catch(error => this.#end(error))
-        .catch(error => this.#deps.keeper.fault(error))
-    })
+    setImmediate(() => this.#flushNow())
+  }
+
+  #flushNow(): void {
+    if (!this.#isFlushing) return
+    this.#isFlushing = false
+    this.#flush()
+      .catch(error => this.#end(error))
+      .catch(error => this.#deps.keeper.fault(error))
   }
 
   async #flush(): Promise<void> {
@@ -166,12 +172,13 @@ export class SharedConnection {
     const { writer } = this.#deps.ends
     const batch: Uint8Array[] = []
     let length = 0
-    for (const [flight, bytes] of this.#unwritten) {
+    for (const flight of this.#unwritten) {
+      const { sent } = flight
       // A writer takes so many bytes and no more; one message fits always.
-      if (length > 0 && length + bytes.length > LIMITS.multiplexWriteBytes) break
+      if (length > 0 && length + sent.length > LIMITS.multiplexWriteBytes) break
       this.#unwritten.delete(flight)
-      batch.push(bytes)
-      length += bytes.length
+      batch.push(sent)
+      length += sent.length
       this.#answers.asked(flight.call.request)
       flight.state = WRITTEN
     }
@@ -202,9 +209,13 @@ export class SharedConnection {
 
   /** So many in a turn: while their callers ask again, the peer has something to do, and others have theirs served. */
   async #cut(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length && this.#state !== 'ended'; ) {
-      if (at > 0) await new Promise(setImmediate)
-      at += this.#answers.add(bytes.subarray(at), LIMITS.multiplexAnswersPerTurn)
+    for (let at = 0; ; ) {
+      at = this.#answers.add(bytes, at, LIMITS.multiplexAnswersPerTurn)
+      if (at >= bytes.length) return
+      await new Promise(setImmediate)
+      if (this.#state === 'ended') return
+      // What those who were answered have asked since goes out before the next are answered.
+      this.#flushNow()
     }
   }
 
@@ -214,8 +225,11 @@ export class SharedConnection {
     const { flight, data } = landing
     if (flight.state.kind === 'orphaned') this.#orphans--
     const { limit = Number.POSITIVE_INFINITY } = flight.call
-    if (data.length <= limit) flight.wait.resolve(data)
-    else flight.wait.reject(new LimitOverrunError(`more than ${limit} bytes came`, limit))
+    if (data.length <= limit) flight.wait.resolve(sharedReply(data, flight.reused))
+    else {
+      const error = new LimitOverrunError(`more than ${limit} bytes came`, limit)
+      flight.wait.reject(error.addAccepted(flight.call.bytes.length))
+    }
     this.#left(flight)
   }
 
@@ -236,13 +250,15 @@ export class SharedConnection {
   }
 
   /** Its caller has gone, by time or signal. */
-  #leave(flight: Flight): void {
+  #leave(flight: Flight, error: SockpoolError): void {
     if (flight.state.kind === 'written') {
+      error.addAccepted(flight.call.bytes.length)
       flight.state = { kind: 'orphaned', sinceMs: this.#deps.now() }
       this.#orphans++
       this.#watchOrphans()
       return
     }
+    error.add({ bytesAccepted: 0 })
     this.#unwritten.delete(flight)
     this.#flights.remove(flight)
     this.#left(flight)
@@ -313,32 +329,11 @@ export class SharedConnection {
     for (const flight of flights) {
       this.#flights.remove(flight)
       if (flight.state.kind === 'unwritten') flight.wait.resolve(null)
-      else if (flight.state.kind === 'written') flight.wait.reject(lossError(error, isFirst))
+      else if (flight.state.kind === 'written')
+        flight.wait.reject(lossError(error, isFirst).addAccepted(flight.call.bytes.length))
       isFirst = false
       this.#deps.onLeft(flight.call.tenant)
     }
     onEnded(flights.length > 0)
   }
-}
-
-/** What is wrong with the bytes of an answer is told to whom it was for: by order the first. All others have lost it. */
-function lossError(error: unknown, isFirst: boolean): SockpoolError {
-  const known = SockpoolError.from(error, 'CONNECTION_RESET')
-  const isOwn = known.code === 'CONNECTION_RESET' || (isFirst && ANSWER_FAULTS.has(known.code))
-  if (isOwn) return copyError(known, known.retryable)
-  const message = `the shared connection has ended: ${known.message}`
-  return new SockpoolError('CONNECTION_RESET', message, {
-    reason: known.reason ?? known.code.toLowerCase(),
-    cause: known,
-  })
-}
-
-const ANSWER_FAULTS: ReadonlySet<string> = new Set(['FRAME_BROKEN', 'LIMIT_OVERRUN'])
-
-/** A module that cannot read a request does not know it for one. */
-function requestError(error: unknown): SockpoolError {
-  if (error instanceof SockpoolError) return error
-  return new SockpoolError('FRAME_MISMATCH', `the request has no id that can be set: ${errorText(error)}`, {
-    cause: error,
-  })
 }

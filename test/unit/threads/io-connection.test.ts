@@ -19,6 +19,7 @@ function made() {
     doorbell,
     facts: { localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0, tls: null },
     upgrades: { hush: () => Promise.reject(new Error()), secure: () => Promise.reject(new Error()) },
+    tell: () => heard.push('told'),
     isRetiring: () => false,
     onFree: () => heard.push('free'),
   })

@@ -118,3 +118,11 @@ test('MessageBalance that serves again forgets what its dialog has undone, and n
   balance.sent(Buffer.from(GET))
   expect(balance.against(false)).toBe('unanswered')
 })
+
+test('a count that was stopped says nothing for its connection, whatever has passed', () => {
+  const balance = balanceOf('resp')
+  balance.sent(Buffer.from('PING\r\n'))
+  balance.stop()
+  balance.received(Buffer.from('+PONG\r\n'), 7)
+  expect(balance.against(true)).toBe('policy')
+})
