@@ -38,6 +38,7 @@ import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
+import { streamRoute } from './routes/stream-route.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
@@ -95,6 +96,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
+    streamRoute(calls),
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),

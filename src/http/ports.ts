@@ -25,7 +25,17 @@ export type TargetChoice = string | CallerTarget
 
 export type ReaderPort = Pick<
   StreamReader,
-  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'readFrame' | 'atEof' | 'offset' | 'buffered' | 'ending'
+  | 'read'
+  | 'readLine'
+  | 'readExactly'
+  | 'readUntil'
+  | 'readFrame'
+  | 'ahead'
+  | 'atEof'
+  | 'exception'
+  | 'offset'
+  | 'buffered'
+  | 'ending'
 >
 
 /** How the sending side, or the whole connection, ends. */

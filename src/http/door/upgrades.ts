@@ -46,24 +46,27 @@ interface Pending {
 /** Requests whose socket nobody has taken yet. */
 const pending = new WeakMap<IncomingMessage, Pending>()
 
+/** Errors: UPGRADE_REQUIRED for a request that asks for no such protocol, or whose socket was taken. */
+export function assertUpgrade({ raw }: FastifyRequest, reply: FastifyReply, kind: UpgradeKind): void {
+  if (pending.has(raw) && wantedUpgrade(raw.headers) === kind) return
+  reply.header('upgrade', kind)
+  const message = `send this request with "Connection: Upgrade" and "Upgrade: ${kind}"`
+  throw new SockpoolError('UPGRADE_REQUIRED', message)
+}
+
 /**
  * Takes the connection of a request that a route answers by switching protocols. The caller sends the 101 itself; up to
  * this call whatever the route throws is an ordinary answer.
  *
- * Errors: UPGRADE_REQUIRED for a request that asks for no such protocol, ABORTED where its client has gone.
+ * Errors: UPGRADE_REQUIRED, ABORTED where the client has gone.
  */
 export function takeUpgrade(request: FastifyRequest, reply: FastifyReply, kind: UpgradeKind): LeftHttp {
   const { raw } = request
+  assertUpgrade(request, reply, kind)
   const found = pending.get(raw)
-  if (found === undefined || wantedUpgrade(raw.headers) !== kind) {
-    reply.headers({ upgrade: kind, connection: 'upgrade' })
-    throw new SockpoolError(
-      'UPGRADE_REQUIRED',
-      `send this request with "Connection: Upgrade" and "Upgrade: ${kind}"`,
-    )
-  }
+  if (found === undefined || found.socket.destroyed)
+    throw new SockpoolError('ABORTED', 'the client disconnected')
   const { socket, head, response, sockets } = found
-  if (socket.destroyed) throw new SockpoolError('ABORTED', 'the client disconnected')
   pending.delete(raw)
   reply.hijack()
   response.detachSocket(socket as Socket)
