@@ -18,6 +18,7 @@ import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerRefusals } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
+import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
@@ -27,6 +28,7 @@ import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
+import { listenerRoutes } from './routes/listener-routes.ts'
 import { openApiDocument, openApiRoute } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
@@ -69,6 +71,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
+  const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
   app.register(swagger, openApiDocument(version))
   app.register(openApiRoute)
@@ -81,6 +84,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writeRoute(calls),
     startTlsRoute(calls),
     exchangeRoute(calls, pool),
+    ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),
