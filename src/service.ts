@@ -77,15 +77,8 @@ export async function startService(
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
-  const live = new LiveConfig({
-    config,
-    listenRules,
-    reread: reread ?? (() => config),
-    made,
-    targets: added,
-    pool,
-    log,
-  })
+  const parts = { config, listenRules, made, targets: added, pool, log }
+  const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
   let isClosing = false
   let app: App | null = null
   try {

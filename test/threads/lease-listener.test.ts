@@ -42,6 +42,7 @@ test('a listener outlives its I/O worker, with its calls, and without its connec
   client.write('the last word')
   await Promise.all([dropped(client), dropped(unclaimed)])
   // What had come by then is still its holder's.
+  expect((await lease.reader.read(13)).toString()).toBe('the last word')
   await expect(lease.reader.read()).rejects.toMatchObject({ code: 'WORKER_LOST' })
   await lease.discard()
   await until('they are gone', () => listener.stats().waiting === 0)
