@@ -1,23 +1,48 @@
 /** asyncio.StreamWriter.start_tls over HTTP. A connection that has begun to speak TLS never serves another lease. */
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
 import { rebuildTls } from '../leases/ad-hoc-target.ts'
-import type { AppLimits } from '../ports.ts'
+import type { AppLimits, CallerTls } from '../ports.ts'
+import { invalidField } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { CLOSED, LeaseParams, ProblemAnswer, TlsFactsSchema, TlsSchema, timeoutMs } from './schemas.ts'
+
+type StartTlsBody = CallerTls & { readonly cert?: string; readonly key?: string }
+
+const StartTlsSchema = Type.Unsafe<StartTlsBody>(
+  Type.Object(
+    {
+      ...(TlsSchema as TSchema as TSchema & { readonly properties: Record<string, TSchema> }).properties,
+      cert: Type.Optional(Type.String({ minLength: 1, description: 'The certificate chain, PEM text.' })),
+      key: Type.Optional(Type.String({ minLength: 1, description: 'Its key, PEM text.' })),
+    },
+    CLOSED,
+  ),
+)
 
 const startTlsSchema = (limits: AppLimits) => ({
   tags: ['writer'],
   summary: 'Start TLS on the connection',
   description:
     'As the client, once everything written is sent. By default the certificate must be that of the host that ' +
-    'was dialled. Bytes that came before the handshake are starttls_injection; any failure ends the connection.',
+    'was dialled. Bytes that came before the handshake are starttls_injection; any failure ends the connection. On a ' +
+    'connection that a listener accepted it is the server that starts, with `cert` and `key`, and without `servername`.',
   params: LeaseParams,
   querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED),
-  body: TlsSchema,
+  body: StartTlsSchema,
   response: { 200: Type.Object({ tls: TlsFactsSchema }), default: ProblemAnswer },
 })
+
+/** A caller has a key of its own to show where it is the server. Errors: INVALID_REQUEST. */
+function tlsOf({ cert, key, ...tls }: StartTlsBody, side: 'client' | 'server'): StartTlsBody {
+  if (side === 'client' && (cert !== undefined || key !== undefined))
+    throw invalidField(
+      cert === undefined ? 'key' : 'cert',
+      'is for a connection that a listener accepted; this one was dialled',
+    )
+  return { ...rebuildTls(tls), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
+}
 
 export function startTlsRoute(calls: Calls): RouteTable {
   return {
@@ -34,7 +59,7 @@ export function startTlsRoute(calls: Calls): RouteTable {
           const { lease } = held
           held.assertNotReading()
           const wait = calls.waitOf(request, request.query.timeoutMs)
-          const tls = rebuildTls(request.body)
+          const tls = tlsOf(request.body, held.side)
           try {
             await held.write('start_tls', wait, () => lease.writer.startTls({ ...tls, ...wait }))
           } catch (error) {
