@@ -1,6 +1,7 @@
 /** asyncio.StreamWriter.start_tls over HTTP. A connection that has begun to speak TLS never serves another lease. */
 import { Type } from 'typebox'
 import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
+import { WRITE_PROBLEMS } from '../document/problem-codes.ts'
 import { rebuildTls } from '../leases/ad-hoc-target.ts'
 import type { AppLimits } from '../ports.ts'
 import type { Calls } from './calls.ts'
@@ -9,14 +10,15 @@ import { CLOSED, LeaseParams, ProblemAnswer, TlsFactsSchema, TlsSchema, timeoutM
 
 const startTlsSchema = (limits: AppLimits) => ({
   tags: ['writer'],
+  operationId: 'startTls',
   summary: 'Start TLS on the connection',
   description:
     'As the client, once everything written is sent. By default the certificate must be that of the host that ' +
     'was dialled. Bytes that came before the handshake are starttls_injection; any failure ends the connection.',
   params: LeaseParams,
   querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED),
-  body: TlsSchema,
-  response: { 200: Type.Object({ tls: TlsFactsSchema }), default: ProblemAnswer },
+  body: { ...TlsSchema, examples: [{ servername: 'localhost', alpn: ['imap'] }] },
+  response: { 200: Type.Object({ tls: TlsFactsSchema }, { title: 'TlsStarted' }), default: ProblemAnswer },
 })
 
 export function startTlsRoute(calls: Calls): RouteTable {
@@ -29,6 +31,14 @@ export function startTlsRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/start_tls',
         schema: startTlsSchema(calls.limits),
+        problems: [
+          ...WRITE_PROBLEMS,
+          'READ_BUSY',
+          'WOULD_DEADLOCK',
+          'TLS_FAILED',
+          'STARTTLS_INJECTION',
+          'CONNECT_TIMEOUT',
+        ],
         run: async request => {
           const held = calls.leaseOf(request)
           const { lease } = held
