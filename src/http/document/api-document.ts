@@ -2,7 +2,7 @@
  * Makes the OpenAPI document whole. The generator knows the routes' schemas; what follows from them is added here, for
  * every route alike: the problems by status, an example of each body, headers, and schemas that have a name of their own.
  */
-import { ERROR_CODES, type ErrorCode, invariant } from '../../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
 import {
   type ApiAnswer,
   type ApiDocument,
@@ -13,7 +13,7 @@ import {
   type Reference,
 } from './api-shapes.ts'
 import { type ExampleSchema, exampleOf } from './example-of.ts'
-import { acceptParameter, canonicalName, TRACE_PARAMETER } from './header-parameters.ts'
+import { acceptParameter, canonicalName, TRACE_PARAMETER, VARY_HEADER } from './header-parameters.ts'
 import { NamedSchemas } from './named-schemas.ts'
 import { byStatus, problemAnswer, problemExample } from './problem-answers.ts'
 import { problemsOf } from './problem-codes.ts'
@@ -22,19 +22,21 @@ import { problemsOf } from './problem-codes.ts'
 export function completeDocument(document: ApiDocument): void {
   const schemas = new NamedSchemas()
   const answers: Record<string, object> = {}
+  const codes = new Set<ErrorCode>()
   for (const [path, operations] of Object.entries(document.paths))
     for (const [method, operation] of Object.entries(operations)) {
       completeRequest(path, operation)
       for (const answer of Object.values(operation.responses)) completeAnswer(answer, schemas)
-      Object.assign(operation.responses, problemAnswers(path, method, operation, answers))
+      const own = codesOf(path, method, operation)
+      for (const code of own) codes.add(code)
+      Object.assign(operation.responses, problemAnswers(own, answers))
       delete operation[PROBLEMS]
     }
-  const examples = Object.keys(ERROR_CODES) as ErrorCode[]
   document.components = {
     ...document.components,
     schemas: schemas.all,
     responses: answers,
-    examples: Object.fromEntries(examples.map(code => [code.toLowerCase(), problemExample(code)])),
+    examples: Object.fromEntries([...codes].map(code => [code.toLowerCase(), problemExample(code)])),
   }
 }
 
@@ -43,8 +45,12 @@ function completeRequest(path: string, operation: ApiOperation): void {
   const parameters = (operation.parameters ?? []).map(parameter =>
     parameter.in === 'header' ? { ...parameter, name: canonicalName(parameter.name) } : parameter,
   )
-  const types = Object.keys(successOf(operation)?.content ?? {})
-  if (types.length > 1) parameters.push(acceptParameter(types))
+  const success = successOf(operation)
+  const types = Object.keys(success?.content ?? {})
+  if (success && types.length > 1) {
+    parameters.push(acceptParameter(types))
+    success.headers = { ...success.headers, vary: VARY_HEADER }
+  }
   if (path.startsWith('/v1/')) parameters.push({ ...TRACE_PARAMETER })
   if (parameters.length > 0) operation.parameters = parameters
   if (requestBody === undefined) return
@@ -61,7 +67,12 @@ function mayBeEmpty(schema: ExampleSchema = {}): boolean {
 
 function completeAnswer(answer: ApiAnswer | Reference, schemas: NamedSchemas): void {
   if ('$ref' in answer) return
-  for (const header of Object.values(answer.headers ?? {})) completeHeader(header)
+  const { headers } = answer
+  if (headers !== undefined) {
+    for (const header of Object.values(headers)) completeHeader(header)
+    const named = Object.entries(headers).map(([name, header]) => [canonicalName(name), header] as const)
+    answer.headers = Object.fromEntries(named)
+  }
   for (const [type, media] of Object.entries(answer.content ?? {})) {
     if (!type.endsWith('problem+json')) addExample(type, media)
     if (media.schema !== undefined) media.schema = schemas.named(media.schema) as ExampleSchema & object
@@ -70,6 +81,7 @@ function completeAnswer(answer: ApiAnswer | Reference, schemas: NamedSchemas): v
 
 /** The generator keeps in the schema what belongs beside it. */
 function completeHeader(header: ApiHeader): void {
+  if (header.required !== undefined) return
   const { required, examples, ...schema } = header.schema
   const [example] = Array.isArray(examples) ? examples : [exampleOf(schema)]
   header.required = required === true
@@ -90,22 +102,23 @@ const BYTES_EXAMPLES: Readonly<Record<string, string>> = {
   'application/x-ndjson': '{"a":1}\n[2]\n',
 }
 
-function problemAnswers(
-  path: string,
-  method: string,
-  operation: ApiOperation,
-  shared: Record<string, object>,
-): Record<string, Reference> {
+function codesOf(path: string, method: string, operation: ApiOperation): readonly ErrorCode[] {
   const types = Object.keys(operation.requestBody?.content ?? {})
-  const codes = problemsOf({
+  return problemsOf({
     method,
     path,
     isOpen: operation.security?.length === 0,
     takesAnyType: types.includes('application/octet-stream'),
     own: operation[PROBLEMS] ?? [],
   })
+}
+
+/** Answers that are alike stand once among the components. */
+function problemAnswers(
+  codes: readonly ErrorCode[],
+  shared: Record<string, object>,
+): Record<string, Reference> {
   const references = byStatus(codes).map(([status, own]) => {
-    invariant(operation.responses[status] === undefined, `${method} ${path} describes ${status} by itself`)
     const { name, value } = problemAnswer(status, own)
     shared[name] = value
     return [String(status), { $ref: `#/components/responses/${name}` }] as const

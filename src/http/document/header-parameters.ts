@@ -1,5 +1,5 @@
 /** Headers of requests that no route's schema has: those that bear on the form of any answer, or on nothing. */
-import type { ApiParameter } from './api-shapes.ts'
+import type { ApiHeader, ApiParameter } from './api-shapes.ts'
 
 export const TRACE_PARAMETER: ApiParameter = {
   name: 'traceparent',
@@ -23,9 +23,17 @@ export function acceptParameter(types: readonly string[]): ApiParameter {
   }
 }
 
+/** The header that goes with it: a cache must not give one form for the other. */
+export const VARY_HEADER: ApiHeader = {
+  description: 'The form depends on the Accept header.',
+  required: true,
+  schema: { type: 'string' },
+  example: 'accept',
+}
+
 /** A header as people write it: Fastify knows it in lower case. */
 export function canonicalName(name: string): string {
-  if (!name.includes('-') || name.startsWith('sockpool-')) return name
+  if (name.startsWith('sockpool-')) return name
   return name
     .split('-')
     .map(word => (word === 'id' ? 'ID' : `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`))

@@ -152,9 +152,15 @@ export function bytesAnswer(title = 'Bytes', extra: Record<string, TSchema> = {}
   }
   const types = {
     'application/octet-stream': Type.Unsafe<unknown>({}),
-    'application/json': Type.Object(fields, { title }),
+    'application/json': Type.Object(fields, { title, examples: [exampleOf(extra)] }),
   }
   return answer('The bytes.', types, { ...BYTES_HEADERS, ...extraHeaders(extra) })
+}
+
+/** Of a stream that goes on. */
+function exampleOf(extra: Readonly<Record<string, TSchema>>): object {
+  const more = Object.fromEntries(Object.keys(extra).map(name => [name, true]))
+  return { data: 'hello\n', encoding: 'utf8', offset: 0, eof: false, ...more }
 }
 
 const StreamEnd = Type.Unsafe<string>({
