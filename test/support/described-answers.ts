@@ -21,7 +21,7 @@ export type HeldAnswer = {
 
 /** Headers of HTTP itself, and of rules that hold for every route. */
 const OF_HTTP =
-  /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|trailer|cache-control|etag|last-modified|accept-ranges|access-control-.*)$/
+  /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|trailer|vary|cache-control|etag|last-modified|accept-ranges|access-control-.*)$/
 
 const PROBLEM = 'application/problem+json'
 

@@ -67,6 +67,8 @@ function mayBeEmpty(schema: ExampleSchema = {}): boolean {
 
 function completeAnswer(answer: ApiAnswer | Reference, schemas: NamedSchemas): void {
   if ('$ref' in answer) return
+  // The generator's own word for an answer whose schema says nothing.
+  if (answer.description === 'Default Response') answer.description = 'What was asked for.'
   const { headers } = answer
   if (headers !== undefined) {
     for (const header of Object.values(headers)) completeHeader(header)
@@ -121,7 +123,8 @@ function problemAnswers(
   const references = byStatus(codes).map(([status, own]) => {
     const { name, value } = problemAnswer(status, own)
     shared[name] = value
-    return [String(status), { $ref: `#/components/responses/${name}` }] as const
+    const { description } = value
+    return [String(status), { $ref: `#/components/responses/${name}`, description }] as const
   })
   return Object.fromEntries(references)
 }

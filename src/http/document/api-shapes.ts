@@ -13,7 +13,7 @@ export type ApiHeader = {
   schema: Record<string, unknown>
   example?: unknown
 }
-export type Reference = { readonly $ref: string }
+export type Reference = { readonly $ref: string; readonly description?: string }
 export type ApiAnswer = { description: string; headers?: Record<string, ApiHeader>; content?: Content }
 export type ApiParameter = { name: string; in: string; readonly [field: string]: unknown }
 

@@ -30,7 +30,10 @@ const DETAILS: Readonly<Partial<Record<ErrorCode, ErrorDetails>>> = {
 /** Codes whose status alone says that the caller comes again later. */
 const LATER: ReadonlySet<number> = new Set([429, 503])
 
-type Component = { readonly name: string; readonly value: object }
+type Component = {
+  readonly name: string
+  readonly value: { readonly description: string; readonly [field: string]: unknown }
+}
 
 /** `{description, content, headers?}` of one status, under a name that tells which codes it has. */
 export function problemAnswer(status: number, codes: readonly ErrorCode[]): Component {
