@@ -110,7 +110,7 @@ function codesOf(path: string, method: string, operation: ApiOperation): readonl
     method,
     path,
     isOpen: operation.security?.length === 0,
-    takesAnyType: types.includes('application/octet-stream'),
+    takesAnyType: types.includes('application/octet-stream') && !types.some(isJson),
     own: operation[PROBLEMS] ?? [],
   })
 }

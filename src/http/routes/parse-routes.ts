@@ -15,9 +15,9 @@ import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { answer, BytesBody, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import { answer, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
 
-const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines', examples: ['json'] })
+const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines', examples: ['ndjson'] })
 const tags = ['parse']
 const PARSE_PROBLEMS: readonly ErrorCode[] = [
   'FORMAT_NOT_FOUND',
@@ -45,7 +45,9 @@ const bodySchema = (limits: AppLimits) => ({
   description:
     `The body is the bytes, whatever its content type, at most ${limits.bodyBytes} of them. The other query fields are ` +
     `options of the format. ${EXACT}`,
-  body: BytesBody,
+  body: answer('The bytes.', {
+    'application/octet-stream': Type.Unsafe<unknown>({ examples: ['{"a":1}\n[2]\n'] }),
+  }),
   params: Type.Object({ format: FormatName }),
   querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, { additionalProperties: true }),
   response: {
