@@ -4,6 +4,7 @@
  */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { jsonOf } from '../support/api.ts'
 import { type ApiDocument, apiDocument } from '../support/api-document.ts'
 import { type ApiRequest, validRequests } from '../support/api-requests.ts'
 import { type DescribedAnswers, describedAnswers, type HeldAnswer } from '../support/described-answers.ts'
@@ -84,21 +85,34 @@ async function rowOf(collection: string, operation: ApiRequest['operation']): Pr
   if (post) {
     const json = post.requestBody?.content['application/json']?.example
     const made = await service.api.post(collection, { json })
-    if (made.status === 201) return String((JSON.parse(made.text) as { id: unknown }).id)
+    if (made.status === 201) return String(jsonOf(made)['id'])
   }
   if (get) {
-    const [rows] = Object.values(JSON.parse((await service.api.get(collection)).text) as object)
-    const [first] = rows as readonly { readonly id?: unknown; readonly name?: unknown }[]
-    if (first) return String(first.name ?? first.id)
+    const newest = (await rowsOf(collection)).at(-1) ?? (await rowsAfterLease(collection)).at(-1)
+    if (newest) return String(newest['name'] ?? newest['id'])
   }
   return String(operation.parameters?.find(parameter => parameter.in === 'path')?.example)
 }
 
-/** Ends what a call has begun: leases, and what an operator has told the target. */
+type Row = Readonly<Record<string, unknown>>
+
+async function rowsOf(collection: string): Promise<readonly Row[]> {
+  const [rows] = Object.values(jsonOf(await service.api.get(collection)))
+  return rows as readonly Row[]
+}
+
+/** Where nothing is to be seen until somebody does something. */
+async function rowsAfterLease(collection: string): Promise<readonly Row[]> {
+  await service.api.lease('demo')
+  return await rowsOf(collection)
+}
+
+/** Ends what a call has begun: leases, and what an operator has told a target. */
 async function tidy(): Promise<void> {
-  await service.api.post('/v1/targets/demo/enable')
-  await service.api.post('/v1/targets/demo/resume')
-  const { leases } = JSON.parse((await service.api.get('/v1/leases')).text) as { leases: { id: string }[] }
+  const { targets } = jsonOf<{ targets: { name: string }[] }>(await service.api.get('/v1/targets'))
+  for (const { name } of targets)
+    for (const verb of ['enable', 'resume']) await service.api.post(`/v1/targets/${name}/${verb}`)
+  const { leases } = jsonOf<{ leases: { id: string }[] }>(await service.api.get('/v1/leases'))
   for (const { id } of leases) await service.api.request('DELETE', `/v1/leases/${id}?kill=true`)
 }
 
