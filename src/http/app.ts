@@ -27,7 +27,7 @@ import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
-import { openApiDocument, openApiRoute } from './routes/open-api.ts'
+import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
@@ -71,7 +71,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   const table = new LeaseTable({ now, onFault })
   const calls = new Calls(deps, table)
   app.register(swagger, openApiDocument(version))
-  app.register(openApiRoute)
+  app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, new LeaseAcquirer(pool, table), table),

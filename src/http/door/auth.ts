@@ -18,6 +18,9 @@ const LOCAL_TENANT = 'local'
 /** These routes answer anyone: a probe knows neither a token nor the name under which it reaches the service. */
 const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz'])
 
+/** Pages that are the same for everybody: they need no token, but a Host header of this service. */
+export const DOCS_PREFIX = '/docs'
+
 type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now' | 'limits'>
 
 /** All callers that the service knows. */
@@ -107,7 +110,7 @@ export class Callers {
 export function registerAuth(app: FastifyInstance, callers: Callers): void {
   app.decorateRequest(PRINCIPAL, null)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (isOpenRoute(request)) return done()
+    if (!needsToken(request)) return done()
     const principal = callers.identify(request.headers.authorization, request.raw.socket)
     request.setDecorator(PRINCIPAL, principal)
     request.setDecorator(HELD_BYTES, principal.heldBytes)
@@ -116,6 +119,13 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
   })
 }
 
+/** Whether only a known caller may ask for it. */
+export function needsToken(request: FastifyRequest): boolean {
+  const { url = '' } = request.routeOptions
+  return !isOpenRoute(request) && url !== DOCS_PREFIX && !url.startsWith(`${DOCS_PREFIX}/`)
+}
+
+/** Whether it answers anyone, under any Host. */
 export function isOpenRoute(request: FastifyRequest): boolean {
   return OPEN_ROUTES.has(request.routeOptions.url)
 }

@@ -6,6 +6,7 @@ import { ERROR_CODES } from '../../base/errors.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { completeDocument } from '../document/api-document.ts'
 import type { ApiDocument } from '../document/api-shapes.ts'
+import { docsPages } from './docs-pages.ts'
 import { answer, ProblemAnswer } from './schemas.ts'
 
 /** Options of the generator. */
@@ -61,7 +62,7 @@ const DocumentSchema = {
   tags: ['about'],
   operationId: 'getOpenApi',
   summary: 'This document',
-  description: 'OpenAPI 3.1.',
+  description: 'OpenAPI 3.1; to be read in a browser at `/docs`.',
   response: {
     200: answer('The document.', {
       'application/json': Type.Object(
@@ -73,17 +74,22 @@ const DocumentSchema = {
   },
 }
 
-export function openApiRoute(app: FastifyInstance, _options: object, done: () => void): void {
+/** The document at `/openapi.json`, and the pages that show it. */
+export function openApiRoutes(app: FastifyInstance, _options: object, done: () => void): void {
   let bytes: Buffer | null = null
+  const document = (): Buffer => {
+    bytes ??= Buffer.from(JSON.stringify(app.swagger()))
+    return bytes
+  }
   app.route({
     method: 'GET',
     url: '/openapi.json',
     schema: DocumentSchema,
     handler: (request, reply) => {
       checkRoomForAnswer(request)
-      bytes ??= Buffer.from(JSON.stringify(app.swagger()))
-      return reply.type('application/json').send(bytes)
+      return reply.type('application/json').send(document())
     },
   })
+  app.register(docsPages, { document })
   done()
 }
