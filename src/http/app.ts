@@ -33,7 +33,7 @@ import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
 import { listenerRoutes } from './routes/listener-routes.ts'
-import { openApiDocument, openApiRoute } from './routes/open-api.ts'
+import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
@@ -90,7 +90,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
   app.register(swagger, openApiDocument(version))
-  app.register(openApiRoute)
+  app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
