@@ -168,6 +168,7 @@ describe('operation', () => {
       '/v1/leases/{id}/readline',
       '/v1/leases/{id}/readuntil',
       '/v1/leases/{id}/start_tls',
+      '/v1/leases/{id}/stream',
       '/v1/leases/{id}/wait_closed',
       '/v1/leases/{id}/write',
       '/v1/leases/{id}/write_eof',
