@@ -1,5 +1,6 @@
 /** All leases of a pool: how one is come by, and the record of each while it lasts. */
 import { SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
 import { Queue } from '../base/queue.ts'
 import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
@@ -8,7 +9,7 @@ import { originOf } from './lease/call-site.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import { EXCHANGE_TRAITS, type LeaseRequest } from './lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseAsking, type LeaseRequest } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
@@ -19,10 +20,7 @@ import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
 
-export type LeasesDeps = Pick<
-  PoolDeps,
-  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax'
-> & {
+export type LeasesDeps = Pick<PoolDeps, 'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax'> & {
   readonly pools: TargetPools
   readonly now: () => number
   readonly isClosed: () => boolean
@@ -52,6 +50,13 @@ export class Leases {
 
   [Symbol.iterator](): Iterator<LeaseRecord> {
     return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
+  }
+
+  /** Bytes that leases of this thread keep to be read again. */
+  get replayBytes(): number {
+    let bytes = 0
+    for (const lease of this) bytes += lease.replayBytes
+    return bytes
   }
 
   /** Ends the lease of this id; false where none that is held has it. */
@@ -92,10 +97,11 @@ export class Leases {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    request: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
+    const { tenant, weight, origin: said, signal, timeoutMs, waitMs } = request
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const startedMs = this.#deps.now()
@@ -108,7 +114,7 @@ export class Leases {
       const acquired = await pool.lease(
         { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs, origin)
+          const record = this.#record(pool, slot, connection, request, origin)
           return { record, holder: record.begin(thread, make) }
         },
       )
@@ -133,7 +139,7 @@ export class Leases {
     return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
       connection.share()
       pool.share(slot, connection)
-      const keeper = this.#record(pool, slot, connection, null, undefined, 'shared')
+      const keeper = this.#record(pool, slot, connection, { ttlMs: null }, undefined, 'shared')
       const ends = keeper.begin(0, record => new LeaseEnds(record, EXCHANGE_TRAITS))
       const retires = (): Refusal | null => pool.control.retires(slot) ?? slot.spent(now(), 0)
       return { keeper, ends, retires }
@@ -145,11 +151,11 @@ export class Leases {
     pool: TargetPool,
     slot: Slot,
     connection: IoConnection,
-    ttlMs: number | null | undefined,
+    { ttlMs, replay = false }: LeaseAsking,
     origin: LeaseOrigin | undefined,
     kind: 'leased' | 'shared' = 'leased',
   ): LeaseRecord {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     const { name, target } = pool
     const record = new LeaseRecord({
       terms: {
@@ -158,7 +164,7 @@ export class Leases {
         reused: slot.uses > 1,
         reuse: target.reuse,
         ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
-        replayBytes,
+        replayBytes: replay ? LIMITS.replayWindowBytes : 0,
         allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
         frame: target.frame ?? null,
       },

@@ -45,7 +45,6 @@ export type PoolDeps = AdHocRules & {
   readonly judge: (options: ReloadOptions) => PoolChange
   readonly leasesMax: number
   readonly waitersMax: number
-  readonly replayBytes: number
   /** Whether leases without a `ttlMs` take the target's; a library's leases have none. */
   readonly defaultTtl: 'target' | 'none'
   readonly now?: () => number

@@ -273,7 +273,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   stats(): PoolStats {
     const { parse, fleet } = this.#deps
     const uptimeMs = this.#now() - this.#startedMs
-    const { ringBytes } = fleet
+    const ringBytes = fleet.ringBytes + this.#leases.replayBytes
     const { all, size: targets } = this.#pools
     return poolStats(all, { leases: this.#leases.size, targets, parse: parse.load, ringBytes, uptimeMs })
   }
