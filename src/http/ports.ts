@@ -36,7 +36,7 @@ export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' 
 /** What an answer tells about a lease. */
 type LeaseFacts = Pick<
   Lease,
-  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation'
+  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation' | 'replay'
 >
 
 /** How a lease ends, and how its end is learnt. */
@@ -47,6 +47,7 @@ export type LeasePort = LeaseFacts &
   Pick<Lease, 'operation' | 'renew' | 'parseToText'> & {
     readonly reader: ReaderPort
     readonly writer: WriterPort
+    readAt<T>(offset: number, read: (reader: ReaderPort) => Promise<T>): Promise<T>
   }
 
 /** Leases, and whole round trips. */

@@ -21,6 +21,7 @@ import {
   ProblemAnswer,
   timeoutMs,
   WriteAnswer,
+  writeOffset,
 } from './schemas.ts'
 
 const tags = ['writer']
@@ -29,21 +30,21 @@ const flag = (description: string) => Type.Optional(Type.Boolean({ description }
 
 const drain = flag('Wait until the peer has taken what was written, down to the low water mark.')
 
+const eof = flag('End the writing side after that.')
+
 const writeSchema = (limits: AppLimits) => ({
   tags,
   summary: 'Write the body',
   description:
     'Any content type; the body is streamed. `timeoutMs` bounds each wait for the peer, not the whole. With ' +
-    '`offset`, bytes that were accepted before are acknowledged and not sent twice.',
+    '`offset`, a repeat sends only what was not accepted before, also while the first is still under way.',
   body: BytesBody,
   params: LeaseParams,
   querystring: Type.Object(
     {
       drain,
-      eof: flag('End the writing side after the body.'),
-      offset: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Stream offset of the first byte of the body.' }),
-      ),
+      eof,
+      offset: writeOffset(),
       timeoutMs: timeoutMs(limits),
     },
     CLOSED,
@@ -59,9 +60,10 @@ const LinesBody = Type.Union([
 const writeLinesSchema = (limits: AppLimits) => ({
   tags,
   summary: 'Write a list of texts',
-  description: 'One after the other, nothing added between them.',
+  description:
+    'One after the other, nothing added between them. With `offset`, a repeat sends only what was not accepted before.',
   params: LeaseParams,
-  querystring: Type.Object({ drain, timeoutMs: timeoutMs(limits) }, CLOSED),
+  querystring: Type.Object({ drain, eof, offset: writeOffset(), timeoutMs: timeoutMs(limits) }, CLOSED),
   body: LinesBody,
   response: { 200: WriteAnswer, default: ProblemAnswer },
 })
@@ -123,9 +125,12 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         run: async request => {
           const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
-          const wait = calls.waitOf(request, request.query.timeoutMs)
+          const { offset, timeoutMs } = request.query
+          // Before it waits for its turn.
+          if (request.query.eof === true) checkHalfClose(held.lease.writer)
+          const wait = calls.waitOf(request, timeoutMs)
           return held.write('writelines', wait, () =>
-            writePieces(held.lease.writer, lines, request.query, wait),
+            writePieces(held.lease.writer, lines, offset, request.query, wait),
           )
         },
       }),

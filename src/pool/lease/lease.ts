@@ -108,6 +108,11 @@ export class Lease implements AsyncDisposable {
     return this.#keeper.clock.lastOperation
   }
 
+  /** Whether it keeps what it has read, for `readAt`. */
+  get replay(): boolean {
+    return this.#keeper.terms.replayBytes > 0
+  }
+
   /** Renews the ttl, sets a new one, or lifts it with Infinity; the new expiry. Errors: INVALID_REQUEST, LEASE_GONE. */
   renew(ttlMs?: number): Date | null {
     const judged = ttlOption(ttlMs)

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { WriteTurns } from '../../../src/http/leases/write-turns.ts'
+import { CallTurns } from '../../../src/http/leases/call-turns.ts'
 
-describe('WriteTurns', () => {
+describe('CallTurns', () => {
   test('runs writes one after the other, in the order they came', async () => {
-    const turns = new WriteTurns()
+    const turns = new CallTurns('write', 'DRAIN_TIMEOUT')
     const order: string[] = []
     const write = (name: string) =>
       turns.take({}, async () => {
@@ -16,7 +16,7 @@ describe('WriteTurns', () => {
   })
 
   test('passes the turn on when a write fails', async () => {
-    const turns = new WriteTurns()
+    const turns = new CallTurns('write', 'DRAIN_TIMEOUT')
     const failing = turns.take({}, async () => Promise.reject(new Error('no')))
     const next = turns.take({}, async () => 'yes')
     await expect(failing).rejects.toThrow('no')
@@ -24,7 +24,7 @@ describe('WriteTurns', () => {
   })
 
   test('forgets who stops waiting', async () => {
-    const turns = new WriteTurns()
+    const turns = new CallTurns('write', 'DRAIN_TIMEOUT')
     const { promise, resolve } = Promise.withResolvers<void>()
     const first = turns.take({}, () => promise)
     const controller = new AbortController()
