@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { LIMITS } from '../../../src/base/limits.ts'
 import { CallTurns } from '../../../src/http/leases/call-turns.ts'
 
 describe('CallTurns', () => {
@@ -21,6 +22,19 @@ describe('CallTurns', () => {
     const next = turns.take({}, async () => 'yes')
     await expect(failing).rejects.toThrow('no')
     expect(await next).toBe('yes')
+  })
+
+  test('lets only so many wait', async () => {
+    const turns = new CallTurns('read', 'READ_TIMEOUT')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const all = [turns.take({}, () => promise)]
+    expect(turns.isTaken).toBe(true)
+    for (let index = 0; index < LIMITS.callTurnsMax; index++) all.push(turns.take({}, async () => {}))
+    await expect(turns.take({}, async () => {})).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+    resolve()
+    await Promise.all(all)
+    expect(turns.isTaken).toBe(false)
+    await turns.take({}, async () => {})
   })
 
   test('forgets who stops waiting', async () => {
