@@ -70,6 +70,7 @@ export function joinPool(
     },
     leasesMax,
     waitersMax,
+    connectionsMax: traits.connectionsMax,
     defaultTtl: traits.defaultTtl,
     judge: reload => judgedReload(reload, { rules: egress ? rules : null, fleet }),
     onEvent: tell,

@@ -13,6 +13,8 @@ export type OnFault = (error: unknown) => void
 export class CallerLease {
   readonly lease: LeasePort
   readonly tenant: string
+  /** `server`: the connection came to us. */
+  readonly side: 'client' | 'server'
   readonly #onFault: OnFault
   readonly #reads = new CallTurns('read', 'READ_TIMEOUT')
   readonly #writes = new CallTurns('write', 'DRAIN_TIMEOUT')
@@ -20,8 +22,9 @@ export class CallerLease {
   #isBreakTold = false
   #firstAnswer: object | null = null
 
-  constructor(lease: LeasePort, tenant: string, onFault: OnFault) {
+  constructor(lease: LeasePort, tenant: string, onFault: OnFault, side: 'client' | 'server' = 'client') {
     this.lease = lease
+    this.side = side
     this.tenant = tenant
     this.#onFault = onFault
   }
@@ -62,7 +65,7 @@ export class CallerLease {
    * and LEASE_GONE from then on. What came before the connection broke stays readable.
    */
   async read<T>(name: string, run: () => Promise<T>): Promise<T> {
-    if (this.#isReading) throw readBusy()
+    this.assertNotReading()
     this.#isReading = true
     try {
       return await this.lease.operation(name, run)
@@ -73,6 +76,11 @@ export class CallerLease {
     } finally {
       this.#isReading = false
     }
+  }
+
+  /** Errors: READ_BUSY while a read runs, or a stream is open. */
+  assertNotReading(): void {
+    if (this.#isReading) throw readBusy()
   }
 
   /** Takes the one chance to tell that the connection broke; false where a read has told it already. */
