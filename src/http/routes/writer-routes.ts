@@ -130,7 +130,7 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/writelines',
         schema: writeLinesSchema(calls.limits),
-        problems: WRITE_PROBLEMS,
+        problems: [...WRITE_PROBLEMS, 'OFFSET_MISMATCH'],
         run: async request => {
           const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
