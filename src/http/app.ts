@@ -31,6 +31,7 @@ import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
+import { linesRoute } from './routes/lines-route.ts'
 import { openApiDocument, openApiRoute } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
@@ -97,6 +98,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writeRoute(calls),
     startTlsRoute(calls),
     streamRoute(calls),
+    linesRoute(calls),
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
