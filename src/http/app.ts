@@ -27,6 +27,7 @@ import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
+import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
@@ -105,6 +106,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     operationRoutes(pool),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
+    eventsRoute(calls, pool, deps.draining),
   ])
 }
 

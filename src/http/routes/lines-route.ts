@@ -1,7 +1,6 @@
 /** The lines of a lease as they come, in one answer. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { LIMITS } from '../../base/limits.ts'
 import { pickType } from '../bytes/accept.ts'
 import { type ByteEncoding, ByteEncodingSchema } from '../bytes/byte-text.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
@@ -12,6 +11,7 @@ import { LINE_TYPES, lineForm } from '../streaming/line-form.ts'
 import { OutStream } from '../streaming/out-stream.ts'
 import { SentLines } from '../streaming/sent-lines.ts'
 import type { Calls } from './calls.ts'
+import { sendOpenEnded } from './open-ended.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { answer, CLOSED, LeaseParams, ProblemAnswer } from './schemas.ts'
 
@@ -96,19 +96,6 @@ function streamLines(calls: Calls, request: LinesRequest, reply: FastifyReply): 
   })
   void lines.run()
   return sendOpenEnded(request, reply.type(type), out)
-}
-
-/** Sends an answer that may be silent for as long as it takes: neither side's silence is a reason to cut it. */
-export function sendOpenEnded(request: FastifyRequest, reply: FastifyReply, out: OutStream): FastifyReply {
-  const { socket } = request.raw
-  socket.setTimeout(0)
-  // A client whose machine is gone says nothing more.
-  socket.setKeepAlive(true, LIMITS.streamPingMs)
-  reply.headers({ vary: 'accept', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-  reply.send(out)
-  // The client learns at once that it is served, not with the first line.
-  reply.raw.flushHeaders()
-  return reply
 }
 
 /** Errors: INVALID_REQUEST. */

@@ -2,7 +2,7 @@
 
 export type EventText = {
   /** What the client says by Last-Event-ID when it comes again; default: none. */
-  readonly id?: number
+  readonly id?: number | string
   /** Default: `message`, as every client has it. */
   readonly event?: string
   readonly data: string
