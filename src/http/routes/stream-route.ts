@@ -1,7 +1,7 @@
 /** A lease as a WebSocket. What is wrong with the request is an ordinary problem; from the 101 on it is a close code. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { assertUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
+import { assertUpgrade, isUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
 import { LeaseStream } from '../streaming/lease-stream.ts'
 import { StreamSlot } from '../streaming/stream-slot.ts'
 import { WebSocketDoor } from '../streaming/web-socket-door.ts'
@@ -69,6 +69,8 @@ async function openStream(
   request: StreamRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  // Whose lease it is comes first; the end of a broken connection is told once, to whom asks for a stream.
+  if (!isUpgrade(request, 'websocket')) calls.leaseOf(request)
   assertUpgrade(request, reply, 'websocket')
   door.check(request.raw.headers)
   const held = calls.leaseToRead(request)
