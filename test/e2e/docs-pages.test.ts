@@ -77,7 +77,9 @@ describe('/docs', () => {
     expect(styles.length).toBe(2)
     for (const { pathname } of styles) {
       const { text } = await get(pathname)
-      const urls = [...text.matchAll(/(?:url\(|@import )\s*["']?([^"')\s]{1,40})/g)].map(([, url = '']) => url)
+      const urls = [...text.matchAll(/(?:url\(|@import )\s*["']?([^"')\s]{1,40})/g)].map(
+        ([, url = '']) => url,
+      )
       expect(urls.filter(url => !url.startsWith('data:'))).toEqual([])
     }
     const initializer = (await get('/docs/static/swagger-initializer.js')).text

@@ -47,7 +47,8 @@ async function play(port: number, batch: readonly WildRequest[]): Promise<readon
         const answer = await sendWild(port, request)
         statuses.set(answer?.status ?? 'none', (statuses.get(answer?.status ?? 'none') ?? 0) + 1)
         if (answer === null) continue
-        const fault = answer.status === 500 ? 'is 500' : described.faultOf(request.method, request.target, answer)
+        const fault =
+          answer.status === 500 ? 'is 500' : described.faultOf(request.method, request.target, answer)
         if (fault !== null) faults.push(`${next.method} ${next.target.slice(0, 200)}: ${fault}`)
       }
     }),
@@ -61,7 +62,9 @@ async function tidy(): Promise<void> {
   const { targets } = jsonOf<{ targets: { name: string }[] }>(await api.get('/v1/targets'))
   for (const { name } of targets) {
     for (const verb of ['enable', 'resume']) await api.post(`/v1/targets/${encodeURIComponent(name)}/${verb}`)
-    const json = { pool: { min: 0, max: 32, maxConnecting: 8, connectTimeoutMs: 3_000, maxLifetimeMs: 600_000 } }
+    const json = {
+      pool: { min: 0, max: 32, maxConnecting: 8, connectTimeoutMs: 3_000, maxLifetimeMs: 600_000 },
+    }
     await api.request('PATCH', `/v1/targets/${encodeURIComponent(name)}`, { json })
   }
   const { leases } = jsonOf<{ leases: { id: string }[] }>(await api.get('/v1/leases'))
@@ -87,7 +90,9 @@ describe('every operation', () => {
         ...(SOCKPOOL_TEST_SEED !== undefined && { seed: Number(SOCKPOOL_TEST_SEED) }),
       },
     )
-    const counted = Object.fromEntries([...statuses].toSorted(([one], [other]) => Number(one) - Number(other)))
+    const counted = Object.fromEntries(
+      [...statuses].toSorted(([one], [other]) => Number(one) - Number(other)),
+    )
     const warm = sizes[Math.floor(sizes.length / 5)] ?? 0
     const last = sizes.at(-1) ?? 0
     console.log(JSON.stringify({ requests: REQUESTS, statuses: counted, rssWarm: warm, rssEnd: last }))

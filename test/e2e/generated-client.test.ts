@@ -2,8 +2,8 @@
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ROOT, runCommand } from '../support/service-process.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
+import { ROOT, runCommand } from '../support/service-process.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
 
 /** As somebody writes it who has nothing but the generated client. */
@@ -74,7 +74,15 @@ describe('a client generated from /openapi.json', () => {
     const generator = join(ROOT, 'node_modules', '@hey-api', 'openapi-ts', 'bin', 'run.js')
     const generate = ['-i', 'openapi.json', '-o', 'client', '-c', '@hey-api/client-fetch', '--no-log-file']
     await inFolder([generator, ...generate])
-    const compile = ['--strict', '--target', 'es2024', '--module', 'nodenext', '--lib', 'es2024,dom,dom.iterable']
+    const compile = [
+      '--strict',
+      '--target',
+      'es2024',
+      '--module',
+      'nodenext',
+      '--lib',
+      'es2024,dom,dom.iterable',
+    ]
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
     await inFolder([tsc, ...compile, '--types', 'node', '--outDir', 'out', '--rootDir', '.', 'program.ts'])
     const printed = await inFolder(['out/program.js', service.url, service.token ?? ''])

@@ -39,7 +39,10 @@ function textOf({ method, target, headers, body, sending }: WildRequest): string
     : body === ''
       ? []
       : [['content-length', String(body.length)]]
-  const head = [`${method} ${target} HTTP/1.1`, ...[...headers, ...framing].map(([name, value]) => `${name}: ${value}`)]
+  const head = [
+    `${method} ${target} HTTP/1.1`,
+    ...[...headers, ...framing].map(([name, value]) => `${name}: ${value}`),
+  ]
   return `${head.join('\r\n')}\r\n\r\n${sent(body, sending)}`
 }
 

@@ -46,7 +46,7 @@ const ODD_TEXTS = [
   '&=&=',
   '[]',
   '{}',
-  "'\"`$(id)",
+  '\'"`$(id)',
   'x'.repeat(5_000),
 ]
 const ODD_VALUES: readonly unknown[] = [
@@ -223,8 +223,14 @@ function pathOf(path: string, parameters: readonly ApiParameter[]): fc.Arbitrary
 
 function queryOf(parameters: readonly ApiParameter[]): fc.Arbitrary<string> {
   const pairs = parameters.map(({ name, schema, example }) => {
-    const valid = [example ?? exampleOf(schema) ?? 'x'].flat().map(each => `${name}=${encodeURIComponent(String(each))}`)
-    const odd = fc.oneof(fc.constantFrom(...ODD_TEXTS), fc.string({ maxLength: 20 }), fc.integer().map(String))
+    const valid = [example ?? exampleOf(schema) ?? 'x']
+      .flat()
+      .map(each => `${name}=${encodeURIComponent(String(each))}`)
+    const odd = fc.oneof(
+      fc.constantFrom(...ODD_TEXTS),
+      fc.string({ maxLength: 20 }),
+      fc.integer().map(String),
+    )
     return fc.oneof(
       { weight: 3, arbitrary: fc.constant('') },
       { weight: 3, arbitrary: fc.constant(valid.join('&')) },
@@ -233,9 +239,7 @@ function queryOf(parameters: readonly ApiParameter[]): fc.Arbitrary<string> {
     )
   })
   const unknown = fc.constantFrom(...OBJECT_NAMES, 'bogus', '', 'offset[]').map(name => `${name}=1`)
-  return fc
-    .tuple(seldom('', unknown), ...pairs)
-    .map(list => list.filter(text => text !== '').join('&'))
+  return fc.tuple(seldom('', unknown), ...pairs).map(list => list.filter(text => text !== '').join('&'))
 }
 
 type Body = { readonly type: string; readonly text: string }
@@ -244,8 +248,15 @@ function bodyOf(media: readonly (readonly [string, ApiMedia])[], season: WildSea
   const forms = media.map(([type, { example, schema = {} }]) => {
     const text = typeof example === 'string' ? example : JSON.stringify(example)
     const usual = fc.constant({ type, text })
-    if (type !== 'application/json') return fc.oneof(usual, fc.string().map(each => ({ type, text: each })))
-    return fc.oneof(usual, nearValid(example, schema).map(value => ({ type, text: latin1(JSON.stringify(value)) })))
+    if (type !== 'application/json')
+      return fc.oneof(
+        usual,
+        fc.string().map(each => ({ type, text: each })),
+      )
+    return fc.oneof(
+      usual,
+      nearValid(example, schema).map(value => ({ type, text: latin1(JSON.stringify(value)) })),
+    )
   })
   return fc.oneof({ weight: 9, arbitrary: fc.oneof(...forms) }, { weight: 1, arbitrary: oddBody(season) })
 }
@@ -266,7 +277,9 @@ function nearValid(example: unknown, schema: ApiSchema): fc.Arbitrary<unknown> {
     },
     {
       weight: 2,
-      arbitrary: fc.constantFrom(...names).map(name => Object.fromEntries(whole.filter(([key]) => key !== name))),
+      arbitrary: fc
+        .constantFrom(...names)
+        .map(name => Object.fromEntries(whole.filter(([key]) => key !== name))),
     },
   )
 }
@@ -286,7 +299,10 @@ function oddBody({ bodyBytes }: WildSeason): fc.Arbitrary<Body> {
   const texts = fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...ODD_BODIES) },
     { weight: 4, arbitrary: fc.json().map(latin1) },
-    { weight: 4, arbitrary: fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes).toString('latin1')) },
+    {
+      weight: 4,
+      arbitrary: fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes).toString('latin1')),
+    },
     { weight: 1, arbitrary: fc.constant('x'.repeat(bodyBytes + 1)) },
   )
   return fc.tuple(types, texts).map(([type, text]) => ({ type, text }))

@@ -68,7 +68,10 @@ const OPTIONS: FastifySwaggerUiOptions = {
 
 /** For the server of the files, a path that leads out of them or cannot be one is an error of its own. */
 function adopted(error: unknown): unknown {
-  const { status, statusCode = status } = error as { readonly status?: unknown; readonly statusCode?: unknown }
+  const { status, statusCode = status } = error as {
+    readonly status?: unknown
+    readonly statusCode?: unknown
+  }
   const isTheirs = !(error instanceof SockpoolError) && typeof statusCode === 'number' && statusCode < 500
   return isTheirs ? new SockpoolError('NOT_FOUND', 'there is no such page') : error
 }

@@ -143,17 +143,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
     routes: [
-      route({
-        method: 'POST',
-        url: '/v1/leases',
-        schema: AcquireSchema,
-        problems: ACQUIRE_PROBLEMS,
-        run: async (request, reply) => {
-          const principal = calls.admit(request, request.body.target)
-          const { lease } = await acquirer.acquire(request, request.body, principal)
-          return reply.code(201).header('location', `/v1/leases/${lease.id}`).send(viewOf(lease))
-        },
-      }),
+      acquireRoute(calls, acquirer),
       route({
         method: 'GET',
         url: '/v1/leases',
@@ -188,6 +178,20 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
       }),
     ],
   }
+}
+
+function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases',
+    schema: AcquireSchema,
+    problems: ACQUIRE_PROBLEMS,
+    run: async (request, reply) => {
+      const principal = calls.admit(request, request.body.target)
+      const { lease } = await acquirer.acquire(request, request.body, principal)
+      return reply.code(201).header('location', `/v1/leases/${lease.id}`).send(viewOf(lease))
+    },
+  })
 }
 
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */
