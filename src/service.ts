@@ -15,6 +15,7 @@ import { type ListenAddress, localUrl } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
+import { ListenRules } from './egress/listen-rules.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
@@ -57,6 +58,8 @@ export async function startService(
   config: Config,
   { demo: isDemo, reread }: ServiceOptions,
 ): Promise<Service> {
+  // What is wrong with them is told before anything is there that had to be closed.
+  const listenRules = new ListenRules(config.ingress.listen)
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
@@ -74,11 +77,12 @@ export async function startService(
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
-  const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
-  let isClosing = false
+  const parts = { config, listenRules, made, targets: added, pool, log }
+  const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
+  const draining = new AbortController()
   let app: App | null = null
   try {
-    const deps = appDeps(live, pool, shares.http, () => isClosing)
+    const deps = appDeps(live, pool, shares.http, draining.signal)
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
@@ -87,7 +91,7 @@ export async function startService(
     live.serves({ door, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
-      isClosing = true
+      draining.abort()
       closed ??= closeAll(built, pool, demo, live)
       return closed
     }
@@ -98,7 +102,7 @@ export async function startService(
   }
 }
 
-function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing: () => boolean): AppDeps {
+function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining: AbortSignal): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -110,8 +114,10 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing
     limits,
     connectionsMax,
     version: version(),
-    isClosing,
+    isClosing: () => draining.aborted,
+    draining,
     reload: () => live.reload(),
+    mayListen: place => live.listenRules.admits(place),
     log: { level: logLevel, stream: stderrLog() },
   }
 }

@@ -26,7 +26,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
-    config: { limits: { operationTimeout: '1s' } },
+    config: { limits: { operationTimeout: '1s' }, ingress: { listen: ['127.0.0.1:0'] } },
     finally: afterAll,
   })
   lease = await service.api.lease('demo', { ttlMs: 600_000 })
@@ -41,6 +41,7 @@ beforeAll(async () => {
       'POST /v1/leases/{id}/writelines': { json: { data: ['x'] } },
       'POST /v1/leases/{id}/parse': { json: { format: 'json' } },
       'POST /v1/workers/{id}/drain': { path: { id: '999' } },
+      'POST /v1/listeners': { json: { host: '127.0.0.1', port: 0 } },
       'POST /v1/exchange': { json: { target: 'demo', write: { text: 'x\n' }, read: 'line' } },
     },
   })

@@ -71,6 +71,7 @@ async function makeDocument(): Promise<ApiDocument> {
     tls: false,
     limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
     version: '0.0.0',
+    mayListen: () => null,
     isClosing: () => false,
     reload: () => {
       throw new Error('nothing is read anew here')

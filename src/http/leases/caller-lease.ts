@@ -13,13 +13,16 @@ export type OnFault = (error: unknown) => void
 export class CallerLease {
   readonly lease: LeasePort
   readonly tenant: string
+  /** `server`: the connection came to us. */
+  readonly side: 'client' | 'server'
   readonly #onFault: OnFault
   readonly #writes = new WriteTurns()
   #isReading = false
   #isBreakTold = false
 
-  constructor(lease: LeasePort, tenant: string, onFault: OnFault) {
+  constructor(lease: LeasePort, tenant: string, onFault: OnFault, side: 'client' | 'server' = 'client') {
     this.lease = lease
+    this.side = side
     this.tenant = tenant
     this.#onFault = onFault
   }
@@ -31,8 +34,7 @@ export class CallerLease {
    * and LEASE_GONE from then on. What came before the connection broke stays readable.
    */
   async read<T>(name: string, run: () => Promise<T>): Promise<T> {
-    if (this.#isReading)
-      throw new SockpoolError('READ_BUSY', 'another read of this lease is running; wait until it has ended')
+    this.assertNotReading()
     this.#isReading = true
     try {
       return await this.lease.operation(name, run)
@@ -43,6 +45,12 @@ export class CallerLease {
     } finally {
       this.#isReading = false
     }
+  }
+
+  /** Errors: READ_BUSY while a read runs, or a stream is open. */
+  assertNotReading(): void {
+    if (this.#isReading)
+      throw new SockpoolError('READ_BUSY', 'another read of this lease is running; wait until it has ended')
   }
 
   /** Takes the one chance to tell that the connection broke; false where a read has told it already. */

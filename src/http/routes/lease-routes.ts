@@ -210,7 +210,8 @@ function listLeases(table: LeaseTable, request: FastifyRequest): { leases: objec
   return { leases: table.list(principalOf(request).tenant).map(stateOf) }
 }
 
-function viewOf(lease: LeasePort): object {
+/** A lease as the answer to whoever asked for it. */
+export function viewOf(lease: LeasePort): object {
   const { id, target, reused, expiresAt, connection } = lease
   return { id, target, state: 'leased', reused, expiresAt: expiresAt?.toISOString() ?? null, connection }
 }

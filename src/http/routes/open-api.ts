@@ -44,6 +44,7 @@ export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
         { name: 'reader', description: 'asyncio.StreamReader.' },
         { name: 'writer', description: 'asyncio.StreamWriter.' },
         { name: 'exchange', description: 'A whole round trip.' },
+        { name: 'listeners', description: 'asyncio.start_server.' },
         { name: 'parse', description: 'Bytes into values.' },
         { name: 'operation', description: 'What the pool is doing.' },
         { name: 'health', description: 'Probes.' },

@@ -29,6 +29,10 @@ const ReloadSchema = {
         connectionsRetired: Type.Integer({
           description: 'Connections that serve nobody new: closed now, or when they come back.',
         }),
+        listenersClosed: Type.Integer({
+          description:
+            'Listeners that may not go on; the leases on their connections are among those that are gone.',
+        }),
         ignored: Type.Array(Type.String(), {
           description: 'Keys that say something new and need a restart.',
         }),

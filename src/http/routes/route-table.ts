@@ -5,6 +5,7 @@
 import type { FastifyPluginCallbackTypebox, TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
   ContextConfigDefault,
+  FastifyContextConfig,
   FastifyInstance,
   FastifySchema,
   RawReplyDefaultExpression,
@@ -15,6 +16,7 @@ import type {
 } from 'fastify'
 import type { ErrorCode } from '../../base/errors.ts'
 import { PROBLEMS } from '../document/api-shapes.ts'
+import type { UpgradeConfig } from '../door/upgrades.ts'
 import { type Counts, problemHandler } from '../problems.ts'
 
 type Run<Schema extends FastifySchema> = RouteHandlerMethod<
@@ -31,6 +33,10 @@ export interface RouteRow<Schema extends FastifySchema> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly url: string
   readonly schema: Schema
+  /** What hooks ask of the route; default: nothing. */
+  readonly config?: UpgradeConfig & FastifyContextConfig
+  /** Whether HEAD is answered as GET would be, without the body; default: it is. */
+  readonly exposeHeadRoute?: boolean
   /** Codes of problems that are this route's own; those of the door, of bodies and of the lease in the path are known. */
   readonly problems?: readonly ErrorCode[]
   /** Answers a request that the schema has passed. What it throws becomes a problem. */
