@@ -92,6 +92,17 @@ function headersOf(status: number): object {
         },
       },
     }
+  if (status === 426)
+    return {
+      headers: {
+        Upgrade: {
+          description: 'The protocol to ask for.',
+          required: true,
+          schema: { type: 'string' },
+          example: 'websocket',
+        },
+      },
+    }
   if (!LATER.has(status)) return {}
   return {
     headers: {
