@@ -157,7 +157,7 @@ function threadsOf({ ioWorkers, parse }: Config): number {
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
   const parseBytesMax = limits.bodyBytes
-  return { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax, parseBytesMax }
+  return { defaultTtl: 'target', connectionsMax, parseBytesMax }
 }
 
 /** Errors of the operator's certificate are told as what they are. */

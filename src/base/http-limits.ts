@@ -32,6 +32,8 @@ export const HTTP_LIMITS = {
   quietCollectionBytes: 67_108_864,
   quietCollectionMs: 5_000,
   quietCollectionBusyMax: 0.2,
+  /** Calls of one lease that wait for those before them; a caller has one under way, and a few repeats of it. */
+  callTurnsMax: 1_024,
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
   httpRequestsPerSocketMax: 1_000,
   httpHeaderBytesMax: 8_192,

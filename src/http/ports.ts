@@ -48,7 +48,7 @@ export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' 
 /** What an answer tells about a lease. */
 type LeaseFacts = Pick<
   Lease,
-  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation'
+  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation' | 'replay'
 >
 
 /** How a lease ends, and how its end is learnt. */
@@ -59,6 +59,7 @@ export type LeasePort = LeaseFacts &
   Pick<Lease, 'operation' | 'renew' | 'parseToText'> & {
     readonly reader: ReaderPort
     readonly writer: WriterPort
+    readAt<T>(offset: number, read: (reader: ReaderPort) => Promise<T>): Promise<T>
   }
 
 /** Leases, and whole round trips. */

@@ -33,6 +33,13 @@ const LeaseBody = Type.Object(
         description: 'Milliseconds to wait for a free connection; 0 takes one at once or not at all.',
       }),
     ),
+    replay: Type.Optional(
+      Type.Boolean({
+        description:
+          'Keep at least the last 64 KiB that were read, so that a read whose answer was lost can be repeated with its ' +
+          '`offset`; default false.',
+      }),
+    ),
   },
   { ...CLOSED, examples: [{ target: 'demo', ttlMs: 60_000, waitMs: 5_000 }] },
 )
@@ -72,7 +79,7 @@ const AcquireSchema = {
   operationId: 'acquireLease',
   summary: 'Lease a connection',
   description:
-    'With an Idempotency-Key, a repeat answers the same lease while it lives. A target that is not ' +
+    'With an Idempotency-Key, a repeat answers the same lease, as the first did, while it lives. A target that is not ' +
     'configured needs a token whose targets hold `*`.',
   headers: Type.Object({
     'idempotency-key': Type.Optional(
@@ -174,9 +181,11 @@ function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes
     schema: AcquireSchema,
     problems: ACQUIRE_PROBLEMS,
     run: async (request, reply) => {
-      const principal = calls.admit(request, request.body.target)
-      const { lease } = await acquirer.acquire(request, request.body, principal)
-      return reply.code(201).header('location', `/v1/leases/${lease.id}`).send(viewOf(lease))
+      const principal = principalOf(request)
+      principal.authorize(request.body.target)
+      const held = await acquirer.acquire(request, request.body, principal, () => calls.checkOpen())
+      const view = held.firstAnswer(viewOf)
+      return reply.code(201).header('location', `/v1/leases/${held.lease.id}`).send(view)
     },
   })
 }

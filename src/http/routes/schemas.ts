@@ -38,6 +38,23 @@ export function ttlMs(): TInteger {
   return Type.Integer({ minimum: 1, maximum: LIMITS.leaseTtlMsMax, description })
 }
 
+/** `offset` of a read. */
+export function readOffset(): TOptional<TInteger> {
+  const description =
+    'Stream offset of the first byte; default: the next one. What was read before is read again by a lease with ' +
+    '`replay`, at least the last 64 KiB, and new bytes follow; before that 410 offset_gone, beyond the next byte 409 ' +
+    'offset_mismatch.'
+  return Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }))
+}
+
+/** `offset` of a write. */
+export function writeOffset(): TOptional<TInteger> {
+  const description =
+    'Stream offset of the first byte. Bytes that were accepted before are acknowledged and not sent twice; beyond the ' +
+    'next byte 409 offset_mismatch.'
+  return Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }))
+}
+
 /** TLS options of a target that a caller describes. */
 export const TlsSchema: TUnsafe<CallerTls> = Type.Unsafe<CallerTls>(
   Type.Object(
