@@ -69,6 +69,8 @@ export const HTTP_LIMITS = {
   httpCloseMs: 2_000,
   /** Seconds for which a browser may keep the answer to what it asked ahead of a request: a change of origins is soon known. */
   corsMaxAgeSeconds: 600,
+  /** Milliseconds after which a request that does not wait by nature is one to be logged. */
+  slowRequestMs: 1_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
 } as const

@@ -50,7 +50,7 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
-  registerRequestLog(app)
+  registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)

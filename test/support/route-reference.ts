@@ -58,6 +58,7 @@ async function openApi(): Promise<Document> {
     reload: () => {
       throw new Error('nothing is read anew here')
     },
+    accessLog: () => 'errors',
     log: { level: 'silent' },
   })
   await app.ready()

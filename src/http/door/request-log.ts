@@ -1,11 +1,12 @@
 /**
- * Writes one JSON line to stderr for each request. A line names the route, never the URL: a path may hold a lease id,
+ * Writes one JSON line to stderr for each request that `http.accessLog` asks for. A line names the route, never the URL: a path may hold a lease id,
  * which is a credential, and a query string holds separators and offsets of other people's protocols. A short hash of the
  * id lets an operator follow a lease.
  */
 import { createHash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
 import type { AppDeps } from '../ports.ts'
 import { isOpenRoute } from './auth.ts'
@@ -43,13 +44,28 @@ export function loggerOptions(log: AppDeps['log']): {
   }
 }
 
-/** Logs each request once, when it is done. */
-export function registerRequestLog(app: FastifyInstance): void {
+/** Logs each request that is to be logged once, when it is done. */
+export function registerRequestLog(app: FastifyInstance, accessLog: AppDeps['accessLog']): void {
   app.addHook('onResponse', (request, reply, done) => {
-    const line = { ...describeRequest(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
-    request.log.info(line, 'request')
+    const which = accessLog()
+    const isFailure = reply.statusCode >= 500 || isSlow(request, reply.elapsedTime)
+    if (which === 'all' || (which === 'errors' && isFailure)) {
+      const facts = { status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
+      request.log[isFailure ? 'warn' : 'info']({ ...describeRequest(request), ...facts }, 'request')
+    }
     done()
   })
+}
+
+/**
+ * Routes that take as long as a peer, a client or a lease does: all operations on a lease, accepts, streams, tunnels, and what
+ * an operator has the service wait for.
+ */
+const WAITING_ROUTES =
+  /^\/v1\/(?:leases\/:\w+\/|listeners\/:\w+\/accept$|targets\/:\w+\/|workers\/:\w+\/drain$|events$|connect\/)/
+
+function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
+  return elapsedMs > LIMITS.slowRequestMs && !WAITING_ROUTES.test(request.routeOptions.url ?? '')
 }
 
 /** The name under which a lease may appear in logs. */
