@@ -80,10 +80,10 @@ export async function startService(
   const made = token === null ? null : generated(token)
   const parts = { config, listenRules, made, targets: added, pool, log }
   const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
-  let isClosing = false
+  const draining = new AbortController()
   let app: App | null = null
   try {
-    const deps = appDeps(live, pool, shares.http, () => isClosing)
+    const deps = appDeps(live, pool, shares.http, draining.signal)
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
@@ -92,7 +92,7 @@ export async function startService(
     live.serves({ door, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
-      isClosing = true
+      draining.abort()
       closed ??= closeAll(built, pool, demo, live)
       return closed
     }
@@ -103,7 +103,7 @@ export async function startService(
   }
 }
 
-function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing: () => boolean): AppDeps {
+function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining: AbortSignal): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -115,7 +115,8 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing
     limits,
     connectionsMax,
     version: version(),
-    isClosing,
+    isClosing: () => draining.aborted,
+    draining,
     reload: () => live.reload(),
     mayListen: place => live.listenRules.admits(place),
     accessLog: () => live.config.http.accessLog,
@@ -158,7 +159,7 @@ function threadsOf({ ioWorkers, parse }: Config): number {
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
   const parseBytesMax = limits.bodyBytes
-  return { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax, parseBytesMax }
+  return { defaultTtl: 'target', connectionsMax, parseBytesMax }
 }
 
 /** Errors of the operator's certificate are told as what they are. */

@@ -15,10 +15,14 @@ import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
 import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
 import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
+import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
-import { answerClientError, registerRefusals } from './door/raw-answers.ts'
+import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
+import { registerTunnels } from './door/tunnels.ts'
+import { UpgradedSockets } from './door/upgraded-sockets.ts'
+import { registerUpgrades } from './door/upgrades.ts'
 import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
@@ -30,13 +34,14 @@ import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
 import { listenerRoutes } from './routes/listener-routes.ts'
-import { openApiDocument, openApiRoute } from './routes/open-api.ts'
+import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
+import { streamRoute } from './routes/stream-route.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
@@ -61,11 +66,22 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   registerHostPolicy(app, policy)
   registerPreflights(app, policy)
   registerAuth(app, callers)
-  registerRefusals(app, policy, callers)
+  registerExpectations(app)
+  const sockets = upgradedSockets(deps)
+  registerUpgrades(app, sockets)
   refuseMalformedQueries(app)
-  registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
+  const connections = deps.connectionsMax ?? LIMITS.httpConnectionsMax
+  const known = registerConnectionDoor(app, connections, deps.tls !== false)
+  const { isClosing } = deps
+  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open: null })
   registerApi(app, deps)
   return app
+}
+
+function upgradedSockets({ draining }: AppDeps): UpgradedSockets {
+  const sockets = new UpgradedSockets()
+  draining?.addEventListener('abort', () => sockets.drain(), { once: true })
+  return sockets
 }
 
 /** Registers the routes, in the order in which the OpenAPI document lists them. */
@@ -77,7 +93,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
   app.register(swagger, openApiDocument(version))
-  app.register(openApiRoute)
+  app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
@@ -86,6 +102,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
+    streamRoute(calls),
     exchangeRoute(calls, pool),
     ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
@@ -98,6 +115,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
 
 function serverOptions({ limits, tls, isClosing }: AppDeps, policy: HostPolicy) {
   const http = {
+    IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,

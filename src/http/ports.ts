@@ -28,7 +28,17 @@ export type TargetChoice = string | CallerTarget
 
 export type ReaderPort = Pick<
   StreamReader,
-  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'readFrame' | 'atEof' | 'offset' | 'buffered' | 'ending'
+  | 'read'
+  | 'readLine'
+  | 'readExactly'
+  | 'readUntil'
+  | 'readFrame'
+  | 'ahead'
+  | 'atEof'
+  | 'exception'
+  | 'offset'
+  | 'buffered'
+  | 'ending'
 >
 
 /** How the sending side, or the whole connection, ends. */
@@ -39,7 +49,7 @@ export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' 
 /** What an answer tells about a lease. */
 type LeaseFacts = Pick<
   Lease,
-  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation'
+  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation' | 'replay'
 >
 
 /** How a lease ends, and how its end is learnt. */
@@ -50,6 +60,7 @@ export type LeasePort = LeaseFacts &
   Pick<Lease, 'operation' | 'renew' | 'parseToText'> & {
     readonly reader: ReaderPort
     readonly writer: WriterPort
+    readAt<T>(offset: number, read: (reader: ReaderPort) => Promise<T>): Promise<T>
   }
 
 /** Leases, and whole round trips. */
@@ -137,6 +148,8 @@ export type AppDeps = Pick<Config, 'auth'> & {
   readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
+  /** Fires at that moment; default: never. */
+  readonly draining?: AbortSignal
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport
   /** Which requests are logged, by the configuration as it holds now. */

@@ -18,7 +18,6 @@ export type { PoolOptions, WorkerEvent } from './pool-options.ts'
 
 /** What only a service sets. */
 export type ServiceTraits = {
-  readonly replayBytes: number
   readonly defaultTtl: 'target' | 'none'
   /** Connections of all targets at once; default: as many as there are channels. */
   readonly connectionsMax?: number
@@ -27,7 +26,6 @@ export type ServiceTraits = {
 }
 
 const LIBRARY: ServiceTraits = {
-  replayBytes: 0,
   defaultTtl: 'none',
   parseBytesMax: DEFAULTS.bodyBytesMax,
 }
@@ -72,7 +70,6 @@ export function joinPool(
     },
     leasesMax,
     waitersMax,
-    replayBytes: traits.replayBytes,
     connectionsMax: traits.connectionsMax,
     defaultTtl: traits.defaultTtl,
     judge: reload => judgedReload(reload, { rules: egress ? rules : null, fleet }),

@@ -10,7 +10,7 @@ import { originOf } from './lease/call-site.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import { EXCHANGE_TRAITS, type LeaseRequest } from './lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseAsking, type LeaseRequest } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
@@ -26,7 +26,7 @@ import type { WaiterCount } from './target/waiter-count.ts'
 
 export type LeasesDeps = Pick<
   PoolDeps,
-  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax'
+  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax'
 > & {
   readonly pools: TargetPools
   readonly waiterCount: WaiterCount
@@ -68,6 +68,13 @@ export class Leases {
     return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
   }
 
+  /** Bytes that leases of this thread keep to be read again. */
+  get replayBytes(): number {
+    let bytes = 0
+    for (const lease of this) bytes += lease.replayBytes
+    return bytes
+  }
+
   /** Ends the lease of this id, or the accepted connection; null where none has it. */
   kill(id: string): 'lease' | 'connection' | null {
     for (const lease of this)
@@ -106,10 +113,11 @@ export class Leases {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    request: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
+    const { tenant, weight, origin: said, signal, timeoutMs, waitMs } = request
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const startedMs = this.#deps.now()
@@ -122,7 +130,7 @@ export class Leases {
       const acquired = await pool.lease(
         { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs, origin)
+          const record = this.#record(pool, slot, connection, request, origin)
           return { record, holder: record.begin(thread, make) }
         },
       )
@@ -147,7 +155,7 @@ export class Leases {
     return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
       connection.share()
       pool.share(slot, connection)
-      const keeper = this.#record(pool, slot, connection, null, undefined, 'shared')
+      const keeper = this.#record(pool, slot, connection, { ttlMs: null }, undefined, 'shared')
       const ends = keeper.begin(0, record => new LeaseEnds(record, EXCHANGE_TRAITS))
       const retires = (): Refusal | null => pool.control.retires(slot) ?? slot.spent(now(), 0)
       return { keeper, ends, retires }
@@ -156,7 +164,7 @@ export class Leases {
 
   /** A lease on a connection that was accepted: it is served at once, and counts and expires once it is claimed. */
   #accepted({ connection, target, tenant, recorder, giveBack }: AcceptedTerms): AcceptedLease {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     let entry: QueueEntry<LeaseRecord> | null = null
     const record = new LeaseRecord({
       terms: {
@@ -165,7 +173,7 @@ export class Leases {
         reused: false,
         reuse: 'never',
         ttlMs: null,
-        replayBytes,
+        replayBytes: 0,
         allowTruncated: false,
         frame: null,
       },
@@ -201,11 +209,11 @@ export class Leases {
     pool: TargetPool,
     slot: Slot,
     connection: IoConnection,
-    ttlMs: number | null | undefined,
+    { ttlMs, replay = false }: LeaseAsking,
     origin: LeaseOrigin | undefined,
     kind: 'leased' | 'shared' = 'leased',
   ): LeaseRecord {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     const { name, target } = pool
     const record = new LeaseRecord({
       terms: {
@@ -214,7 +222,7 @@ export class Leases {
         reused: slot.uses > 1,
         reuse: target.reuse,
         ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
-        replayBytes,
+        replayBytes: replay ? LIMITS.replayWindowBytes : 0,
         allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
         frame: target.frame ?? null,
       },

@@ -13,6 +13,7 @@ const scripted = useScriptedService(place => ({
 
 const ROUTES = {
   '/livez': ['get'],
+  '/openapi.json': ['get'],
   '/readyz': ['get'],
   '/v1/leases': ['get', 'post'],
   '/v1/leases/{id}': ['delete', 'get', 'patch'],

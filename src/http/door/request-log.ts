@@ -9,7 +9,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
 import type { AppDeps } from '../ports.ts'
-import { isOpenRoute } from './auth.ts'
+import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
 
 /** Characters of a lease's hash: enough to tell 10,000 leases apart, and too few to find the id. */
@@ -44,8 +44,12 @@ export function loggerOptions(log: AppDeps['log']): {
   }
 }
 
+/** The name under which the app keeps what is to be logged. */
+const ACCESS_LOG = 'accessLog'
+
 /** Logs each request that is to be logged once, when it is done. */
 export function registerRequestLog(app: FastifyInstance, accessLog: AppDeps['accessLog']): void {
+  app.decorate(ACCESS_LOG, accessLog)
   app.addHook('onResponse', (request, reply, done) => {
     const which = accessLog()
     const isFailure = reply.statusCode >= 500 || isSlow(request, reply.elapsedTime)
@@ -68,6 +72,12 @@ function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
   return elapsedMs > LIMITS.slowRequestMs && !WAITING_ROUTES.test(request.routeOptions.url ?? '')
 }
 
+/** Logs a request that left HTTP, when its connection is closed, where all are logged: no failure shows by then. */
+export function logUpgraded(request: FastifyRequest, ms: number): void {
+  if (request.server.getDecorator<AppDeps['accessLog']>(ACCESS_LOG)() !== 'all') return
+  request.log.info({ ...describeRequest(request), status: 101, ms }, 'request')
+}
+
 /** The name under which a lease may appear in logs. */
 export function leaseHash(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, HASH_CHARS)
@@ -76,7 +86,7 @@ export function leaseHash(id: string): string {
 function describeRequest(request: FastifyRequest): Record<string, unknown> {
   const route = request.routeOptions.url
   const { id } = (request.params ?? {}) as { id?: unknown }
-  const isAuthenticated = !isOpenRoute(request) && principalOf(request) !== null
+  const isAuthenticated = needsToken(request) && principalOf(request) !== null
   return {
     method: request.method,
     route: route ?? 'none',

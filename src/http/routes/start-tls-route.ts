@@ -1,6 +1,7 @@
 /** asyncio.StreamWriter.start_tls over HTTP. A connection that has begun to speak TLS never serves another lease. */
 import { type TSchema, Type } from 'typebox'
 import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
+import { WRITE_PROBLEMS } from '../document/problem-codes.ts'
 import { rebuildTls } from '../leases/ad-hoc-target.ts'
 import type { AppLimits, CallerTls } from '../ports.ts'
 import { invalidField } from '../problems.ts'
@@ -23,6 +24,7 @@ const StartTlsSchema = Type.Unsafe<StartTlsBody>(
 
 const startTlsSchema = (limits: AppLimits) => ({
   tags: ['writer'],
+  operationId: 'startTls',
   summary: 'Start TLS on the connection',
   description:
     'As the client, once everything written is sent. By default the certificate must be that of the host that ' +
@@ -30,8 +32,8 @@ const startTlsSchema = (limits: AppLimits) => ({
     'connection that a listener accepted it is the server that starts, with `cert` and `key`, and without `servername`.',
   params: LeaseParams,
   querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED),
-  body: StartTlsSchema,
-  response: { 200: Type.Object({ tls: TlsFactsSchema }), default: ProblemAnswer },
+  body: { ...StartTlsSchema, examples: [{ servername: 'localhost', alpn: ['imap'] }] },
+  response: { 200: Type.Object({ tls: TlsFactsSchema }, { title: 'TlsStarted' }), default: ProblemAnswer },
 })
 
 /** A caller has a key of its own to show where it is the server. Errors: INVALID_REQUEST. */
@@ -54,9 +56,18 @@ export function startTlsRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/start_tls',
         schema: startTlsSchema(calls.limits),
+        problems: [
+          ...WRITE_PROBLEMS,
+          'READ_BUSY',
+          'WOULD_DEADLOCK',
+          'TLS_FAILED',
+          'STARTTLS_INJECTION',
+          'CONNECT_TIMEOUT',
+        ],
         run: async request => {
           const held = calls.leaseOf(request)
           const { lease } = held
+          held.assertNotReading()
           const wait = calls.waitOf(request, request.query.timeoutMs)
           const tls = tlsOf(request.body, held.side)
           try {

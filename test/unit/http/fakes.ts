@@ -129,6 +129,7 @@ export class FakeLease implements LeasePort {
   gone: GoneReason | null = null
   readonly ended: Promise<GoneReason>
   readonly request: LeaseOptions
+  replay = false
   renewedTo: number | undefined
   parsed: [string, object | undefined] | null = null
   #end: (reason: GoneReason) => void
@@ -154,6 +155,14 @@ export class FakeLease implements LeasePort {
     const running = run()
     this.#onOperation?.({ ended: running.catch(() => undefined) })
     return running
+  }
+
+  /** It keeps nothing. */
+  async readAt<T>(offset: number, read: (reader: StreamReader) => Promise<T>): Promise<T> {
+    const at = this.reader.offset
+    if (offset > at) throw new SockpoolError('OFFSET_MISMATCH', 'beyond', { offset: at })
+    if (offset < at) throw new SockpoolError('OFFSET_GONE', 'before', { offset: at })
+    return await read(this.reader)
   }
 
   renew(ttlMs?: number): Date | null {
