@@ -69,6 +69,10 @@ export const HTTP_LIMITS = {
   httpRefusalLingerMs: 1_000,
   /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
   httpCloseMs: 2_000,
+  /** Seconds for which a browser may keep the answer to what it asked ahead of a request: a change of origins is soon known. */
+  corsMaxAgeSeconds: 600,
+  /** Milliseconds after which a request that does not wait by nature is one to be logged. */
+  slowRequestMs: 1_000,
   /**
    * A stream over WebSocket: bytes of one message, which is held whole, and four of a ring; bytes that are sent before the
    * client has said that it has them, and that it may have sent before the service has said so: a ring; bytes that go out as

@@ -3,6 +3,7 @@
  * configuration export. A test satisfies each port with a small fake. All of it runs on the thread that serves HTTP, and
  * none of it touches a target's socket.
  */
+import type { ListenAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
@@ -132,7 +133,9 @@ export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs
 export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'ignored'> & ReloadResult
 
 /** What `buildApp` is given. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
-export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
+export type AppDeps = Pick<Config, 'auth'> & {
+  /** Null where that is not known before it listens: `HostPolicy.listensAt` tells then. */
+  readonly listen: ListenAddress | null
   readonly pool: PoolPort
   /** `host` or `host:port` forms beside the listener's own that a Host header may name. */
   readonly hosts: readonly string[]
@@ -150,6 +153,8 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly draining?: AbortSignal
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport
+  /** Which requests are logged, by the configuration as it holds now. */
+  readonly accessLog: () => Config['http']['accessLog']
   readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number

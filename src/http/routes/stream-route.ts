@@ -1,6 +1,7 @@
 /** A lease as a WebSocket. What is wrong with the request is an ordinary problem; from the 101 on it is a close code. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
 import { assertUpgrade, isUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
 import { LeaseStream } from '../streaming/lease-stream.ts'
 import { StreamSlot } from '../streaming/stream-slot.ts'
@@ -13,6 +14,7 @@ const CONFIG: UpgradeConfig = { upgrade: 'websocket' }
 
 const StreamSchema = {
   tags: ['streams'],
+  operationId: 'streamLease',
   summary: 'Stream a lease over WebSocket',
   description:
     'Subprotocol `sockpool.v1`; a page adds its token as `token.<token>`. Binary messages are bytes, the text ' +
@@ -48,6 +50,7 @@ export function streamRoute(calls: Calls): RouteTable {
         exposeHeadRoute: false,
         config: CONFIG,
         schema: StreamSchema,
+        problems: [...READ_PROBLEMS.filter(code => code !== 'READ_TIMEOUT'), 'UPGRADE_REQUIRED'],
         run: async (request, reply) => {
           await openStream(calls, door, request, reply)
           return reply

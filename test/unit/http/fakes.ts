@@ -484,6 +484,7 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     mayListen: place => (place.host === '127.0.0.1' ? place : null),
     isClosing: () => false,
     reload: () => RELOADED,
+    accessLog: () => 'all',
     log: { level: 'info', stream: { write: line => void log.push(line) } },
     ...deps,
     pool,
