@@ -24,7 +24,7 @@ let document: ApiDocument
 beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
-    config: { limits: { operationTimeout: '5s' }, ioWorkers: 1 },
+    config: { limits: { operationTimeout: '5s' }, ioWorkers: 1, ingress: { listen: ['127.0.0.1:*'] } },
     finally: afterAll,
   })
   described = await describedAnswers()
@@ -114,6 +114,8 @@ async function tidy(): Promise<void> {
     for (const verb of ['enable', 'resume']) await service.api.post(`/v1/targets/${name}/${verb}`)
   const { leases } = jsonOf<{ leases: { id: string }[] }>(await service.api.get('/v1/leases'))
   for (const { id } of leases) await service.api.request('DELETE', `/v1/leases/${id}?kill=true`)
+  const { listeners } = jsonOf<{ listeners: { id: string }[] }>(await service.api.get('/v1/listeners'))
+  for (const { id } of listeners) await service.api.request('DELETE', `/v1/listeners/${id}`)
 }
 
 describe('every operation', () => {

@@ -150,19 +150,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
     routes: [
-      route({
-        method: 'POST',
-        url: '/v1/leases',
-        schema: AcquireSchema,
-        problems: ACQUIRE_PROBLEMS,
-        run: async (request, reply) => {
-          const principal = principalOf(request)
-          principal.authorize(request.body.target)
-          const held = await acquirer.acquire(request, request.body, principal, () => calls.checkOpen())
-          const view = held.firstAnswer(viewOf)
-          return reply.code(201).header('location', `/v1/leases/${held.lease.id}`).send(view)
-        },
-      }),
+      acquireRoute(calls, acquirer),
       route({
         method: 'GET',
         url: '/v1/leases',
@@ -197,6 +185,22 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
       }),
     ],
   }
+}
+
+function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases',
+    schema: AcquireSchema,
+    problems: ACQUIRE_PROBLEMS,
+    run: async (request, reply) => {
+      const principal = principalOf(request)
+      principal.authorize(request.body.target)
+      const held = await acquirer.acquire(request, request.body, principal, () => calls.checkOpen())
+      const view = held.firstAnswer(viewOf)
+      return reply.code(201).header('location', `/v1/leases/${held.lease.id}`).send(view)
+    },
+  })
 }
 
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */

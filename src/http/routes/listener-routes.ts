@@ -3,7 +3,7 @@
  * only where the operator has said so, and belongs to the tenant that made it.
  */
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { type TInteger, type TObject, type TOptional, type TSchema, type TString, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { normaliseServerTls } from '../../config/tls-options.ts'
@@ -12,15 +12,54 @@ import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerListener, CallerListeners } from '../leases/caller-listeners.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { AppDeps, LeasePort, ListeningPort } from '../ports.ts'
+import type { AppDeps, AppLimits, LeasePort, ListeningPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import { viewOf } from './lease-routes.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { CLOSED, LeaseSchema, ProblemAnswer, timeoutMs, ttlMs } from './schemas.ts'
+import { always, answer, CLOSED, LeaseSchema, ProblemAnswer, timeoutMs, ttlMs } from './schemas.ts'
 
 const tags = ['listeners']
-const count = Type.Integer()
-const ListenerParams = Type.Object({ id: Type.String({ description: 'The listener id.' }) })
+const ID = 'Zb1Xk8cYv2hqPpBtXwSgA9oEiQUwZfzDOtU0eJ3p1Yv'
+
+/** `/v1/listeners/{id}` */
+const ListenerParams: TObject<{ id: TString }> = Type.Object({
+  id: Type.String({ description: 'The listener id.', examples: [ID] }),
+})
+
+const BOUND_FIELDS = {
+  id: Type.String({ description: '256 random bits, base64url.', examples: [ID] }),
+  address: Type.String({ description: 'The address that it is bound to.', examples: ['127.0.0.1'] }),
+  port: Type.Integer({ description: 'The port, also where the system picked it.', examples: [38_221] }),
+}
+
+const counted = (description: string, example: number): TInteger =>
+  Type.Integer({ description, minimum: 0, examples: [example] })
+
+const ListenerState = Type.Object(
+  {
+    ...BOUND_FIELDS,
+    tls: Type.Boolean({ description: 'Whether clients speak TLS from the start.' }),
+    backlog: counted('Connections that may wait for an accept call.', 100),
+    maxConnections: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Connections at once, waiting or leased; null: no bound of its own.',
+      examples: [null],
+    }),
+    ttlMs: counted('Milliseconds without an accept call after which it ends.', 300_000),
+    expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      description: 'When it ends where nobody calls.',
+      examples: ['2026-11-28T23:30:53.338Z'],
+    }),
+    waiting: counted('Connections that wait for an accept call.', 0),
+    leased: counted('Connections that are leased.', 1),
+    calls: counted('Accept calls that wait for a connection.', 0),
+    accepted: counted('Leases so far.', 3),
+    refused: counted('Connections so far that were closed, as there was no room.', 0),
+  },
+  { title: 'Listener' },
+)
+
+const optionalCount = (description: string, maximum: number, example: number): TOptional<TInteger> =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description, examples: [example] }))
 
 const ListenBody = Type.Object(
   {
@@ -39,112 +78,114 @@ const ListenBody = Type.Object(
         { ...CLOSED, description: 'Clients speak TLS from the start.' },
       ),
     ),
-    backlog: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: LIMITS.listenerBacklogMax,
-        description: `Connections that may wait for an accept call; who comes beyond is disconnected. Default ${LIMITS.listenBacklog}.`,
-      }),
+    backlog: optionalCount(
+      `Connections that may wait for an accept call; who comes beyond is disconnected. Default ${LIMITS.listenBacklog}.`,
+      LIMITS.listenerBacklogMax,
+      100,
     ),
-    maxConnections: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: LIMITS.channelsMax,
-        description: 'Connections at once, waiting or leased; default: no bound of its own.',
-      }),
+    maxConnections: optionalCount(
+      'Connections at once, waiting or leased; default: no bound of its own.',
+      LIMITS.channelsMax,
+      1_000,
     ),
-    ttlMs: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: LIMITS.leaseTtlMsMax,
-        description: `Milliseconds without an accept call after which the listener ends; default ${LIMITS.listenerTtlMs}.`,
+    ttlMs: optionalCount(
+      `Milliseconds without an accept call after which the listener ends; default ${LIMITS.listenerTtlMs}.`,
+      LIMITS.leaseTtlMsMax,
+      300_000,
+    ),
+  },
+  { ...CLOSED, examples: [{ host: '127.0.0.1', port: 0 }] },
+)
+
+/** The answer that has made something, and where that is. */
+function made(schema: TSchema, what: string, path: string): TSchema {
+  const location = Type.String({ description: `The path of ${what}.`, examples: [path] })
+  return answer(
+    `The path and what it leads to: ${what}.`,
+    { 'application/json': schema },
+    {
+      location: always(location),
+    },
+  )
+}
+
+const ListenSchema = {
+  tags,
+  operationId: 'listen',
+  summary: 'Listen',
+  description:
+    'Only where a rule of `ingress.listen` allows it, with a token whose targets hold `*`. The listener ends once nobody has ' +
+    'called accept for `ttlMs`.',
+  body: ListenBody,
+  response: {
+    201: made(Type.Object(BOUND_FIELDS, { title: 'Bound' }), 'the listener', `/v1/listeners/${ID}`),
+    default: ProblemAnswer,
+  },
+}
+
+const ListListenersSchema = {
+  tags,
+  operationId: 'listListeners',
+  summary: 'List your listeners',
+  response: { 200: Type.Object({ listeners: Type.Array(ListenerState) }), default: ProblemAnswer },
+}
+
+const LookAtListenerSchema = {
+  tags,
+  operationId: 'getListener',
+  summary: 'Look at a listener',
+  params: ListenerParams,
+  response: { 200: ListenerState, default: ProblemAnswer },
+}
+
+const CloseQuery = Type.Object(
+  {
+    clients: Type.Optional(
+      Type.Enum(['close', 'abort', 'keep'], {
+        description:
+          'What becomes of the leases on its connections: close sends what was written and closes them, abort ends them ' +
+          'at once, keep (the default) leaves them.',
       }),
     ),
   },
   CLOSED,
 )
 
-const BOUND_FIELDS = {
-  id: Type.String({ description: '256 random bits, base64url.' }),
-  address: Type.String(),
-  port: Type.Integer({ description: 'The real one.' }),
-}
-
-const ListenerState = Type.Object({
-  ...BOUND_FIELDS,
-  tls: Type.Boolean(),
-  backlog: count,
-  maxConnections: Type.Union([count, Type.Null()]),
-  ttlMs: count,
-  expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
-  waiting: Type.Integer({ description: 'Connections that wait for an accept call.' }),
-  leased: Type.Integer({ description: 'Connections that are leased.' }),
-  calls: Type.Integer({ description: 'Accept calls that wait for a connection.' }),
-  accepted: Type.Integer({ description: 'Leases so far.' }),
-  refused: Type.Integer({ description: 'Connections so far that were closed, as there was no room.' }),
-})
-
-const ListenSchema = {
+const CloseListenerSchema = {
   tags,
-  summary: 'Listen',
-  description:
-    'Only where a rule of `ingress.listen` allows it, with a token whose targets hold `*`. The listener ends once nobody has ' +
-    'called accept for `ttlMs`.',
-  body: ListenBody,
-  response: { 201: Type.Object(BOUND_FIELDS), default: ProblemAnswer },
-}
-
-const ListSchema = {
-  tags,
-  summary: 'List your listeners',
-  response: { 200: Type.Object({ listeners: Type.Array(ListenerState) }), default: ProblemAnswer },
-}
-
-const LookSchema = {
-  tags,
-  summary: 'Look at a listener',
-  params: ListenerParams,
-  response: { 200: ListenerState, default: ProblemAnswer },
-}
-
-const CloseSchema = {
-  tags,
+  operationId: 'closeListener',
   summary: 'End a listener',
   description:
     'Nothing listens any more when the answer comes. Connections that nobody has taken are closed. Calls that wait for one ' +
     'answer 404 listener_not_found.',
   params: ListenerParams,
-  querystring: Type.Object(
-    {
-      clients: Type.Optional(
-        Type.Enum(['close', 'abort', 'keep'], {
-          description:
-            'What becomes of the leases on its connections: close sends what was written and closes them, abort ends them ' +
-            'at once, keep (the default) leaves them.',
-        }),
-      ),
-    },
-    CLOSED,
-  ),
+  querystring: CloseQuery,
   response: {
-    200: Type.Object({
-      dropped: Type.Integer({ description: 'Connections that nobody had taken.' }),
-      leased: Type.Integer({ description: 'Leases on its connections.' }),
-    }),
+    200: Type.Object(
+      {
+        dropped: counted('Connections that nobody had taken.', 0),
+        leased: counted('Leases on its connections.', 1),
+      },
+      { title: 'ListenerClosed' },
+    ),
     default: ProblemAnswer,
   },
 }
 
-const acceptSchema = (calls: Calls) => ({
+const acceptSchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'accept',
   summary: 'Lease the next accepted connection',
   description:
     'First come, first served. 504 wait_timeout where none comes. The connection is never reused; start_tls on it is the ' +
     "server's side, with `cert` and `key`.",
   params: ListenerParams,
-  querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits), ttlMs: Type.Optional(ttlMs()) }, CLOSED),
+  querystring: Type.Object({ timeoutMs: timeoutMs(limits), ttlMs: Type.Optional(ttlMs()) }, CLOSED),
   body: Type.Object({}, CLOSED),
-  response: { 201: LeaseSchema, default: ProblemAnswer },
+  response: {
+    201: made(LeaseSchema, 'the lease', '/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'),
+    default: ProblemAnswer,
+  },
 })
 
 export type ListenerRoutesDeps = {
@@ -163,13 +204,15 @@ export function listenerRoutes(deps: ListenerRoutesDeps): RouteTable[] {
   const close = route({
     method: 'DELETE',
     url: '/v1/listeners/:id',
-    schema: CloseSchema,
+    schema: CloseListenerSchema,
+    problems: ['LISTENER_NOT_FOUND'],
     run: request => own(request).listener.close(request.query.clients),
   })
   const look = route({
     method: 'GET',
     url: '/v1/listeners/:id',
-    schema: LookSchema,
+    schema: LookAtListenerSchema,
+    problems: ['LISTENER_NOT_FOUND'],
     run: request => stateOf(own(request)),
   })
   return [
@@ -194,6 +237,7 @@ function listenRoute({
     method: 'POST',
     url: '/v1/listeners',
     schema: ListenSchema,
+    problems: ['FORBIDDEN', 'TARGET_DENIED', 'LISTEN_FAILED', 'DNS_FAILED', 'WORKER_LOST', 'DRAINING'],
     run: async (request, reply) => {
       const principal = principalOf(request)
       const { body } = request
@@ -221,7 +265,7 @@ function listRoute({ listeners }: ListenerRoutesDeps): RouteTable['routes'][numb
   return route({
     method: 'GET',
     url: '/v1/listeners',
-    schema: ListSchema,
+    schema: ListListenersSchema,
     run: request => {
       checkRoomForAnswer(request)
       return { listeners: listeners.list(principalOf(request).tenant).map(stateOf) }
@@ -236,7 +280,8 @@ function acceptRoute(
   return route({
     method: 'POST',
     url: '/v1/listeners/:id/accept',
-    schema: acceptSchema(calls),
+    schema: acceptSchema(calls.limits),
+    problems: ['LISTENER_NOT_FOUND', 'LISTEN_FAILED', 'WAIT_TIMEOUT', 'DRAINING'],
     run: async (request, reply) => {
       const own = ownOf(request)
       calls.checkOpen()

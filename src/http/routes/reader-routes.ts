@@ -144,24 +144,26 @@ export function readerRoutes(calls: Calls): RouteTable {
           )
         },
       }),
-      route({
-        method: 'POST',
-        url: '/v1/leases/:id/readuntil',
-        schema: readUntilSchema(limits),
-        problems: [...READ_PROBLEMS, 'INVALID_SEPARATOR', 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
-        run: (request, reply) => {
-          const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
-          const separators = parseSeparators(
-            separator.map(text => bytesOf(text, separatorEncoding, 'separator')),
-          )
-          return read(calls, 'readuntil', request, reply, (reader, options) =>
-            reader.readUntil(separators, options),
-          )
-        },
-      }),
+      readUntilRoute(calls),
       readFrameRoute(calls),
     ],
   }
+}
+
+function readUntilRoute(calls: Calls): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases/:id/readuntil',
+    schema: readUntilSchema(calls.limits),
+    problems: [...READ_PROBLEMS, 'INVALID_SEPARATOR', 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
+    run: (request, reply) => {
+      const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
+      const separators = parseSeparators(separator.map(text => bytesOf(text, separatorEncoding, 'separator')))
+      return read(calls, 'readuntil', request, reply, (reader, options) =>
+        reader.readUntil(separators, options),
+      )
+    },
+  })
 }
 
 function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
