@@ -92,6 +92,20 @@ export const HTTP_LIMITS = {
    */
   streamCloseMs: 5_000,
   streamLastWordMs: 2_000,
+  /**
+   * Bytes of an answer without an end that wait for its client; of lines that were sent as events, kept for a client that
+   * comes again, and how many lines.
+   */
+  outStreamBytes: 16_384,
+  sentLinesBytes: 65_536,
+  sentLinesMax: 1_024,
+  /**
+   * Events that wait for one who follows them, and those of the past that are kept for one who comes again; milliseconds for
+   * which they are gathered after the last has left.
+   */
+  eventsWaitingMax: 1_024,
+  eventsKeptMax: 1_024,
+  eventsGatherMs: 30_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
 } as const

@@ -12,6 +12,7 @@ import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { ReloadResult } from '../pool/pool-change.ts'
 import type { LeaseListener } from '../pool/server/lease-listener.ts'
+import type { PoolNews } from '../pool/target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { HostTarget } from '../pool/target/target-pools.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
@@ -117,7 +118,7 @@ export type PoolPort = LeasingPort &
   ListeningPort &
   RowsPort &
   ControlPort &
-  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
+  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & { readonly news: Pick<PoolNews, 'listen'> }
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>

@@ -30,6 +30,7 @@ const ROUTES = {
   '/v1/leases/{id}/wait_closed': ['post'],
   '/v1/leases/{id}/is_closing': ['get'],
   '/v1/leases/{id}/start_tls': ['post'],
+  '/v1/leases/{id}/stream': ['get'],
   '/v1/leases/{id}/parse': ['post'],
   '/v1/exchange': ['post'],
   '/v1/listeners': ['get', 'post'],
@@ -86,6 +87,7 @@ describe('the service', () => {
       expect.objectContaining({ id: lease.view.connection.id, target: 'script', state: 'leased' }),
     )
     const { workers } = jsonOf<{ workers: Row[] }>(await api.get('/v1/workers'))
+    expect(new Set(workers.map(({ kind }) => kind))).toEqual(new Set(['io']))
     for (const worker of workers)
       for (const field of ['id', 'threadId', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'])
         expect(worker).toHaveProperty(field, expect.any(Number))

@@ -13,11 +13,9 @@ import type { Calls } from './calls.ts'
 import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
 import {
-  always,
-  answer,
   CLOSED,
+  LeaseMade,
   LeaseParams,
-  LeaseSchema,
   LeaseStateSchema,
   ProblemAnswer,
   TargetSchema,
@@ -93,18 +91,7 @@ const AcquireSchema = {
   }),
   body: LeaseBody,
   response: {
-    201: answer(
-      'The lease.',
-      { 'application/json': LeaseSchema },
-      {
-        location: always(
-          Type.String({
-            description: 'The path of the lease.',
-            examples: ['/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'],
-          }),
-        ),
-      },
-    ),
+    201: LeaseMade,
     default: ProblemAnswer,
   },
 }

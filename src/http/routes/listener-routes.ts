@@ -3,7 +3,7 @@
  * only where the operator has said so, and belongs to the tenant that made it.
  */
 import type { FastifyRequest } from 'fastify'
-import { type TInteger, type TObject, type TOptional, type TSchema, type TString, Type } from 'typebox'
+import { Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { normaliseServerTls } from '../../config/tls-options.ts'
@@ -12,54 +12,18 @@ import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerListener, CallerListeners } from '../leases/caller-listeners.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { AppDeps, AppLimits, LeasePort, ListeningPort } from '../ports.ts'
+import type { AppDeps, LeasePort, ListeningPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import { viewOf } from './lease-routes.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { always, answer, CLOSED, LeaseSchema, ProblemAnswer, timeoutMs, ttlMs } from './schemas.ts'
+import { answer, CLOSED, LeaseMade, locationOf, ProblemAnswer, timeoutMs, ttlMs } from './schemas.ts'
 
 const tags = ['listeners']
-const ID = 'Zb1Xk8cYv2hqPpBtXwSgA9oEiQUwZfzDOtU0eJ3p1Yv'
-
-/** `/v1/listeners/{id}` */
-const ListenerParams: TObject<{ id: TString }> = Type.Object({
-  id: Type.String({ description: 'The listener id.', examples: [ID] }),
+const count = Type.Integer()
+const LISTENER_ID = 'mQ3vZt8KcY1xW5bJ0nRfLs7dHgPaEuT2oVi9yNkXqBw'
+const ListenerParams = Type.Object({
+  id: Type.String({ description: 'The listener id.', examples: [LISTENER_ID] }),
 })
-
-const BOUND_FIELDS = {
-  id: Type.String({ description: '256 random bits, base64url.', examples: [ID] }),
-  address: Type.String({ description: 'The address that it is bound to.', examples: ['127.0.0.1'] }),
-  port: Type.Integer({ description: 'The port, also where the system picked it.', examples: [38_221] }),
-}
-
-const counted = (description: string, example: number): TInteger =>
-  Type.Integer({ description, minimum: 0, examples: [example] })
-
-const ListenerState = Type.Object(
-  {
-    ...BOUND_FIELDS,
-    tls: Type.Boolean({ description: 'Whether clients speak TLS from the start.' }),
-    backlog: counted('Connections that may wait for an accept call.', 100),
-    maxConnections: Type.Union([Type.Integer(), Type.Null()], {
-      description: 'Connections at once, waiting or leased; null: no bound of its own.',
-      examples: [null],
-    }),
-    ttlMs: counted('Milliseconds without an accept call after which it ends.', 300_000),
-    expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-      description: 'When it ends where nobody calls.',
-      examples: ['2026-11-28T23:30:53.338Z'],
-    }),
-    waiting: counted('Connections that wait for an accept call.', 0),
-    leased: counted('Connections that are leased.', 1),
-    calls: counted('Accept calls that wait for a connection.', 0),
-    accepted: counted('Leases so far.', 3),
-    refused: counted('Connections so far that were closed, as there was no room.', 0),
-  },
-  { title: 'Listener' },
-)
-
-const optionalCount = (description: string, maximum: number, example: number): TOptional<TInteger> =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum, description, examples: [example] }))
 
 const ListenBody = Type.Object(
   {
@@ -78,36 +42,53 @@ const ListenBody = Type.Object(
         { ...CLOSED, description: 'Clients speak TLS from the start.' },
       ),
     ),
-    backlog: optionalCount(
-      `Connections that may wait for an accept call; who comes beyond is disconnected. Default ${LIMITS.listenBacklog}.`,
-      LIMITS.listenerBacklogMax,
-      100,
+    backlog: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIMITS.listenerBacklogMax,
+        description: `Connections that may wait for an accept call; who comes beyond is disconnected. Default ${LIMITS.listenBacklog}.`,
+      }),
     ),
-    maxConnections: optionalCount(
-      'Connections at once, waiting or leased; default: no bound of its own.',
-      LIMITS.channelsMax,
-      1_000,
+    maxConnections: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIMITS.channelsMax,
+        description: 'Connections at once, waiting or leased; default: no bound of its own.',
+      }),
     ),
-    ttlMs: optionalCount(
-      `Milliseconds without an accept call after which the listener ends; default ${LIMITS.listenerTtlMs}.`,
-      LIMITS.leaseTtlMsMax,
-      300_000,
+    ttlMs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIMITS.leaseTtlMsMax,
+        description: `Milliseconds without an accept call after which the listener ends; default ${LIMITS.listenerTtlMs}.`,
+      }),
     ),
   },
-  { ...CLOSED, examples: [{ host: '127.0.0.1', port: 0 }] },
+  { ...CLOSED, examples: [{ host: '127.0.0.1', port: 0, maxConnections: 100 }] },
 )
 
-/** The answer that has made something, and where that is. */
-function made(schema: TSchema, what: string, path: string): TSchema {
-  const location = Type.String({ description: `The path of ${what}.`, examples: [path] })
-  return answer(
-    `The path and what it leads to: ${what}.`,
-    { 'application/json': schema },
-    {
-      location: always(location),
-    },
-  )
+const BOUND_FIELDS = {
+  id: Type.String({ description: '256 random bits, base64url.', examples: [LISTENER_ID] }),
+  address: Type.String({ examples: ['127.0.0.1'] }),
+  port: Type.Integer({ description: 'The real one.', examples: [40_123] }),
 }
+
+const ListenerState = Type.Object(
+  {
+    ...BOUND_FIELDS,
+    tls: Type.Boolean(),
+    backlog: count,
+    maxConnections: Type.Union([count, Type.Null()]),
+    ttlMs: count,
+    expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+    waiting: Type.Integer({ description: 'Connections that wait for an accept call.' }),
+    leased: Type.Integer({ description: 'Connections that are leased.' }),
+    calls: Type.Integer({ description: 'Accept calls that wait for a connection.' }),
+    accepted: Type.Integer({ description: 'Leases so far.' }),
+    refused: Type.Integer({ description: 'Connections so far that were closed, as there was no room.' }),
+  },
+  { title: 'ListenerState' },
+)
 
 const ListenSchema = {
   tags,
@@ -118,19 +99,23 @@ const ListenSchema = {
     'called accept for `ttlMs`.',
   body: ListenBody,
   response: {
-    201: made(Type.Object(BOUND_FIELDS, { title: 'Bound' }), 'the listener', `/v1/listeners/${ID}`),
+    201: answer(
+      'The listener.',
+      { 'application/json': Type.Object(BOUND_FIELDS, { title: 'Listener' }) },
+      locationOf(`/v1/listeners/${LISTENER_ID}`),
+    ),
     default: ProblemAnswer,
   },
 }
 
-const ListListenersSchema = {
+const ListSchema = {
   tags,
   operationId: 'listListeners',
   summary: 'List your listeners',
   response: { 200: Type.Object({ listeners: Type.Array(ListenerState) }), default: ProblemAnswer },
 }
 
-const LookAtListenerSchema = {
+const LookSchema = {
   tags,
   operationId: 'getListener',
   summary: 'Look at a listener',
@@ -138,20 +123,7 @@ const LookAtListenerSchema = {
   response: { 200: ListenerState, default: ProblemAnswer },
 }
 
-const CloseQuery = Type.Object(
-  {
-    clients: Type.Optional(
-      Type.Enum(['close', 'abort', 'keep'], {
-        description:
-          'What becomes of the leases on its connections: close sends what was written and closes them, abort ends them ' +
-          'at once, keep (the default) leaves them.',
-      }),
-    ),
-  },
-  CLOSED,
-)
-
-const CloseListenerSchema = {
+const CloseSchema = {
   tags,
   operationId: 'closeListener',
   summary: 'End a listener',
@@ -159,20 +131,31 @@ const CloseListenerSchema = {
     'Nothing listens any more when the answer comes. Connections that nobody has taken are closed. Calls that wait for one ' +
     'answer 404 listener_not_found.',
   params: ListenerParams,
-  querystring: CloseQuery,
+  querystring: Type.Object(
+    {
+      clients: Type.Optional(
+        Type.Enum(['close', 'abort', 'keep'], {
+          description:
+            'What becomes of the leases on its connections: close sends what was written and closes them, abort ends them ' +
+            'at once, keep (the default) leaves them.',
+        }),
+      ),
+    },
+    CLOSED,
+  ),
   response: {
     200: Type.Object(
       {
-        dropped: counted('Connections that nobody had taken.', 0),
-        leased: counted('Leases on its connections.', 1),
+        dropped: Type.Integer({ description: 'Connections that nobody had taken.' }),
+        leased: Type.Integer({ description: 'Leases on its connections.' }),
       },
-      { title: 'ListenerClosed' },
+      { title: 'ListenerEnded' },
     ),
     default: ProblemAnswer,
   },
 }
 
-const acceptSchema = (limits: AppLimits) => ({
+const acceptSchema = (calls: Calls) => ({
   tags,
   operationId: 'accept',
   summary: 'Lease the next accepted connection',
@@ -180,12 +163,9 @@ const acceptSchema = (limits: AppLimits) => ({
     'First come, first served. 504 wait_timeout where none comes. The connection is never reused; start_tls on it is the ' +
     "server's side, with `cert` and `key`.",
   params: ListenerParams,
-  querystring: Type.Object({ timeoutMs: timeoutMs(limits), ttlMs: Type.Optional(ttlMs()) }, CLOSED),
+  querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits), ttlMs: Type.Optional(ttlMs()) }, CLOSED),
   body: Type.Object({}, CLOSED),
-  response: {
-    201: made(LeaseSchema, 'the lease', '/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'),
-    default: ProblemAnswer,
-  },
+  response: { 201: LeaseMade, default: ProblemAnswer },
 })
 
 export type ListenerRoutesDeps = {
@@ -204,14 +184,14 @@ export function listenerRoutes(deps: ListenerRoutesDeps): RouteTable[] {
   const close = route({
     method: 'DELETE',
     url: '/v1/listeners/:id',
-    schema: CloseListenerSchema,
+    schema: CloseSchema,
     problems: ['LISTENER_NOT_FOUND'],
     run: request => own(request).listener.close(request.query.clients),
   })
   const look = route({
     method: 'GET',
     url: '/v1/listeners/:id',
-    schema: LookAtListenerSchema,
+    schema: LookSchema,
     problems: ['LISTENER_NOT_FOUND'],
     run: request => stateOf(own(request)),
   })
@@ -265,7 +245,7 @@ function listRoute({ listeners }: ListenerRoutesDeps): RouteTable['routes'][numb
   return route({
     method: 'GET',
     url: '/v1/listeners',
-    schema: ListListenersSchema,
+    schema: ListSchema,
     run: request => {
       checkRoomForAnswer(request)
       return { listeners: listeners.list(principalOf(request).tenant).map(stateOf) }
@@ -280,7 +260,7 @@ function acceptRoute(
   return route({
     method: 'POST',
     url: '/v1/listeners/:id/accept',
-    schema: acceptSchema(calls.limits),
+    schema: acceptSchema(calls),
     problems: ['LISTENER_NOT_FOUND', 'LISTEN_FAILED', 'WAIT_TIMEOUT', 'DRAINING'],
     run: async (request, reply) => {
       const own = ownOf(request)

@@ -141,8 +141,7 @@ const LEASE_FIELDS = {
   connection: ConnectionSchema,
 }
 
-/** The answer to a request for a lease. */
-export const LeaseSchema: TSchema = Type.Object(LEASE_FIELDS, { title: 'Lease' })
+const LeaseSchema: TSchema = Type.Object(LEASE_FIELDS, { title: 'Lease' })
 
 /** The answer to a look at a lease. */
 export const LeaseStateSchema: TSchema = Type.Object(
@@ -155,6 +154,18 @@ export const LeaseStateSchema: TSchema = Type.Object(
     lastOperation: nullable(Type.String({ examples: ['readline'] })),
   },
   { title: 'LeaseState' },
+)
+
+/** Where what was made is to be found. */
+export function locationOf(path: string): Readonly<Record<'location', TSchema>> {
+  return { location: always(Type.String({ description: 'The path of what was made.', examples: [path] })) }
+}
+
+/** The answer to whoever gets a lease. */
+export const LeaseMade: TSchema = answer(
+  'The lease.',
+  { 'application/json': LeaseSchema },
+  locationOf('/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'),
 )
 
 /** Bytes that were read. The binary form carries in its headers what the JSON form has in fields. */
