@@ -1,4 +1,6 @@
 import { copyFile, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { build } from 'esbuild'
 import type { Options } from 'tsup'
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
@@ -43,11 +45,43 @@ function rebuilt(path: string, text: string): string {
     .replace(/\brequire\("(node:[\w/]+)"\)/g, 'process.getBuiltinModule("$1")')
 }
 
+const WEB = join(import.meta.dirname, 'src', 'client', 'web')
+
+/**
+ * `sockpool/client` for browsers, Deno and Bun is a file of its own, in which nothing is imported: the streams are those of
+ * every other part, with a stand-in for the little that they use of Node. So the sources need not know of browsers, and
+ * nothing gets slower on Node.
+ */
+const nodeStandIns: Plugin = {
+  name: 'node-stand-ins',
+  setup({ onResolve }) {
+    onResolve({ filter: /^node:(util|path|url|http)$|[\\/]socket-duplex\.ts$/ }, () => ({
+      path: join(WEB, 'node-modules.ts'),
+    }))
+  },
+}
+
+async function buildClientForBrowsers(): Promise<void> {
+  await build({
+    entryPoints: { client: 'src/client/web.ts' },
+    outdir: 'dist',
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: ['es2022'],
+    inject: [join(WEB, 'globals.ts')],
+    plugins: [nodeStandIns],
+    sourcemap: true,
+    logLevel: 'warning',
+  })
+}
+
 // Every thread's entry is an entry of its own, and all lie flat in dist/, so that one thread finds the next as a
 // sibling of its own file.
 const options: Options = {
   entry: {
     index: 'src/library/index.ts',
+    'client-node': 'src/client/node.ts',
     cli: 'src/cli.ts',
     'io-worker': 'workers/io-worker.ts',
     'parse-worker': 'workers/parse-worker.ts',
@@ -56,13 +90,22 @@ const options: Options = {
   format: ['esm'],
   target: 'node22',
   // Nobody calls a thread's entry: there is nothing to say of one but that it is a module.
-  dts: { entry: { index: 'src/library/index.ts', 'worker-entry': 'workers/io-worker.ts' } },
+  dts: {
+    entry: {
+      index: 'src/library/index.ts',
+      client: 'src/client/node.ts',
+      'worker-entry': 'workers/io-worker.ts',
+    },
+  },
   noExternal: ['piscina'],
   esbuildPlugins: [piscinaInside],
   splitting: true,
   sourcemap: true,
   clean: true,
-  onSuccess: () => copyFile('node_modules/piscina/LICENSE', 'dist/piscina.LICENSE'),
+  onSuccess: async () => {
+    await copyFile('node_modules/piscina/LICENSE', 'dist/piscina.LICENSE')
+    await buildClientForBrowsers()
+  },
 }
 
 export default options

@@ -1,11 +1,9 @@
 /** The bounds of `connectPool`: what a program at the far end of HTTP keeps, sends ahead and waits for. */
 export const CLIENT_LIMITS = {
-  /** Bytes of a stream that may be under way unacknowledged, in either direction: what the service itself allows. */
-  streamWindowBytes: 262_144,
   /** Bytes that were read after which the service is told; it sends on for as long as a window is open. */
   streamAckBytes: 65_536,
   /** Milliseconds without a word on a stream, in which the service pings three times, after which its socket is dead. */
-  streamSilenceMs: 50_000,
+  serviceSilenceMs: 50_000,
   /** Milliseconds that a socket may take to open, and to say good-bye. */
   serviceConnectMs: 10_000,
   streamByeMs: 5_000,
@@ -25,6 +23,4 @@ export const CLIENT_LIMITS = {
   /** Milliseconds between two renewals of a lease: a third of its ttl within these, however wrong a clock is. */
   renewMsMin: 50,
   renewMsMax: 20_000,
-  /** Bytes of one message of a stream: the service sends no more than a window holds. */
-  streamMessageBytesMax: 1_048_576,
 } as const

@@ -35,13 +35,22 @@ export async function readThere(
     try {
       if (!source.isWhole) throw heldHere(call.name)
       const answer = await keeper.stream.apart(call.name, bounds, async () => {
-        const value = await untilRead(keeper, call, bounds.left(startedMs, performance.now()))
-        source.moveTo((await keeper.look()).readOffset ?? before)
-        return value
+        try {
+          const told = await untilRead(keeper, call, bounds.left(startedMs, performance.now()))
+          source.advance(await offsetAfter(keeper, told))
+          return told
+        } catch (error) {
+          // Also a read that fails may have taken bytes. Where that cannot be told, this error is the one to hear of.
+          await keeper.look().then(
+            ({ readOffset }) => source.advance(readOffset ?? before),
+            () => 'the first error tells',
+          )
+          throw error
+        }
       })
-      return { count: source.received - before, interrupted: false, outcome: { ok: true, value: answer } }
+      return { count: source.position - before, interrupted: false, outcome: { ok: true, value: answer } }
     } catch (error) {
-      const count = source.received - source.available - before
+      const count = source.position - before
       return { count, interrupted: isGivenUp(error), outcome: { ok: false, error: error as Error } }
     }
   }, call.name)) as WireAnswer
@@ -70,6 +79,13 @@ async function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBo
       if (!(error instanceof SockpoolError) || error.code !== 'READ_TIMEOUT' || !isUnbounded) throw error
     }
   }
+}
+
+/** The stream offset behind the message. */
+async function offsetAfter(keeper: RemoteKeeper, { header, bytes }: WireAnswer): Promise<number> {
+  const start = header('sockpool-offset')
+  if (start !== null) return Number(start) + bytes.length
+  return (await keeper.look({})).readOffset ?? 0
 }
 
 function isGivenUp(error: unknown): boolean {

@@ -7,7 +7,7 @@ import { LIMITS } from '../base/limits.ts'
 import { timerMs } from '../base/timer.ts'
 import type { ConnectionFacts } from '../pool/lease/connection-facts.ts'
 import type { Refusal, ReleaseResult } from '../pool/target/release-result.ts'
-import { LeaseStream } from './lease-stream.ts'
+import { RemoteStream } from './remote-stream.ts'
 import type { ServiceCall, ServiceCaller } from './service-caller.ts'
 
 /** What the service says of a lease. */
@@ -32,7 +32,7 @@ export class RemoteKeeper {
   readonly id: string
   readonly target: string
   readonly reused: boolean
-  readonly stream: LeaseStream
+  readonly stream: RemoteStream
   readonly #caller: ServiceCaller
   readonly #onEnded: () => void
   #connection: ConnectionFacts
@@ -52,7 +52,7 @@ export class RemoteKeeper {
     this.#connection = view.connection
     this.#ttlMs = ttlMs
     this.#expiresAt = instant(view.expiresAt)
-    this.stream = new LeaseStream({
+    this.stream = new RemoteStream({
       caller,
       path: this.#path,
       probe: async () => void (await this.look()),
@@ -100,14 +100,14 @@ export class RemoteKeeper {
     }
   }
 
-  /** How the lease stands. One try: whoever asks has a plan of its own. Errors: those of the call. */
-  async look(): Promise<LeaseView> {
+  /** How the lease stands; in one try where nothing else is said. Errors: those of the call. */
+  async look(tries: Pick<ServiceCall, 'retry'> = { retry: { attempts: 1, budgetMs: 0 } }): Promise<LeaseView> {
     const answer = await this.#caller.call({
       name: 'lease',
       method: 'GET',
       path: this.#path,
       repeat: 'always',
-      retry: { attempts: 1, budgetMs: 0 },
+      ...tries,
       answerMs: LIMITS.serviceConnectMs,
     })
     return JSON.parse(answer.bytes.toString('utf8')) as LeaseView

@@ -50,7 +50,12 @@ export class RemoteSource implements ByteSource {
 
   /** Where a stream that is opened now goes on; what lies between here and `received` comes twice. */
   get resumeOffset(): number {
-    return Math.max(this.#told, this.#position)
+    return Math.max(this.#told, this.position)
+  }
+
+  /** The stream offset of the next byte to be read. */
+  get position(): number {
+    return this.#received - this.available
   }
 
   get received(): number {
@@ -59,12 +64,12 @@ export class RemoteSource implements ByteSource {
 
   /** Whether the service knows what was read. */
   get isToldOf(): boolean {
-    return this.#told >= this.#position
+    return this.#told >= this.position
   }
 
   /** Whether the service has every byte that was not read, and no other is to be read first. */
   get isWhole(): boolean {
-    return this.#told <= this.#position && this.#foreign === 0
+    return this.#told <= this.position && this.#foreign === 0
   }
 
   /** Bytes of the stream have come. */
@@ -88,20 +93,16 @@ export class RemoteSource implements ByteSource {
 
   /** Tells all that was read. */
   tellAll(): void {
-    const position = this.#position
+    const position = this.position
     if (position > this.#told) this.#tell(position)
   }
 
-  /** Somebody else reads at the service: what came and was not read will come again. */
-  forget(): void {
-    this.#received = this.#position
-    this.#chunks.drop(this.available)
-  }
-
-  /** The service says where the stream stands, when others have read there and nothing is kept here. */
-  moveTo(offset: number): void {
-    this.#received = offset
-    this.#told = offset
+  /** The service has read up to here by itself: of what came, that much is gone. */
+  advance(offset: number): void {
+    const count = Math.max(0, offset - this.position)
+    this.#chunks.drop(Math.min(count, this.available))
+    this.#received = Math.max(this.#received, offset)
+    this.#told = Math.max(this.#told, offset)
     this.#recent.clear()
   }
 
@@ -147,13 +148,9 @@ export class RemoteSource implements ByteSource {
     if (this.#end !== null) this.#ended()
   }
 
-  get #position(): number {
-    return this.#received - this.available
-  }
-
   #taken(count: number, bytes: Uint8Array | null): void {
     this.#foreign = Math.max(0, this.#foreign - count)
-    const position = this.#position
+    const position = this.position
     if (position - this.#told >= LIMITS.streamAckBytes && this.#tell(position)) return
     if (bytes !== null && bytes.length <= LIMITS.streamAckBytes) this.#recent.add(bytes)
     else this.#recent.clear()
@@ -162,7 +159,7 @@ export class RemoteSource implements ByteSource {
   /** A read that no window can hold makes the service send on. */
   #setAside(): void {
     if (this.#wish === null) return
-    const wanted = this.#position + this.#wish.count
+    const wanted = this.position + this.#wish.count
     const isBeyond = wanted > this.#told + LIMITS.streamWindowBytes
     if (isBeyond && this.#received - this.#told >= LIMITS.streamAckBytes) this.#tell(this.#received)
   }

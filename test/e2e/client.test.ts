@@ -10,7 +10,6 @@ import type { RemoteLease } from '../../src/client/remote-lease.ts'
 import type { RemotePool } from '../../src/client/remote-pool.ts'
 import { refusingPort } from '../support/test-server.ts'
 import { useScriptedService } from '../support/scripted-service.ts'
-import { until } from '../support/until.ts'
 import type { Peer } from '../support/upstream.ts'
 
 const scripted = useScriptedService(place => ({
@@ -201,10 +200,10 @@ describe('a lease', () => {
     expect(await failure(pool.lease('clean', { timeoutMs: 50 }))).toMatchObject({ code: 'WAIT_TIMEOUT' })
     const caller = new AbortController()
     const waiting = failure(pool.lease('clean', { signal: caller.signal }))
-    await until('it waits', async () => (await pool.stats()).waiters === 1)
+    await expect.poll(async () => (await pool.stats()).waiters).toBe(1)
     caller.abort()
     expect(await waiting).toMatchObject({ code: 'ABORTED' })
-    await until('the service has heard of it', async () => (await pool.stats()).waiters === 0)
+    await expect.poll(async () => (await pool.stats()).waiters).toBe(0)
   })
 
   test('gives values that the service parsed, one by one to the end', async () => {

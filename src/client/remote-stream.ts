@@ -15,10 +15,10 @@ import { RemoteSink } from './remote-sink.ts'
 import { RemoteSource } from './remote-source.ts'
 import { RetryPlan } from './retry-plan.ts'
 import type { ServiceCaller } from './service-caller.ts'
-import { afterClose, tlsEnding } from './stream-close.ts'
-import { BROKEN, StreamSocket } from './stream-socket.ts'
+import { afterClose, tlsEnding } from './after-close.ts'
+import { BROKEN, RemoteSocket } from './remote-socket.ts'
 
-export type LeaseStreamDeps = {
+export type RemoteStreamDeps = {
   readonly caller: ServiceCaller
   /** `/v1/leases/ID` */
   readonly path: string
@@ -35,7 +35,7 @@ export type LeaseStreamDeps = {
 
 type State =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'opening' | 'open' | 'leaving'; readonly socket: StreamSocket }
+  | { readonly kind: 'opening' | 'open' | 'leaving'; readonly socket: RemoteSocket }
   | { readonly kind: 'paused'; readonly timer: ReturnType<typeof setTimeout> }
   | { readonly kind: 'probing' }
   | { readonly kind: 'apart' }
@@ -44,10 +44,10 @@ type State =
 /** Milliseconds after a call of the service's own until the stream is opened again without need: to hear of its end. */
 const REOPEN_MS = 100
 
-export class LeaseStream {
+export class RemoteStream {
   readonly source: RemoteSource
   readonly sink: RemoteSink
-  readonly #deps: LeaseStreamDeps
+  readonly #deps: RemoteStreamDeps
   #state: State = { kind: 'idle' }
   /** Of the cut that is not mended yet. */
   #plan: RetryPlan | null = null
@@ -62,7 +62,7 @@ export class LeaseStream {
   /** So many of the bytes that come are here already. */
   #skip = 0
 
-  constructor(deps: LeaseStreamDeps) {
+  constructor(deps: RemoteStreamDeps) {
     this.#deps = deps
     this.source = new RemoteSource({ want: () => this.want(), tell: offset => this.#tell(offset) })
     this.sink = new RemoteSink({
@@ -83,9 +83,9 @@ export class LeaseStream {
     this.want()
   }
 
-  /** Opens the stream, unless it is open or something is in its way. */
+  /** Opens the stream, unless it is open, has ended, or something is in its way. */
   want(): void {
-    if (this.#state.kind === 'idle' && !this.#deps.caller.isClosed) this.#open()
+    if (this.#state.kind === 'idle' && this.sink.end === null && !this.#deps.caller.isClosed) this.#open()
   }
 
   /**
@@ -110,7 +110,7 @@ export class LeaseStream {
     await this.apart('release()', bounds, async () => this.#set({ kind: 'over' }))
   }
 
-  /** Ends reader and writer for their holder; what was written is still sent. */
+  /** Ends reader and writer for their holder; what was written is still sent, and what was read told. */
   revoke(end: StreamEnd): void {
     this.source.finish(end)
     this.sink.finish(end)
@@ -152,7 +152,7 @@ export class LeaseStream {
     const { caller, path } = this.#deps
     try {
       const from = `${path}/stream?ack=true&offset=${this.source.resumeOffset}`
-      const socket: StreamSocket = new StreamSocket(caller.wire, from, {
+      const socket: RemoteSocket = new RemoteSocket(caller.wire, from, {
         begun: (readOffset, writeOffset) => this.#begun(socket, readOffset, writeOffset),
         bytes: bytes => this.#received(bytes),
         accepted: offset => {
@@ -171,7 +171,7 @@ export class LeaseStream {
     }
   }
 
-  #begun(socket: StreamSocket, readOffset: number, writeOffset: number): void {
+  #begun(socket: RemoteSocket, readOffset: number, writeOffset: number): void {
     this.#skip = this.source.received - readOffset
     if (this.#skip < 0) {
       const message = `the stream goes on at ${readOffset}, and all that came before ends at ${this.source.received}`
@@ -220,7 +220,9 @@ export class LeaseStream {
     const after = afterClose(code, reason)
     switch (after.kind) {
       case 'ended':
-        return this.over({ kind: 'closed' })
+        // The lease is still there, and what was not consumed of the stream is there too.
+        this.#set({ kind: 'idle' })
+        return this.revoke({ kind: 'closed' })
       case 'failed':
         return this.over({ kind: 'failed', error: after.error, ...(after.isRevoked && { isRevoked: true }) })
       case 'ask':
@@ -255,7 +257,7 @@ export class LeaseStream {
   }
 
   /** Browsers do not tell of pings: there silence may be nothing but silence. */
-  async #silent(socket: StreamSocket): Promise<void> {
+  async #silent(socket: RemoteSocket): Promise<void> {
     const isAlive =
       !this.#deps.caller.wire.hearsPings &&
       (await this.#deps.probe().then(
@@ -300,10 +302,9 @@ export class LeaseStream {
     }
   }
 
-  #sayGoodBye(socket: StreamSocket): void {
+  #sayGoodBye(socket: RemoteSocket): void {
     this.source.tellAll()
     socket.leave()
-    this.source.forget()
     this.#set({ kind: 'leaving', socket })
   }
 

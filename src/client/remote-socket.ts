@@ -21,7 +21,7 @@ export type StreamEars = {
   silent(): void
 }
 
-export class StreamSocket {
+export class RemoteSocket {
   readonly #socket: WireSocket
   readonly #ears: StreamEars
   #isBegun = false
@@ -65,7 +65,7 @@ export class StreamSocket {
 
   /** The service has been heard of. */
   alive(): void {
-    if (this.#isBegun && !this.#isOver) this.#await(LIMITS.streamSilenceMs)
+    if (this.#isBegun && !this.#isOver) this.#await(LIMITS.serviceSilenceMs)
   }
 
   /** Says good-bye; `closed` follows, in time. */
@@ -107,7 +107,7 @@ export class StreamSocket {
     this.#stop()
     if (this.#isOver) return
     this.#timer = setTimeout(() => {
-      if (this.#isBegun && ms === LIMITS.streamSilenceMs) return this.#ears.silent()
+      if (this.#isBegun && ms === LIMITS.serviceSilenceMs) return this.#ears.silent()
       this.#socket.drop()
       this.#over(BROKEN, '')
     }, ms)
