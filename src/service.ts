@@ -75,10 +75,10 @@ export async function startService(
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
   const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
-  let isClosing = false
+  const draining = new AbortController()
   let app: App | null = null
   try {
-    const deps = appDeps(live, pool, shares.http, () => isClosing)
+    const deps = appDeps(live, pool, shares.http, draining.signal)
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
@@ -87,7 +87,7 @@ export async function startService(
     live.serves({ door, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
-      isClosing = true
+      draining.abort()
       closed ??= closeAll(built, pool, demo, live)
       return closed
     }
@@ -98,7 +98,7 @@ export async function startService(
   }
 }
 
-function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing: () => boolean): AppDeps {
+function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining: AbortSignal): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -110,7 +110,8 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing
     limits,
     connectionsMax,
     version: version(),
-    isClosing,
+    isClosing: () => draining.aborted,
+    draining,
     reload: () => live.reload(),
     log: { level: logLevel, stream: stderrLog() },
   }
