@@ -26,6 +26,16 @@ export function afterClose(code: number, reason: string): AfterClose {
   return { kind: 'failed', error: new SockpoolError(failed, ERROR_CODES[failed].title), isRevoked: false }
 }
 
+/** How a stream ends whose lease, or whose service, answers so: a connection that broke has ended its lease. */
+export function endAfter(error: SockpoolError): StreamEnd {
+  if (error.code !== 'LEASE_GONE') return { kind: 'failed', error }
+  if (error.reason === 'reset')
+    return { kind: 'failed', error: new SockpoolError('CONNECTION_RESET', ERROR_CODES.CONNECTION_RESET.title) }
+  if (error.reason === 'worker_lost')
+    return { kind: 'failed', error: new SockpoolError('WORKER_LOST', ERROR_CODES.WORKER_LOST.title) }
+  return { kind: 'failed', error, isRevoked: true }
+}
+
 /** How TLS ended with the stream, where the service says so. */
 export function tlsEnding(
   how: string | null,

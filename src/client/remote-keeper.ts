@@ -7,6 +7,7 @@ import { LIMITS } from '../base/limits.ts'
 import { timerMs } from '../base/timer.ts'
 import type { ConnectionFacts } from '../pool/lease/connection-facts.ts'
 import type { Refusal, ReleaseResult } from '../pool/target/release-result.ts'
+import { endAfter } from './after-close.ts'
 import { RemoteStream } from './remote-stream.ts'
 import type { ServiceCall, ServiceCaller } from './service-caller.ts'
 
@@ -194,7 +195,7 @@ export class RemoteKeeper {
     if (!isGone(error) || this.#gone !== null) return
     const reason = (error.reason ?? 'expired') as GoneReason
     this.#end(reason)
-    this.stream.over({ kind: 'failed', error: leaseGone(reason), isRevoked: true })
+    this.stream.over(endAfter(leaseGone(reason)))
   }
 
   #end(reason: GoneReason): void {

@@ -15,7 +15,7 @@ import { RemoteSink } from './remote-sink.ts'
 import { RemoteSource } from './remote-source.ts'
 import { RetryPlan } from './retry-plan.ts'
 import type { ServiceCaller } from './service-caller.ts'
-import { afterClose, tlsEnding } from './after-close.ts'
+import { afterClose, endAfter, tlsEnding } from './after-close.ts'
 import { BROKEN, RemoteSocket } from './remote-socket.ts'
 
 export type RemoteStreamDeps = {
@@ -244,7 +244,7 @@ export class RemoteStream {
     )
     if (this.#state !== state) return
     const isAnswer = error !== null && error.code !== 'SERVICE_UNREACHABLE'
-    if (isAnswer) return this.over(endOf(error))
+    if (isAnswer) return this.over(endAfter(error))
     this.#again(isBegun ? null : error)
   }
 
@@ -321,7 +321,7 @@ export class RemoteStream {
     this.#isClosing = true
     this.#deps.close().then(
       () => this.want(),
-      error => this.over(endOf(error as SockpoolError)),
+      error => this.over(endAfter(error as SockpoolError)),
     )
   }
 
@@ -340,8 +340,4 @@ function unreachable(): SockpoolError {
     'SERVICE_UNREACHABLE',
     'the stream of the lease was cut, and the service cannot be reached',
   )
-}
-
-function endOf(error: SockpoolError): StreamEnd {
-  return { kind: 'failed', error, ...(error.code === 'LEASE_GONE' && { isRevoked: true }) }
 }

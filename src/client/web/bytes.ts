@@ -11,7 +11,13 @@ export class Bytes extends Uint8Array {
     return part.length
   }
 
-  compare(target: Uint8Array, targetStart = 0, targetEnd = target.length, start = 0, end = this.length): number {
+  compare(
+    target: Uint8Array,
+    targetStart = 0,
+    targetEnd: number = target.length,
+    start = 0,
+    end: number = this.length,
+  ): number {
     const [mine, other] = [this.subarray(start, end), target.subarray(targetStart, targetEnd)]
     for (let at = 0; at < mine.length && at < other.length; at++) {
       const difference = (mine[at] ?? 0) - (other[at] ?? 0)
@@ -79,33 +85,41 @@ function copied(bytes: Uint8Array): Bytes {
   return copy
 }
 
+type FromSource = string | ArrayBuffer | Uint8Array
+
+function from(source: FromSource, encodingOrOffset: TextEncoding | number = 'utf8', length?: number): Bytes {
+  if (typeof source === 'string')
+    return fromText(source, typeof encodingOrOffset === 'string' ? encodingOrOffset : 'utf8')
+  if (ArrayBuffer.isView(source)) return copied(source)
+  const offset = typeof encodingOrOffset === 'number' ? encodingOrOffset : 0
+  return new Bytes(source, offset, length ?? source.byteLength - offset)
+}
+
+function concat(list: readonly Uint8Array[]): Bytes {
+  const joined = new Bytes(list.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const bytes of list) {
+    joined.set(bytes, at)
+    at += bytes.length
+  }
+  return joined
+}
+
+const zeros = (length: number): Bytes => new Bytes(length)
+
 /** The calls of the class Buffer itself. A view of memory shares it; all else is copied. */
-export const BufferStandIn = {
+export const BufferStandIn: {
+  readonly prototype: Bytes
+  readonly alloc: (length: number) => Bytes
+  readonly allocUnsafe: (length: number) => Bytes
+  readonly allocUnsafeSlow: (length: number) => Bytes
+  readonly from: typeof from
+  readonly concat: typeof concat
+} = {
   prototype: Bytes.prototype,
-  alloc: (length: number): Bytes => new Bytes(length),
-  allocUnsafe: (length: number): Bytes => new Bytes(length),
-  allocUnsafeSlow: (length: number): Bytes => new Bytes(length),
-  from: (
-    source: string | ArrayBuffer | Uint8Array,
-    encodingOrOffset: TextEncoding | number = 'utf8',
-    length?: number,
-  ): Bytes => {
-    if (typeof source === 'string')
-      return fromText(source, typeof encodingOrOffset === 'string' ? encodingOrOffset : 'utf8')
-    if (ArrayBuffer.isView(source)) return copied(source)
-    const offset = typeof encodingOrOffset === 'number' ? encodingOrOffset : 0
-    return new Bytes(source, offset, length ?? source.byteLength - offset)
-  },
-  concat: (list: readonly Uint8Array[]): Bytes => {
-    const joined = new Bytes(list.reduce((sum, { length }) => sum + length, 0))
-    let at = 0
-    for (const bytes of list) {
-      joined.set(bytes, at)
-      at += bytes.length
-    }
-    return joined
-  },
-  byteLength: (text: string | Uint8Array): number =>
-    typeof text === 'string' ? new TextEncoder().encode(text).length : text.byteLength,
-  isBuffer: (value: unknown): boolean => value instanceof Bytes,
-} as const
+  alloc: zeros,
+  allocUnsafe: zeros,
+  allocUnsafeSlow: zeros,
+  from,
+  concat,
+}

@@ -2,7 +2,7 @@
 import { SockpoolError } from '../../base/errors.ts'
 
 /** Of `node:util`. */
-export const inspect = Object.assign(
+export const inspect: ((value: unknown) => string) & { readonly custom: symbol } = Object.assign(
   (value: unknown): string => (typeof value === 'string' ? `'${value}'` : String(value)),
   { custom: Symbol.for('nodejs.util.inspect.custom') },
 )
