@@ -7,6 +7,8 @@ export const CLIENT_LIMITS = {
   /** Milliseconds that a socket may take to open, and to say good-bye. */
   serviceConnectMs: 10_000,
   streamByeMs: 5_000,
+  /** Milliseconds that the service may be busy with a socket to which it has said good-bye. */
+  streamFreeMs: 1_000,
   /** Milliseconds for the answer to a call that waits for nothing. */
   serviceAnswerMs: 30_000,
   /** Milliseconds for the answer to one that waits by nature: longer than the service lets anybody wait for a lease. */

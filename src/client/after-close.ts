@@ -30,7 +30,10 @@ export function afterClose(code: number, reason: string): AfterClose {
 export function endAfter(error: SockpoolError): StreamEnd {
   if (error.code !== 'LEASE_GONE') return { kind: 'failed', error }
   if (error.reason === 'reset')
-    return { kind: 'failed', error: new SockpoolError('CONNECTION_RESET', ERROR_CODES.CONNECTION_RESET.title) }
+    return {
+      kind: 'failed',
+      error: new SockpoolError('CONNECTION_RESET', ERROR_CODES.CONNECTION_RESET.title),
+    }
   if (error.reason === 'worker_lost')
     return { kind: 'failed', error: new SockpoolError('WORKER_LOST', ERROR_CODES.WORKER_LOST.title) }
   return { kind: 'failed', error, isRevoked: true }

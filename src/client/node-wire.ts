@@ -4,10 +4,10 @@ import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { WebSocket } from 'ws'
 import { LIMITS } from '../base/limits.ts'
 import {
-  type WireEars,
   STREAM_PROTOCOL,
   type Wire,
   type WireAnswer,
+  type WireEars,
   WireFailure,
   type WireOptions,
   type WireRequest,

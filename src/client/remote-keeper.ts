@@ -102,7 +102,9 @@ export class RemoteKeeper {
   }
 
   /** How the lease stands; in one try where nothing else is said. Errors: those of the call. */
-  async look(tries: Pick<ServiceCall, 'retry'> = { retry: { attempts: 1, budgetMs: 0 } }): Promise<LeaseView> {
+  async look(
+    tries: Pick<ServiceCall, 'retry'> = { retry: { attempts: 1, budgetMs: 0 } },
+  ): Promise<LeaseView> {
     const answer = await this.#caller.call({
       name: 'lease',
       method: 'GET',

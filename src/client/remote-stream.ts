@@ -11,12 +11,13 @@ import { errorText } from '../base/error-text.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
+import { afterClose, endAfter, tlsEnding } from './after-close.ts'
+import { onceFree } from './once-free.ts'
 import { RemoteSink } from './remote-sink.ts'
+import { BROKEN, RemoteSocket } from './remote-socket.ts'
 import { RemoteSource } from './remote-source.ts'
 import { RetryPlan } from './retry-plan.ts'
 import type { ServiceCaller } from './service-caller.ts'
-import { afterClose, endAfter, tlsEnding } from './after-close.ts'
-import { BROKEN, RemoteSocket } from './remote-socket.ts'
 
 export type RemoteStreamDeps = {
   readonly caller: ServiceCaller
@@ -98,7 +99,7 @@ export class RemoteStream {
     this.#turn = promise
     try {
       await this.#leave(name, bounds, before)
-      return await run()
+      return await onceFree(run)
     } finally {
       resolve()
       this.#return()

@@ -1,11 +1,11 @@
 /** The service by `fetch` and `WebSocket`, which browsers, Deno and Bun have alike. */
 import { SockpoolError } from '../base/errors.ts'
 import {
-  type WireEars,
   STREAM_PROTOCOL,
   TOKEN_PROTOCOL,
   type Wire,
   type WireAnswer,
+  type WireEars,
   WireFailure,
   type WireOptions,
   type WireRequest,

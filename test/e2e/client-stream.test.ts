@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { SockpoolError } from '../../src/base/errors.ts'
+import type { SockpoolError } from '../../src/base/errors.ts'
 import type { ConnectPoolOptions } from '../../src/client/client-options.ts'
 import { connectPool } from '../../src/client/connect-pool.ts'
 import type { RemoteLease } from '../../src/client/remote-lease.ts'
@@ -80,7 +80,10 @@ describe('the stream of a lease', () => {
 
   test.each([
     ['unread', async ({ reader }: RemoteLease) => void (await reader.read(1))],
-    ['timed_out', async ({ reader }: RemoteLease) => void (await failure(reader.readExactly(99, { timeoutMs: 5 })))],
+    [
+      'timed_out',
+      async ({ reader }: RemoteLease) => void (await failure(reader.readExactly(99, { timeoutMs: 5 }))),
+    ],
     [
       'unread',
       async ({ reader }: RemoteLease) => {
@@ -88,10 +91,13 @@ describe('the stream of a lease', () => {
         reader.unread(Buffer.from('x'))
       },
     ],
-    ['half_closed', async ({ reader, writer }: RemoteLease) => {
-      writer.writeEof()
-      await reader.read(100)
-    }],
+    [
+      'half_closed',
+      async ({ reader, writer }: RemoteLease) => {
+        writer.writeEof()
+        await reader.read(100)
+      },
+    ],
   ])('that leaves it %s has the connection closed', async (reason, use) => {
     const lease = await connect().lease('clean')
     const peer = await peerOf(lease)
@@ -120,7 +126,9 @@ describe('the stream of a lease', () => {
       expect(await lease.parse('json')).toEqual([1])
       expect(await lease.parse('ndjson')).toEqual({ unread: true })
     }
-    expect(reader.offset).toBe(5 * Buffer.byteLength('line\n{"round":0}\nframe\npeeked,rest\n[1]{"unread":true}\n'))
+    expect(reader.offset).toBe(
+      5 * Buffer.byteLength('line\n{"round":0}\nframe\npeeked,rest\n[1]{"unread":true}\n'),
+    )
     // The frame of the target counts requests and answers, of which there were more.
     expect((await lease.release()).outcome).toBe('closed')
   })
@@ -221,10 +229,10 @@ describe('the stream of a lease', () => {
 })
 
 describe('a stream that is cut', () => {
-  const BYTES = 3_000_000
+  const BYTES = 1_500_000
   const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
-  test.each([1, 2, 3])('at random places goes on, and all bytes are there, both ways: %i', async seed => {
+  test.each([1, 2])('at random places goes on, and all bytes are there, both ways: %i', async seed => {
     let state = seed * 7_919
     const random = (): number => {
       state = (state * 1_103_515_245 + 12_345) % 2 ** 31
@@ -234,7 +242,7 @@ describe('a stream that is cut', () => {
     const pool = connect({ url: proxy.url, retry: { attempts: 20, budgetMs: 30_000 } })
     const lease = await pool.lease('script')
     const peer = await peerOf(lease)
-    proxy.cutAfter(() => Math.floor(2_000 + random() * 600_000))
+    proxy.cutAfter(() => Math.floor(2_000 + random() * 400_000))
     const [down, up] = [randomBytes(BYTES), randomBytes(BYTES)]
     const { reader, writer } = lease
     const sending = (async () => {
@@ -357,9 +365,15 @@ describe('the end of a lease', () => {
     await (await peerOf(lease)).send('part')
     await until('they came', () => lease.reader.buffered === 4)
     const protocols = ['sockpool.v1', ...(service.token === null ? [] : [`token.${service.token}`])]
-    const other = new WebSocket(`${service.url.replace('http', 'ws')}/v1/leases/${lease.id}/stream`, protocols)
+    const other = new WebSocket(
+      `${service.url.replace('http', 'ws')}/v1/leases/${lease.id}/stream`,
+      protocols,
+    )
     onTestFinished(() => other.close())
-    expect(await reading).toMatchObject({ code: 'READ_BUSY', message: expect.stringContaining('taken this one over') })
+    expect(await reading).toMatchObject({
+      code: 'READ_BUSY',
+      message: expect.stringContaining('taken this one over'),
+    })
   })
 
   test('by the end of its service is unreachable, and by its restart gone', async () => {

@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../src/base/errors.ts'
+import { IncompleteReadError, LimitOverrunError, type SockpoolError } from '../../src/base/errors.ts'
 import type { ConnectPoolOptions } from '../../src/client/client-options.ts'
 import { connectPool } from '../../src/client/connect-pool.ts'
 import type { RemoteLease } from '../../src/client/remote-lease.ts'
 import type { RemotePool } from '../../src/client/remote-pool.ts'
-import { refusingPort } from '../support/test-server.ts'
 import { useScriptedService } from '../support/scripted-service.ts'
+import { refusingPort } from '../support/test-server.ts'
 import type { Peer } from '../support/upstream.ts'
 
 const scripted = useScriptedService(place => ({
@@ -147,7 +147,9 @@ describe('exchange', () => {
     await scripted.upstream.next()
     expect(await late).toMatchObject({ code: 'READ_TIMEOUT', bytesAccepted: 1 })
     const caller = new AbortController()
-    const given = failure(pool.exchange('script', { write: 'a', read: { line: true }, signal: caller.signal }))
+    const given = failure(
+      pool.exchange('script', { write: 'a', read: { line: true }, signal: caller.signal }),
+    )
     const peer = await scripted.upstream.next()
     await peer.received(1)
     caller.abort('why')
@@ -265,7 +267,10 @@ describe('the pool', () => {
   test('parses complete bytes', async () => {
     const pool = connect()
     expect(await pool.parse('ndjson', Buffer.from('{"a":1}\n[2]'))).toEqual([{ a: 1 }, [2]])
-    expect(await failure(pool.parse('json', Buffer.from('[1,')))).toMatchObject({ code: 'PARSE_FAILED', offset: 3 })
+    expect(await failure(pool.parse('json', Buffer.from('[1,')))).toMatchObject({
+      code: 'PARSE_FAILED',
+      offset: 3,
+    })
     expect(await failure(pool.parse('odd', Buffer.from('')))).toMatchObject({ code: 'FORMAT_NOT_FOUND' })
     expect(await failure(pool.parse('json', 'text' as never))).toBeInstanceOf(TypeError)
   })
@@ -274,7 +279,9 @@ describe('the pool', () => {
     const pool = connect()
     const lease = await pool.lease('script')
     expect(await pool.stats()).toMatchObject({ leases: 1, waiters: 0 })
-    expect((await pool.targets()).map(({ name }) => name)).toEqual(expect.arrayContaining(['script', 'clean']))
+    expect((await pool.targets()).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['script', 'clean']),
+    )
     expect((await pool.connections()).map(({ id }) => id)).toContain(lease.connection.id)
     expect(await pool.connection(lease.connection.id)).toMatchObject({
       id: lease.connection.id,
@@ -317,7 +324,10 @@ describe('the pool', () => {
   test('is refused by what it is told that is wrong', () => {
     for (const url of ['', 'ftp://a', 'http://', 'http://a/?b', 'http://u:p@a', 'unix:', 5])
       expect(() => connectPool(url as string), String(url)).toThrow(
-        expect.objectContaining({ code: 'INVALID_REQUEST', errors: [expect.objectContaining({ path: 'url' })] }),
+        expect.objectContaining({
+          code: 'INVALID_REQUEST',
+          errors: [expect.objectContaining({ path: 'url' })],
+        }),
       )
     for (const options of [
       { token: 'a b' },

@@ -19,8 +19,32 @@ export function pathToFileURL(path: string): URL {
 
 /** Of `node:http`: the methods that a request may have. */
 export const METHODS: readonly string[] = [
-  ...['ACL', 'BIND', 'CHECKOUT', 'CONNECT', 'COPY', 'DELETE', 'GET', 'HEAD', 'LINK', 'LOCK', 'M-SEARCH', 'MERGE'],
-  ...['MKACTIVITY', 'MKCALENDAR', 'MKCOL', 'MOVE', 'NOTIFY', 'OPTIONS', 'PATCH', 'POST', 'PROPFIND', 'PROPPATCH'],
+  ...[
+    'ACL',
+    'BIND',
+    'CHECKOUT',
+    'CONNECT',
+    'COPY',
+    'DELETE',
+    'GET',
+    'HEAD',
+    'LINK',
+    'LOCK',
+    'M-SEARCH',
+    'MERGE',
+  ],
+  ...[
+    'MKACTIVITY',
+    'MKCALENDAR',
+    'MKCOL',
+    'MOVE',
+    'NOTIFY',
+    'OPTIONS',
+    'PATCH',
+    'POST',
+    'PROPFIND',
+    'PROPPATCH',
+  ],
   ...['PURGE', 'PUT', 'REBIND', 'REPORT', 'SEARCH', 'SOURCE', 'SUBSCRIBE', 'TRACE', 'UNBIND', 'UNLINK'],
   ...['UNLOCK', 'UNSUBSCRIBE'],
 ]
@@ -28,6 +52,9 @@ export const METHODS: readonly string[] = [
 /** A duplex is a stream of Node's. Errors: UNSUPPORTED. */
 export class SocketDuplex {
   constructor() {
-    throw new SockpoolError('UNSUPPORTED', 'toDuplex() gives a stream of Node, which this runtime does not have: toWeb() does')
+    throw new SockpoolError(
+      'UNSUPPORTED',
+      'toDuplex() gives a stream of Node, which this runtime does not have: toWeb() does',
+    )
   }
 }
