@@ -15,6 +15,7 @@ import { type ListenAddress, localUrl } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
+import { ListenRules } from './egress/listen-rules.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
@@ -57,6 +58,8 @@ export async function startService(
   config: Config,
   { demo: isDemo, reread }: ServiceOptions,
 ): Promise<Service> {
+  // What is wrong with them is told before anything is there that had to be closed.
+  const listenRules = new ListenRules(config.ingress.listen)
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
@@ -74,7 +77,8 @@ export async function startService(
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
-  const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
+  const parts = { config, listenRules, made, targets: added, pool, log }
+  const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
   const draining = new AbortController()
   let app: App | null = null
   try {
@@ -113,6 +117,7 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining:
     isClosing: () => draining.aborted,
     draining,
     reload: () => live.reload(),
+    mayListen: place => live.listenRules.admits(place),
     log: { level: logLevel, stream: stderrLog() },
   }
 }

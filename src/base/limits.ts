@@ -1,5 +1,6 @@
 import { CLIENT_LIMITS } from './client-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
+import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 
 const OWN_LIMITS = {
@@ -322,9 +323,11 @@ const OWN_LIMITS = {
 export const LIMITS: typeof OWN_LIMITS &
   typeof CLIENT_LIMITS &
   typeof HTTP_LIMITS &
+  typeof LISTEN_LIMITS &
   typeof MULTIPLEX_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
   ...HTTP_LIMITS,
+  ...LISTEN_LIMITS,
   ...MULTIPLEX_LIMITS,
 }

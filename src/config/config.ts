@@ -1,5 +1,6 @@
 /** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
-import type { ListenAddress, TcpAddress } from './address.ts'
+import type { ListenAddress } from './address.ts'
+import type { ListenRule } from './listen-rule.ts'
 import type { Target } from './target.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -45,7 +46,7 @@ export type Config = {
     readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string } | null
   }
   readonly egress: { readonly allow: readonly string[]; readonly dnsServers: readonly string[] }
-  readonly ingress: { readonly listen: readonly TcpAddress[] }
+  readonly ingress: { readonly listen: readonly ListenRule[] }
   readonly limits: {
     readonly leases: number
     readonly waiters: number

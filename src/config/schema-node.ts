@@ -13,7 +13,7 @@ export type LeafKind =
   | 'duration'
   | 'size'
   | 'listen'
-  | 'tcp'
+  | 'listen-rule'
   | 'host-port'
   | 'file'
   | 'pem'

@@ -53,8 +53,8 @@ export function configSchema(parallelism: number): SchemaNode {
     egress: egress(),
     ingress: mapping('Where listeners may bind.', {
       listen: list(
-        'Addresses `HOST:PORT`, port 0 for any; default: nowhere.',
-        text('An address.', 'HOST:PORT or [IPV6]:PORT', { kind: 'tcp' }),
+        'Rules `HOST:PORTS`: HOST is an address or a name, PORTS is `8080`, `8000-8999`, `0` (a port that the system picks) or `*`; default: nowhere.',
+        text('A rule.', 'a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999', { kind: 'listen-rule' }),
       ),
     }),
     limits: limits(),

@@ -22,6 +22,7 @@ import { registerRequestTurns } from './door/request-turns.ts'
 import { registerTunnels } from './door/tunnels.ts'
 import { UpgradedSockets } from './door/upgraded-sockets.ts'
 import { registerUpgrades } from './door/upgrades.ts'
+import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
@@ -31,7 +32,8 @@ import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
-import { openApiDocument, openApiRoute } from './routes/open-api.ts'
+import { listenerRoutes } from './routes/listener-routes.ts'
+import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
@@ -85,9 +87,10 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
+  const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
   app.register(swagger, openApiDocument(version))
-  app.register(openApiRoute)
+  app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
@@ -98,6 +101,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     startTlsRoute(calls),
     streamRoute(calls),
     exchangeRoute(calls, pool),
+    ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),

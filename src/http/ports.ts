@@ -6,9 +6,11 @@
 import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
+import type { ListenPlace } from '../egress/listen-rules.ts'
 import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { ReloadResult } from '../pool/pool-change.ts'
+import type { LeaseListener } from '../pool/server/lease-listener.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { HostTarget } from '../pool/target/target-pools.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
@@ -96,7 +98,21 @@ export type ControlPort = Pick<
   | 'drainWorker'
 >
 
+/** One listener, as its caller sees it. */
+export type ListenerPort = Pick<
+  LeaseListener,
+  'address' | 'backlog' | 'maxConnections' | 'expiresAt' | 'ended' | 'stats' | 'close'
+> & {
+  accept(...request: Parameters<LeaseListener['accept']>): Promise<LeasePort>
+}
+
+/** Listeners of callers. */
+export type ListeningPort = {
+  listenForLeases(...request: Parameters<Pool['listenForLeases']>): Promise<ListenerPort>
+}
+
 export type PoolPort = LeasingPort &
+  ListeningPort &
   RowsPort &
   ControlPort &
   Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
@@ -124,6 +140,8 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly tls: false | ListenerTls
   readonly limits: AppLimits
   readonly version: string
+  /** The place in its one spelling, where a rule of the operator admits a listener there; else null. Errors: INVALID_REQUEST. */
+  readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
   /** Fires at that moment; default: never. */

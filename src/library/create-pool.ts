@@ -73,6 +73,7 @@ export function joinPool(
     leasesMax,
     waitersMax,
     replayBytes: traits.replayBytes,
+    connectionsMax: traits.connectionsMax,
     defaultTtl: traits.defaultTtl,
     judge: reload => judgedReload(reload, { rules: egress ? rules : null, fleet }),
     onEvent: tell,

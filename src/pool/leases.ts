@@ -1,6 +1,8 @@
 /** All leases of a pool: how one is come by, and the record of each while it lasts. */
+import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
-import { Queue } from '../base/queue.ts'
+import { LIMITS } from '../base/limits.ts'
+import { Queue, type QueueEntry } from '../base/queue.ts'
 import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
@@ -14,16 +16,20 @@ import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
+import type { AcceptedLease, AcceptedTerms } from './server/accepted-connection.ts'
+import { LeaseListeners } from './server/lease-listeners.ts'
 import type { Refusal } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
+import type { WaiterCount } from './target/waiter-count.ts'
 
 export type LeasesDeps = Pick<
   PoolDeps,
-  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax'
+  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax'
 > & {
   readonly pools: TargetPools
+  readonly waiterCount: WaiterCount
   readonly now: () => number
   readonly isClosed: () => boolean
   /** Keeps the process alive for an answer of the I/O workers. */
@@ -35,6 +41,8 @@ const NO_TENANT = '\0shared'
 
 export class Leases {
   readonly nested: NestedUses = new NestedUses()
+  /** Leases of connections that came to us. */
+  readonly listeners: LeaseListeners
   /** How many there may be. */
   max: number
   readonly #deps: LeasesDeps
@@ -44,6 +52,12 @@ export class Leases {
   constructor(deps: LeasesDeps) {
     this.#deps = deps
     this.max = deps.leasesMax
+    this.listeners = new LeaseListeners({
+      ...deps,
+      connectionsMax: deps.connectionsMax ?? LIMITS.channelsMax,
+      makeLease: terms => this.#accepted(terms),
+      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+    })
   }
 
   get size(): number {
@@ -54,14 +68,14 @@ export class Leases {
     return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
   }
 
-  /** Ends the lease of this id; false where none that is held has it. */
-  kill(id: string): boolean {
+  /** Ends the lease of this id, or the accepted connection; null where none has it. */
+  kill(id: string): 'lease' | 'connection' | null {
     for (const lease of this)
       if (lease.isCalled(id)) {
         lease.kill('killed')
-        return true
+        return 'lease'
       }
-    return false
+    return this.listeners.kill(id) ? 'connection' : null
   }
 
   /** To be called now and then. */
@@ -138,6 +152,48 @@ export class Leases {
       const retires = (): Refusal | null => pool.control.retires(slot) ?? slot.spent(now(), 0)
       return { keeper, ends, retires }
     })
+  }
+
+  /** A lease on a connection that was accepted: it is served at once, and counts and expires once it is claimed. */
+  #accepted({ connection, target, tenant, recorder, giveBack }: AcceptedTerms): AcceptedLease {
+    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    let entry: QueueEntry<LeaseRecord> | null = null
+    const record = new LeaseRecord({
+      terms: {
+        target,
+        tenant,
+        reused: false,
+        reuse: 'never',
+        ttlMs: null,
+        replayBytes,
+        allowTruncated: false,
+        frame: null,
+      },
+      connection,
+      parse,
+      now,
+      recorder,
+      giveBack,
+      keepAlive: keepAliveSwitch(fleet),
+      onExpired: expired => expired.kill('expired'),
+      onEnded: () => {
+        if (entry !== null) this.#held.remove(entry)
+      },
+      onLeak: () => {},
+      onFault: error => onEvent?.({ kind: 'fault', error }),
+    })
+    const ends = record.begin(
+      0,
+      keeper => new LeaseEnds(keeper, { onReset: 'drain-then-raise', side: 'server' }),
+    )
+    const claim: AcceptedLease['claim'] = ttlMs => {
+      const refusal = this.#refusal(1)
+      if (refusal !== null) throw refusal
+      entry = this.#held.add(record)
+      const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
+      record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
+    }
+    return { record, ends, claim }
   }
 
   /** The record of a lease on the connection that a slot has just been leased with. */

@@ -46,6 +46,8 @@ export type PoolDeps = AdHocRules & {
   readonly leasesMax: number
   readonly waitersMax: number
   readonly replayBytes: number
+  /** Connections that the process may have; default: as many as there are channels. */
+  readonly connectionsMax?: number | undefined
   /** Whether leases without a `ttlMs` take the target's; a library's leases have none. */
   readonly defaultTtl: 'target' | 'none'
   readonly now?: () => number

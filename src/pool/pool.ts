@@ -37,19 +37,15 @@ import { Leases } from './leases.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { PoolRows } from './pool-rows.ts'
 import { applyChange } from './reload.ts'
+import type { LeaseListener } from './server/lease-listener.ts'
+import type { LeaseListeners } from './server/lease-listeners.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
 import { type ControlOrder, carryOut } from './target/control-order.ts'
 import { type ControlOptions, type KillResult, OperatedPool } from './target/operated-pool.ts'
-import {
-  type ConnectionReport,
-  type ConnectionStats,
-  type PoolStats,
-  poolStats,
-  rowsOf,
-  type TargetStats,
-} from './target/pool-stats.ts'
+import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
 import { TargetPool } from './target/target-pool.ts'
 import type { TargetPoolDeps } from './target/target-pool-deps.ts'
@@ -66,7 +62,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   readonly #multiplexers: Multiplexers
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
-  readonly #startedMs: number
+  readonly #rows: PoolRows
   #attached: AttachListener | null = null
   #closed: Promise<void> | null = null
 
@@ -74,7 +70,6 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     super()
     this.#deps = deps
     this.#now = deps.now ?? (() => performance.now())
-    this.#startedMs = this.#now()
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
     this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
       this.#open(name, target, dial, origin),
@@ -83,6 +78,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       ...deps,
       now: this.#now,
       pools: this.#pools,
+      waiterCount: this.#waiterCount,
       isClosed: () => this.#closed !== null,
       awaited: answer => this.#awaited(answer),
     })
@@ -98,6 +94,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       makeHold: () => keepAliveSwitch(deps.fleet),
       onFault: error => deps.onEvent?.({ kind: 'fault', error }),
     })
+    const own = { now: this.#now, pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
+    this.#rows = new PoolRows({ ...deps, ...own })
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -143,6 +141,15 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
+  }
+
+  /**
+   * Listens in the I/O workers for one tenant, who takes each accepted connection as a lease of its own.
+   *
+   * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING; QUEUE_FULL where there are too many listeners.
+   */
+  listenForLeases(...asked: Parameters<LeaseListeners['listen']>): Promise<LeaseListener> {
+    return this.#leases.listeners.listen(...asked)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -209,7 +216,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /** Ends a connection, or what a lease holds, by its id. Errors: CONNECTION_NOT_FOUND. */
   override async kill(id: string): Promise<KillResult> {
-    return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
+    return await Promise.resolve({ killed: this.#leases.kill(id) ?? this.#pools.kill(id) })
   }
 
   /**
@@ -254,16 +261,16 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   targets(): TargetStats[] {
-    return this.#pools.stats(pool => this.#multiplexers.statsOf(pool))
+    return this.#rows.targets()
   }
 
   connections(): ConnectionStats[] {
-    return this.#pools.all.flatMap(pool => rowsOf(pool, this.#now()))
+    return this.#rows.connections()
   }
 
   /** A connection, and its last operations, oldest first. Errors: CONNECTION_NOT_FOUND. */
   connection(id: string): ConnectionReport {
-    return this.#pools.report(id, this.#now())
+    return this.#rows.connection(id)
   }
 
   workers(): Promise<ReturnType<Fleet['stats']>> {
@@ -271,11 +278,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   stats(): PoolStats {
-    const { parse, fleet } = this.#deps
-    const uptimeMs = this.#now() - this.#startedMs
-    const { ringBytes } = fleet
-    const { all, size: targets } = this.#pools
-    return poolStats(all, { leases: this.#leases.size, targets, parse: parse.load, ringBytes, uptimeMs })
+    return this.#rows.stats()
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */
@@ -292,7 +295,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
-    const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
+    const listeners = [this.#leases.listeners.close(), this.#servers.waitClosed()]
+    const closing = [...this.#pools.all.map(pool => pool.close()), ...listeners]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()

@@ -53,6 +53,7 @@ async function serve(pool: PoolPort): Promise<FastifyInstance> {
     tls: false,
     limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
     version: '0.0.0',
+    mayListen: () => null,
     isClosing: () => false,
     reload: () => {
       throw new Error('nothing is read anew here')

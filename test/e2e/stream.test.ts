@@ -1,49 +1,18 @@
 /** A lease over WebSocket: both directions, how they end, and who may open one. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { HeldLease } from '../support/api.ts'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { sendRaw } from '../support/raw-http.ts'
-import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
-import { openStream, type StreamClient } from '../support/stream-client.ts'
-import { type Peer, startUpstream, type Upstream } from '../support/upstream.ts'
+import { type StreamScene, startStreamScene } from '../support/stream-scene.ts'
 
-let service: ServiceFixture
-let upstream: Upstream
+let scene: StreamScene
 
 beforeAll(async () => {
-  upstream = await startUpstream()
-  afterAll(() => upstream.close())
-  const { host, port } = upstream
-  service = await startServiceFixture({
-    config: { targets: { peer: { host, port, reuse: 'clean', pool: { max: 50 } } } },
-    finally: afterAll,
-  })
+  scene = await startStreamScene()
 })
-
-const undo: (() => unknown)[] = []
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step()
-})
-
-const authorization = () => ({ authorization: `Bearer ${service.token}` })
-
-async function leased(): Promise<{ lease: HeldLease; peer: Peer }> {
-  const lease = await service.api.lease('peer')
-  undo.push(() => lease.release('?discard=true'))
-  return { lease, peer: await upstream.from(lease.view.connection.localPort) }
-}
-
-async function streamOf(lease: HeldLease, query = ''): Promise<StreamClient> {
-  const stream = await openStream(service.url, `${lease.view.id}/stream${query}`, {
-    headers: authorization(),
-  })
-  undo.push(() => stream.socket.terminate())
-  return stream
-}
 
 describe('a stream', () => {
   test('carries bytes both ways and both ends, and closes with 1000', async () => {
-    const { lease, peer } = await leased()
-    const stream = await streamOf(lease)
+    const { lease, peer } = await scene.leased()
+    const stream = await scene.streamOf(lease)
     expect(stream.socket.protocol).toBe('sockpool.v1')
     stream.send(Buffer.from('question'))
     expect((await peer.received(8)).toString()).toBe('question')
@@ -60,10 +29,10 @@ describe('a stream', () => {
   })
 
   test('is opened by a page, whose token is a subprotocol, with the WebSocket of the platform', async () => {
-    const { lease, peer } = await leased()
-    const url = `${service.url.replace('http', 'ws')}/v1/leases/${lease.view.id}/stream`
-    const socket = new globalThis.WebSocket(url, ['sockpool.v1', `token.${service.token}`])
-    undo.push(() => socket.close())
+    const { lease, peer } = await scene.leased()
+    const url = `${scene.service.url.replace('http', 'ws')}/v1/leases/${lease.view.id}/stream`
+    const socket = new globalThis.WebSocket(url, ['sockpool.v1', `token.${scene.service.token}`])
+    onTestFinished(() => socket.close())
     socket.binaryType = 'arraybuffer'
     const heard = new Promise<string>(resolve => {
       socket.onmessage = ({ data }) => resolve(Buffer.from(data as ArrayBuffer).toString())
@@ -85,19 +54,19 @@ describe('a handshake', () => {
   const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket']
 
   const ask = async (path: string, ...headers: string[]) => {
-    const host = `Host: 127.0.0.1:${service.port}`
+    const host = `Host: 127.0.0.1:${scene.service.port}`
     const answer = await sendRaw(
-      service.port,
+      scene.service.port,
       [`GET ${path} HTTP/1.1`, host, ...headers, '', ''].join('\r\n'),
     )
     const { code } = JSON.parse(answer.body) as { code: string }
     return [answer.status, code, answer.headers.get('content-type')]
   }
   const problem = 'application/problem+json'
-  const bearer = () => `Authorization: Bearer ${service.token}`
+  const bearer = () => `Authorization: Bearer ${scene.service.token}`
 
   test('that is refused is answered with a problem', async () => {
-    const { lease } = await leased()
+    const { lease } = await scene.leased()
     const path = `/v1/leases/${lease.view.id}/stream`
     const good = [...UPGRADE, ...KEY]
     expect(await ask(path, ...good)).toEqual([401, 'unauthorized', problem])

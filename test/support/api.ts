@@ -1,4 +1,5 @@
 /** The service as a caller over HTTP sees it: requests with a token, and the leases that came of them. */
+import { describedAnswers } from './described-answers.ts'
 import type { Place } from './services.ts'
 
 export type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
@@ -84,7 +85,17 @@ export class Api {
       ...(sent instanceof ReadableStream && { duplex: 'half' }),
     })
     const bytes = Buffer.from(await response.arrayBuffer())
-    return { status: response.status, headers: response.headers, bytes, text: bytes.toString('utf8') }
+    const answer = { status: response.status, headers: response.headers, bytes, text: bytes.toString('utf8') }
+    await this.#hold(method, path, answer)
+    return answer
+  }
+
+  /** Whatever a test is about: what the service answers must be what its document says. */
+  async #hold(method: string, path: string, { status, headers, bytes }: Answer): Promise<void> {
+    const described = await describedAnswers()
+    const { pathname } = new URL(path, this.url)
+    const fault = described.faultOf(method, pathname, { status, bytes, headers: new Map(headers) })
+    if (fault !== null) throw new Error(`the API's document does not describe this: ${fault}`)
   }
 
   get(path: string, call?: Call): Promise<Answer> {

@@ -8,7 +8,7 @@ import { type FastifyInstance, type FastifyRequest, LogController } from 'fastif
 import { SockpoolError } from '../../base/errors.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
 import type { AppDeps } from '../ports.ts'
-import { isOpenRoute } from './auth.ts'
+import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
 
 /** Characters of a lease's hash: enough to tell 10,000 leases apart, and too few to find the id. */
@@ -65,7 +65,7 @@ export function leaseHash(id: string): string {
 function describeRequest(request: FastifyRequest): Record<string, unknown> {
   const route = request.routeOptions.url
   const { id } = (request.params ?? {}) as { id?: unknown }
-  const isAuthenticated = !isOpenRoute(request) && principalOf(request) !== null
+  const isAuthenticated = needsToken(request) && principalOf(request) !== null
   return {
     method: request.method,
     route: route ?? 'none',

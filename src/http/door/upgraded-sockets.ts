@@ -21,10 +21,9 @@ export class UpgradedSockets {
     })
   }
 
-  /** Calls `drain` once, when the service begins to drain, which may be now. */
+  /** Calls `drain` once, when the service begins to drain; never where it had begun before. */
   whenDraining(socket: Duplex, drain: () => void): void {
-    if (this.#isDraining) drain()
-    else this.#open.get(socket)?.push(drain)
+    if (!this.#isDraining) this.#open.get(socket)?.push(drain)
   }
 
   /** The service takes nothing new from now on. Safe to call twice. */

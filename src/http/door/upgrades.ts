@@ -25,7 +25,7 @@ export interface LeftHttp {
   readonly socket: Duplex
   /** What the client sent right behind its request: the first bytes of what comes. */
   readonly head: Buffer
-  /** Calls `drain` once, when the service begins to drain, which may be now. */
+  /** Calls `drain` once, when the service begins to drain; never where it had begun before. */
   whenDraining(drain: () => void): void
 }
 

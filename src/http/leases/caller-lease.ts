@@ -13,13 +13,16 @@ export type OnFault = (error: unknown) => void
 export class CallerLease {
   readonly lease: LeasePort
   readonly tenant: string
+  /** `server`: the connection came to us. */
+  readonly side: 'client' | 'server'
   readonly #onFault: OnFault
   readonly #writes = new WriteTurns()
   #isReading = false
   #isBreakTold = false
 
-  constructor(lease: LeasePort, tenant: string, onFault: OnFault) {
+  constructor(lease: LeasePort, tenant: string, onFault: OnFault, side: 'client' | 'server' = 'client') {
     this.lease = lease
+    this.side = side
     this.tenant = tenant
     this.#onFault = onFault
   }

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
+import { ACQUIRE_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
@@ -12,6 +13,8 @@ import type { Calls } from './calls.ts'
 import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
 import {
+  always,
+  answer,
   CLOSED,
   LeaseParams,
   LeaseSchema,
@@ -33,10 +36,10 @@ const LeaseBody = Type.Object(
       }),
     ),
   },
-  CLOSED,
+  { ...CLOSED, examples: [{ target: 'demo', ttlMs: 60_000, waitMs: 5_000 }] },
 )
 
-const RenewBody = Type.Object({ ttlMs: ttlMs() }, CLOSED)
+const RenewBody = Type.Object({ ttlMs: ttlMs() }, { ...CLOSED, examples: [{ ttlMs: 60_000 }] })
 
 const ReleaseQuery = Type.Object(
   {
@@ -53,36 +56,62 @@ const ReleaseQuery = Type.Object(
   CLOSED,
 )
 
-const ReleaseAnswer = Type.Object({
-  outcome: Type.Enum(['reused', 'closed']),
-  reason: Type.String({ description: 'Why: clean, policy, discarded, unread, unsent, unanswered, …' }),
-})
+const ReleaseAnswer = Type.Object(
+  {
+    outcome: Type.Enum(['reused', 'closed']),
+    reason: Type.String({
+      description: 'Why: clean, policy, discarded, unread, unsent, unanswered, …',
+      examples: ['clean'],
+    }),
+  },
+  { title: 'Released' },
+)
 
 const tags = ['leases']
 
 const AcquireSchema = {
   tags,
+  operationId: 'acquireLease',
   summary: 'Lease a connection',
   description:
     'With an Idempotency-Key, a repeat answers the same lease while it lives. A target that is not ' +
     'configured needs a token whose targets hold `*`.',
   headers: Type.Object({
     'idempotency-key': Type.Optional(
-      Type.String({ description: 'A key of your own, up to 255 characters.' }),
+      Type.String({
+        description: 'A key of your own, up to 255 characters.',
+        examples: ['2f1c6f0e-job-41'],
+      }),
     ),
   }),
   body: LeaseBody,
-  response: { 201: LeaseSchema, default: ProblemAnswer },
+  response: {
+    201: answer(
+      'The lease.',
+      { 'application/json': LeaseSchema },
+      {
+        location: always(
+          Type.String({
+            description: 'The path of the lease.',
+            examples: ['/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'],
+          }),
+        ),
+      },
+    ),
+    default: ProblemAnswer,
+  },
 }
 
 const ListSchema = {
   tags,
+  operationId: 'listLeases',
   summary: 'List your leases',
   response: { 200: Type.Object({ leases: Type.Array(LeaseStateSchema) }), default: ProblemAnswer },
 }
 
 const LookSchema = {
   tags,
+  operationId: 'getLease',
   summary: 'Look at a lease',
   params: LeaseParams,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },
@@ -90,6 +119,7 @@ const LookSchema = {
 
 const RenewSchema = {
   tags,
+  operationId: 'renewLease',
   summary: 'Renew a lease',
   params: LeaseParams,
   body: RenewBody,
@@ -98,6 +128,7 @@ const RenewSchema = {
 
 const ReleaseSchema = {
   tags,
+  operationId: 'releaseLease',
   summary: 'Release a lease',
   description:
     'Your word that the conversation is at a message boundary; the pool still checks all that it can see. Where ' +
@@ -116,6 +147,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
         method: 'POST',
         url: '/v1/leases',
         schema: AcquireSchema,
+        problems: ACQUIRE_PROBLEMS,
         run: async (request, reply) => {
           const principal = calls.admit(request, request.body.target)
           const { lease } = await acquirer.acquire(request, request.body, principal)
@@ -174,7 +206,8 @@ function listLeases(table: LeaseTable, request: FastifyRequest): { leases: objec
   return { leases: table.list(principalOf(request).tenant).map(stateOf) }
 }
 
-function viewOf(lease: LeasePort): object {
+/** A lease as the answer to whoever asked for it. */
+export function viewOf(lease: LeasePort): object {
   const { id, target, reused, expiresAt, connection } = lease
   return { id, target, state: 'leased', reused, expiresAt: expiresAt?.toISOString() ?? null, connection }
 }

@@ -13,6 +13,7 @@ import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
 import type { AppLimits, ReaderPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -24,19 +25,27 @@ const ReadAnswers = { 200: bytesAnswer(), default: ProblemAnswer }
 const readSchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { n: Type.Optional(Type.Integer({ minimum: -1, description: 'Bytes at the most; -1 is all of them.' })) },
+    {
+      n: Type.Optional(
+        Type.Integer({ minimum: -1, description: 'Bytes at the most; -1 is all of them.', examples: [4] }),
+      ),
+    },
+    'read',
     'Read up to n bytes',
     'As soon as one byte is there. Without n, or with -1, everything until EOF, at most `limit` bytes; past ' +
       'that 413, and the bytes stay readable. Empty at EOF and for n=0.',
   )
 
 const readLineSchema = (limits: AppLimits) =>
-  schemaOf(limits, {}, 'Read one line', 'With its newline; at EOF what is left.')
+  schemaOf(limits, {}, 'readLine', 'Read one line', 'With its newline; at EOF what is left.')
 
 const readExactlySchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes, description: 'Bytes.' }) },
+    {
+      n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes, description: 'Bytes.', examples: [4] }),
+    },
+    'readExactly',
     'Read exactly n bytes',
     'EOF before that is 502 incomplete_read, with the bytes in `partial`.',
   )
@@ -45,9 +54,12 @@ const readUntilSchema = (limits: AppLimits) =>
   schemaOf(
     limits,
     {
-      separator: Type.Optional(Type.Array(Type.String(), { description: 'Repeatable; default a newline.' })),
+      separator: Type.Optional(
+        Type.Array(Type.String(), { description: 'Repeatable; default a newline.', examples: [['\n']] }),
+      ),
       separatorEncoding: Type.Optional(ByteEncodingSchema),
     },
+    'readUntil',
     'Read until a separator',
     'Up to and including the separator that ends first.',
   )
@@ -57,9 +69,13 @@ const readFrameSchema = (limits: AppLimits) =>
     limits,
     {
       frame: Type.Optional(
-        Type.String({ description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}` }),
+        Type.String({
+          description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}`,
+          examples: ['line'],
+        }),
       ),
     },
+    'readFrame',
     'Read one message',
     'As its frame ends it, at most 16 MiB. Bytes that are no such message are 502 frame_broken, longer ones 413 ' +
       'limit_overrun; both close the connection.',
@@ -69,6 +85,7 @@ const readFrameSchema = (limits: AppLimits) =>
 function schemaOf<Own extends TProperties>(
   limits: AppLimits,
   own: Own,
+  operationId: string,
   summary: string,
   description: string,
 ) {
@@ -80,6 +97,7 @@ function schemaOf<Own extends TProperties>(
   }
   return {
     tags: ['reader'],
+    operationId,
     summary,
     description,
     params: LeaseParams,
@@ -103,12 +121,14 @@ export function readerRoutes(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/read',
         schema: readSchema(limits),
+        problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN'],
         run: (request, reply) => read(calls, 'read', request, reply, upTo(request.query.n, limits.bodyBytes)),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/readline',
         schema: readLineSchema(limits),
+        problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN'],
         run: (request, reply) =>
           read(calls, 'readline', request, reply, (reader, options) => reader.readLine(options)),
       }),
@@ -116,6 +136,7 @@ export function readerRoutes(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/readexactly',
         schema: readExactlySchema(limits),
+        problems: [...READ_PROBLEMS, 'INCOMPLETE_READ'],
         run: (request, reply) => {
           const { n } = request.query
           return read(calls, 'readexactly', request, reply, (reader, options) =>
@@ -127,6 +148,7 @@ export function readerRoutes(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/readuntil',
         schema: readUntilSchema(limits),
+        problems: [...READ_PROBLEMS, 'INVALID_SEPARATOR', 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
         run: (request, reply) => {
           const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
           const separators = parseSeparators(
@@ -147,6 +169,7 @@ function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
     method: 'POST',
     url: '/v1/leases/:id/readframe',
     schema: readFrameSchema(calls.limits),
+    problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN', 'INCOMPLETE_READ', 'FRAME_BROKEN'],
     run: (request, reply) => {
       const { frame } = request.query
       const named = frame === undefined ? undefined : judgeFrame(frame, 'frame', 'caller')

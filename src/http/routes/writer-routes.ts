@@ -8,6 +8,7 @@ import { type Static, type TObject, Type } from 'typebox'
 import { registerJsonBodies, registerStreamedBodies } from '../bytes/body-parsers.ts'
 import { ByteEncodingSchema, joinedBytes } from '../bytes/byte-text.ts'
 import { RequestBody } from '../bytes/request-body.ts'
+import { WRITE_PROBLEMS } from '../document/problem-codes.ts'
 import { checkHalfClose, endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
 import type { AppLimits, WriterPort } from '../ports.ts'
 import { CountedFailure, NOTHING_MOVED } from '../problems.ts'
@@ -31,6 +32,7 @@ const drain = flag('Wait until the peer has taken what was written, down to the 
 
 const writeSchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'write',
   summary: 'Write the body',
   description:
     'Any content type; the body is streamed. `timeoutMs` bounds each wait for the peer, not the whole. With ' +
@@ -51,13 +53,17 @@ const writeSchema = (limits: AppLimits) => ({
   response: { 200: WriteAnswer, default: ProblemAnswer },
 })
 
-const LinesBody = Type.Union([
-  Type.Array(Type.String()),
-  Type.Object({ data: Type.Array(Type.String()), encoding: Type.Optional(ByteEncodingSchema) }, CLOSED),
-])
+const LinesBody = Type.Union(
+  [
+    Type.Array(Type.String()),
+    Type.Object({ data: Type.Array(Type.String()), encoding: Type.Optional(ByteEncodingSchema) }, CLOSED),
+  ],
+  { examples: [{ data: ['first\n', 'second\n'], encoding: 'utf8' }] },
+)
 
 const writeLinesSchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'writeLines',
   summary: 'Write a list of texts',
   description: 'One after the other, nothing added between them.',
   params: LeaseParams,
@@ -67,8 +73,9 @@ const writeLinesSchema = (limits: AppLimits) => ({
 })
 
 /** A verb that answers without a body. */
-const verbSchema = <Query extends TObject>(summary: string, querystring: Query) => ({
+const verbSchema = <Query extends TObject>(operationId: string, summary: string, querystring: Query) => ({
   tags,
+  operationId,
   summary,
   params: LeaseParams,
   querystring,
@@ -76,13 +83,13 @@ const verbSchema = <Query extends TObject>(summary: string, querystring: Query) 
 })
 
 const NoQuery = Type.Object({}, CLOSED)
-const WriteEofSchema = verbSchema('End the writing side; reading goes on', NoQuery)
+const WriteEofSchema = verbSchema('writeEof', 'End the writing side; reading goes on', NoQuery)
 const CloseSchema = {
-  ...verbSchema('Close the connection after what was written is sent', NoQuery),
+  ...verbSchema('close', 'Close the connection after what was written is sent', NoQuery),
   response: { 202: NoContent, default: ProblemAnswer },
 }
 const IsClosingSchema = {
-  ...verbSchema('Whether the connection is closing or closed', NoQuery),
+  ...verbSchema('isClosing', 'Whether the connection is closing or closed', NoQuery),
   response: { 200: Type.Object({ closing: Type.Boolean() }), default: ProblemAnswer },
 }
 
@@ -95,6 +102,7 @@ export function writeRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/write',
         schema: writeSchema(calls.limits),
+        problems: [...WRITE_PROBLEMS, 'OFFSET_MISMATCH'],
         run: request => {
           const { offset, timeoutMs } = request.query
           const held = calls.leaseOf(request)
@@ -120,6 +128,7 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/writelines',
         schema: writeLinesSchema(calls.limits),
+        problems: WRITE_PROBLEMS,
         run: async request => {
           const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
@@ -143,25 +152,29 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/drain',
-        schema: verbSchema('Wait until the peer has taken enough of what was written', Waiting),
+        schema: verbSchema('drain', 'Wait until the peer has taken enough of what was written', Waiting),
+        problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'drain', request, reply.code(204), drainOnly),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/write_eof',
         schema: WriteEofSchema,
+        problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'write_eof', request, reply.code(204), endWriting),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/close',
         schema: CloseSchema,
+        problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'close', request, reply.code(202), writer => writer.close()),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/wait_closed',
-        schema: verbSchema('Wait until the connection is closed', Waiting),
+        schema: verbSchema('waitClosed', 'Wait until the connection is closed', Waiting),
+        problems: WRITE_PROBLEMS,
         run: (request, reply) =>
           perform(calls, 'wait_closed', request, reply.code(204), (writer, wait) => writer.waitClosed(wait)),
       }),

@@ -35,13 +35,14 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
   'bad-addresses.yaml': [
     'listen: must be HOST:PORT, [IPV6]:PORT or unix:PATH, not 7070',
     'egress.dnsServers.0: must be an address such as 10.0.0.53 or [fd00::53]:53, not "dns.example.com"',
-    'ingress.listen.0: must be HOST:PORT or [IPV6]:PORT, not "127.0.0.1"',
-    'ingress.listen.1: must be HOST:PORT or [IPV6]:PORT, not "127.0.0.1:70000"',
-    'ingress.listen.2: must be HOST:PORT or [IPV6]:PORT, not "unix:/run/x.sock"',
+    'ingress.listen.0: must be a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999, not "127.0.0.1"',
+    'ingress.listen.1: must be a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999, not "127.0.0.1:70000"',
+    'ingress.listen.2: must be a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999, not "unix:/run/x.sock"',
     'targets.cache.hosts.1: must be HOST:PORT with a port from 1 to 65535, not "b"',
     'targets.cache.hosts.2: must be HOST:PORT with a port from 1 to 65535, not "c:0"',
     'targets.store.host: must be a host name or an IP address, not "http://10.0.0.5"',
     'targets.store.port: must be a whole number from 1 to 65535, not 0',
+    'ingress.listen.3: host is neither a name nor an IP address in its canonical spelling',
   ],
   'bad-targets.yaml': [
     `targets.no spaces: ${NAME}`,

@@ -151,6 +151,7 @@ describe('operation', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'sockpool', version: '1.2.3' } })
     expect(Object.keys(document.paths).sort()).toEqual([
       '/livez',
+      '/openapi.json',
       '/readyz',
       '/v1/connections',
       '/v1/connections/{id}',
@@ -167,10 +168,14 @@ describe('operation', () => {
       '/v1/leases/{id}/readline',
       '/v1/leases/{id}/readuntil',
       '/v1/leases/{id}/start_tls',
+      '/v1/leases/{id}/stream',
       '/v1/leases/{id}/wait_closed',
       '/v1/leases/{id}/write',
       '/v1/leases/{id}/write_eof',
       '/v1/leases/{id}/writelines',
+      '/v1/listeners',
+      '/v1/listeners/{id}',
+      '/v1/listeners/{id}/accept',
       '/v1/parse/{format}',
       '/v1/reload',
       '/v1/stats',

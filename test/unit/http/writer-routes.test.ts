@@ -222,6 +222,8 @@ describe('POST writelines', () => {
     [{ data: [], encoding: 'latin1' }, 'encoding'],
     [{ lines: [] }, 'data'],
     [['\ud800'], '0'],
+    [['a\ud83d', '\ude00'], '0'],
+    [['', 'a', '\ude00'], '2'],
   ])('refuses %j', async (payload, path) => {
     const { held, post } = await leased()
     const problem = (await post('writelines', payload)).json<{ errors: { path: string }[] }>()
