@@ -50,7 +50,7 @@ export const METHODS: readonly string[] = [
 ]
 
 /** A duplex is a stream of Node's. Errors: UNSUPPORTED. */
-export class SocketDuplex {
+class NoDuplex {
   constructor() {
     throw new SockpoolError(
       'UNSUPPORTED',
@@ -58,3 +58,6 @@ export class SocketDuplex {
     )
   }
 }
+
+// It has the name of what it stands for.
+export { NoDuplex as SocketDuplex }
