@@ -86,6 +86,8 @@ export const HTTP_LIMITS = {
    */
   streamCloseMs: 5_000,
   streamLastWordMs: 2_000,
+  /** Seconds for which a browser may keep the answer to what it asked ahead of a request: a change of origins is soon known. */
+  corsMaxAgeSeconds: 600,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
 } as const

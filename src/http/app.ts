@@ -13,7 +13,8 @@ import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
-import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
+import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerExpectations } from './door/raw-answers.ts'
@@ -47,7 +48,7 @@ import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-r
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
   const app = fastify({
-    ...serverOptions(deps),
+    ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
@@ -61,7 +62,9 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   registerRequestTurns(app)
   registerHeldBytes(app)
   const { policy, callers } = door
+  registerCors(app, policy)
   registerHostPolicy(app, policy)
+  registerPreflights(app, policy)
   registerAuth(app, callers)
   registerExpectations(app)
   const sockets = upgradedSockets(deps)
@@ -110,7 +113,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   ])
 }
 
-function serverOptions({ limits, tls, isClosing }: AppDeps) {
+function serverOptions({ limits, tls, isClosing }: AppDeps, policy: HostPolicy) {
   const http = {
     IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
@@ -138,6 +141,7 @@ function serverOptions({ limits, tls, isClosing }: AppDeps) {
     // No hook runs for these, so what the hooks say of every answer is said here.
     frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
       const answer = reply as FastifyReply
+      nameOrigin(policy, request as FastifyRequest, answer)
       if (isClosing()) answer.header('connection', 'close')
       sendProblem(error, request as FastifyRequest, answer)
     },

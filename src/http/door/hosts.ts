@@ -52,6 +52,16 @@ export class HostPolicy {
     this.#origins = new Set(origins.map(origin => origin.toLowerCase()))
   }
 
+  /** Whether any page of another origin may call. */
+  get namesOrigins(): boolean {
+    return this.#origins.size > 0
+  }
+
+  /** Whether the pages of this origin may call, whatever their own address is. */
+  lists(origin: string | undefined): boolean {
+    return origin !== undefined && this.#origins.has(origin.toLowerCase())
+  }
+
   /** Errors: HOST_DENIED for a Host header that is not the service's, and for a page that may not call. */
   check(facts: HostFacts): void {
     if (!this.#admitsHost(facts))
@@ -88,7 +98,7 @@ export class HostPolicy {
     if (origin !== undefined) {
       const scheme = this.#rules.tls ? 'https' : 'http'
       const sent = origin.toLowerCase()
-      return this.#origins.has(sent) || sent === `${scheme}://${host?.toLowerCase()}`
+      return this.lists(sent) || sent === `${scheme}://${host?.toLowerCase()}`
     }
     // `same-site` is a page on another port of this host: it is as foreign as any other.
     return fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none'
