@@ -61,10 +61,12 @@ const nodeStandIns: Plugin = {
   },
 }
 
-async function buildClientForBrowsers(): Promise<void> {
+/** Writes `client.js` into the folder. */
+export async function buildClientForBrowsers(outdir: string): Promise<void> {
   await build({
+    absWorkingDir: import.meta.dirname,
     entryPoints: { client: 'src/client/web.ts' },
-    outdir: 'dist',
+    outdir,
     bundle: true,
     format: 'esm',
     platform: 'browser',
@@ -104,7 +106,7 @@ const options: Options = {
   clean: true,
   onSuccess: async () => {
     await copyFile('node_modules/piscina/LICENSE', 'dist/piscina.LICENSE')
-    await buildClientForBrowsers()
+    await buildClientForBrowsers('dist')
   },
 }
 
