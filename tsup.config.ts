@@ -1,4 +1,5 @@
 import { copyFile, readFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import type { Options } from 'tsup'
@@ -43,6 +44,26 @@ function rebuilt(path: string, text: string): string {
   return own
     .reduce((changed, [, from, to]) => changed.replace(from, () => to), text)
     .replace(/\brequire\("(node:[\w/]+)"\)/g, 'process.getBuiltinModule("$1")')
+}
+
+/**
+ * So does `ws`, for the same reason: it is CommonJS, and asks for Node's own modules by their short names. Two helpers that
+ * somebody may have installed beside it are left out; it has code of its own for both.
+ */
+const webSocketInside: Plugin = {
+  name: 'web-socket-inside',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[\\/]ws[\\/]lib[\\/].*\.js$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8'))
+        .replace(/\brequire\('([a-z]+)'\)/g, (call, name: string) =>
+          builtinModules.includes(name) ? `process.getBuiltinModule('${name}')` : call,
+        )
+        .replace(
+          /\brequire\('(?:bufferutil|utf-8-validate)'\)/g,
+          () => "(() => { throw new Error('left out') })()",
+        ),
+    }))
+  },
 }
 
 const WEB = join(import.meta.dirname, 'src', 'client', 'web')
@@ -99,13 +120,14 @@ const options: Options = {
       'worker-entry': 'workers/io-worker.ts',
     },
   },
-  noExternal: ['piscina'],
-  esbuildPlugins: [piscinaInside],
+  noExternal: ['piscina', 'ws'],
+  esbuildPlugins: [piscinaInside, webSocketInside],
   splitting: true,
   sourcemap: true,
   clean: true,
   onSuccess: async () => {
-    await copyFile('node_modules/piscina/LICENSE', 'dist/piscina.LICENSE')
+    for (const inside of ['piscina', 'ws'])
+      await copyFile(`node_modules/${inside}/LICENSE`, `dist/${inside}.LICENSE`)
     await buildClientForBrowsers('dist')
   },
 }

@@ -38,16 +38,27 @@ async function bundled(program: string): Promise<string> {
 describe('the client for browsers', () => {
   test('is one file that imports nothing and has nothing of the service', async () => {
     const text = await readFile(join(folder, 'client.js'), 'utf8')
-    const found = /^\s*import\b(?!\()[^\n]*|\b(?:require|import)\(["'][^"']*["']\)|\bfrom ["'][^"']+["']/gm.exec(text)
+    const found =
+      /^\s*import\b(?!\()[^\n]*|\b(?:require|import)\(["'][^"']*["']\)|\bfrom ["'][^"']+["']/gm.exec(text)
     expect(found?.[0]).toBeUndefined()
-    for (const word of ['fastify', 'piscina', 'worker_threads', 'node:net', 'node:http', 'Atomics', 'process.env'])
+    for (const word of [
+      'fastify',
+      'piscina',
+      'worker_threads',
+      'node:net',
+      'node:http',
+      'Atomics',
+      'process.env',
+    ])
       expect(text.includes(word), word).toBe(false)
     const small = await bundled("export * from './client.js'")
     expect(small.length).toBeLessThan(MINIFIED_MAX)
   })
 
   test('says what a browser cannot do at once', async () => {
-    const { connectPool } = (await import(join(folder, 'client.js'))) as typeof import('../../src/client/web.ts')
+    const { connectPool } = (await import(
+      join(folder, 'client.js')
+    )) as typeof import('../../src/client/web.ts')
     for (const [url, options] of [
       ['unix:/run/a.sock', {}],
       ['https://a.example', { tls: { ca: 'x' } }],

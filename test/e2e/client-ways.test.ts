@@ -60,7 +60,11 @@ describe('a service on a unix socket', () => {
 })
 
 describe('a service with TLS', () => {
-  async function serveTls(): Promise<{ service: ServiceFixture; ca: string; client: { cert: string; key: string } }> {
+  async function serveTls(): Promise<{
+    service: ServiceFixture
+    ca: string
+    client: { cert: string; key: string }
+  }> {
     const { cert, key } = await testCertificate()
     const client = await clientCertificate('ops')
     const sha256 = createHash('sha256').update('unused').digest('hex')
@@ -89,7 +93,10 @@ describe('a service with TLS', () => {
     const strange = await failure(connect(service.url, { tls: client, retry: false }).stats())
     expect(strange).toMatchObject({ code: 'SERVICE_UNREACHABLE', bytesAccepted: 0 })
     expect(strange.reason).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/)
-    const misnamed = connect(service.url, { tls: { ca, ...client, servername: 'other.example' }, retry: false })
+    const misnamed = connect(service.url, {
+      tls: { ca, ...client, servername: 'other.example' },
+      retry: false,
+    })
     expect(await failure(misnamed.stats())).toMatchObject({ reason: 'ERR_TLS_CERT_ALTNAME_INVALID' })
     const without = await failure(connect(service.url, { tls: { ca }, retry: false }).stats())
     expect(['UNAUTHORIZED', 'SERVICE_UNREACHABLE']).toContain(without.code)

@@ -4,7 +4,13 @@ import { pathToFileURL as nodeFileUrl } from 'node:url'
 import { inspect as nodeInspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { BufferStandIn, Bytes, type TextEncoding } from '../../../src/client/web/bytes.ts'
-import { inspect, isAbsolute, METHODS, pathToFileURL, SocketDuplex } from '../../../src/client/web/node-modules.ts'
+import {
+  inspect,
+  isAbsolute,
+  METHODS,
+  pathToFileURL,
+  SocketDuplex,
+} from '../../../src/client/web/node-modules.ts'
 
 const TEXTS = ['', 'plain', 'ä€😀 and \ufeff more', 'x'.repeat(20_000)]
 const ENCODINGS: readonly TextEncoding[] = ['utf8', 'latin1', 'hex', 'base64']
@@ -35,13 +41,13 @@ describe('the stand-in of Buffer', () => {
     expect(copy).toBeInstanceOf(Uint8Array)
     expect(view.subarray(1)).toBeInstanceOf(Bytes)
     expect(plain(BufferStandIn.concat([copy, view]))).toEqual([1, 2, 3, 9, 3])
-    expect([BufferStandIn.alloc(2), BufferStandIn.allocUnsafe(2), BufferStandIn.allocUnsafeSlow(2)].map(plain)).toEqual(
-      [
-        [0, 0],
-        [0, 0],
-        [0, 0],
-      ],
-    )
+    expect(
+      [BufferStandIn.alloc(2), BufferStandIn.allocUnsafe(2), BufferStandIn.allocUnsafeSlow(2)].map(plain),
+    ).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ])
   })
 
   test('copies, compares, writes and finds', () => {
@@ -64,7 +70,8 @@ describe('the stand-in of Buffer', () => {
     const [mine, theirs] = [BufferStandIn.alloc(6), Buffer.alloc(6)]
     expect(mine.write('ä€😀', 1)).toBe(theirs.write('ä€😀', 1))
     expect(plain(mine)).toEqual(plain(theirs))
-    const find = (bytes: Uint8Array, byte: number): number => BufferStandIn.prototype.indexOf.call(bytes, byte, 2)
+    const find = (bytes: Uint8Array, byte: number): number =>
+      BufferStandIn.prototype.indexOf.call(bytes, byte, 2)
     expect(find(node, 0x61)).toBe(3)
     expect(BufferStandIn.prototype.includes.call(own, 0x64)).toBe(true)
   })
