@@ -29,10 +29,12 @@ import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
+import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
+import { linesRoute } from './routes/lines-route.ts'
 import { listenerRoutes } from './routes/listener-routes.ts'
 import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
@@ -55,7 +57,7 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
-  registerRequestLog(app)
+  registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
@@ -103,6 +105,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writeRoute(calls),
     startTlsRoute(calls),
     streamRoute(calls),
+    linesRoute(calls),
     exchangeRoute(calls, pool),
     ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
@@ -110,6 +113,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     operationRoutes(pool),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
+    eventsRoute(calls, pool, deps.draining),
   ])
 }
 

@@ -10,7 +10,7 @@ import { originOf } from './lease/call-site.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import { EXCHANGE_TRAITS, type LeaseRequest } from './lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseAsking, type LeaseRequest } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
@@ -18,7 +18,7 @@ import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
 import type { AcceptedLease, AcceptedTerms } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
-import type { Refusal } from './target/release-result.ts'
+import type { Refusal, ReleaseResult } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -26,7 +26,7 @@ import type { WaiterCount } from './target/waiter-count.ts'
 
 export type LeasesDeps = Pick<
   PoolDeps,
-  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax'
+  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax' | 'news'
 > & {
   readonly pools: TargetPools
   readonly waiterCount: WaiterCount
@@ -68,6 +68,13 @@ export class Leases {
     return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
   }
 
+  /** Bytes that leases of this thread keep to be read again. */
+  get replayBytes(): number {
+    let bytes = 0
+    for (const lease of this) bytes += lease.replayBytes
+    return bytes
+  }
+
   /** Ends the lease of this id, or the accepted connection; null where none has it. */
   kill(id: string): 'lease' | 'connection' | null {
     for (const lease of this)
@@ -106,10 +113,11 @@ export class Leases {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    request: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
+    const { tenant, weight, origin: said, signal, timeoutMs, waitMs } = request
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const startedMs = this.#deps.now()
@@ -122,7 +130,7 @@ export class Leases {
       const acquired = await pool.lease(
         { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs, origin)
+          const record = this.#record(pool, slot, connection, request, origin)
           return { record, holder: record.begin(thread, make) }
         },
       )
@@ -131,7 +139,10 @@ export class Leases {
       const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
       // One that has served before, and ended in those turns, was not worth having.
       const isStale = record.lost !== null && record.terms.reused
-      if (late === null && !isStale) return acquired
+      if (late === null && !isStale) {
+        this.#tellOf(record, this.#deps.now() - startedMs)
+        return acquired
+      }
       // Nobody has heard of the lease: its connection is as it was.
       void record.giveBack(null, false)
       if (late !== null) throw late
@@ -147,7 +158,7 @@ export class Leases {
     return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
       connection.share()
       pool.share(slot, connection)
-      const keeper = this.#record(pool, slot, connection, null, undefined, 'shared')
+      const keeper = this.#record(pool, slot, connection, { ttlMs: null }, undefined, 'shared')
       const ends = keeper.begin(0, record => new LeaseEnds(record, EXCHANGE_TRAITS))
       const retires = (): Refusal | null => pool.control.retires(slot) ?? slot.spent(now(), 0)
       return { keeper, ends, retires }
@@ -156,7 +167,7 @@ export class Leases {
 
   /** A lease on a connection that was accepted: it is served at once, and counts and expires once it is claimed. */
   #accepted({ connection, target, tenant, recorder, giveBack }: AcceptedTerms): AcceptedLease {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     let entry: QueueEntry<LeaseRecord> | null = null
     const record = new LeaseRecord({
       terms: {
@@ -165,7 +176,7 @@ export class Leases {
         reused: false,
         reuse: 'never',
         ttlMs: null,
-        replayBytes,
+        replayBytes: 0,
         allowTruncated: false,
         frame: null,
       },
@@ -173,7 +184,11 @@ export class Leases {
       parse,
       now,
       recorder,
-      giveBack,
+      giveBack: (refusal, graceful) => {
+        const given = giveBack(refusal, graceful)
+        if (entry !== null) this.#tellOfEnd(record, given)
+        return given
+      },
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
@@ -192,6 +207,7 @@ export class Leases {
       entry = this.#held.add(record)
       const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
       record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
+      this.#tellOf(record, 0)
     }
     return { record, ends, claim }
   }
@@ -201,11 +217,11 @@ export class Leases {
     pool: TargetPool,
     slot: Slot,
     connection: IoConnection,
-    ttlMs: number | null | undefined,
+    { ttlMs, replay = false }: LeaseAsking,
     origin: LeaseOrigin | undefined,
     kind: 'leased' | 'shared' = 'leased',
   ): LeaseRecord {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     const { name, target } = pool
     const record = new LeaseRecord({
       terms: {
@@ -214,7 +230,7 @@ export class Leases {
         reused: slot.uses > 1,
         reuse: target.reuse,
         ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
-        replayBytes,
+        replayBytes: replay ? LIMITS.replayWindowBytes : 0,
         allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
         frame: target.frame ?? null,
       },
@@ -224,7 +240,11 @@ export class Leases {
       recorder: kind === 'leased' ? slot.flight : undefined,
       leakDetectionMs: kind === 'leased' ? target.leakDetectionMs : undefined,
       origin,
-      giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),
+      giveBack: (refusal, graceful) => {
+        const given = this.#deps.awaited(pool.release(slot, refusal, graceful))
+        if (kind === 'leased') this.#tellOfEnd(record, given)
+        return given
+      },
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
@@ -238,6 +258,26 @@ export class Leases {
     this.#pools.set(record, pool)
     slot.lease = record
     return record
+  }
+
+  #tellOf(lease: LeaseRecord, ms: number): void {
+    const { news } = this.#deps
+    if (!news.isHeard) return
+    const { id, connection, terms } = lease
+    news.tell('lease', terms.target, { connection: connection.id, lease: id, ms })
+  }
+
+  /** `given`: what becomes of its connection. */
+  #tellOfEnd(lease: LeaseRecord, given: Promise<ReleaseResult>): void {
+    const { news, onEvent } = this.#deps
+    if (!news.isHeard) return
+    const { id, connection, terms, gone, ageMs: ms } = lease
+    given
+      .then(({ reason }) => {
+        const why = gone === null || gone === 'released' ? reason : gone
+        news.tell('release', terms.target, { connection: connection.id, lease: id, reason: why, ms })
+      })
+      .catch(error => onEvent?.({ kind: 'fault', error }))
   }
 
   /** Why no lease is given, or null where there is room for so many more. */

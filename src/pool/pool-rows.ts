@@ -51,7 +51,7 @@ export class PoolRows {
       leases: leases.size,
       targets,
       parse: parse.load,
-      ringBytes: fleet.ringBytes,
+      ringBytes: fleet.ringBytes + leases.replayBytes,
       uptimeMs: now() - this.#startedMs,
     })
     const { idle, leased, closing } = leases.listeners.counts

@@ -12,10 +12,12 @@ import { type ServiceFixture, startServiceFixture } from '../support/service-fix
 
 /** Milliseconds that a body may take: a stream that goes on is cut then. */
 const BODY_MS = 1_000
+/** How often a call is tried again that has never succeeded. */
+const ROUNDS = 5
 /** What lies on each lease before a call: a value, and lines. */
 const TEXT = '{"answer":42}\nhello\n'
-/** Its peer would have to speak TLS in the midst: start-tls.test.ts has one. */
-const NEEDS_A_PEER = ['startTls']
+/** What needs somebody at the other end, who speaks TLS in the midst or connects: other tests have one. */
+const NEEDS_A_PEER = ['startTls', 'accept']
 
 let service: ServiceFixture
 let described: DescribedAnswers
@@ -24,7 +26,7 @@ let document: ApiDocument
 beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
-    config: { limits: { operationTimeout: '5s' }, ioWorkers: 1 },
+    config: { limits: { operationTimeout: '5s' }, ioWorkers: 1, ingress: { listen: ['127.0.0.1:0'] } },
     finally: afterAll,
   })
   described = await describedAnswers()
@@ -120,8 +122,7 @@ describe('every operation', () => {
   test('answers valid requests as its document says', { timeout: 120_000 }, async () => {
     const faults: string[] = []
     const succeeded = new Set<string>()
-    const requests = validRequests(document)
-    for (const each of requests) {
+    const call = async (each: ApiRequest): Promise<void> => {
       const target = await targetOf(each)
       const answer = await send({ ...each, target })
       const fault = described.faultOf(each.method, target, answer)
@@ -132,10 +133,14 @@ describe('every operation', () => {
       if (answer.status < 400) succeeded.add(operationId)
       await tidy()
     }
+    const requests = validRequests(document)
+    for (const each of requests) await call(each)
+    // On a busy machine a call may run out of its time, or its connection end, before it is served.
+    const isLeft = ({ operation: { operationId = '', responses } }: ApiRequest): boolean =>
+      !succeeded.has(operationId) && !NEEDS_A_PEER.includes(operationId) && responses[101] === undefined
+    for (let round = 0; round < ROUNDS; round++) for (const each of requests.filter(isLeft)) await call(each)
     expect(faults).toEqual([])
-    const all = requests.map(({ operation }) => operation.operationId ?? '')
-    const unanswered = [...new Set(all)].filter(id => !succeeded.has(id) && !NEEDS_A_PEER.includes(id))
-    expect(unanswered).toEqual([])
+    expect(requests.filter(isLeft).map(({ title }) => title)).toEqual([])
   })
 
   test.each([

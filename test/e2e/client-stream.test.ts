@@ -9,7 +9,7 @@ import { connectPool } from '../../src/client/connect-pool.ts'
 import type { RemoteLease } from '../../src/client/remote-lease.ts'
 import type { RemotePool } from '../../src/client/remote-pool.ts'
 import { collectUntil, warningsNamed } from '../support/collect-garbage.ts'
-import { CuttingProxy } from '../support/cutting-proxy.ts'
+import { FailingWay } from '../support/failing-way.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { testCertificate } from '../support/tls-certs.ts'
 import { until } from '../support/until.ts'
@@ -42,8 +42,8 @@ function connect(options: ConnectPoolOptions & { readonly url?: string } = {}): 
   return pool
 }
 
-async function proxied(port: number = service.port): Promise<CuttingProxy> {
-  const proxy = await CuttingProxy.start(port)
+async function proxied(port: number = service.port): Promise<FailingWay> {
+  const proxy = await FailingWay.start(port)
   onTestFinished(() => proxy.close())
   return proxy
 }

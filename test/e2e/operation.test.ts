@@ -30,6 +30,7 @@ const ROUTES = {
   '/v1/leases/{id}/wait_closed': ['post'],
   '/v1/leases/{id}/is_closing': ['get'],
   '/v1/leases/{id}/start_tls': ['post'],
+  '/v1/leases/{id}/stream': ['get'],
   '/v1/leases/{id}/parse': ['post'],
   '/v1/exchange': ['post'],
   '/v1/listeners': ['get', 'post'],

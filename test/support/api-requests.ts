@@ -17,7 +17,7 @@ export type ApiRequest = {
 }
 
 /** Milliseconds that a request may wait, so that a walk does not. */
-const WAIT_MS = 300
+const WAIT_MS = 600
 
 export function validRequests(document: ApiDocument): readonly ApiRequest[] {
   return Object.entries(document.paths).flatMap(([template, item]) =>

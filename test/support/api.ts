@@ -47,6 +47,12 @@ export type LeaseView = {
 /** A configured name, or a place with what TLS needs. */
 export type Target = string | (Place & { readonly tls?: unknown })
 
+export type LeaseWishes = {
+  readonly ttlMs?: number
+  readonly waitMs?: number
+  readonly replay?: boolean
+}
+
 const PROBLEM_TEXTS = ['type', 'title', 'detail', 'code'] as const
 
 export class Api {
@@ -113,10 +119,7 @@ export class Api {
   }
 
   /** Leases, or throws the problem. */
-  async lease(
-    target: Target,
-    wishes: { readonly ttlMs?: number; readonly waitMs?: number } = {},
-  ): Promise<HeldLease> {
+  async lease(target: Target, wishes: LeaseWishes = {}): Promise<HeldLease> {
     const answer = await this.post('/v1/leases', { json: { target, ...wishes } })
     if (answer.status !== 201) throw new Error(`no lease: ${answer.status} ${answer.text}`)
     return this.held(JSON.parse(answer.text) as LeaseView)

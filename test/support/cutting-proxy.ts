@@ -1,84 +1,71 @@
-/** A TCP proxy that stands between a client and a service, and can be told to fail them. */
+/**
+ * A network that breaks: what lies between a client and a server, passes bytes on in both directions, and cuts every
+ * connection at a random byte of one of them. What was passed on before the cut has left.
+ */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Random } from './fence-random.ts'
 
-export class CuttingProxy {
-  /** Connections that were cut so far. */
-  cuts = 0
-  readonly #server: Server
-  readonly #pairs = new Map<Socket, Socket>()
-  /** Bytes of both directions of a connection after which it is cut; Infinity: never. */
-  #nextCut: () => number = () => Number.POSITIVE_INFINITY
-  #isRefusing = false
+export type CuttingProxy = {
+  readonly port: number
+  /** Connections that were cut so far, by direction. */
+  readonly cuts: { readonly up: number; readonly down: number }
+  close(): Promise<void>
+}
 
-  private constructor(targetPort: number) {
-    this.#server = createServer({ noDelay: true }, inner => this.#join(inner, targetPort))
-  }
+/** Bytes at the most until a connection is cut. */
+const PASSED_BYTES_MAX = 12_000
 
-  static async start(targetPort: number): Promise<CuttingProxy> {
-    const proxy = new CuttingProxy(targetPort)
-    proxy.#server.listen(0, '127.0.0.1')
-    await once(proxy.#server, 'listening')
-    return proxy
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  /** From now on each new connection is reset after as many bytes as this says. */
-  cutAfter(bytes: () => number): void {
-    this.#nextCut = bytes
-  }
-
-  /** Cuts all there are, and resets what comes until it is told otherwise. */
-  refuse(isRefusing: boolean): void {
-    this.#isRefusing = isRefusing
-    if (isRefusing) this.cutAll()
-  }
-
-  cutAll(): void {
-    for (const [inner, outer] of this.#pairs) this.#cut(inner, outer)
-  }
-
-  async close(): Promise<void> {
-    this.cutAll()
-    this.#server.close()
-    await once(this.#server, 'close')
-  }
-
-  #join(inner: Socket, targetPort: number): void {
-    inner.on('error', () => 'it is cut')
-    if (this.#isRefusing) return void inner.resetAndDestroy()
-    const outer = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
-    outer.on('error', () => 'it is cut')
-    this.#pairs.set(inner, outer)
-    let left = this.#nextCut()
-    const pass = (from: Socket, to: Socket): void => {
+export async function startCuttingProxy(
+  target: { readonly host: string; readonly port: number },
+  random: Random,
+): Promise<CuttingProxy> {
+  const sockets = new Set<Socket>()
+  const cuts = { up: 0, down: 0 }
+  const server = createServer({ noDelay: true }, client => {
+    const upstream = connect({ ...target, noDelay: true })
+    const both = [client, upstream]
+    const direction = random.chance(0.5) ? 'up' : 'down'
+    const resets = random.chance(0.5)
+    // As many cuts within the first bytes as within the first hundreds and thousands.
+    let left = Math.floor(PASSED_BYTES_MAX ** random.next())
+    const cut = (): void => {
+      cuts[direction]++
+      for (const socket of both)
+        if (resets) socket.resetAndDestroy()
+        else socket.destroy()
+    }
+    const pass = (from: Socket, to: Socket, way: 'up' | 'down'): void => {
       from.on('data', (bytes: Buffer) => {
-        const part = bytes.subarray(0, left)
-        left -= part.length
-        if (!to.write(part)) {
-          from.pause()
-          to.once('drain', () => from.resume())
-        }
-        if (part.length < bytes.length) this.#cut(inner, outer)
-      })
-      from.on('end', () => to.end())
-      from.on('close', () => {
-        this.#pairs.delete(inner)
-        to.destroySoon()
+        if (way !== direction) return void to.write(bytes)
+        const passed = bytes.subarray(0, left)
+        left -= passed.length
+        // The cut comes when the kernel has what was passed on.
+        to.write(passed, () => {
+          if (left === 0) cut()
+        })
       })
     }
-    pass(inner, outer)
-    pass(outer, inner)
-  }
-
-  /** What has come this far goes through, or some of it: as a cable does. */
-  #cut(inner: Socket, outer: Socket): void {
-    if (!this.#pairs.delete(inner)) return
-    this.cuts++
-    inner.resetAndDestroy()
-    outer.resetAndDestroy()
+    pass(client, upstream, 'up')
+    pass(upstream, client, 'down')
+    for (const socket of both) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        for (const other of both) other.destroy()
+      })
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    cuts,
+    close: async () => {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await once(server, 'close')
+    },
   }
 }

@@ -39,12 +39,12 @@ export class DescribedAnswers {
     // A path without parameters comes before one that would match it too.
     this.#templates = Object.keys(document.paths)
       .toSorted((one, other) => one.split('{').length - other.split('{').length)
-      .map(path => ({ path, matches: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`) }))
+      .map(path => ({ path, matches: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]*')}$`) }))
   }
 
   /** The path and operation that a request means; null where there is none. */
   find(method: string, target: string): { readonly path: string; readonly operation: ApiOperation } | null {
-    const [pathname = ''] = target.split('?')
+    const [pathname = ''] = target.split(/[?#]/)
     const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
     for (const { path, matches } of this.#templates) {
       const operation = matches.test(pathname) ? this.#document.paths[path]?.[verb] : undefined

@@ -102,6 +102,8 @@ function addExample(type: string, media: ApiMedia): void {
 const BYTES_EXAMPLES: Readonly<Record<string, string>> = {
   'application/octet-stream': 'hello\n',
   'application/x-ndjson': '{"a":1}\n[2]\n',
+  'text/event-stream': 'id: 0\ndata: hello\n\n',
+  'text/plain': 'hello\n',
 }
 
 function codesOf(path: string, method: string, operation: ApiOperation): readonly ErrorCode[] {

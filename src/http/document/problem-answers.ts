@@ -39,7 +39,8 @@ type Component = {
 export function problemAnswer(status: number, codes: readonly ErrorCode[]): Component {
   const names = codes.map(code => code.toLowerCase())
   const code = names.length === 1 ? { const: names[0] } : { enum: names }
-  const narrowed = { type: 'object', properties: { status: { const: status }, code } }
+  const properties = { status: { const: status }, code }
+  const narrowed = { type: 'object', properties, required: ['status', 'code'] }
   return {
     name: [status, ...names].join('.'),
     value: {
@@ -88,6 +89,17 @@ function headersOf(status: number): object {
           required: true,
           schema: { type: 'string' },
           example: 'Bearer realm="sockpool"',
+        },
+      },
+    }
+  if (status === 426)
+    return {
+      headers: {
+        Upgrade: {
+          description: 'The protocol to ask for.',
+          required: true,
+          schema: { type: 'string' },
+          example: 'websocket',
         },
       },
     }

@@ -16,8 +16,15 @@ const OF_A_LEASE: readonly ErrorCode[] = ['LEASE_NOT_FOUND', 'LEASE_GONE']
 /** The verbs of an operator. */
 export const ADMIN_PROBLEMS: readonly ErrorCode[] = ['FORBIDDEN']
 
-/** Of a connection that breaks, or whose thread does. */
-const LOST: readonly ErrorCode[] = ['CONNECTION_RESET', 'WORKER_LOST', 'CHANNEL_CORRUPT']
+/** Of a connection that has ended: what broke it, a start of TLS too, is told to the calls that come after. */
+const LOST: readonly ErrorCode[] = [
+  'CONNECTION_RESET',
+  'WORKER_LOST',
+  'CHANNEL_CORRUPT',
+  'TLS_FAILED',
+  'STARTTLS_INJECTION',
+  'CONNECT_TIMEOUT',
+]
 
 /** Of whoever is to get a connection. */
 export const ACQUIRE_PROBLEMS: readonly ErrorCode[] = [

@@ -13,11 +13,9 @@ import type { Calls } from './calls.ts'
 import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
 import {
-  always,
-  answer,
   CLOSED,
+  LeaseMade,
   LeaseParams,
-  LeaseSchema,
   LeaseStateSchema,
   ProblemAnswer,
   TargetSchema,
@@ -33,6 +31,13 @@ const LeaseBody = Type.Object(
         minimum: 0,
         maximum: LIMITS.leaseWaitMsMax,
         description: 'Milliseconds to wait for a free connection; 0 takes one at once or not at all.',
+      }),
+    ),
+    replay: Type.Optional(
+      Type.Boolean({
+        description:
+          'Keep at least the last 64 KiB that were read, so that a read whose answer was lost can be repeated with its ' +
+          '`offset`; default false.',
       }),
     ),
   },
@@ -74,7 +79,7 @@ const AcquireSchema = {
   operationId: 'acquireLease',
   summary: 'Lease a connection',
   description:
-    'With an Idempotency-Key, a repeat answers the same lease while it lives. A target that is not ' +
+    'With an Idempotency-Key, a repeat answers the same lease, as the first did, while it lives. A target that is not ' +
     'configured needs a token whose targets hold `*`.',
   headers: Type.Object({
     'idempotency-key': Type.Optional(
@@ -86,18 +91,7 @@ const AcquireSchema = {
   }),
   body: LeaseBody,
   response: {
-    201: answer(
-      'The lease.',
-      { 'application/json': LeaseSchema },
-      {
-        location: always(
-          Type.String({
-            description: 'The path of the lease.',
-            examples: ['/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'],
-          }),
-        ),
-      },
-    ),
+    201: LeaseMade,
     default: ProblemAnswer,
   },
 }
@@ -143,17 +137,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
     routes: [
-      route({
-        method: 'POST',
-        url: '/v1/leases',
-        schema: AcquireSchema,
-        problems: ACQUIRE_PROBLEMS,
-        run: async (request, reply) => {
-          const principal = calls.admit(request, request.body.target)
-          const { lease } = await acquirer.acquire(request, request.body, principal)
-          return reply.code(201).header('location', `/v1/leases/${lease.id}`).send(viewOf(lease))
-        },
-      }),
+      acquireRoute(calls, acquirer),
       route({
         method: 'GET',
         url: '/v1/leases',
@@ -188,6 +172,22 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
       }),
     ],
   }
+}
+
+function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases',
+    schema: AcquireSchema,
+    problems: ACQUIRE_PROBLEMS,
+    run: async (request, reply) => {
+      const principal = principalOf(request)
+      principal.authorize(request.body.target)
+      const held = await acquirer.acquire(request, request.body, principal, () => calls.checkOpen())
+      const view = held.firstAnswer(viewOf)
+      return reply.code(201).header('location', `/v1/leases/${held.lease.id}`).send(view)
+    },
+  })
 }
 
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */

@@ -16,11 +16,14 @@ import type { AppDeps, LeasePort, ListeningPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import { viewOf } from './lease-routes.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { CLOSED, LeaseSchema, ProblemAnswer, timeoutMs, ttlMs } from './schemas.ts'
+import { answer, CLOSED, LeaseMade, locationOf, ProblemAnswer, timeoutMs, ttlMs } from './schemas.ts'
 
 const tags = ['listeners']
 const count = Type.Integer()
-const ListenerParams = Type.Object({ id: Type.String({ description: 'The listener id.' }) })
+const LISTENER_ID = 'mQ3vZt8KcY1xW5bJ0nRfLs7dHgPaEuT2oVi9yNkXqBw'
+const ListenerParams = Type.Object({
+  id: Type.String({ description: 'The listener id.', examples: [LISTENER_ID] }),
+})
 
 const ListenBody = Type.Object(
   {
@@ -61,47 +64,60 @@ const ListenBody = Type.Object(
       }),
     ),
   },
-  CLOSED,
+  { ...CLOSED, examples: [{ host: '127.0.0.1', port: 0, maxConnections: 100 }] },
 )
 
 const BOUND_FIELDS = {
-  id: Type.String({ description: '256 random bits, base64url.' }),
-  address: Type.String(),
-  port: Type.Integer({ description: 'The real one.' }),
+  id: Type.String({ description: '256 random bits, base64url.', examples: [LISTENER_ID] }),
+  address: Type.String({ examples: ['127.0.0.1'] }),
+  port: Type.Integer({ description: 'The real one.', examples: [40_123] }),
 }
 
-const ListenerState = Type.Object({
-  ...BOUND_FIELDS,
-  tls: Type.Boolean(),
-  backlog: count,
-  maxConnections: Type.Union([count, Type.Null()]),
-  ttlMs: count,
-  expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
-  waiting: Type.Integer({ description: 'Connections that wait for an accept call.' }),
-  leased: Type.Integer({ description: 'Connections that are leased.' }),
-  calls: Type.Integer({ description: 'Accept calls that wait for a connection.' }),
-  accepted: Type.Integer({ description: 'Leases so far.' }),
-  refused: Type.Integer({ description: 'Connections so far that were closed, as there was no room.' }),
-})
+const ListenerState = Type.Object(
+  {
+    ...BOUND_FIELDS,
+    tls: Type.Boolean(),
+    backlog: count,
+    maxConnections: Type.Union([count, Type.Null()]),
+    ttlMs: count,
+    expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+    waiting: Type.Integer({ description: 'Connections that wait for an accept call.' }),
+    leased: Type.Integer({ description: 'Connections that are leased.' }),
+    calls: Type.Integer({ description: 'Accept calls that wait for a connection.' }),
+    accepted: Type.Integer({ description: 'Leases so far.' }),
+    refused: Type.Integer({ description: 'Connections so far that were closed, as there was no room.' }),
+  },
+  { title: 'ListenerState' },
+)
 
 const ListenSchema = {
   tags,
+  operationId: 'listen',
   summary: 'Listen',
   description:
     'Only where a rule of `ingress.listen` allows it, with a token whose targets hold `*`. The listener ends once nobody has ' +
     'called accept for `ttlMs`.',
   body: ListenBody,
-  response: { 201: Type.Object(BOUND_FIELDS), default: ProblemAnswer },
+  response: {
+    201: answer(
+      'The listener.',
+      { 'application/json': Type.Object(BOUND_FIELDS, { title: 'Listener' }) },
+      locationOf(`/v1/listeners/${LISTENER_ID}`),
+    ),
+    default: ProblemAnswer,
+  },
 }
 
 const ListSchema = {
   tags,
+  operationId: 'listListeners',
   summary: 'List your listeners',
   response: { 200: Type.Object({ listeners: Type.Array(ListenerState) }), default: ProblemAnswer },
 }
 
 const LookSchema = {
   tags,
+  operationId: 'getListener',
   summary: 'Look at a listener',
   params: ListenerParams,
   response: { 200: ListenerState, default: ProblemAnswer },
@@ -109,6 +125,7 @@ const LookSchema = {
 
 const CloseSchema = {
   tags,
+  operationId: 'closeListener',
   summary: 'End a listener',
   description:
     'Nothing listens any more when the answer comes. Connections that nobody has taken are closed. Calls that wait for one ' +
@@ -127,16 +144,20 @@ const CloseSchema = {
     CLOSED,
   ),
   response: {
-    200: Type.Object({
-      dropped: Type.Integer({ description: 'Connections that nobody had taken.' }),
-      leased: Type.Integer({ description: 'Leases on its connections.' }),
-    }),
+    200: Type.Object(
+      {
+        dropped: Type.Integer({ description: 'Connections that nobody had taken.' }),
+        leased: Type.Integer({ description: 'Leases on its connections.' }),
+      },
+      { title: 'ListenerEnded' },
+    ),
     default: ProblemAnswer,
   },
 }
 
 const acceptSchema = (calls: Calls) => ({
   tags,
+  operationId: 'accept',
   summary: 'Lease the next accepted connection',
   description:
     'First come, first served. 504 wait_timeout where none comes. The connection is never reused; start_tls on it is the ' +
@@ -144,7 +165,7 @@ const acceptSchema = (calls: Calls) => ({
   params: ListenerParams,
   querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits), ttlMs: Type.Optional(ttlMs()) }, CLOSED),
   body: Type.Object({}, CLOSED),
-  response: { 201: LeaseSchema, default: ProblemAnswer },
+  response: { 201: LeaseMade, default: ProblemAnswer },
 })
 
 export type ListenerRoutesDeps = {
@@ -164,12 +185,14 @@ export function listenerRoutes(deps: ListenerRoutesDeps): RouteTable[] {
     method: 'DELETE',
     url: '/v1/listeners/:id',
     schema: CloseSchema,
+    problems: ['LISTENER_NOT_FOUND'],
     run: request => own(request).listener.close(request.query.clients),
   })
   const look = route({
     method: 'GET',
     url: '/v1/listeners/:id',
     schema: LookSchema,
+    problems: ['LISTENER_NOT_FOUND'],
     run: request => stateOf(own(request)),
   })
   return [
@@ -194,6 +217,7 @@ function listenRoute({
     method: 'POST',
     url: '/v1/listeners',
     schema: ListenSchema,
+    problems: ['FORBIDDEN', 'TARGET_DENIED', 'LISTEN_FAILED', 'DNS_FAILED', 'WORKER_LOST', 'DRAINING'],
     run: async (request, reply) => {
       const principal = principalOf(request)
       const { body } = request
@@ -237,6 +261,7 @@ function acceptRoute(
     method: 'POST',
     url: '/v1/listeners/:id/accept',
     schema: acceptSchema(calls),
+    problems: ['LISTENER_NOT_FOUND', 'WAIT_TIMEOUT', 'WORKER_LOST', 'DRAINING'],
     run: async (request, reply) => {
       const own = ownOf(request)
       calls.checkOpen()

@@ -43,6 +43,7 @@ export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
         { name: 'leases', description: 'The right to use one connection for a while.' },
         { name: 'reader', description: 'asyncio.StreamReader.' },
         { name: 'writer', description: 'asyncio.StreamWriter.' },
+        { name: 'streams', description: 'A lease as a stream that stays open.' },
         { name: 'exchange', description: 'A whole round trip.' },
         { name: 'listeners', description: 'asyncio.start_server.' },
         { name: 'parse', description: 'Bytes into values.' },

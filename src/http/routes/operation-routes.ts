@@ -220,7 +220,8 @@ const Stats = Type.Object(
       rss: counted('Bytes of the process.'),
       heapUsed: counted('Bytes of the heap of the thread that serves HTTP.'),
       ringBytes: counted(
-        'Bytes set aside for the rings of connections; resident only where they were touched.',
+        'Bytes set aside for the rings of connections, resident only where they were touched, and for what leases with ' +
+          '`replay` keep.',
       ),
     }),
     uptimeMs: count,

@@ -15,7 +15,7 @@ import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { answer, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import { answer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
 
 const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines', examples: ['ndjson'] })
 const tags = ['parse']
@@ -73,6 +73,7 @@ const messageSchema = (limits: AppLimits) => ({
       format: FormatName,
       options: Type.Optional(Type.Object({}, { additionalProperties: true })),
       timeoutMs: timeoutMs(limits),
+      offset: readOffset(),
     },
     { ...CLOSED, examples: [{ format: 'json' }] },
   ),
@@ -126,13 +127,13 @@ export function parseLeaseRoute(calls: Calls, pool: Pick<PoolPort, 'checkFormat'
         schema: messageSchema(calls.limits),
         problems: [...READ_PROBLEMS, ...PARSE_PROBLEMS, 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
         run: async (request, reply) => {
-          const { format, options = {}, timeoutMs } = request.body
+          const { format, options = {}, timeoutMs, offset } = request.body
           pool.checkFormat(format, options)
           const held = calls.leaseToRead(request)
           checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
-          const text = await held.read('parse', () =>
-            held.lease.parseToText(format, messageWrap, options, wait),
+          const text = await held.readFrom('parse', offset, wait, left =>
+            held.lease.parseToText(format, messageWrap, options, { ...left, offset }),
           )
           return sendText(reply, JSON_TYPE, text)
         },

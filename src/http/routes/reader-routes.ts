@@ -4,7 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type TProperties, Type } from 'typebox'
-import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import { FRAME_NAMES } from '../../frames/frame-spec.ts'
 import { judgeFrame } from '../../frames/judge-frame.ts'
 import type { ReadOptions } from '../../streams/reading/read-options.ts'
@@ -14,11 +14,11 @@ import { sendBytes } from '../bytes/byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { READ_PROBLEMS } from '../document/problem-codes.ts'
-import type { AppLimits, ReaderPort } from '../ports.ts'
+import type { AppLimits, LeasePort, ReaderPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { bytesAnswer, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import { bytesAnswer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
 
 const ReadAnswers = { 200: bytesAnswer(), default: ProblemAnswer }
 
@@ -92,7 +92,7 @@ function schemaOf<Own extends TProperties>(
   const common = {
     timeoutMs: timeoutMs(limits),
     limit: integer(1, limits.bodyBytes, 'Bytes before the separator, or of a read to EOF, at the most.'),
-    offset: integer(0, Number.MAX_SAFE_INTEGER, 'Stream offset at which this read is meant to start.'),
+    offset: readOffset(),
     encoding: Type.Optional(ByteEncodingSchema),
   }
   return {
@@ -144,24 +144,26 @@ export function readerRoutes(calls: Calls): RouteTable {
           )
         },
       }),
-      route({
-        method: 'POST',
-        url: '/v1/leases/:id/readuntil',
-        schema: readUntilSchema(limits),
-        problems: [...READ_PROBLEMS, 'INVALID_SEPARATOR', 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
-        run: (request, reply) => {
-          const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
-          const separators = parseSeparators(
-            separator.map(text => bytesOf(text, separatorEncoding, 'separator')),
-          )
-          return read(calls, 'readuntil', request, reply, (reader, options) =>
-            reader.readUntil(separators, options),
-          )
-        },
-      }),
+      readUntilRoute(calls),
       readFrameRoute(calls),
     ],
   }
+}
+
+function readUntilRoute(calls: Calls): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases/:id/readuntil',
+    schema: readUntilSchema(calls.limits),
+    problems: [...READ_PROBLEMS, 'INVALID_SEPARATOR', 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
+    run: (request, reply) => {
+      const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
+      const separators = parseSeparators(separator.map(text => bytesOf(text, separatorEncoding, 'separator')))
+      return read(calls, 'readuntil', request, reply, (reader, options) =>
+        reader.readUntil(separators, options),
+      )
+    },
+  })
 }
 
 function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
@@ -178,9 +180,16 @@ function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
   })
 }
 
-/** Takes what is there, up to n bytes; without n everything until EOF, as far as `bytesMax` bytes. */
+/**
+ * Takes what is there, up to n bytes, and no more than can be read again where the lease keeps some; without n everything
+ * until EOF, as far as `bytesMax` bytes.
+ */
 function upTo(n = -1, bytesMax: number): Take {
-  if (n >= 0) return (reader, options) => reader.read(Math.min(n, bytesMax), options)
+  if (n >= 0) {
+    const bytes = Math.min(n, bytesMax)
+    return (reader, options, { replay }) =>
+      reader.read(replay ? Math.min(bytes, LIMITS.replayWindowBytes) : bytes, options)
+  }
   return (reader, options) => reader.read(-1, { ...options, limit: options.limit ?? bytesMax })
 }
 
@@ -194,12 +203,13 @@ type ReadRequest = FastifyRequest & {
   }
 }
 
-type Take = (reader: ReaderPort, options: ReadOptions) => Promise<Buffer>
+type Take = (reader: ReaderPort, options: ReadOptions, lease: Pick<LeasePort, 'replay'>) => Promise<Buffer>
 
 /**
- * Runs one read of the lease and answers its bytes.
+ * Runs one read of the lease, from the offset that it names, and answers its bytes.
  *
- * Errors: READ_BUSY, CONNECTION_RESET once, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers unread, those of `take`.
+ * Errors: READ_BUSY, CONNECTION_RESET once, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers
+ * unread, those of `take`.
  */
 async function read(
   calls: Calls,
@@ -211,26 +221,15 @@ async function read(
   const { timeoutMs, limit, offset: wanted, encoding } = request.query
   const held = calls.leaseToRead(request)
   checkRoomForAnswer(request)
-  const { reader } = held.lease
-  const options = { ...calls.waitOf(request, timeoutMs), limit }
-  const result = await held.read(name, async () => {
-    checkOffset(wanted, reader.offset)
-    const { offset } = reader
-    const bytes = await take(reader, options)
-    const end = reader.buffered === 0 ? reader.ending : null
-    return { bytes, offset, eof: reader.atEof(), end }
+  const { lease } = held
+  const wait = calls.waitOf(request, timeoutMs)
+  const result = await held.readFrom(name, wanted, wait, left => {
+    const offset = wanted ?? lease.reader.offset
+    return lease.readAt(offset, async reader => {
+      const bytes = await take(reader, { ...left, limit }, lease)
+      const end = reader.buffered === 0 ? reader.ending : null
+      return { bytes, offset, eof: reader.atEof(), end }
+    })
   })
   return sendBytes(result, encoding, request, reply)
-}
-
-/** A read that names its start takes place there or not at all. Bytes that were read are not kept. */
-function checkOffset(wanted: number | undefined, offset: number): void {
-  if (wanted === undefined || wanted === offset) return
-  if (wanted > offset) {
-    const message = `the next byte to read has the offset ${offset}; the read was to start at ${wanted}`
-    throw new SockpoolError('OFFSET_MISMATCH', message, { offset })
-  }
-  throw new SockpoolError('OFFSET_GONE', `the bytes before the offset ${offset} were read and are not kept`, {
-    offset,
-  })
 }

@@ -38,6 +38,23 @@ export function ttlMs(): TInteger {
   return Type.Integer({ minimum: 1, maximum: LIMITS.leaseTtlMsMax, description })
 }
 
+/** `offset` of a read. */
+export function readOffset(): TOptional<TInteger> {
+  const description =
+    'Stream offset of the first byte; default: the next one. What was read before is read again by a lease with ' +
+    '`replay`, at least the last 64 KiB, and new bytes follow; before that 410 offset_gone, beyond the next byte 409 ' +
+    'offset_mismatch.'
+  return Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }))
+}
+
+/** `offset` of a write. */
+export function writeOffset(): TOptional<TInteger> {
+  const description =
+    'Stream offset of the first byte. Bytes that were accepted before are acknowledged and not sent twice; beyond the ' +
+    'next byte 409 offset_mismatch.'
+  return Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }))
+}
+
 /** TLS options of a target that a caller describes. */
 export const TlsSchema: TUnsafe<CallerTls> = Type.Unsafe<CallerTls>(
   Type.Object(
@@ -124,8 +141,7 @@ const LEASE_FIELDS = {
   connection: ConnectionSchema,
 }
 
-/** The answer to a request for a lease. */
-export const LeaseSchema: TSchema = Type.Object(LEASE_FIELDS, { title: 'Lease' })
+const LeaseSchema: TSchema = Type.Object(LEASE_FIELDS, { title: 'Lease' })
 
 /** The answer to a look at a lease. */
 export const LeaseStateSchema: TSchema = Type.Object(
@@ -138,6 +154,18 @@ export const LeaseStateSchema: TSchema = Type.Object(
     lastOperation: nullable(Type.String({ examples: ['readline'] })),
   },
   { title: 'LeaseState' },
+)
+
+/** Where what was made is to be found. */
+export function locationOf(path: string): Readonly<Record<'location', TSchema>> {
+  return { location: always(Type.String({ description: 'The path of what was made.', examples: [path] })) }
+}
+
+/** The answer to whoever gets a lease. */
+export const LeaseMade: TSchema = answer(
+  'The lease.',
+  { 'application/json': LeaseSchema },
+  locationOf('/v1/leases/UwZfz-DOtU0eJ3p1YvKq8mD2hXcR5nLbT7sWgA9oEiQ'),
 )
 
 /** Bytes that were read. The binary form carries in its headers what the JSON form has in fields. */

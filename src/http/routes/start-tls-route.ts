@@ -56,14 +56,7 @@ export function startTlsRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/start_tls',
         schema: startTlsSchema(calls.limits),
-        problems: [
-          ...WRITE_PROBLEMS,
-          'READ_BUSY',
-          'WOULD_DEADLOCK',
-          'TLS_FAILED',
-          'STARTTLS_INJECTION',
-          'CONNECT_TIMEOUT',
-        ],
+        problems: [...WRITE_PROBLEMS, 'READ_BUSY', 'WOULD_DEADLOCK'],
         run: async request => {
           const held = calls.leaseOf(request)
           const { lease } = held

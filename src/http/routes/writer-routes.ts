@@ -22,6 +22,7 @@ import {
   ProblemAnswer,
   timeoutMs,
   WriteAnswer,
+  writeOffset,
 } from './schemas.ts'
 
 const tags = ['writer']
@@ -30,22 +31,22 @@ const flag = (description: string) => Type.Optional(Type.Boolean({ description }
 
 const drain = flag('Wait until the peer has taken what was written, down to the low water mark.')
 
+const eof = flag('End the writing side after that.')
+
 const writeSchema = (limits: AppLimits) => ({
   tags,
   operationId: 'write',
   summary: 'Write the body',
   description:
     'Any content type; the body is streamed. `timeoutMs` bounds each wait for the peer, not the whole. With ' +
-    '`offset`, bytes that were accepted before are acknowledged and not sent twice.',
+    '`offset`, a repeat sends only what was not accepted before, also while the first is still under way.',
   body: BytesBody,
   params: LeaseParams,
   querystring: Type.Object(
     {
       drain,
-      eof: flag('End the writing side after the body.'),
-      offset: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Stream offset of the first byte of the body.' }),
-      ),
+      eof,
+      offset: writeOffset(),
       timeoutMs: timeoutMs(limits),
     },
     CLOSED,
@@ -65,9 +66,10 @@ const writeLinesSchema = (limits: AppLimits) => ({
   tags,
   operationId: 'writeLines',
   summary: 'Write a list of texts',
-  description: 'One after the other, nothing added between them.',
+  description:
+    'One after the other, nothing added between them. With `offset`, a repeat sends only what was not accepted before.',
   params: LeaseParams,
-  querystring: Type.Object({ drain, timeoutMs: timeoutMs(limits) }, CLOSED),
+  querystring: Type.Object({ drain, eof, offset: writeOffset(), timeoutMs: timeoutMs(limits) }, CLOSED),
   body: LinesBody,
   response: { 200: WriteAnswer, default: ProblemAnswer },
 })
@@ -128,13 +130,16 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/writelines',
         schema: writeLinesSchema(calls.limits),
-        problems: WRITE_PROBLEMS,
+        problems: [...WRITE_PROBLEMS, 'OFFSET_MISMATCH'],
         run: async request => {
           const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
-          const wait = calls.waitOf(request, request.query.timeoutMs)
+          const { offset, timeoutMs } = request.query
+          // Before it waits for its turn.
+          if (request.query.eof === true) checkHalfClose(held.lease.writer)
+          const wait = calls.waitOf(request, timeoutMs)
           return held.write('writelines', wait, () =>
-            writePieces(held.lease.writer, lines, request.query, wait),
+            writePieces(held.lease.writer, lines, offset, request.query, wait),
           )
         },
       }),

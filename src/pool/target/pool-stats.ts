@@ -17,7 +17,7 @@ export type PoolStats = {
   /** Configured ones, and those that callers have described of late. */
   readonly targets: number
   readonly parse: { readonly workers: number; readonly busy: number; readonly queued: number }
-  /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, and resident only where it was touched. */
+  /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, resident only where it was touched, and for what leases keep to be read again. */
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
   readonly uptimeMs: number
 }

@@ -16,6 +16,7 @@ import type {
 } from '../../../src/http/ports.ts'
 import type { ExchangeReply, ExchangeRequest } from '../../../src/pool/lease/exchange.ts'
 import type { LeaseOptions } from '../../../src/pool/lease/lease-options.ts'
+import { PoolNews } from '../../../src/pool/target/pool-news.ts'
 import type { ControlResult } from '../../../src/pool/target/target-control.ts'
 import type { AdHocTarget } from '../../../src/pool/target/target-pools.ts'
 import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
@@ -129,6 +130,7 @@ export class FakeLease implements LeasePort {
   gone: GoneReason | null = null
   readonly ended: Promise<GoneReason>
   readonly request: LeaseOptions
+  replay = false
   renewedTo: number | undefined
   parsed: [string, object | undefined] | null = null
   #end: (reason: GoneReason) => void
@@ -154,6 +156,14 @@ export class FakeLease implements LeasePort {
     const running = run()
     this.#onOperation?.({ ended: running.catch(() => undefined) })
     return running
+  }
+
+  /** It keeps nothing. */
+  async readAt<T>(offset: number, read: (reader: StreamReader) => Promise<T>): Promise<T> {
+    const at = this.reader.offset
+    if (offset > at) throw new SockpoolError('OFFSET_MISMATCH', 'beyond', { offset: at })
+    if (offset < at) throw new SockpoolError('OFFSET_GONE', 'before', { offset: at })
+    return await read(this.reader)
   }
 
   renew(ttlMs?: number): Date | null {
@@ -264,6 +274,7 @@ export function targetRow(name: string, facts: Partial<TargetRow> = {}): TargetR
 
 export class FakePool implements PoolPort {
   readonly leases: FakeLease[] = []
+  readonly news: PoolNews = new PoolNews()
   readonly targetsLeased: (string | AdHocTarget)[] = []
   readonly exchanges: Exchanged[] = []
   readonly parses: [string, string, object | undefined][] = []
@@ -473,6 +484,7 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     mayListen: place => (place.host === '127.0.0.1' ? place : null),
     isClosing: () => false,
     reload: () => RELOADED,
+    accessLog: () => 'all',
     log: { level: 'info', stream: { write: line => void log.push(line) } },
     ...deps,
     pool,
