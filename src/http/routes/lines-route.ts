@@ -17,6 +17,7 @@ import { answer, CLOSED, LeaseParams, ProblemAnswer } from './schemas.ts'
 
 const linesSchema = (limits: AppLimits) => ({
   tags: ['streams'],
+  operationId: 'streamLines',
   summary: 'Stream the lines of a lease',
   description:
     'Each as it comes, without its end: `{"offset","line"}` as NDJSON; as events, whose `id` is the offset, and which go ' +
@@ -39,9 +40,9 @@ const linesSchema = (limits: AppLimits) => ({
   ),
   response: {
     200: answer('Lines, for as long as they come.', {
-      'application/x-ndjson': Type.Unsafe<unknown>({}),
-      'text/event-stream': Type.Unsafe<unknown>({}),
-      'text/plain': Type.Unsafe<unknown>({}),
+      'application/x-ndjson': Type.Unsafe<unknown>({ examples: ['{"offset":0,"line":"hello"}\n'] }),
+      'text/event-stream': Type.Unsafe<unknown>({ examples: ['id: 0\ndata: hello\n\n'] }),
+      'text/plain': Type.Unsafe<unknown>({ examples: ['hello\n'] }),
     }),
     204: Type.Null({
       description: 'The client has all lines, and the stream has ended: it need not come again.',
@@ -59,6 +60,7 @@ export function linesRoute(calls: Calls): RouteTable {
         // It takes the lines out of the stream.
         exposeHeadRoute: false,
         schema: linesSchema(calls.limits),
+        problems: ['READ_BUSY', 'OFFSET_GONE', 'OFFSET_MISMATCH', 'CONNECTION_RESET'],
         run: (request, reply) => streamLines(calls, request, reply),
       }),
     ],
