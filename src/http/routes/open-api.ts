@@ -24,6 +24,7 @@ export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
             'no operation is 404 `not_found`. HEAD answers wherever GET does.',
           `Codes of problems: ${Object.keys(ERROR_CODES).join(', ').toLowerCase()}.`,
         ].join('\n\n'),
+        contact: { name: 'The sockpool project' },
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'The service that this document is from.' }],
