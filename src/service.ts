@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
@@ -11,7 +12,7 @@ import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
-import { type ListenAddress, localUrl } from './config/address.ts'
+import { formatAddress, isLocalOnly, type ListenAddress, localUrl } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
@@ -86,7 +87,7 @@ export async function startService(
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
-    const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
+    const url = await listen(built, config, door)
     deny([...localAddresses(), ...ownListener(built)])
     live.serves({ door, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
@@ -107,7 +108,7 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining:
   return {
     pool,
     auth: live.auth,
-    listen,
+    listen: listen.kind === 'fd' ? null : listen,
     hosts: http.hosts,
     origins: http.origins,
     tls: http.tls ?? false,
@@ -118,6 +119,7 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining:
     draining,
     reload: () => live.reload(),
     mayListen: place => live.listenRules.admits(place),
+    accessLog: () => live.config.http.accessLog,
     log: { level: logLevel, stream: stderrLog() },
   }
 }
@@ -193,7 +195,20 @@ async function closeServer(app: App): Promise<void> {
   }
 }
 
-async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'): Promise<string> {
+/** Errors: the system's; an Error where nobody is asked for a token and others than this machine reach the socket. */
+async function listen(app: App, { listen: address, http, auth }: Config, door: LiveDoor): Promise<string> {
+  const scheme = http.tls ? 'https' : 'http'
+  if (address.kind === 'fd') {
+    await app.ready()
+    // Fastify takes it that each socket has an address, or a path that is known.
+    app.server.listen({ fd: address.fd })
+    await once(app.server, 'listening')
+    const bound = boundAddress(app)
+    door.policy.listensAt(bound)
+    if (auth === null && !isLocalOnly(bound))
+      throw new Error('--no-auth is accepted on loopback and unix-socket listeners only')
+    return bound.kind === 'tcp' ? localUrl(bound, scheme) : formatAddress(address)
+  }
   if (address.kind === 'tcp') {
     await app.listen({ host: address.host, port: address.port })
     const bound = app.server.address()
@@ -204,6 +219,13 @@ async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'
   await app.listen({ path: address.path })
   await chmod(address.path, 0o600)
   return `unix:${address.path}`
+}
+
+/** Node knows no path of a unix socket that was made by others. */
+function boundAddress(app: App): ListenAddress {
+  const bound = app.server.address()
+  if (typeof bound === 'object' && bound) return { kind: 'tcp', host: bound.address, port: bound.port }
+  return { kind: 'unix', path: bound ?? '' }
 }
 
 function ownListener(app: App): { address: string; port: number }[] {

@@ -11,7 +11,7 @@ import { LIMITS } from '../base/limits.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import type { FrameSpec } from '../frames/frame-spec.ts'
 import { judgeFrame } from '../frames/judge-frame.ts'
-import { parseHostPort, parseHostText, parseListenAddress } from './address.ts'
+import { parseHostPort, parseHostText, parseListenAddress, parseServeAddress } from './address.ts'
 import { childPath, isRequired, unsetVariable } from './complete.ts'
 import { parseListenRule } from './listen-rule.ts'
 import { nearMiss } from './near-miss.ts'
@@ -109,6 +109,8 @@ function interpretLeaf(
       const bytes = parseSize(value)
       return bytes !== null && bytes >= 1 && bytes <= LIMITS.configBytesMax ? bytes : refuse()
     }
+    case 'serve':
+      return parseServeAddress(value) ?? refuseListen(value, path, reading, refuse)
     case 'listen':
       return parseListenAddress(value) ?? refuseListen(value, path, reading, refuse)
     case 'listen-rule':

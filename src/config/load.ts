@@ -102,7 +102,8 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
   checkAll(effective, report, sources)
   const fileTokens =
     flags.tokenFile === undefined ? [] : collect(faults, () => readTokenFile(String(flags.tokenFile)))
-  if (flags.noAuth && draft.listen && !isLocalOnly(draft.listen)) {
+  // Where an inherited socket listens is not known before it is taken.
+  if (flags.noAuth && draft.listen && draft.listen.kind !== 'fd' && !isLocalOnly(draft.listen)) {
     const message = `is accepted on loopback and unix-socket listeners only, and listen is ${formatAddress(draft.listen)}`
     faults.push({ source: '--no-auth', path: '', message })
   }

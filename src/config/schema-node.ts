@@ -13,6 +13,7 @@ export type LeafKind =
   | 'duration'
   | 'size'
   | 'listen'
+  | 'serve'
   | 'listen-rule'
   | 'host-port'
   | 'file'

@@ -13,7 +13,8 @@ import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
-import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
+import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerExpectations } from './door/raw-answers.ts'
@@ -28,10 +29,12 @@ import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
+import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
+import { linesRoute } from './routes/lines-route.ts'
 import { listenerRoutes } from './routes/listener-routes.ts'
 import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
@@ -47,21 +50,23 @@ import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-r
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
   const app = fastify({
-    ...serverOptions(deps),
+    ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
-  registerRequestLog(app)
+  registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
   registerRequestTurns(app)
   registerHeldBytes(app)
   const { policy, callers } = door
+  registerCors(app, policy)
   registerHostPolicy(app, policy)
+  registerPreflights(app, policy)
   registerAuth(app, callers)
   registerExpectations(app)
   const sockets = upgradedSockets(deps)
@@ -100,6 +105,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writeRoute(calls),
     startTlsRoute(calls),
     streamRoute(calls),
+    linesRoute(calls),
     exchangeRoute(calls, pool),
     ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
@@ -107,10 +113,11 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     operationRoutes(pool),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
+    eventsRoute(calls, pool, deps.draining),
   ])
 }
 
-function serverOptions({ limits, tls, isClosing }: AppDeps) {
+function serverOptions({ limits, tls, isClosing }: AppDeps, policy: HostPolicy) {
   const http = {
     IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
@@ -138,6 +145,7 @@ function serverOptions({ limits, tls, isClosing }: AppDeps) {
     // No hook runs for these, so what the hooks say of every answer is said here.
     frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
       const answer = reply as FastifyReply
+      nameOrigin(policy, request as FastifyRequest, answer)
       if (isClosing()) answer.header('connection', 'close')
       sendProblem(error, request as FastifyRequest, answer)
     },

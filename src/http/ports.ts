@@ -3,6 +3,7 @@
  * configuration export. A test satisfies each port with a small fake. All of it runs on the thread that serves HTTP, and
  * none of it touches a target's socket.
  */
+import type { ListenAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
@@ -11,6 +12,7 @@ import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { ReloadResult } from '../pool/pool-change.ts'
 import type { LeaseListener } from '../pool/server/lease-listener.ts'
+import type { PoolNews } from '../pool/target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { HostTarget } from '../pool/target/target-pools.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
@@ -116,7 +118,7 @@ export type PoolPort = LeasingPort &
   ListeningPort &
   RowsPort &
   ControlPort &
-  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
+  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & { readonly news: Pick<PoolNews, 'listen'> }
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>
@@ -131,7 +133,9 @@ export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs
 export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'ignored'> & ReloadResult
 
 /** What `buildApp` is given. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
-export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
+export type AppDeps = Pick<Config, 'auth'> & {
+  /** Null where that is not known before it listens: `HostPolicy.listensAt` tells then. */
+  readonly listen: ListenAddress | null
   readonly pool: PoolPort
   /** `host` or `host:port` forms beside the listener's own that a Host header may name. */
   readonly hosts: readonly string[]
@@ -149,6 +153,8 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly draining?: AbortSignal
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport
+  /** Which requests are logged, by the configuration as it holds now. */
+  readonly accessLog: () => Config['http']['accessLog']
   readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number

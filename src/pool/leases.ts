@@ -18,7 +18,7 @@ import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
 import type { AcceptedLease, AcceptedTerms } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
-import type { Refusal } from './target/release-result.ts'
+import type { Refusal, ReleaseResult } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -26,7 +26,7 @@ import type { WaiterCount } from './target/waiter-count.ts'
 
 export type LeasesDeps = Pick<
   PoolDeps,
-  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax'
+  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax' | 'news'
 > & {
   readonly pools: TargetPools
   readonly waiterCount: WaiterCount
@@ -139,7 +139,10 @@ export class Leases {
       const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
       // One that has served before, and ended in those turns, was not worth having.
       const isStale = record.lost !== null && record.terms.reused
-      if (late === null && !isStale) return acquired
+      if (late === null && !isStale) {
+        this.#tellOf(record, this.#deps.now() - startedMs)
+        return acquired
+      }
       // Nobody has heard of the lease: its connection is as it was.
       void record.giveBack(null, false)
       if (late !== null) throw late
@@ -181,7 +184,11 @@ export class Leases {
       parse,
       now,
       recorder,
-      giveBack,
+      giveBack: (refusal, graceful) => {
+        const given = giveBack(refusal, graceful)
+        if (entry !== null) this.#tellOfEnd(record, given)
+        return given
+      },
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
@@ -200,6 +207,7 @@ export class Leases {
       entry = this.#held.add(record)
       const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
       record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
+      this.#tellOf(record, 0)
     }
     return { record, ends, claim }
   }
@@ -232,7 +240,11 @@ export class Leases {
       recorder: kind === 'leased' ? slot.flight : undefined,
       leakDetectionMs: kind === 'leased' ? target.leakDetectionMs : undefined,
       origin,
-      giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),
+      giveBack: (refusal, graceful) => {
+        const given = this.#deps.awaited(pool.release(slot, refusal, graceful))
+        if (kind === 'leased') this.#tellOfEnd(record, given)
+        return given
+      },
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
@@ -246,6 +258,26 @@ export class Leases {
     this.#pools.set(record, pool)
     slot.lease = record
     return record
+  }
+
+  #tellOf(lease: LeaseRecord, ms: number): void {
+    const { news } = this.#deps
+    if (!news.isHeard) return
+    const { id, connection, terms } = lease
+    news.tell('lease', terms.target, { connection: connection.id, lease: id, ms })
+  }
+
+  /** `given`: what becomes of its connection. */
+  #tellOfEnd(lease: LeaseRecord, given: Promise<ReleaseResult>): void {
+    const { news, onEvent } = this.#deps
+    if (!news.isHeard) return
+    const { id, connection, terms, gone, ageMs: ms } = lease
+    given
+      .then(({ reason }) => {
+        const why = gone === null || gone === 'released' ? reason : gone
+        news.tell('release', terms.target, { connection: connection.id, lease: id, reason: why, ms })
+      })
+      .catch(error => onEvent?.({ kind: 'fault', error }))
   }
 
   /** Why no lease is given, or null where there is room for so many more. */

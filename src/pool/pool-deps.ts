@@ -9,6 +9,7 @@ import type { FormatJudge, ParseGauge, ParsePort } from './lease/parse-port.ts'
 import type { PoolChange, ReloadOptions } from './pool-change.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
+import type { PoolNews } from './target/pool-news.ts'
 import type { AdHocRules } from './target/target-pools.ts'
 
 /** What happened in the pool that its owner may want to log. */
@@ -52,4 +53,6 @@ export type PoolDeps = AdHocRules & {
   readonly now?: () => number
   readonly random?: () => number
   readonly onEvent?: (event: PoolEvent) => void
+  /** Hears what happens. */
+  readonly news: PoolNews
 }

@@ -7,6 +7,7 @@ import type { LeaseRecord } from './lease/lease-record.ts'
 import type { Leases } from './leases.ts'
 import type { Multiplexers } from './multiplex/multiplexers.ts'
 import type { PoolChange, ReloadResult } from './pool-change.ts'
+import type { PoolNews } from './target/pool-news.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { TargetPools } from './target/target-pools.ts'
 import type { WaiterCount } from './target/waiter-count.ts'
@@ -16,6 +17,7 @@ export type ReloadedParts = {
   readonly leases: Leases
   readonly multiplexers: Multiplexers
   readonly waiterCount: WaiterCount
+  readonly news: PoolNews
   readonly onFault: (error: unknown) => void
 }
 
@@ -36,6 +38,7 @@ export function applyChange(parts: ReloadedParts, change: PoolChange): ReloadRes
   // What was judged by the old rules, and is not connected yet, is judged again.
   if (egress !== null) for (const pool of pools.described) pool.control.reconnect()
   multiplexers.tend()
+  parts.news.tell('reload', null, { reason: 'applied' })
   return { leasesEnded, connectionsRetired, listenersClosed: closed.listeners }
 }
 

@@ -58,6 +58,7 @@ async function serve(pool: PoolPort): Promise<FastifyInstance> {
     reload: () => {
       throw new Error('nothing is read anew here')
     },
+    accessLog: () => 'errors',
     log: { level: 'silent' },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })

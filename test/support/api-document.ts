@@ -76,6 +76,7 @@ async function makeDocument(): Promise<ApiDocument> {
     reload: () => {
       throw new Error('nothing is read anew here')
     },
+    accessLog: () => 'errors',
     log: { level: 'silent' },
   })
   await app.ready()

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { READ_PROBLEMS } from '../document/problem-codes.ts'
-import { assertUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
+import { assertUpgrade, isUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
 import { LeaseStream } from '../streaming/lease-stream.ts'
 import { StreamSlot } from '../streaming/stream-slot.ts'
 import { WebSocketDoor } from '../streaming/web-socket-door.ts'
@@ -72,13 +72,15 @@ async function openStream(
   request: StreamRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  // Whose lease it is comes first; the end of a broken connection is told once, to whom asks for a stream.
+  if (!isUpgrade(request, 'websocket')) calls.leaseOf(request)
   assertUpgrade(request, reply, 'websocket')
   door.check(request.raw.headers)
   const held = calls.leaseToRead(request)
   const slot = StreamSlot.of(held)
   const { ack = false, offset } = request.query
-  await slot.replace(() => {
-    if (offset !== undefined) slot.startAt(offset)
+  await slot.replace(async () => {
+    const again = offset === undefined ? Buffer.alloc(0) : await slot.startAt(offset)
     const left = takeUpgrade(request, reply, 'websocket')
     const socket = door.open(request.raw, left)
     if (socket === null) return null
@@ -87,6 +89,7 @@ async function openStream(
       socket,
       left,
       isAcknowledged: ack,
+      again,
       onSent: sent => slot.sent(sent),
       isDraining: calls.isClosing,
       onFault: error => request.log.error({ err: error }, 'internal error in a stream'),

@@ -33,7 +33,7 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
     `targets.cache.leakDetection: ${DURATION} 1ms to 24d, not "soon"`,
   ],
   'bad-addresses.yaml': [
-    'listen: must be HOST:PORT, [IPV6]:PORT or unix:PATH, not 7070',
+    'listen: must be HOST:PORT, [IPV6]:PORT, unix:PATH or fd:N with N from 3, not 7070',
     'egress.dnsServers.0: must be an address such as 10.0.0.53 or [fd00::53]:53, not "dns.example.com"',
     'ingress.listen.0: must be a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999, not "127.0.0.1"',
     'ingress.listen.1: must be a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999, not "127.0.0.1:70000"',

@@ -43,7 +43,7 @@ describe('loadConfig', () => {
       ioWorkers: Math.max(1, availableParallelism() - 1),
       parse: { workers: 1, isolation: 'auto' },
       auth: { tokens: [] },
-      http: { hosts: [], origins: [], threads: 1, tls: null },
+      http: { hosts: [], origins: [], threads: 1, accessLog: 'errors', tls: null },
       egress: { allow: [], dnsServers: [] },
       ingress: { listen: [] },
       limits: {

@@ -16,6 +16,7 @@ import type {
 } from '../../../src/http/ports.ts'
 import type { ExchangeReply, ExchangeRequest } from '../../../src/pool/lease/exchange.ts'
 import type { LeaseOptions } from '../../../src/pool/lease/lease-options.ts'
+import { PoolNews } from '../../../src/pool/target/pool-news.ts'
 import type { ControlResult } from '../../../src/pool/target/target-control.ts'
 import type { AdHocTarget } from '../../../src/pool/target/target-pools.ts'
 import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
@@ -273,6 +274,7 @@ export function targetRow(name: string, facts: Partial<TargetRow> = {}): TargetR
 
 export class FakePool implements PoolPort {
   readonly leases: FakeLease[] = []
+  readonly news: PoolNews = new PoolNews()
   readonly targetsLeased: (string | AdHocTarget)[] = []
   readonly exchanges: Exchanged[] = []
   readonly parses: [string, string, object | undefined][] = []
@@ -482,6 +484,7 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     mayListen: place => (place.host === '127.0.0.1' ? place : null),
     isClosing: () => false,
     reload: () => RELOADED,
+    accessLog: () => 'all',
     log: { level: 'info', stream: { write: line => void log.push(line) } },
     ...deps,
     pool,
