@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
+import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { AppDeps, PoolPort } from '../ports.ts'
 import { EventFeed } from '../streaming/event-feed.ts'
@@ -15,6 +16,7 @@ import { answer, CLOSED, ProblemAnswer } from './schemas.ts'
 
 const EventsSchema = {
   tags: ['operation'],
+  operationId: 'followEvents',
   summary: 'Follow what happens in the pool',
   description:
     'For an admin. Server-sent events `lease`, `release`, `connect`, `close`, `wait`, `worker`, `breaker`, `verb`, `reload`; ' +
@@ -24,6 +26,7 @@ const EventsSchema = {
     'last-event-id': Type.Optional(
       Type.String({
         description: 'The `id` of the last event that the client has: those since are sent first.',
+        examples: ['41'],
       }),
     ),
   }),
@@ -53,6 +56,7 @@ export function eventsRoute(
         url: '/v1/events',
         exposeHeadRoute: false,
         schema: EventsSchema,
+        problems: [...ADMIN_PROBLEMS, 'DRAINING'],
         run: (request, reply) => {
           principalOf(request).assertAdmin()
           calls.checkOpen()
