@@ -141,6 +141,7 @@ const ConnectionWithOperations = row(
 const Worker = row(
   {
     id: perhaps(count),
+    kind: perhaps(Type.String({ description: 'io.', examples: ['io'] })),
     state: perhaps(
       Type.String({
         description: 'serving, or draining beside its successor of the same id.',
