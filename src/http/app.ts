@@ -24,6 +24,7 @@ import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
+import { forwardRoutes } from './routes/forward-routes.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
@@ -74,7 +75,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   app.register(openApiRoute)
   registerRoutes(app, [
     healthRoutes(calls, pool),
-    leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
+    leaseRoutes(calls, new LeaseAcquirer(pool, table), table, pool.forwards.leases),
     readerRoutes(calls),
     writeLinesRoute(calls),
     writerVerbRoutes(calls),
@@ -84,6 +85,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),
+    forwardRoutes(pool.forwards),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
   ])

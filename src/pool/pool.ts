@@ -13,6 +13,7 @@ import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
+import type { Forwards } from './forward/forwards.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -37,6 +38,7 @@ import { Leases } from './leases.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { forwardsOf } from './pool-forwards.ts'
 import { applyChange } from './reload.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
@@ -58,6 +60,7 @@ import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 export class Pool extends OperatedPool implements AsyncDisposable {
+  readonly forwards: Forwards
   readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
@@ -98,6 +101,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       makeHold: () => keepAliveSwitch(deps.fleet),
       onFault: error => deps.onEvent?.({ kind: 'fault', error }),
     })
+    this.forwards = forwardsOf(deps, this.#leases, this.#pools, this.#servers)
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -292,7 +296,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
-    const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
+    const targets = this.#pools.all.map(pool => pool.close())
+    const closing = [this.forwards.close(), this.#servers.waitClosed(), ...targets]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
