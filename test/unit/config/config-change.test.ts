@@ -22,6 +22,7 @@ describe('configChange', () => {
       ignored: [],
       targets: { added: 0, changed: 0, removed: 0, unchanged: 0 },
       tokens: { added: 0, changed: 0, removed: 0, unchanged: 0 },
+      forwards: { added: 0, changed: 0, removed: 0, unchanged: 0 },
     })
   })
 
