@@ -78,13 +78,13 @@ export async function startService(
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
   const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
-  let isClosing = false
+  const draining = new AbortController()
   let app: App | null = null
   const denyOwn = (): void => deny([...localAddresses(), ...ownListener(app), ...pool.forwards.addresses])
   const forwards = new ServedForwards({ forwards: pool.forwards, onMoved: denyOwn })
   try {
     await forwards.open(config.forwards)
-    const deps = appDeps(live, pool, forwards, shares.http, () => isClosing)
+    const deps = appDeps(live, pool, forwards, shares.http, draining.signal)
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
@@ -93,7 +93,7 @@ export async function startService(
     live.serves({ door, forwards, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
-      isClosing = true
+      draining.abort()
       closed ??= closeAll(built, pool, demo, live)
       return closed
     }
@@ -109,7 +109,7 @@ function appDeps(
   pool: Pool,
   forwards: ServedForwards,
   connectionsMax: number,
-  isClosing: () => boolean,
+  draining: AbortSignal,
 ): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
@@ -122,7 +122,8 @@ function appDeps(
     limits,
     connectionsMax,
     version: version(),
-    isClosing,
+    isClosing: () => draining.aborted,
+    draining,
     reload: async () => {
       const report = live.reload()
       await forwards.settled

@@ -14,10 +14,14 @@ import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
 import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
-import { answerClientError, registerRefusals } from './door/raw-answers.ts'
+import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
+import { registerTunnels } from './door/tunnels.ts'
+import { UpgradedSockets } from './door/upgraded-sockets.ts'
+import { registerUpgrades } from './door/upgrades.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
@@ -35,6 +39,7 @@ import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
+import { streamRoute } from './routes/stream-route.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
@@ -57,11 +62,22 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   const { policy, callers } = door
   registerHostPolicy(app, policy)
   registerAuth(app, callers)
-  registerRefusals(app, policy, callers)
+  registerExpectations(app)
+  const sockets = upgradedSockets(deps)
+  registerUpgrades(app, sockets)
   refuseMalformedQueries(app)
-  registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
+  const connections = deps.connectionsMax ?? LIMITS.httpConnectionsMax
+  const known = registerConnectionDoor(app, connections, deps.tls !== false)
+  const { isClosing } = deps
+  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open: null })
   registerApi(app, deps)
   return app
+}
+
+function upgradedSockets({ draining }: AppDeps): UpgradedSockets {
+  const sockets = new UpgradedSockets()
+  draining?.addEventListener('abort', () => sockets.drain(), { once: true })
+  return sockets
 }
 
 /** Registers the routes, in the order in which the OpenAPI document lists them. */
@@ -81,6 +97,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
+    streamRoute(calls),
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
@@ -93,6 +110,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
 
 function serverOptions({ limits, tls, isClosing }: AppDeps) {
   const http = {
+    IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,

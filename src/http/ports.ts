@@ -26,7 +26,17 @@ export type TargetChoice = string | CallerTarget
 
 export type ReaderPort = Pick<
   StreamReader,
-  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'readFrame' | 'atEof' | 'offset' | 'buffered' | 'ending'
+  | 'read'
+  | 'readLine'
+  | 'readExactly'
+  | 'readUntil'
+  | 'readFrame'
+  | 'ahead'
+  | 'atEof'
+  | 'exception'
+  | 'offset'
+  | 'buffered'
+  | 'ending'
 >
 
 /** How the sending side, or the whole connection, ends. */
@@ -123,6 +133,8 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly version: string
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
+  /** Fires at that moment; default: never. */
+  readonly draining?: AbortSignal
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport | Promise<ReloadReport>
   readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
