@@ -24,6 +24,8 @@ export async function connect(
   const broken = once(tunnel, 'error').then(([error]) => {
     throw new CommandError(1, `the connection to ${target} broke: ${errorText(error)}`, { cause: error })
   })
+  // One that breaks later than anybody listens has nothing more to say.
+  tunnel.on('error', () => {})
   stdin.on('error', () => tunnel.destroy())
   stdin.pipe(tunnel)
   try {
