@@ -87,6 +87,7 @@ describe('the service', () => {
       expect.objectContaining({ id: lease.view.connection.id, target: 'script', state: 'leased' }),
     )
     const { workers } = jsonOf<{ workers: Row[] }>(await api.get('/v1/workers'))
+    expect(new Set(workers.map(({ kind }) => kind))).toEqual(new Set(['io']))
     for (const worker of workers)
       for (const field of ['id', 'threadId', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'])
         expect(worker).toHaveProperty(field, expect.any(Number))

@@ -30,6 +30,7 @@ const EventsSchema = {
     'last-event-id': Type.Optional(
       Type.String({
         description: 'The `id` of the last event that the client has: those since are sent first.',
+        examples: ['41'],
       }),
     ),
   }),

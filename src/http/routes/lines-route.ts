@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { pickType } from '../bytes/accept.ts'
 import { type ByteEncoding, ByteEncodingSchema } from '../bytes/byte-text.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
 import type { AppLimits } from '../ports.ts'
 import { invalidField } from '../problems.ts'
 import { LeaseLines } from '../streaming/lease-lines.ts'
@@ -26,7 +27,7 @@ const linesSchema = (limits: AppLimits) => ({
   params: LeaseParams,
   headers: Type.Object({
     'last-event-id': Type.Optional(
-      Type.String({ description: 'The `id` of the last event that the client has.' }),
+      Type.String({ description: 'The `id` of the last event that the client has.', examples: ['0'] }),
     ),
   }),
   querystring: Type.Object(
@@ -60,7 +61,7 @@ export function linesRoute(calls: Calls): RouteTable {
         // It takes the lines out of the stream.
         exposeHeadRoute: false,
         schema: linesSchema(calls.limits),
-        problems: ['READ_BUSY', 'OFFSET_GONE', 'OFFSET_MISMATCH', 'CONNECTION_RESET'],
+        problems: READ_PROBLEMS.filter(code => code !== 'READ_TIMEOUT'),
         run: (request, reply) => streamLines(calls, request, reply),
       }),
     ],
