@@ -100,6 +100,7 @@ const ListSchema = {
   tags,
   operationId: 'listLeases',
   summary: 'List your leases',
+  description: 'Those of your token that have not ended, oldest first.',
   response: { 200: Type.Object({ leases: Type.Array(LeaseStateSchema) }), default: ProblemAnswer },
 }
 
@@ -107,6 +108,7 @@ const LookSchema = {
   tags,
   operationId: 'getLease',
   summary: 'Look at a lease',
+  description: 'How far it has read and written, and what it did last. Does not renew it.',
   params: LeaseParams,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },
 }
@@ -115,6 +117,7 @@ const RenewSchema = {
   tags,
   operationId: 'renewLease',
   summary: 'Renew a lease',
+  description: 'Its time begins anew, with a new ttl.',
   params: LeaseParams,
   body: RenewBody,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },

@@ -75,23 +75,44 @@ const writeLinesSchema = (limits: AppLimits) => ({
 })
 
 /** A verb that answers without a body. */
-const verbSchema = <Query extends TObject>(operationId: string, summary: string, querystring: Query) => ({
+const verbSchema = <Query extends TObject>(
+  operationId: string,
+  summary: string,
+  description: string,
+  querystring: Query,
+) => ({
   tags,
   operationId,
   summary,
+  description,
   params: LeaseParams,
   querystring,
   response: { 204: NoContent, default: ProblemAnswer },
 })
 
 const NoQuery = Type.Object({}, CLOSED)
-const WriteEofSchema = verbSchema('writeEof', 'End the writing side; reading goes on', NoQuery)
+const WriteEofSchema = verbSchema(
+  'writeEof',
+  'End the writing side; reading goes on',
+  'The peer sees EOF. Not on TLS, which has no half-close.',
+  NoQuery,
+)
 const CloseSchema = {
-  ...verbSchema('close', 'Close the connection after what was written is sent', NoQuery),
+  ...verbSchema(
+    'close',
+    'Close the connection after what was written is sent',
+    'The answer does not wait for that: wait_closed does.',
+    NoQuery,
+  ),
   response: { 202: NoContent, default: ProblemAnswer },
 }
 const IsClosingSchema = {
-  ...verbSchema('isClosing', 'Whether the connection is closing or closed', NoQuery),
+  ...verbSchema(
+    'isClosing',
+    'Whether the connection is closing or closed',
+    'By this side: an EOF of the peer is told by reads.',
+    NoQuery,
+  ),
   response: { 200: Type.Object({ closing: Type.Boolean() }), default: ProblemAnswer },
 }
 
@@ -157,7 +178,12 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/drain',
-        schema: verbSchema('drain', 'Wait until the peer has taken enough of what was written', Waiting),
+        schema: verbSchema(
+          'drain',
+          'Wait until the peer has taken enough of what was written',
+          'Down to the low water mark; at once where little is buffered.',
+          Waiting,
+        ),
         problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'drain', request, reply.code(204), drainOnly),
       }),
@@ -178,7 +204,12 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/wait_closed',
-        schema: verbSchema('waitClosed', 'Wait until the connection is closed', Waiting),
+        schema: verbSchema(
+          'waitClosed',
+          'Wait until the connection is closed',
+          'After a close, and once all is sent.',
+          Waiting,
+        ),
         problems: WRITE_PROBLEMS,
         run: (request, reply) =>
           perform(calls, 'wait_closed', request, reply.code(204), (writer, wait) => writer.waitClosed(wait)),
