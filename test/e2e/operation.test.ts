@@ -31,6 +31,7 @@ const ROUTES = {
   '/v1/leases/{id}/is_closing': ['get'],
   '/v1/leases/{id}/start_tls': ['post'],
   '/v1/leases/{id}/stream': ['get'],
+  '/v1/leases/{id}/lines': ['get'],
   '/v1/leases/{id}/parse': ['post'],
   '/v1/exchange': ['post'],
   '/v1/listeners': ['get', 'post'],
@@ -52,6 +53,7 @@ const ROUTES = {
   '/v1/workers/{id}/drain': ['post'],
   '/v1/reload': ['post'],
   '/v1/stats': ['get'],
+  '/v1/events': ['get'],
 }
 
 type Row = Readonly<Record<string, unknown>>
