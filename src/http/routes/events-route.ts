@@ -14,6 +14,10 @@ import { sendOpenEnded } from './open-ended.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { answer, CLOSED, ProblemAnswer } from './schemas.ts'
 
+const EXAMPLE =
+  'id: mx1s-7\nevent: lease\n' +
+  'data: {"at":"2026-11-28T23:30:53.338Z","target":"demo","lease":"66596bee1034","connection":"c1","ms":0.3}\n\n'
+
 const EventsSchema = {
   tags: ['operation'],
   operationId: 'followEvents',
@@ -33,7 +37,7 @@ const EventsSchema = {
   querystring: Type.Object({}, CLOSED),
   response: {
     200: answer('Events, for as long as the client follows.', {
-      'text/event-stream': Type.Unsafe<unknown>({}),
+      'text/event-stream': Type.Unsafe<unknown>({ examples: [EXAMPLE] }),
     }),
     default: ProblemAnswer,
   },

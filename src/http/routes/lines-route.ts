@@ -42,8 +42,8 @@ const linesSchema = (limits: AppLimits) => ({
   response: {
     200: answer('Lines, for as long as they come.', {
       'application/x-ndjson': Type.Unsafe<unknown>({ examples: ['{"offset":0,"line":"hello"}\n'] }),
-      'text/event-stream': Type.Unsafe<unknown>({}),
-      'text/plain': Type.Unsafe<unknown>({}),
+      'text/event-stream': Type.Unsafe<unknown>({ examples: ['id: 0\ndata: hello\n\n'] }),
+      'text/plain': Type.Unsafe<unknown>({ examples: ['hello\n'] }),
     }),
     204: Type.Null({
       description: 'The client has all lines, and the stream has ended: it need not come again.',
