@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
@@ -22,9 +22,12 @@ import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
 import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
-import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
+import { joinPool, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
+import { announcedTargets } from './service/announced-targets.ts'
+import { logEvent } from './service/event-log.ts'
 import { LiveConfig } from './service/live-config.ts'
+import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
@@ -69,7 +72,7 @@ export async function startService(
     {
       ioWorkers: config.ioWorkers,
       parseWorkers: config.parse.workers,
-      targets: { ...added, ...config.targets },
+      targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
       egress: config.egress,
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
@@ -82,14 +85,17 @@ export async function startService(
   const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
   const draining = new AbortController()
   let app: App | null = null
+  const denyOwn = (): void => deny([...localAddresses(), ...ownListener(app), ...pool.forwards.addresses])
+  const forwards = new ServedForwards({ forwards: pool.forwards, onMoved: denyOwn })
   try {
-    const deps = appDeps(live, pool, shares.http, draining.signal)
+    await forwards.open(config.forwards)
+    const deps = appDeps(live, pool, forwards, shares.http, draining.signal)
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
     const url = await listen(built, config, door)
-    deny([...localAddresses(), ...ownListener(built)])
-    live.serves({ door, setTls: tls => showCertificate(built, tls) })
+    denyOwn()
+    live.serves({ door, forwards, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
       draining.abort()
@@ -103,7 +109,13 @@ export async function startService(
   }
 }
 
-function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining: AbortSignal): AppDeps {
+function appDeps(
+  live: LiveConfig,
+  pool: Pool,
+  forwards: ServedForwards,
+  connectionsMax: number,
+  draining: AbortSignal,
+): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -117,7 +129,11 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, draining:
     version: version(),
     isClosing: () => draining.aborted,
     draining,
-    reload: () => live.reload(),
+    reload: async () => {
+      const report = live.reload()
+      await forwards.settled
+      return report
+    },
     mayListen: place => live.listenRules.admits(place),
     accessLog: () => live.config.http.accessLog,
     log: { level: logLevel, stream: stderrLog() },
@@ -228,8 +244,8 @@ function boundAddress(app: App): ListenAddress {
   return { kind: 'unix', path: bound ?? '' }
 }
 
-function ownListener(app: App): { address: string; port: number }[] {
-  const bound = app.server.address()
+function ownListener(app: App | null): { address: string; port: number }[] {
+  const bound = app?.server.address()
   return typeof bound === 'object' && bound ? [{ address: bound.address, port: bound.port }] : []
 }
 
@@ -242,51 +258,6 @@ function demoTargets({ plain, tls }: DemoUpstream): Record<string, Target> {
   return {
     demo: normaliseTarget({ ...plain, reuse: 'clean' }),
     'demo-tls': normaliseTarget({ host, port, tls: { ca, servername }, reuse: 'clean' }),
-  }
-}
-
-function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEvent']>>[0]): void {
-  switch (event.kind) {
-    case 'decision': {
-      const { decision } = event
-      if (decision.verdict === 'admitted') log.debug({ decision }, 'dial admitted')
-      else log.info({ decision }, 'dial refused')
-      return
-    }
-    case 'leak':
-      log.warn(
-        event.lease.report,
-        'a lease is held for longer than leakDetection allows: its holder may have forgotten to release it',
-      )
-      return
-    case 'leak_over':
-      log.warn(event.lease.report, 'a lease that was held for longer than leakDetection allows has ended')
-      return
-    case 'worker_lost':
-      log.error(
-        { worker: event.worker, err: event.error },
-        'an I/O worker died: its connections are lost, and another worker takes its place',
-      )
-      return
-    case 'fault':
-      log.error(
-        { err: event.error },
-        'serving a connection failed, and it was closed for that; this is a fault of sockpool, please report it',
-      )
-      return
-    case 'clients_dropped':
-      log.warn({ clients: event.clients }, 'clients were disconnected: too many wait to be served')
-      return
-    case 'missed_wake':
-      log.error(
-        'the pool heard of bytes up to a second late: a wake-up between two threads was missed; this is a fault of sockpool, please report it',
-      )
-      return
-    case 'lost':
-      log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
-      return
-    default:
-      event satisfies never
   }
 }
 

@@ -13,6 +13,7 @@ import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { Dial, ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
+import type { Forwards } from './forward/forwards.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -21,7 +22,7 @@ import {
   useLease,
 } from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
-import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
+import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import {
@@ -37,6 +38,7 @@ import { Leases } from './leases.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { forwardsOf } from './pool-forwards.ts'
 import { PoolRows } from './pool-rows.ts'
 import { applyChange } from './reload.ts'
 import type { LeaseListener } from './server/lease-listener.ts'
@@ -55,6 +57,7 @@ import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 export class Pool extends OperatedPool implements AsyncDisposable {
+  readonly forwards: Forwards
   readonly news: PoolNews
   readonly #deps: PoolDeps
   readonly #now: () => number
@@ -97,6 +100,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       makeHold: () => keepAliveSwitch(deps.fleet),
       onFault: error => deps.onEvent?.({ kind: 'fault', error }),
     })
+    this.forwards = forwardsOf(deps, this.#leases, this.#pools, this.#servers)
     const own = { now: this.#now, pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
     this.#rows = new PoolRows({ ...deps, ...own })
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
@@ -293,8 +297,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
-    const listeners = [this.#leases.listeners.close(), this.#servers.waitClosed()]
-    const closing = [...this.#pools.all.map(pool => pool.close()), ...listeners]
+    const targets = this.#pools.all.map(pool => pool.close())
+    const listeners = [this.forwards.close(), this.#leases.listeners.close(), this.#servers.waitClosed()]
+    const closing = [...listeners, ...targets]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
@@ -313,13 +318,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */
-  async #awaited<T>(answer: Promise<T>): Promise<T> {
-    this.#deps.fleet.hold()
-    try {
-      return await answer
-    } finally {
-      this.#deps.fleet.release()
-    }
+  #awaited<T>(answer: Promise<T>): Promise<T> {
+    return heldWhile(this.#deps.fleet, answer)
   }
 
   /** Resolves when all leases have ended, or after `drainMs`. */

@@ -90,6 +90,24 @@ const verbSchema = <Query extends TObject>(
   response: { 204: NoContent, default: ProblemAnswer },
 })
 
+const waiting = (limits: AppLimits) => Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED)
+
+const drainSchema = (limits: AppLimits) =>
+  verbSchema(
+    'drain',
+    'Wait until the peer has taken enough of what was written',
+    'Down to the low water mark; at once where little is buffered.',
+    waiting(limits),
+  )
+
+const waitClosedSchema = (limits: AppLimits) =>
+  verbSchema(
+    'waitClosed',
+    'Wait until the connection is closed',
+    'After a close, and once all is sent.',
+    waiting(limits),
+  )
+
 const NoQuery = Type.Object({}, CLOSED)
 const WriteEofSchema = verbSchema(
   'writeEof',
@@ -169,7 +187,6 @@ export function writeLinesRoute(calls: Calls): RouteTable {
 }
 
 export function writerVerbRoutes(calls: Calls): RouteTable {
-  const Waiting = Type.Object({ timeoutMs: timeoutMs(calls.limits) }, CLOSED)
   return {
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
@@ -178,12 +195,7 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/drain',
-        schema: verbSchema(
-          'drain',
-          'Wait until the peer has taken enough of what was written',
-          'Down to the low water mark; at once where little is buffered.',
-          Waiting,
-        ),
+        schema: drainSchema(calls.limits),
         problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'drain', request, reply.code(204), drainOnly),
       }),
@@ -204,12 +216,7 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/wait_closed',
-        schema: verbSchema(
-          'waitClosed',
-          'Wait until the connection is closed',
-          'After a close, and once all is sent.',
-          Waiting,
-        ),
+        schema: waitClosedSchema(calls.limits),
         problems: WRITE_PROBLEMS,
         run: (request, reply) =>
           perform(calls, 'wait_closed', request, reply.code(204), (writer, wait) => writer.waitClosed(wait)),

@@ -158,6 +158,7 @@ describe('operation', () => {
       '/v1/connections/{id}',
       '/v1/events',
       '/v1/exchange',
+      '/v1/forwards',
       '/v1/leases',
       '/v1/leases/{id}',
       '/v1/leases/{id}/close',
