@@ -1,3 +1,4 @@
+import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 
@@ -318,8 +319,9 @@ const OWN_LIMITS = {
  * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
  * its default in `defaults.ts` and its name in the config schema; the rest is fixed.
  */
-export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof MULTIPLEX_LIMITS = {
+export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof MULTIPLEX_LIMITS & typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
+  ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...MULTIPLEX_LIMITS,
 }

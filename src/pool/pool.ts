@@ -8,11 +8,11 @@ import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import { settledWithin } from '../base/wait.ts'
-import type { Target } from '../config/target.ts'
 import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
-import type { Dial, ListenSpec } from '../threads/protocol.ts'
+import type { ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
+import type { MessageForward } from './forward/message-forward.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -34,10 +34,12 @@ import {
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
+import { type MessageForwardOptions, MessageForwards } from './message-forwards.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
+import { openTarget } from './open-target.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
-import { applyChange } from './reload.ts'
+import { applyChange, type ReloadedParts } from './reload.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
 import { type ControlOrder, carryOut } from './target/control-order.ts'
@@ -51,8 +53,6 @@ import {
   type TargetStats,
 } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
-import { TargetPool } from './target/target-pool.ts'
-import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
@@ -65,6 +65,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   readonly #waiterCount: WaiterCount
   readonly #multiplexers: Multiplexers
   readonly #servers: Servers
+  readonly #forwards: MessageForwards
+  readonly #parts: ReloadedParts
   readonly #sweep: NodeJS.Timeout
   readonly #startedMs: number
   #attached: AttachListener | null = null
@@ -75,10 +77,10 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#deps = deps
     this.#now = deps.now ?? (() => performance.now())
     this.#startedMs = this.#now()
+    const onFault = (error: unknown): void => deps.onEvent?.({ kind: 'fault', error })
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
-    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
-      this.#open(name, target, dial, origin),
-    )
+    const shared = { ...deps, waiterCount: this.#waiterCount, now: this.#now, onFault }
+    this.#pools = new TargetPools(deps.targets, deps, (...opened) => openTarget(shared, ...opened))
     this.#leases = new Leases({
       ...deps,
       now: this.#now,
@@ -90,14 +92,23 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       waiterCount: this.#waiterCount,
       now: this.#now,
       connect: (pool, signal) => this.#leases.share(pool, signal),
-      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+      onFault,
     })
     this.#servers = new Servers({
       ...deps,
       now: this.#now,
       makeHold: () => keepAliveSwitch(deps.fleet),
-      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+      onFault,
     })
+    const parts = {
+      pools: this.#pools,
+      leases: this.#leases,
+      multiplexers: this.#multiplexers,
+      waiterCount: this.#waiterCount,
+      onFault,
+    }
+    this.#forwards = new MessageForwards({ ...parts, now: this.#now })
+    this.#parts = { ...parts, forwards: this.#forwards }
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -143,6 +154,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
+  }
+
+  /** A front door of a named target for the clients of any listener. Errors: TARGET_NOT_FOUND, INVALID_REQUEST, DRAINING. */
+  forwardMessages(target: string, options: MessageForwardOptions = {}): MessageForward {
+    return this.#forwards.open(target, options)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -232,15 +248,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   reload(options: ReloadOptions): ReloadResult {
     const change = this.#deps.judge(options)
     if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
-    const onFault = (error: unknown): void => this.#deps.onEvent?.({ kind: 'fault', error })
-    const parts = {
-      pools: this.#pools,
-      leases: this.#leases,
-      multiplexers: this.#multiplexers,
-      waiterCount: this.#waiterCount,
-      onFault,
-    }
-    return applyChange(parts, change)
+    return applyChange(this.#parts, change)
   }
 
   protected override async order(
@@ -250,11 +258,15 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   ): Promise<ControlResult> {
     const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
     this.#multiplexers.tend()
+    this.#forwards.tend()
     return await this.#awaited(done)
   }
 
   targets(): TargetStats[] {
-    return this.#pools.stats(pool => this.#multiplexers.statsOf(pool))
+    return this.#pools.stats(pool => ({
+      multiplex: this.#multiplexers.statsOf(pool),
+      messages: this.#forwards.statsOf(pool.name),
+    }))
   }
 
   connections(): ConnectionStats[] {
@@ -292,10 +304,12 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
+    this.#forwards.drain()
     const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
+    this.#forwards.close()
     this.#servers.abortClients()
     // What still closes has a bound of its own. A connection that does not heed it goes with its I/O worker.
     await this.#awaited(settledWithin(Promise.all(closing), LIMITS.closeLingerMs + LIMITS.workerStopMs))
@@ -308,6 +322,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#pools.sweep(this.#now())
     this.#leases.sweep()
     this.#multiplexers.tend()
+    this.#forwards.tend()
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */
@@ -325,21 +340,5 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     if (drainMs <= 0 || this.#leases.size + this.#servers.clients + this.#multiplexers.calls === 0) return
     const ends = [this.#leases.allEnded(), this.#servers.waitClosed(), this.#multiplexers.allAnswered()]
     await settledWithin(Promise.all(ends), drainMs)
-  }
-
-  #open(name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']): TargetPool {
-    const { fleet, random = Math.random } = this.#deps
-    return new TargetPool({
-      name,
-      target,
-      dial,
-      origin,
-      connector: fleet,
-      waiterCount: this.#waiterCount,
-      now: this.#now,
-      random,
-      onLost: how => this.#deps.onEvent?.({ kind: 'lost', target: name, how }),
-      onFault: error => this.#deps.onEvent?.({ kind: 'fault', error }),
-    })
   }
 }

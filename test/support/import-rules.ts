@@ -31,7 +31,7 @@ export const ROWS: Rows = [
 /** The rooms of a folder, in rows of their own. A unit is a room, or `.`: the files that lie in the folder itself. */
 export const ROOMS: Readonly<Record<string, Rows>> = {
   http: [['app'], ['routes'], ['leases', 'door'], ['bytes'], ['.']],
-  pool: [['.'], ['attached', 'multiplex', 'server'], ['lease'], ['target']],
+  pool: [['.'], ['attached', 'forward', 'multiplex', 'server'], ['lease'], ['target']],
   streams: [['channel-ends', 'adapters'], ['blocking'], ['reading', 'writing'], ['.']],
 }
 
