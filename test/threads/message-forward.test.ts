@@ -188,7 +188,7 @@ describe('clients of a front door', () => {
     await hears(other, bulk('other'))
     deaf.socket.resume()
     await deaf.over()
-    expect(row()).toMatchObject({ opened: 1 })
+    expect(deaf.text.length).toBeLessThan(4 * large.length)
   })
 })
 
@@ -380,5 +380,155 @@ describe('a command that needs a connection of its own', () => {
     const [other] = [client()]
     other.send(say('other'))
     await hears(other, bulk('other'))
+  })
+})
+
+describe('the end of a front door', () => {
+  const holding = (): {
+    readonly held: PeerSide[]
+    readonly answer: (words: readonly string[], side: PeerSide) => string | null
+  } => {
+    const held: PeerSide[] = []
+    const answer = ([, text]: readonly string[], side: PeerSide): string | null => {
+      if (text !== 'held') return null
+      held.push(side)
+      return ''
+    }
+    return { held, answer }
+  }
+
+  test('that drains has each client answered, and those that are idle leave at once', async () => {
+    const { held, answer } = holding()
+    const { client, forward, server } = await openRespDoor({}, answer)
+    const [idle, busy] = [client(), client()]
+    idle.send(say('a'))
+    await hears(idle, bulk('a'))
+    busy.send(say('held'))
+    await until('it is under way', () => held.length === 1)
+    forward.drain()
+    await idle.over()
+    const late = client()
+    await late.over()
+    held[0]?.socket.write(bulk('held'))
+    await busy.over()
+    expect([idle.text, busy.text, late.text]).toEqual([bulk('a'), bulk('held'), ''])
+    server.close()
+    await server.waitClosed()
+  })
+
+  test('that is closed leaves nobody, nothing held and nobody waiting', async () => {
+    const { held, answer } = holding()
+    const { client, forward, row, stats } = await openRespDoor({ pool: { max: 2 } }, answer)
+    const [idle, busy, pinned, waiting] = [client(), client(), client(), client()]
+    pinned.send(command('SELECT', '1'))
+    await hears(pinned, bulk('1'))
+    busy.send(say('held'))
+    await until('it is under way', () => held.length === 1)
+    waiting.send(say('waiting'))
+    idle.send('*1\r\n')
+    await until('all have come', () => stats().clients === 4)
+    await forward[Symbol.asyncDispose]()
+    await Promise.all([idle, busy, pinned, waiting].map(one => one.over()))
+    await until('nothing is held', () => row().connections.leased + row().waiters === 0)
+    expect(stats()).toMatchObject({ clients: 0, pinned: 0 })
+  })
+
+  test('that goes with its pool lets answers come for as long as the pool drains', async () => {
+    const { held, answer } = holding()
+    const { client, pool } = await openRespDoor({}, answer)
+    const [idle, busy] = [client(), client()]
+    idle.send(say('a'))
+    await hears(idle, bulk('a'))
+    busy.send(say('held'))
+    await until('it is under way', () => held.length === 1)
+    const closed = pool.close({ drainMs: 10_000 })
+    await idle.over()
+    held[0]?.socket.write(bulk('held'))
+    await busy.over()
+    await closed
+    expect(busy.text).toBe(bulk('held'))
+    expect(() => pool.forwardMessages('it')).toThrow(expect.objectContaining({ code: 'DRAINING' }))
+  })
+
+  test('that goes with its pool at once ends those who wait for answers', async () => {
+    const { held, answer } = holding()
+    const { client, pool } = await openRespDoor({ pool: { max: 1 } }, answer)
+    const [busy, waiting] = [client(), client()]
+    busy.send(say('held'))
+    await until('it is under way', () => held.length === 1)
+    waiting.send(command('SELECT', '1'))
+    await pool.close()
+    await Promise.all([busy.over(), waiting.over()])
+  })
+
+  test('whose target is removed is told to its clients', async () => {
+    const { held, answer } = holding()
+    const { client, pool, peer } = await openRespDoor({}, answer)
+    const one = client()
+    one.send(say('held'))
+    await until('it is under way', () => held.length === 1)
+    pool.reload({ targets: { other: { host: peer.host, port: peer.port } } })
+    await hears(one, '-ERR connection_reset: The connection was reset\r\n')
+    one.send(say('a'))
+    await until('it hears of that', () => one.text.endsWith('-ERR target_not_found: No such target\r\n'))
+  })
+
+  test('whose target speaks another protocol disconnects those who spoke the old one', async () => {
+    const { client, pool, peer } = await openRespDoor()
+    const one = client()
+    one.send(say('a'))
+    await hears(one, bulk('a'))
+    pool.reload({ targets: { it: { host: peer.host, port: peer.port, frame: 'memcached' } } })
+    one.send(say('b'))
+    await one.over()
+    const late = client()
+    late.send('*1\r\n')
+    await late.over()
+    expect(late.text).toBe('CLIENT_ERROR the request is malformed\r\n')
+  })
+})
+
+describe('a front door on a target that shares its connections', () => {
+  test('holds none, and answers each client in the order of its requests', async () => {
+    const { client, peer, row } = await openRespDoor({ multiplex: { connections: 1 } })
+    const clients = Array.from({ length: 10 }, () => client())
+    await Promise.all(
+      clients.map(async (one, who) => {
+        const texts = Array.from({ length: 300 }, (_, index) => `${who}/${index}`)
+        one.send(say(...texts))
+        await hears(one, echoes(...texts), 20_000)
+      }),
+    )
+    expect(peer.accepted).toBe(1)
+    expect(row().connections).toMatchObject({ multiplexed: 1, leased: 0 })
+  })
+
+  test('gives a client that is pinned, and one that blocks, a connection beside the shared one', async () => {
+    const answer = ([name]: readonly string[]): string | null => (name === 'BLPOP' ? '*-1\r\n' : null)
+    const { client, peer, row, stats } = await openRespDoor({ ...RESET, multiplex: {} }, answer)
+    const one = client()
+    one.send(say('a') + command('BLPOP', 'list', '1') + say('b') + command('SELECT', '2') + say('c'))
+    await hears(one, `${bulk('a')}*-1\r\n${echoes('b', '2', 'c')}`)
+    expect(row().connections).toMatchObject({ multiplexed: 1, leased: 1 })
+    expect(stats()).toMatchObject({ pinned: 1, pins: { blocking: 1, select: 1 } })
+    expect(peer.sides[0]?.requests.map(String)).toEqual([say('a'), say('b')])
+  })
+
+  test('tells of an answer that is lost in its place', async () => {
+    const { client, pool } = await openRespDoor({ multiplex: {} }, ([, text], { socket }) => {
+      if (text === 'die') socket.destroy()
+      return text === 'die' ? '' : null
+    })
+    const one = client()
+    one.send(say('a'))
+    await hears(one, bulk('a'))
+    one.send(say('die'))
+    await hears(one, `${bulk('a')}-ERR connection_reset: The connection was reset\r\n`)
+    await pool.disable('it')
+    one.send(say('b'))
+    await until('it is refused', () => one.text.endsWith('-ERR target_paused: The target is paused\r\n'))
+    await pool.enable('it')
+    one.send(say('c'))
+    await until('it is served again', () => one.text.endsWith(bulk('c')))
   })
 })

@@ -179,7 +179,9 @@ export class FrontClient implements AnswerSink {
       if (carrier.isLast) this.#leave(null)
       else if (this.#batches.isPinNext && carrier.isClean) this.#kept = carrier
     } catch (error) {
-      this.#fail(requests, error)
+      // Behind a last answer there is none, not even of ours.
+      if (carrier.isLast) this.#leave(null)
+      else this.#fail(requests, error)
     } finally {
       if (this.#kept !== carrier) carriers.give(carrier)
     }
