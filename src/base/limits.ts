@@ -319,7 +319,10 @@ const OWN_LIMITS = {
  * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
  * its default in `defaults.ts` and its name in the config schema; the rest is fixed.
  */
-export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof MULTIPLEX_LIMITS & typeof FORWARD_LIMITS = {
+export const LIMITS: typeof OWN_LIMITS &
+  typeof HTTP_LIMITS &
+  typeof MULTIPLEX_LIMITS &
+  typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,

@@ -1,7 +1,6 @@
 /** Front doors of messages for what is not RESP: memcached with requests that have no answer, HTTP, and frames without words. */
 import { describe, expect, test } from 'vitest'
-import { openFrontDoor } from '../support/front-door.ts'
-import { hears, type FrontDoor } from '../support/front-door.ts'
+import { type FrontDoor, hears, openFrontDoor } from '../support/front-door.ts'
 import { type MultiplexPeer, type PeerSide, startMultiplexPeer } from '../support/multiplex-peer.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
@@ -51,10 +50,7 @@ describe('a memcached client of a front door', () => {
     one.send('mg miss q\r\nmg hit q\r\nmn\r\n')
     await hears(one, 'HD q\r\nMN\r\n')
     one.send('set large 0 0 1 noreply\r\nx\r\nversion\r\nget a\r\n')
-    await hears(
-      one,
-      'HD q\r\nMN\r\nSERVER_ERROR object too large for cache\r\nVERSION 1.6.18\r\nEND\r\n',
-    )
+    await hears(one, 'HD q\r\nMN\r\nSERVER_ERROR object too large for cache\r\nVERSION 1.6.18\r\nEND\r\n')
     await until('the connection is given back', () => row().connections.leased === 0)
     const other = client()
     other.send('get b\r\n')
@@ -193,6 +189,8 @@ describe('a client of a front door without words for trouble', () => {
     const { host, port } = await startTestServer(() => {})
     const pool = await openPool({ targets: { it: { host, port, ...more } } })
     expect(() => pool.forwardMessages('it')).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
-    expect(() => pool.forwardMessages('nobody')).toThrow(expect.objectContaining({ code: 'TARGET_NOT_FOUND' }))
+    expect(() => pool.forwardMessages('nobody')).toThrow(
+      expect.objectContaining({ code: 'TARGET_NOT_FOUND' }),
+    )
   })
 })

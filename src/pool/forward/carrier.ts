@@ -178,5 +178,7 @@ function unasked(): SockpoolError {
 function lossOf(error: unknown): SockpoolError {
   const known = SockpoolError.from(error)
   if (known.code !== 'LEASE_GONE') return known
-  return new SockpoolError('CONNECTION_RESET', 'the connection was ended', { reason: known.reason ?? 'killed' })
+  return new SockpoolError('CONNECTION_RESET', 'the connection was ended', {
+    reason: known.reason ?? 'killed',
+  })
 }

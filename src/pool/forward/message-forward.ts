@@ -124,4 +124,3 @@ function notByMessage(target: string): SockpoolError {
   const errors = [{ path: 'target', message }]
   return new SockpoolError('INVALID_REQUEST', `target (${target}) ${message}`, { errors })
 }
-

@@ -60,7 +60,10 @@ const REASONS: ReadonlySet<string> = new Set(PIN_REASONS)
 const OF_THE_PAST: ReadonlySet<string> = new Set(['WAIT', 'WAITAOF'])
 
 /** `frame`: its name. */
-export function needOf(frame: string, { command, answers, isExclusive, isPassing }: CallerMessage): RequestNeed {
+export function needOf(
+  frame: string,
+  { command, answers, isExclusive, isPassing }: CallerMessage,
+): RequestNeed {
   if (!isExclusive) return answers === 1 ? 'plain' : 'held'
   if (isPassing === true) {
     if (command !== null && OF_THE_PAST.has(command)) return 'pin'

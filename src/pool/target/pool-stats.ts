@@ -114,11 +114,7 @@ export function poolStats(
   }
 }
 
-export function targetStats(
-  pool: TargetPool,
-  tenant: string | null,
-  uses: TargetUses,
-): TargetStats {
+export function targetStats(pool: TargetPool, tenant: string | null, uses: TargetUses): TargetStats {
   const { opened, closed } = pool.history
   const { max, min } = pool.target.pool
   return {
