@@ -22,7 +22,10 @@ import { prepareUnixSocket } from './http/door/unix-socket.ts'
 import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
 import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
+import { announcedTargets } from './service/announced-targets.ts'
+import { logForward } from './service/forward-log.ts'
 import { LiveConfig } from './service/live-config.ts'
+import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
@@ -65,7 +68,7 @@ export async function startService(
     {
       ioWorkers: config.ioWorkers,
       parseWorkers: config.parse.workers,
-      targets: { ...added, ...config.targets },
+      targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
       egress: config.egress,
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
@@ -75,19 +78,23 @@ export async function startService(
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
   const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
-  let isClosing = false
+  const draining = new AbortController()
   let app: App | null = null
+  const denyOwn = (): void => deny([...localAddresses(), ...ownListener(app), ...pool.forwards.addresses])
+  const forwards = new ServedForwards({ forwards: pool.forwards, onMoved: denyOwn })
+  pool.forwards.serveMode('message', pool.messages.handler({ timeoutMs: config.limits.operationTimeoutMs }))
   try {
-    const deps = appDeps(live, pool, shares.http, () => isClosing)
+    await forwards.open(config.forwards)
+    const deps = appDeps(live, pool, forwards, shares.http, draining.signal)
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
     const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
-    deny([...localAddresses(), ...ownListener(built)])
-    live.serves({ door, setTls: tls => showCertificate(built, tls) })
+    denyOwn()
+    live.serves({ door, forwards, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
-      isClosing = true
+      draining.abort()
       closed ??= closeAll(built, pool, demo, live)
       return closed
     }
@@ -98,7 +105,13 @@ export async function startService(
   }
 }
 
-function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing: () => boolean): AppDeps {
+function appDeps(
+  live: LiveConfig,
+  pool: Pool,
+  forwards: ServedForwards,
+  connectionsMax: number,
+  draining: AbortSignal,
+): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -110,8 +123,13 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing
     limits,
     connectionsMax,
     version: version(),
-    isClosing,
-    reload: () => live.reload(),
+    isClosing: () => draining.aborted,
+    draining,
+    reload: async () => {
+      const report = live.reload()
+      await forwards.settled
+      return report
+    },
     log: { level: logLevel, stream: stderrLog() },
   }
 }
@@ -200,8 +218,8 @@ async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'
   return `unix:${address.path}`
 }
 
-function ownListener(app: App): { address: string; port: number }[] {
-  const bound = app.server.address()
+function ownListener(app: App | null): { address: string; port: number }[] {
+  const bound = app?.server.address()
   return typeof bound === 'object' && bound ? [{ address: bound.address, port: bound.port }] : []
 }
 
@@ -257,6 +275,8 @@ function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEven
     case 'lost':
       log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
       return
+    case 'forward':
+      return logForward(log, event.event)
     default:
       event satisfies never
   }

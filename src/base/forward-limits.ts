@@ -1,5 +1,22 @@
-/** The bounds of front doors. They are a part of LIMITS, by which name everybody reads them. */
+/** The bounds of front doors for unmodified programs. They are a part of LIMITS, by which name everybody reads them. */
 export const FORWARD_LIMITS = {
+  /** Forwards of one configuration: each is a listener. */
+  forwardsMax: 256,
+  /** Clients of one forward at once, those that wait for a connection among them: each holds a descriptor. */
+  forwardClientsMax: 10_000,
+  /** Connections that the kernel keeps until they are accepted: programs that start together connect together. */
+  forwardBacklog: 511,
+  /** Bytes that are read from a client while it waits for its connection; beyond them it has to wait with its next ones. */
+  forwardEarlyBytesMax: 65_536,
+  /** Bytes of one read that are handed on where they lie; smaller reads are copied, so that a quiet pair keeps no buffer. */
+  spliceOwnBytesMin: 16_384,
+  /**
+   * Milliseconds that a pair of which one side has ended may be silent: an answer may take long, but a peer that has gone for
+   * good, and that nobody can tell from one that listens on, holds its connection no longer.
+   */
+  spliceHalfOpenMs: 300_000,
+  /** Milliseconds between two log lines about clients that a forward turned away. */
+  forwardLogMs: 10_000,
   /** Bytes that are read off a client, and off the connection that answers it, at once. */
   forwardReadBytes: 65_536,
   /**

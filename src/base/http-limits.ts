@@ -67,6 +67,25 @@ export const HTTP_LIMITS = {
   httpRefusalLingerMs: 1_000,
   /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
   httpCloseMs: 2_000,
+  /**
+   * A stream over WebSocket: bytes of one message, which is held whole, and four of a ring; bytes that are sent before the
+   * client has said that it has them, and that it may have sent before the service has said so: a ring; bytes that go out as
+   * one message. Characters of a text, which says what to do and carries no payload.
+   */
+  streamMessageBytesMax: 1_048_576,
+  streamWindowBytes: 262_144,
+  streamPieceBytes: 65_536,
+  streamTextCharsMax: 1_024,
+  /** Milliseconds between two pings, of silence after which a client is gone, and between two looks at it. */
+  streamPingMs: 15_000,
+  streamSilenceMs: 30_000,
+  streamLookMs: 5_000,
+  /**
+   * Milliseconds that a client has to answer a close before its connection is cut; and, where all has ended, to say that it has
+   * the last bytes.
+   */
+  streamCloseMs: 5_000,
+  streamLastWordMs: 2_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
 } as const

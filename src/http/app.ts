@@ -14,16 +14,21 @@ import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
 import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
-import { answerClientError, registerRefusals } from './door/raw-answers.ts'
+import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
+import { registerTunnels } from './door/tunnels.ts'
+import { UpgradedSockets } from './door/upgraded-sockets.ts'
+import { registerUpgrades } from './door/upgrades.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
+import { forwardRoutes } from './routes/forward-routes.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
@@ -34,6 +39,7 @@ import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
+import { streamRoute } from './routes/stream-route.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
@@ -56,11 +62,22 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   const { policy, callers } = door
   registerHostPolicy(app, policy)
   registerAuth(app, callers)
-  registerRefusals(app, policy, callers)
+  registerExpectations(app)
+  const sockets = upgradedSockets(deps)
+  registerUpgrades(app, sockets)
   refuseMalformedQueries(app)
-  registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
+  const connections = deps.connectionsMax ?? LIMITS.httpConnectionsMax
+  const known = registerConnectionDoor(app, connections, deps.tls !== false)
+  const { isClosing } = deps
+  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open: null })
   registerApi(app, deps)
   return app
+}
+
+function upgradedSockets({ draining }: AppDeps): UpgradedSockets {
+  const sockets = new UpgradedSockets()
+  draining?.addEventListener('abort', () => sockets.drain(), { once: true })
+  return sockets
 }
 
 /** Registers the routes, in the order in which the OpenAPI document lists them. */
@@ -74,16 +91,18 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   app.register(openApiRoute)
   registerRoutes(app, [
     healthRoutes(calls, pool),
-    leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
+    leaseRoutes(calls, new LeaseAcquirer(pool, table), table, pool.forwards.leases),
     readerRoutes(calls),
     writeLinesRoute(calls),
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
+    streamRoute(calls),
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),
+    forwardRoutes(pool.forwards),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
   ])
@@ -91,6 +110,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
 
 function serverOptions({ limits, tls, isClosing }: AppDeps) {
   const http = {
+    IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,

@@ -6,6 +6,7 @@
 import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
+import type { SessionLeases } from '../pool/forward/session-leases.ts'
 import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { ReloadResult } from '../pool/pool-change.ts'
@@ -25,7 +26,17 @@ export type TargetChoice = string | CallerTarget
 
 export type ReaderPort = Pick<
   StreamReader,
-  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'readFrame' | 'atEof' | 'offset' | 'buffered' | 'ending'
+  | 'read'
+  | 'readLine'
+  | 'readExactly'
+  | 'readUntil'
+  | 'readFrame'
+  | 'ahead'
+  | 'atEof'
+  | 'exception'
+  | 'offset'
+  | 'buffered'
+  | 'ending'
 >
 
 /** How the sending side, or the whole connection, ends. */
@@ -71,6 +82,12 @@ export type RowsPort = {
   stats(): PoolStats
 }
 
+/** The clients of local ports for unmodified programs. */
+export type ForwardsPort = {
+  stats(): readonly object[]
+  readonly leases: Pick<SessionLeases, 'rows' | 'kill'>
+}
+
 /** What an operator tells the pool to do. */
 export type ControlPort = Pick<
   Pool,
@@ -89,7 +106,7 @@ export type ControlPort = Pick<
 export type PoolPort = LeasingPort &
   RowsPort &
   ControlPort &
-  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
+  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & { readonly forwards: ForwardsPort }
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>
@@ -101,7 +118,7 @@ export type ListenerTls = NonNullable<Config['http']['tls']>
 export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
 
 /** What a reload has come to. */
-export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'ignored'> & ReloadResult
+export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'forwards' | 'ignored'> & ReloadResult
 
 /** What `buildApp` is given. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
 export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
@@ -116,8 +133,10 @@ export type AppDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly version: string
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
+  /** Fires at that moment; default: never. */
+  readonly draining?: AbortSignal
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
-  readonly reload: () => ReloadReport
+  readonly reload: () => ReloadReport | Promise<ReloadReport>
   readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number

@@ -92,7 +92,7 @@ export class Leases {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs, wish }: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
@@ -106,7 +106,7 @@ export class Leases {
     for (;;) {
       const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
       const acquired = await pool.lease(
-        { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
+        { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
           const record = this.#record(pool, slot, connection, ttlMs, origin)
           return { record, holder: record.begin(thread, make) }

@@ -3,6 +3,7 @@ import { CallBounds } from '../base/call-bounds.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { durationOption, optionsObject, textOption } from '../base/options.ts'
+import type { ForwardHandler } from './forward/forward-spec.ts'
 import { MessageForward, type MessageForwardDeps } from './forward/message-forward.ts'
 import type { PinReason } from './forward/request-needs.ts'
 import type { Held } from './lease/exchange.ts'
@@ -41,7 +42,7 @@ export class MessageForwards {
     this.#deps = deps
   }
 
-  /** Errors: TARGET_NOT_FOUND, INVALID_REQUEST (options; a target whose messages cannot be told apart), DRAINING. */
+  /** One for the clients of any listener. Errors: TARGET_NOT_FOUND, INVALID_REQUEST (options; a target whose messages cannot be told apart), DRAINING. */
   open(target: string, options: MessageForwardOptions): MessageForward {
     const { pools, leases, multiplexers, ...deps } = this.#deps
     const said = optionsObject(options)
@@ -71,6 +72,25 @@ export class MessageForwards {
     this.#doors.add(door)
     if (!this.#pins.has(target)) this.#pins.set(target, new Map())
     return forward
+  }
+
+  /** Serves the clients of forwards in mode `message`, those of one forward together. */
+  handler({ timeoutMs }: Pick<MessageForwardOptions, 'timeoutMs'> = {}): ForwardHandler {
+    const doors = new Map<string, MessageForward>()
+    return async ({ reader, writer, target, tenant }) => {
+      if (this.#isDraining) return writer.close()
+      const key = `${tenant}\n${target}`
+      const forward = doors.get(key) ?? this.open(target, { tenant, timeoutMs, route: tenant })
+      doors.set(key, forward)
+      try {
+        await forward.handler(reader, writer)
+      } finally {
+        if (forward.clients === 0 && doors.get(key) === forward) {
+          doors.delete(key)
+          forward.close()
+        }
+      }
+    }
   }
 
   /** Null for a target that has had no such front door. */

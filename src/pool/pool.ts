@@ -12,7 +12,7 @@ import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
-import type { MessageForward } from './forward/message-forward.ts'
+import type { Forwards } from './forward/forwards.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -34,11 +34,12 @@ import {
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
-import { type MessageForwardOptions, MessageForwards } from './message-forwards.ts'
+import { MessageForwards } from './message-forwards.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
 import { openTarget } from './open-target.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { forwardsOf } from './pool-forwards.ts'
 import { applyChange, type ReloadedParts } from './reload.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
@@ -58,6 +59,7 @@ import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 export class Pool extends OperatedPool implements AsyncDisposable {
+  readonly forwards: Forwards
   readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
@@ -65,7 +67,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   readonly #waiterCount: WaiterCount
   readonly #multiplexers: Multiplexers
   readonly #servers: Servers
-  readonly #forwards: MessageForwards
+  /** The clients of forwards that have a connection only while a message is under way. */
+  readonly messages: MessageForwards
   readonly #parts: ReloadedParts
   readonly #sweep: NodeJS.Timeout
   readonly #startedMs: number
@@ -100,6 +103,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       makeHold: () => keepAliveSwitch(deps.fleet),
       onFault,
     })
+    this.forwards = forwardsOf(deps, this.#leases, this.#pools, this.#servers)
     const parts = {
       pools: this.#pools,
       leases: this.#leases,
@@ -107,8 +111,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       waiterCount: this.#waiterCount,
       onFault,
     }
-    this.#forwards = new MessageForwards({ ...parts, now: this.#now })
-    this.#parts = { ...parts, forwards: this.#forwards }
+    this.messages = new MessageForwards({ ...parts, now: this.#now })
+    this.forwards.serveMode('message', this.messages.handler())
+    this.#parts = { ...parts, messages: this.messages }
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -154,11 +159,6 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
-  }
-
-  /** A front door of a named target for the clients of any listener. Errors: TARGET_NOT_FOUND, INVALID_REQUEST, DRAINING. */
-  forwardMessages(target: string, options: MessageForwardOptions = {}): MessageForward {
-    return this.#forwards.open(target, options)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -258,14 +258,14 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   ): Promise<ControlResult> {
     const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
     this.#multiplexers.tend()
-    this.#forwards.tend()
+    this.messages.tend()
     return await this.#awaited(done)
   }
 
   targets(): TargetStats[] {
     return this.#pools.stats(pool => ({
       multiplex: this.#multiplexers.statsOf(pool),
-      messages: this.#forwards.statsOf(pool.name),
+      messages: this.messages.statsOf(pool.name),
     }))
   }
 
@@ -304,12 +304,13 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
-    this.#forwards.drain()
-    const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
+    this.messages.drain()
+    const targets = this.#pools.all.map(pool => pool.close())
+    const closing = [this.forwards.close(), this.#servers.waitClosed(), ...targets]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
-    this.#forwards.close()
+    this.messages.close()
     this.#servers.abortClients()
     // What still closes has a bound of its own. A connection that does not heed it goes with its I/O worker.
     await this.#awaited(settledWithin(Promise.all(closing), LIMITS.closeLingerMs + LIMITS.workerStopMs))
@@ -322,7 +323,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#pools.sweep(this.#now())
     this.#leases.sweep()
     this.#multiplexers.tend()
-    this.#forwards.tend()
+    this.messages.tend()
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */

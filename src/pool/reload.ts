@@ -16,13 +16,13 @@ export type ReloadedParts = {
   readonly pools: TargetPools
   readonly leases: Leases
   readonly multiplexers: Multiplexers
-  readonly forwards: MessageForwards
+  readonly messages: MessageForwards
   readonly waiterCount: WaiterCount
   readonly onFault: (error: unknown) => void
 }
 
 export function applyChange(parts: ReloadedParts, change: PoolChange): ReloadResult {
-  const { pools, leases, multiplexers, forwards, waiterCount } = parts
+  const { pools, leases, multiplexers, messages, waiterCount } = parts
   const { targets, egress, leasesMax, waitersMax, mayUse } = change
   egress?.apply()
   leases.max = leasesMax ?? leases.max
@@ -37,7 +37,7 @@ export function applyChange(parts: ReloadedParts, change: PoolChange): ReloadRes
   // What was judged by the old rules, and is not connected yet, is judged again.
   if (egress !== null) for (const pool of pools.described) pool.control.reconnect()
   multiplexers.tend()
-  forwards.tend()
+  messages.tend()
   return { leasesEnded, connectionsRetired }
 }
 

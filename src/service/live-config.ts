@@ -11,11 +11,14 @@ import { ConfigError } from '../config/config-error.ts'
 import type { Target } from '../config/target.ts'
 import { type DoorRules, tokensAllow } from '../http/door/live-door.ts'
 import type { ReloadReport } from '../http/ports.ts'
+import { isForwardTenant } from '../pool/forward/forward-spec.ts'
 import type { Pool } from '../pool/pool.ts'
+import { announcedTargets } from './announced-targets.ts'
 
 /** What a new configuration holds for, beside the pool. */
 export type ServedParts = {
   readonly door: { replace(rules: DoorRules): void }
+  readonly forwards: { replace(forwards: Config['forwards']): void }
   /** Has the listener show another certificate. Errors: the system's, and it shows the one that it had. */
   readonly setTls: (tls: NonNullable<Config['http']['tls']>) => void
 }
@@ -77,14 +80,14 @@ export class LiveConfig {
 
   #reload(): ReloadReport {
     if (this.#parts === null) throw new SockpoolError('NOT_READY', 'the service does not serve yet')
-    const { config, ignored, targets, tokens } = configChange(this.#config, this.#deps.reread())
+    const { config, ignored, targets, tokens, forwards } = configChange(this.#config, this.#deps.reread())
     this.#checkTokens(config)
     const result = this.#apply(config, this.#parts)
     this.#config = config
-    return { targets, tokens, ...result, ignored }
+    return { targets, tokens, forwards, ...result, ignored }
   }
 
-  #apply(config: Config, { door, setTls }: ServedParts): ReturnType<Pool['reload']> {
+  #apply(config: Config, { door, forwards, setTls }: ServedParts): ReturnType<Pool['reload']> {
     const { http, egress, limits } = config
     const auth = this.#authOf(config)
     const before = this.#config.http.tls
@@ -94,9 +97,11 @@ export class LiveConfig {
         targets: this.#targetsOf(config),
         egress,
         limits: { leases: limits.leases, waiters: limits.waiters },
-        mayUse: (tenant, target) => tokensAllow(auth, tenant, target),
+        // What clients of a forward hold goes on, whatever becomes of the forward.
+        mayUse: (tenant, target) => isForwardTenant(tenant) || tokensAllow(auth, tenant, target),
       })
       door.replace({ auth, hosts: http.hosts, origins: http.origins })
+      forwards.replace(config.forwards)
       return result
     } catch (error) {
       if (before !== null) setTls(before)
@@ -116,8 +121,8 @@ export class LiveConfig {
     return auth?.tokens.length === 0 && made !== null ? { tokens: [made] } : auth
   }
 
-  #targetsOf({ targets }: Config): Readonly<Record<string, Target>> {
-    return { ...this.#deps.targets, ...targets }
+  #targetsOf({ targets, forwards }: Config): Readonly<Record<string, Target>> {
+    return announcedTargets({ ...this.#deps.targets, ...targets }, forwards)
   }
 }
 

@@ -33,7 +33,7 @@ export async function openFrontDoor(
   poolOptions: PoolOptions = {},
 ): Promise<FrontDoor> {
   const pool = await openPool({ ...poolOptions, targets: { it: target } })
-  const forward = pool.forwardMessages('it', options)
+  const forward = pool.messages.open('it', options)
   const server = await startServer(forward.handler, '127.0.0.1', 0, { pool })
   const row = (): TargetStats => {
     const [first] = pool.targets()

@@ -188,8 +188,8 @@ describe('a client of a front door without words for trouble', () => {
   ] as const)('is none where messages cannot be told apart: %s', async (_, more) => {
     const { host, port } = await startTestServer(() => {})
     const pool = await openPool({ targets: { it: { host, port, ...more } } })
-    expect(() => pool.forwardMessages('it')).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
-    expect(() => pool.forwardMessages('nobody')).toThrow(
+    expect(() => pool.messages.open('it', {})).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
+    expect(() => pool.messages.open('nobody', {})).toThrow(
       expect.objectContaining({ code: 'TARGET_NOT_FOUND' }),
     )
   })

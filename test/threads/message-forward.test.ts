@@ -447,7 +447,7 @@ describe('the end of a front door', () => {
     await busy.over()
     await closed
     expect(busy.text).toBe(bulk('held'))
-    expect(() => pool.forwardMessages('it')).toThrow(expect.objectContaining({ code: 'DRAINING' }))
+    expect(() => pool.messages.open('it', {})).toThrow(expect.objectContaining({ code: 'DRAINING' }))
   })
 
   test('that goes with its pool at once ends those who wait for answers', async () => {

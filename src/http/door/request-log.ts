@@ -52,6 +52,11 @@ export function registerRequestLog(app: FastifyInstance): void {
   })
 }
 
+/** Logs a request that left HTTP, when its connection is closed. */
+export function logUpgraded(request: FastifyRequest, ms: number): void {
+  request.log.info({ ...describeRequest(request), status: 101, ms }, 'request')
+}
+
 /** The name under which a lease may appear in logs. */
 export function leaseHash(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, HASH_CHARS)

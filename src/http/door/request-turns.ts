@@ -109,6 +109,14 @@ export function afterAnswers(socket: object, answer: () => void): void {
   else answer()
 }
 
+/** As `afterAnswers`, where the connection leaves HTTP: what is answered on it then has a turn of its own. */
+export function afterLastAnswer(socket: object, next: () => void): void {
+  const turns = connections.get(socket)
+  connections.delete(socket)
+  if (turns) turns.fail(next)
+  else next()
+}
+
 /**
  * Lets each request in when it is its turn. At the last request of a connection Node announces its end and from then on
  * answers 503, but it never ends the connection; so the last answer ends it here.

@@ -31,8 +31,7 @@ export class CallerLease {
    * and LEASE_GONE from then on. What came before the connection broke stays readable.
    */
   async read<T>(name: string, run: () => Promise<T>): Promise<T> {
-    if (this.#isReading)
-      throw new SockpoolError('READ_BUSY', 'another read of this lease is running; wait until it has ended')
+    this.assertNotReading()
     this.#isReading = true
     try {
       return await this.lease.operation(name, run)
@@ -43,6 +42,12 @@ export class CallerLease {
     } finally {
       this.#isReading = false
     }
+  }
+
+  /** Errors: READ_BUSY while a read runs, or a stream is open. */
+  assertNotReading(): void {
+    if (this.#isReading)
+      throw new SockpoolError('READ_BUSY', 'another read of this lease is running; wait until it has ended')
   }
 
   /** Takes the one chance to tell that the connection broke; false where a read has told it already. */

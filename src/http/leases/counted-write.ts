@@ -90,8 +90,15 @@ async function counted(
   }
 }
 
-/** Like asyncio's, a writer drops what is written after its end; a caller over HTTP must hear of that. */
-async function writeAll(writer: WriterPort, pieces: readonly Uint8Array[], wait: WaitOptions): Promise<void> {
+/**
+ * Writes all pieces or says why not: like asyncio's, a writer drops what is written after its end, and a caller over HTTP
+ * must hear of that. Errors: WRITE_CLOSED, CONNECTION_RESET.
+ */
+export async function writeAll(
+  writer: WriterPort,
+  pieces: readonly Uint8Array[],
+  wait: WaitOptions,
+): Promise<void> {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const before = writer.offset
   writer.writeLines(pieces)

@@ -7,7 +7,7 @@ import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { LeasePort } from '../ports.ts'
+import type { ForwardsPort, LeasePort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
@@ -78,6 +78,7 @@ const AcquireSchema = {
 const ListSchema = {
   tags,
   summary: 'List your leases',
+  description: 'An admin sees those of the clients of forwards too.',
   response: { 200: Type.Object({ leases: Type.Array(LeaseStateSchema) }), default: ProblemAnswer },
 }
 
@@ -107,7 +108,12 @@ const ReleaseSchema = {
   response: { 200: ReleaseAnswer, default: ProblemAnswer },
 }
 
-export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseTable): RouteTable {
+export function leaseRoutes(
+  calls: Calls,
+  acquirer: LeaseAcquirer,
+  table: LeaseTable,
+  forwarded: ForwardsPort['leases'],
+): RouteTable {
   return {
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
@@ -126,7 +132,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
         method: 'GET',
         url: '/v1/leases',
         schema: ListSchema,
-        run: request => listLeases(table, request),
+        run: request => listLeases(table, forwarded, request),
       }),
       route({
         method: 'GET',
@@ -144,34 +150,51 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
           return stateOf(held)
         },
       }),
-      route({
-        method: 'DELETE',
-        url: '/v1/leases/:id',
-        schema: ReleaseSchema,
-        run: request => {
-          if (request.query.kill === true) return kill(table, request)
-          const held = calls.leaseOf(request)
-          return request.query.discard === true ? held.lease.discard() : table.release(held)
-        },
-      }),
+      releaseRoute(calls, table, forwarded),
     ],
   }
+}
+
+function releaseRoute(
+  calls: Calls,
+  table: LeaseTable,
+  forwarded: ForwardsPort['leases'],
+): RouteTable['routes'][number] {
+  return route({
+    method: 'DELETE',
+    url: '/v1/leases/:id',
+    schema: ReleaseSchema,
+    run: request => {
+      if (request.query.kill === true) return kill(table, forwarded, request)
+      const held = calls.leaseOf(request)
+      return request.query.discard === true ? held.lease.discard() : table.release(held)
+    },
+  })
 }
 
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */
 function kill(
   table: LeaseTable,
+  forwarded: ForwardsPort['leases'],
   request: FastifyRequest & { readonly params: { readonly id: string } },
 ): { readonly outcome: 'closed'; readonly reason: string } {
   const { tenant, isAdmin } = principalOf(request)
-  const { lease } = table.find(request.params.id, isAdmin ? null : tenant)
-  lease.kill('killed')
+  const { id } = request.params
+  const { lease } = isAdmin && forwarded.kill(id) ? { lease: null } : table.find(id, isAdmin ? null : tenant)
+  lease?.kill('killed')
   return { outcome: 'closed', reason: 'killed' }
 }
 
-function listLeases(table: LeaseTable, request: FastifyRequest): { leases: object[] } {
+/** Clients of a forward are no callers of the API: their leases are an admin's to see. */
+function listLeases(
+  table: LeaseTable,
+  forwarded: ForwardsPort['leases'],
+  request: FastifyRequest,
+): { leases: object[] } {
   checkRoomForAnswer(request)
-  return { leases: table.list(principalOf(request).tenant).map(stateOf) }
+  const { tenant, isAdmin } = principalOf(request)
+  const others = isAdmin ? forwarded.rows().map(row => ({ ...row, state: 'leased', expiresAt: null })) : []
+  return { leases: [...table.list(tenant).map(stateOf), ...others] }
 }
 
 function viewOf(lease: LeasePort): object {

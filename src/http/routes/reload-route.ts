@@ -22,6 +22,7 @@ const ReloadSchema = {
     200: Type.Object({
       targets: Counts,
       tokens: Counts,
+      forwards: Counts,
       leasesEnded: Type.Integer({ description: 'Leases that are gone, with the reason revoked.' }),
       connectionsRetired: Type.Integer({
         description: 'Connections that serve nobody new: closed now, or when they come back.',
@@ -41,10 +42,10 @@ export function reloadRoute(calls: Calls, reload: AppDeps['reload']): RouteTable
         method: 'POST',
         url: '/v1/reload',
         schema: ReloadSchema,
-        run: request => {
+        run: async request => {
           principalOf(request).assertAdmin()
           calls.checkOpen()
-          const { ignored, ...numbers } = reload()
+          const { ignored, ...numbers } = await reload()
           return { ...numbers, ignored: [...ignored] }
         },
       }),

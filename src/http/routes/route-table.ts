@@ -5,6 +5,7 @@
 import type { FastifyPluginCallbackTypebox, TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
   ContextConfigDefault,
+  FastifyContextConfig,
   FastifyInstance,
   FastifySchema,
   RawReplyDefaultExpression,
@@ -13,6 +14,7 @@ import type {
   RouteGenericInterface,
   RouteHandlerMethod,
 } from 'fastify'
+import type { UpgradeConfig } from '../door/upgrades.ts'
 import { type Counts, problemHandler } from '../problems.ts'
 
 type Run<Schema extends FastifySchema> = RouteHandlerMethod<
@@ -29,6 +31,10 @@ export interface RouteRow<Schema extends FastifySchema> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly url: string
   readonly schema: Schema
+  /** What hooks ask of the route; default: nothing. */
+  readonly config?: UpgradeConfig & FastifyContextConfig
+  /** Whether HEAD is answered as GET would be, without the body; default: it is. */
+  readonly exposeHeadRoute?: boolean
   /** Answers a request that the schema has passed. What it throws becomes a problem. */
   readonly run: Run<NoInfer<Schema>>
 }

@@ -118,6 +118,7 @@ export const LeaseStateSchema: TSchema = Type.Object({
   ageMs: Type.Integer(),
   idleMs: Type.Integer(),
   lastOperation: nullable(Type.String()),
+  origin: Type.Optional(Type.String({ description: 'Of a client of a forward: where it came in.' })),
 })
 
 /** Bytes that were read. The binary form carries in its headers what the JSON form has in fields. */

@@ -32,6 +32,7 @@ export function startTlsRoute(calls: Calls): RouteTable {
         run: async request => {
           const held = calls.leaseOf(request)
           const { lease } = held
+          held.assertNotReading()
           const wait = calls.waitOf(request, request.query.timeoutMs)
           const tls = rebuildTls(request.body)
           try {

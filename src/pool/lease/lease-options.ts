@@ -10,6 +10,7 @@ import {
 } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
+import type { DialWish } from '../target/dial-wish.ts'
 
 export type LeaseOptions = WaitOptions & {
   /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
@@ -41,6 +42,8 @@ export class LeaseRequest extends CallBounds {
   readonly waitMs: number | undefined
   readonly weight: number
   readonly origin: LeaseOptions['origin']
+  /** What its connection has to be beside what the target says; null: nothing. */
+  readonly wish: DialWish | null
 
   /** Judged already. */
   constructor(
@@ -48,6 +51,7 @@ export class LeaseRequest extends CallBounds {
     { tenant, weight, origin }: TenantShare,
     ttlMs?: number | null,
     waitMs?: number,
+    wish: DialWish | null = null,
   ) {
     super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
     this.tenant = tenant ?? ''
@@ -55,6 +59,7 @@ export class LeaseRequest extends CallBounds {
     this.waitMs = waitMs
     this.weight = weight ?? 1
     this.origin = origin
+    this.wish = wish
   }
 }
 

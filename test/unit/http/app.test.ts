@@ -155,6 +155,7 @@ describe('operation', () => {
       '/v1/connections',
       '/v1/connections/{id}',
       '/v1/exchange',
+      '/v1/forwards',
       '/v1/leases',
       '/v1/leases/{id}',
       '/v1/leases/{id}/close',
