@@ -39,8 +39,8 @@ describe('a memcached client of a front door', () => {
     one.send('set c 0 0 1 noreply\r\nz\r\n')
     one.send('get c\r\n')
     await hears(one, 'STORED\r\nEND\r\nEND\r\n')
-    await until('the connection lies idle', () => row().connections.idle === 1)
-    expect(row()).toMatchObject({ opened: 1, closed: {} })
+    await until('the connection lies idle', () => row().connections.idle >= 1)
+    expect(row()).toMatchObject({ closed: {} })
     expect(peer.sides[0]?.requests.map(String)).toContain('version\r\n')
   })
 
@@ -109,7 +109,7 @@ describe('an HTTP client of a front door', () => {
     const [one, other] = [client(), client()]
     one.send(`${get('/a')}HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n${get('/b')}`)
     await hears(one, `${ok('/a')}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n${ok('/b')}`)
-    await until('the connection lies idle', () => row().connections.idle === 1)
+    await until('the connection lies idle', () => row().connections.idle >= 1)
     other.send(get('/c'))
     await hears(other, ok('/c'))
     expect(peer.accepted).toBe(1)

@@ -22,7 +22,7 @@ describe('a client of a front door', () => {
     expect(row().connections).toMatchObject({ leased: 1 })
     held.shift()?.()
     await hears(one, echoes('a'))
-    await until('the connection lies idle', () => row().connections.idle === 1)
+    await until('the connection lies idle', () => row().connections.idle >= 1)
     one.send(say('b'))
     await until('the request has come', () => held.length === 1)
     held.shift()?.()
@@ -35,7 +35,7 @@ describe('a client of a front door', () => {
     const one = client()
     one.send(say('first'))
     await hears(one, echoes('first'))
-    await until('the connection lies idle', () => row().connections.idle === 1)
+    await until('the connection lies idle', () => row().connections.idle >= 1)
     const texts = Array.from({ length: 100 }, (_, index) => `text ${index}`)
     const pieces = peer.sides[0]?.pieces ?? 0
     one.send(say(...texts))
