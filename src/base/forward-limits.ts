@@ -29,10 +29,10 @@ export const FORWARD_LIMITS = {
   /** Bytes of answers that a client has not taken, beyond which nothing is read for it, or of it, any more. */
   forwardUntakenBytes: 262_144,
   /**
-   * Milliseconds that a connection goes from client to client of a front door before it is given back, to be judged and to
-   * serve others: so seldom that it costs nothing, and soon enough that nobody notices.
+   * Milliseconds that a connection goes from client to client of a front door before it is given back, to be judged and
+   * perhaps replaced: so seldom that it costs nothing. Who waits for it beside these clients has it sooner.
    */
-  forwardTurnMs: 10,
+  forwardTurnMs: 100,
   /** Milliseconds in which a blocking request may be answered whose client has ended before it was sent. */
   forwardEndedMs: 100,
   /** Messages that a connection which answered a quiet request may send before the mark behind them: beyond it, it lies. */

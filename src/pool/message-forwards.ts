@@ -50,21 +50,15 @@ export class MessageForwards {
     const timeoutMs = durationOption('timeoutMs', said.timeoutMs, 1) ?? DEFAULTS.operationTimeoutMs
     const origin = { route: textOption('route', said.route) ?? 'forward' }
     if (this.#isDraining) throw new SockpoolError('DRAINING', 'the pool is closed')
-    const judged = {
-      read: { messages: 1, frame: null },
-      bounds: new CallBounds(undefined, timeoutMs),
-      share: { tenant, origin },
-      limit: undefined,
-    }
+    const read = { messages: 1, frame: null }
+    const bounds = new CallBounds(undefined, timeoutMs)
+    const share = { tenant, origin }
     const forward = new MessageForward({
       ...{ ...deps, tenant, timeoutMs },
       pool: () => pools.find(target, tenant),
-      acquire: (signal, waitMs) => acquire(leases, target, { tenant, origin }, signal, waitMs),
-      share: async write => {
-        const shared = multiplexers.exchange(pools.find(target, tenant), { write, ...judged })
-        if (shared === null) throw new SockpoolError('CONNECTION_RESET', 'the target shares nothing any more')
-        return (await shared).data
-      },
+      acquire: (signal, waitMs) => acquire(leases, target, share, signal, waitMs),
+      share: write =>
+        multiplexers.exchange(pools.find(target, tenant), { write, read, bounds, share, limit: undefined }),
       onPin: reason => this.#pinned(target, reason),
       onClosed: () => this.#doors.delete(door),
     })

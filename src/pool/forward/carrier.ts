@@ -70,6 +70,7 @@ export class Carrier {
     try {
       await this.#held.keeper.operation('message', () => this.#carry(requests, sink, bounds))
     } catch (error) {
+      if (!(error instanceof SockpoolError)) this.#held.keeper.fault(error)
       const loss = lossOf(error)
       this.#spoilt = loss.code === 'READ_TIMEOUT' ? 'timed_out' : 'error'
       throw loss

@@ -14,6 +14,7 @@ import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Frame } from '../../frames/frame.ts'
+import type { ExchangeReply } from '../lease/exchange.ts'
 import type { AnswerSink, Carrier } from './carrier.ts'
 import type { Carriers } from './carriers.ts'
 import { type ForwardWords, wordsOf } from './forward-words.ts'
@@ -28,8 +29,11 @@ export type FrontClientDeps = {
   readonly carriers: Carriers
   /** Whether the target has its exchanges share connections. */
   readonly isShared: () => boolean
-  /** One request on a connection that others share; the answer. Errors: as Multiplexer.exchange. */
-  readonly share: (request: Buffer) => Promise<Buffer>
+  /**
+   * One request on a connection that others share; null where the target shares none any more. Errors: TARGET_NOT_FOUND;
+   * later those of Multiplexer.exchange.
+   */
+  readonly share: (request: Buffer) => Promise<ExchangeReply> | null
   readonly onPin: (reason: PinReason) => void
   /** A fault of ours, which nobody awaits. */
   readonly onFault: (error: unknown) => void
@@ -141,13 +145,23 @@ export class FrontClient implements AnswerSink {
 
   async #share(requests: readonly ForwardRequest[]): Promise<void> {
     const answers = new OrderedAnswers(requests.length, this)
-    const { share } = this.#deps
     for (const [place, { bytes }] of requests.entries())
-      share(bytes).then(
-        bytes => answers.came(place, { bytes, isLast: false }),
+      this.#ask(bytes).then(
+        ({ data }) => answers.came(place, { bytes: data, isLast: false }),
         error => answers.came(place, this.#failure(error)),
       )
     if (!(await answers.done)) this.#leave(null)
+  }
+
+  /** Not async: a promise more for each request would cost more than the rest of this. */
+  #ask(request: Buffer): Promise<ExchangeReply> {
+    try {
+      const asked = this.#deps.share(request)
+      if (asked !== null) return asked
+      throw new SockpoolError('CONNECTION_RESET', 'the target shares its connections no more')
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   #failure(error: unknown): PlacedAnswer {
