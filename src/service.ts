@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
@@ -20,10 +20,10 @@ import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
 import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
-import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
+import { joinPool, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
 import { announcedTargets } from './service/announced-targets.ts'
-import { logForward } from './service/forward-log.ts'
+import { logEvent } from './service/event-log.ts'
 import { LiveConfig } from './service/live-config.ts'
 import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
@@ -232,53 +232,6 @@ function demoTargets({ plain, tls }: DemoUpstream): Record<string, Target> {
   return {
     demo: normaliseTarget({ ...plain, reuse: 'clean' }),
     'demo-tls': normaliseTarget({ host, port, tls: { ca, servername }, reuse: 'clean' }),
-  }
-}
-
-function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEvent']>>[0]): void {
-  switch (event.kind) {
-    case 'decision': {
-      const { decision } = event
-      if (decision.verdict === 'admitted') log.debug({ decision }, 'dial admitted')
-      else log.info({ decision }, 'dial refused')
-      return
-    }
-    case 'leak':
-      log.warn(
-        event.lease.report,
-        'a lease is held for longer than leakDetection allows: its holder may have forgotten to release it',
-      )
-      return
-    case 'leak_over':
-      log.warn(event.lease.report, 'a lease that was held for longer than leakDetection allows has ended')
-      return
-    case 'worker_lost':
-      log.error(
-        { worker: event.worker, err: event.error },
-        'an I/O worker died: its connections are lost, and another worker takes its place',
-      )
-      return
-    case 'fault':
-      log.error(
-        { err: event.error },
-        'serving a connection failed, and it was closed for that; this is a fault of sockpool, please report it',
-      )
-      return
-    case 'clients_dropped':
-      log.warn({ clients: event.clients }, 'clients were disconnected: too many wait to be served')
-      return
-    case 'missed_wake':
-      log.error(
-        'the pool heard of bytes up to a second late: a wake-up between two threads was missed; this is a fault of sockpool, please report it',
-      )
-      return
-    case 'lost':
-      log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
-      return
-    case 'forward':
-      return logForward(log, event.event)
-    default:
-      event satisfies never
   }
 }
 

@@ -15,6 +15,10 @@ export const FORWARD_LIMITS = {
    * good, and that nobody can tell from one that listens on, holds its connection no longer.
    */
   spliceHalfOpenMs: 300_000,
+  /** Milliseconds of silence after which a tunnel to a TLS target is cut once its client has ended, which the target cannot hear. */
+  tunnelTlsEndMs: 30_000,
+  /** Bytes that a tunnel takes off its connection at once. */
+  tunnelReadBytes: 65_536,
   /** Milliseconds between two log lines about clients that a forward turned away. */
   forwardLogMs: 10_000,
   /** Bytes that are read off a client, and off the connection that answers it, at once. */

@@ -43,7 +43,7 @@ export async function askService(
   throw new CommandError(1, 'what answers there is no sockpool')
 }
 
-function ownUrl(): string {
+export function ownUrl(): string {
   const { listen, http } = loadForCommand({})
   return localUrl(listen, http.tls ? 'https' : 'http')
 }

@@ -19,7 +19,7 @@ import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
-import { registerTunnels } from './door/tunnels.ts'
+import { registerTunnels, type TunnelHandler } from './door/tunnels.ts'
 import { UpgradedSockets } from './door/upgraded-sockets.ts'
 import { registerUpgrades } from './door/upgrades.ts'
 import { LeaseTable } from './leases/lease-table.ts'
@@ -40,6 +40,7 @@ import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
 import { streamRoute } from './routes/stream-route.ts'
+import { tunnelHandler, tunnelRoutes } from './routes/tunnel-routes.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
@@ -69,8 +70,8 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   const connections = deps.connectionsMax ?? LIMITS.httpConnectionsMax
   const known = registerConnectionDoor(app, connections, deps.tls !== false)
   const { isClosing } = deps
-  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open: null })
-  registerApi(app, deps)
+  const open = registerApi(app, deps)
+  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open })
   return app
 }
 
@@ -80,24 +81,26 @@ function upgradedSockets({ draining }: AppDeps): UpgradedSockets {
   return sockets
 }
 
-/** Registers the routes, in the order in which the OpenAPI document lists them. */
-function registerApi(app: FastifyInstance, deps: AppDeps): void {
+/** Registers the routes, in the order in which the OpenAPI document lists them; what opens the tunnels of CONNECT. */
+function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   const { pool, version, now } = deps
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
   const calls = new Calls(deps, table)
+  const acquirer = new LeaseAcquirer(pool, table)
   app.register(swagger, openApiDocument(version))
   app.register(openApiRoute)
   registerRoutes(app, [
     healthRoutes(calls, pool),
-    leaseRoutes(calls, new LeaseAcquirer(pool, table), table, pool.forwards.leases),
+    leaseRoutes(calls, acquirer, table, pool.forwards.leases),
     readerRoutes(calls),
     writeLinesRoute(calls),
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
     streamRoute(calls),
+    tunnelRoutes(calls, acquirer, pool),
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
@@ -106,6 +109,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
   ])
+  return tunnelHandler(acquirer, pool)
 }
 
 function serverOptions({ limits, tls, isClosing }: AppDeps) {

@@ -38,15 +38,16 @@ export class LeaseAcquirer {
     const signal = clientSignalOf(request)
     const key = idempotencyKey(request)
     const origin = leaseOriginOf(request)
-    if (key === null) return await this.#lease(wishes, principal, signal, origin)
+    if (key === null) return await this.lease(wishes, principal, signal, origin)
     const { tenant } = principal
     const fingerprint = JSON.stringify([wishes.target, wishes.ttlMs])
     return await this.#keys.lease({ tenant, key, fingerprint, signal }, whoWaits =>
-      this.#lease(wishes, principal, whoWaits, origin),
+      this.lease(wishes, principal, whoWaits, origin),
     )
   }
 
-  async #lease(
+  /** A lease for whoever holds its signal. Errors: as `acquire`. */
+  async lease(
     { target: described, ttlMs, waitMs }: LeaseWishes,
     { tenant, weight, quota }: Principal,
     signal: AbortSignal,
