@@ -50,11 +50,7 @@ export function checkForwards(
 }
 
 /** Many clients share the connections: whose an answer is shows by the count of requests and answers alone. */
-function checkMessages(
-  target: unknown,
-  path: string,
-  report: (path: string, message: string) => void,
-): void {
+function checkMessages(target: unknown, path: string, report: (path: string, message: string) => void): void {
   const frame = field(target, 'frame') ?? presetFrame(field(target, 'preset'))
   if (isCounted(frame)) return
   const need = 'must have a frame by which its requests and answers can be counted, for mode: message'
@@ -63,7 +59,8 @@ function checkMessages(
 
 /** As `balancedFrame` of the frame that this becomes; what is no frame is reported elsewhere. */
 function isCounted(frame: unknown): boolean {
-  if (typeof frame !== 'string') return field(frame, 'lengthField') !== undefined || field(frame, 'fixed') !== undefined
+  if (typeof frame !== 'string')
+    return field(frame, 'lengthField') !== undefined || field(frame, 'fixed') !== undefined
   const name = FRAME_NAMES.find(known => known === frame)
   return name === undefined || balancedFrame(name) !== null
 }

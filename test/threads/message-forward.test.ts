@@ -1,7 +1,10 @@
 /** Front doors whose clients have a connection only while a message is under way, against a scripted peer. */
 import { describe, expect, test } from 'vitest'
 import { bulk, command, hears, openFrontDoor, openRespDoor, RESET } from '../support/front-door.ts'
-import type { PeerSide } from '../support/multiplex-peer.ts'
+import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
+import { type PeerSide, startMultiplexPeer } from '../support/multiplex-peer.ts'
+import { targetOf } from '../support/pool-fixture.ts'
+import type { RawConnection } from '../support/raw-connection.ts'
 import { refusingPort } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
 
@@ -459,6 +462,35 @@ describe('the end of a front door', () => {
     waiting.send(command('SELECT', '1'))
     await pool.close()
     await Promise.all([busy.over(), waiting.over()])
+  })
+
+  test('that loses its I/O worker loses the clients there, and serves those who come again', async () => {
+    const peer = await startMultiplexPeer('resp', (request, { socket }) => {
+      if (!String(request).includes('held')) socket.write(bulk('answer'))
+    })
+    const options = { ioWorkers: 1, ioWorkerFile: TRAPPED_IO_WORKER }
+    const { client, row, stats } = await openFrontDoor(targetOf(peer, { frame: 'resp' }), {}, options)
+    const [idle, busy, pinned] = [client(), client(), client()]
+    idle.send(say('a'))
+    pinned.send(command('SELECT', '1'))
+    await Promise.all([hears(idle, bulk('answer')), hears(pinned, bulk('answer'))])
+    busy.send(say('held'))
+    await until('it is under way', () => row().connections.leased === 2)
+    await setTrap({ worker: 0, do: 'throw' })
+    await Promise.all([idle.over(), busy.over(), pinned.over()])
+    await until('nobody is left', () => stats().clients === 0 && row().connections.leased === 0)
+    const again = (): RawConnection => {
+      const next = client()
+      next.send(say('b'))
+      return next
+    }
+    let next = again()
+    const isServed = (): boolean => {
+      // Another worker listens in a moment.
+      if (next.error !== null || next.isEnded) next = again()
+      return next.text === bulk('answer')
+    }
+    await until('somebody is served again', isServed, 20_000)
   })
 
   test('whose target is removed is told to its clients', async () => {

@@ -1,7 +1,12 @@
 /** What requests of front doors need of a connection, and whether the page for users says the same. */
 import { expect, test } from 'vitest'
 import { builtInFrame } from '../../../src/frames/frames.ts'
-import { needOf, PIN_REASONS, pinReasonOf, type RequestNeed } from '../../../src/pool/forward/request-needs.ts'
+import {
+  needOf,
+  PIN_REASONS,
+  pinReasonOf,
+  type RequestNeed,
+} from '../../../src/pool/forward/request-needs.ts'
 import { readPage } from '../../support/pages.ts'
 
 type Name = 'resp' | 'memcached' | 'http1' | 'line'
