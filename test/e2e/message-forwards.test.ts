@@ -1,9 +1,14 @@
 /** Forwards in message mode, as the configuration of a service opens them. */
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { expect, test } from 'vitest'
 import { jsonOf } from '../support/api.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import { forwardOnce, startForwards, Visitor } from '../support/forward-fixture.ts'
 import { bulk, command } from '../support/front-door.ts'
 import { startMultiplexPeer } from '../support/multiplex-peer.ts'
+import { makeFolder } from '../support/temporary-folder.ts'
 import { until } from '../support/until.ts'
 
 const echo = (text: string): string => command('ECHO', text)
@@ -67,6 +72,29 @@ test('a forward in message mode shares what its target shares', async () => {
     connections: { leased: 0, multiplexed: 1 },
     messages: { clients: 5, pinned: 0, pins: {} },
   })
+})
+
+test('a forward in message mode speaks TLS, and listens on a unix socket', async () => {
+  const peer = await startMultiplexPeer('resp', (_, { socket }) => void socket.write(bulk('answer')))
+  const { cert, key } = await makeCertificate()
+  const path = join(await makeFolder(), 'cache.sock')
+  const forward = { target: 'cache', mode: 'message' }
+  const service = await startForwards(
+    {
+      targets: { cache: { host: '127.0.0.1', port: peer.port, frame: 'resp' } },
+      forwards: [
+        { ...forward, listen: '127.0.0.1:0', tls: { cert: 'cert.pem', key: 'key.pem' } },
+        { ...forward, listen: `unix:${path}` },
+      ],
+    },
+    { files: { 'cert.pem': cert, 'key.pem': key } },
+  )
+  const socket = connectTls({ ...(await service.place()), ca: cert, servername: 'localhost' })
+  await once(socket, 'secureConnect')
+  for (const visitor of [Visitor.of(socket), await Visitor.at({ path })]) {
+    visitor.write(echo('a') + command('SELECT', '1') + echo('b'))
+    await visitor.received(bulk('answer').repeat(3))
+  }
 })
 
 test('a forward in message mode ends its clients with the service', async () => {
