@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { pino } from 'pino'
@@ -11,10 +12,11 @@ import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
-import { type ListenAddress, localUrl } from './config/address.ts'
+import { formatAddress, isLocalOnly, type ListenAddress, localUrl } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
+import { ListenRules } from './egress/listen-rules.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
@@ -60,6 +62,8 @@ export async function startService(
   config: Config,
   { demo: isDemo, reread }: ServiceOptions,
 ): Promise<Service> {
+  // What is wrong with them is told before anything is there that had to be closed.
+  const listenRules = new ListenRules(config.ingress.listen)
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
@@ -77,7 +81,8 @@ export async function startService(
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
-  const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
+  const parts = { config, listenRules, made, targets: added, pool, log }
+  const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
   const draining = new AbortController()
   let app: App | null = null
   const denyOwn = (): void => deny([...localAddresses(), ...ownListener(app), ...pool.forwards.addresses])
@@ -89,7 +94,7 @@ export async function startService(
     const door = new LiveDoor(deps)
     app = buildListener(deps, door)
     const built = app
-    const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
+    const url = await listen(built, config, door)
     denyOwn()
     live.serves({ door, forwards, setTls: tls => showCertificate(built, tls) })
     let closed: Promise<void> | null = null
@@ -116,7 +121,7 @@ function appDeps(
   return {
     pool,
     auth: live.auth,
-    listen,
+    listen: listen.kind === 'fd' ? null : listen,
     hosts: http.hosts,
     origins: http.origins,
     tls: http.tls ?? false,
@@ -130,6 +135,8 @@ function appDeps(
       await forwards.settled
       return report
     },
+    mayListen: place => live.listenRules.admits(place),
+    accessLog: () => live.config.http.accessLog,
     log: { level: logLevel, stream: stderrLog() },
   }
 }
@@ -169,7 +176,7 @@ function threadsOf({ ioWorkers, parse }: Config): number {
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
   const parseBytesMax = limits.bodyBytes
-  return { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax, parseBytesMax }
+  return { defaultTtl: 'target', connectionsMax, parseBytesMax }
 }
 
 /** Errors of the operator's certificate are told as what they are. */
@@ -205,7 +212,20 @@ async function closeServer(app: App): Promise<void> {
   }
 }
 
-async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'): Promise<string> {
+/** Errors: the system's; an Error where nobody is asked for a token and others than this machine reach the socket. */
+async function listen(app: App, { listen: address, http, auth }: Config, door: LiveDoor): Promise<string> {
+  const scheme = http.tls ? 'https' : 'http'
+  if (address.kind === 'fd') {
+    await app.ready()
+    // Fastify takes it that each socket has an address, or a path that is known.
+    app.server.listen({ fd: address.fd })
+    await once(app.server, 'listening')
+    const bound = boundAddress(app)
+    door.policy.listensAt(bound)
+    if (auth === null && !isLocalOnly(bound))
+      throw new Error('--no-auth is accepted on loopback and unix-socket listeners only')
+    return bound.kind === 'tcp' ? localUrl(bound, scheme) : formatAddress(address)
+  }
   if (address.kind === 'tcp') {
     await app.listen({ host: address.host, port: address.port })
     const bound = app.server.address()
@@ -216,6 +236,13 @@ async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'
   await app.listen({ path: address.path })
   await chmod(address.path, 0o600)
   return `unix:${address.path}`
+}
+
+/** Node knows no path of a unix socket that was made by others. */
+function boundAddress(app: App): ListenAddress {
+  const bound = app.server.address()
+  if (typeof bound === 'object' && bound) return { kind: 'tcp', host: bound.address, port: bound.port }
+  return { kind: 'unix', path: bound ?? '' }
 }
 
 function ownListener(app: App | null): { address: string; port: number }[] {

@@ -13,7 +13,8 @@ import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
 import { registerConnectionDoor } from './door/connection-door.ts'
-import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
+import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerExpectations } from './door/raw-answers.ts'
@@ -22,17 +23,21 @@ import { registerRequestTurns } from './door/request-turns.ts'
 import { registerTunnels, type TunnelHandler } from './door/tunnels.ts'
 import { UpgradedSockets } from './door/upgraded-sockets.ts'
 import { registerUpgrades } from './door/upgrades.ts'
+import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
+import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { forwardRoutes } from './routes/forward-routes.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
-import { openApiDocument, openApiRoute } from './routes/open-api.ts'
+import { linesRoute } from './routes/lines-route.ts'
+import { listenerRoutes } from './routes/listener-routes.ts'
+import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
@@ -47,21 +52,23 @@ import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-r
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
   const app = fastify({
-    ...serverOptions(deps),
+    ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
-  registerRequestLog(app)
+  registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
   registerRequestTurns(app)
   registerHeldBytes(app)
   const { policy, callers } = door
+  registerCors(app, policy)
   registerHostPolicy(app, policy)
+  registerPreflights(app, policy)
   registerAuth(app, callers)
   registerExpectations(app)
   const sockets = upgradedSockets(deps)
@@ -87,10 +94,11 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
+  const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
   const acquirer = new LeaseAcquirer(pool, table)
   app.register(swagger, openApiDocument(version))
-  app.register(openApiRoute)
+  app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, acquirer, table, pool.forwards.leases),
@@ -101,18 +109,21 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
     startTlsRoute(calls),
     streamRoute(calls),
     tunnelRoutes(calls, acquirer, pool),
+    linesRoute(calls),
     exchangeRoute(calls, pool),
+    ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),
     forwardRoutes(pool.forwards),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
+    eventsRoute(calls, pool, deps.draining),
   ])
   return tunnelHandler(acquirer, pool)
 }
 
-function serverOptions({ limits, tls, isClosing }: AppDeps) {
+function serverOptions({ limits, tls, isClosing }: AppDeps, policy: HostPolicy) {
   const http = {
     IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
@@ -140,6 +151,7 @@ function serverOptions({ limits, tls, isClosing }: AppDeps) {
     // No hook runs for these, so what the hooks say of every answer is said here.
     frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
       const answer = reply as FastifyReply
+      nameOrigin(policy, request as FastifyRequest, answer)
       if (isClosing()) answer.header('connection', 'close')
       sendProblem(error, request as FastifyRequest, answer)
     },

@@ -129,7 +129,7 @@ async function acquire(
   signal: AbortSignal,
   waitMs: number,
 ): Promise<Held> {
-  const request = new LeaseRequest(new CallBounds(signal, undefined), share, null, waitMs)
+  const request = new LeaseRequest(new CallBounds(signal, undefined), share, { ttlMs: null, waitMs })
   const { record, holder } = await leases.acquire(
     target,
     request,

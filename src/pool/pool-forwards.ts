@@ -33,7 +33,7 @@ function sessionPool(leases: Leases, pools: TargetPools): SessionPool {
     lease: async ({ target, tenant, origin, wish, signal }, make) => {
       // The lease is its client's for as long as that stays.
       const bounds = new CallBounds(signal, undefined)
-      const request = new LeaseRequest(bounds, { tenant, origin }, null, undefined, wish)
+      const request = new LeaseRequest(bounds, { tenant, origin }, { ttlMs: null }, wish)
       const { record, holder } = await leases.acquire(target, request, 0, make)
       return { record, ends: holder }
     },

@@ -21,7 +21,7 @@ import {
   useLease,
 } from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
-import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
+import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import {
@@ -40,19 +40,16 @@ import { openTarget } from './open-target.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
 import { forwardsOf } from './pool-forwards.ts'
+import { PoolRows } from './pool-rows.ts'
 import { applyChange, type ReloadedParts } from './reload.ts'
+import type { LeaseListener } from './server/lease-listener.ts'
+import type { LeaseListeners } from './server/lease-listeners.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
-import { type ControlOrder, carryOut } from './target/control-order.ts'
+import { type ControlOrder, carryOut, verbOf } from './target/control-order.ts'
 import { type ControlOptions, type KillResult, OperatedPool } from './target/operated-pool.ts'
-import {
-  type ConnectionReport,
-  type ConnectionStats,
-  type PoolStats,
-  poolStats,
-  rowsOf,
-  type TargetStats,
-} from './target/pool-stats.ts'
+import type { PoolNews } from './target/pool-news.ts'
+import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
@@ -60,6 +57,7 @@ import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 export class Pool extends OperatedPool implements AsyncDisposable {
   readonly forwards: Forwards
+  readonly news: PoolNews
   readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
@@ -71,15 +69,15 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   readonly messages: MessageForwards
   readonly #parts: ReloadedParts
   readonly #sweep: NodeJS.Timeout
-  readonly #startedMs: number
+  readonly #rows: PoolRows
   #attached: AttachListener | null = null
   #closed: Promise<void> | null = null
 
   constructor(deps: PoolDeps) {
     super()
     this.#deps = deps
+    this.news = deps.news
     this.#now = deps.now ?? (() => performance.now())
-    this.#startedMs = this.#now()
     const onFault = (error: unknown): void => deps.onEvent?.({ kind: 'fault', error })
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
     const shared = { ...deps, waiterCount: this.#waiterCount, now: this.#now, onFault }
@@ -88,6 +86,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       ...deps,
       now: this.#now,
       pools: this.#pools,
+      waiterCount: this.#waiterCount,
       isClosed: () => this.#closed !== null,
       awaited: answer => this.#awaited(answer),
     })
@@ -104,16 +103,12 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       onFault,
     })
     this.forwards = forwardsOf(deps, this.#leases, this.#pools, this.#servers)
-    const parts = {
-      pools: this.#pools,
-      leases: this.#leases,
-      multiplexers: this.#multiplexers,
-      waiterCount: this.#waiterCount,
-      onFault,
-    }
-    this.messages = new MessageForwards({ ...parts, now: this.#now })
+    const own = { now: this.#now, pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
+    const parts = { ...own, waiterCount: this.#waiterCount, news: deps.news, onFault }
+    this.messages = new MessageForwards(parts)
     this.forwards.serveMode('message', this.messages.handler())
     this.#parts = { ...parts, messages: this.messages }
+    this.#rows = new PoolRows({ ...deps, ...own, messages: this.messages })
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -121,7 +116,6 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /**
    * Leases a connection of a named target, or of a described one.
-   *
    * Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, POOL_EXHAUSTED (`waitMs: 0` and none free),
    * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED,
    * CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
@@ -154,11 +148,19 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /**
    * Listens in the I/O workers and gives each connection to `handler`; see `startServer`.
-   *
    * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING.
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
+  }
+
+  /**
+   * Listens in the I/O workers for one tenant, who takes each accepted connection as a lease of its own.
+   *
+   * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING; QUEUE_FULL where there are too many listeners.
+   */
+  listenForLeases(...asked: Parameters<LeaseListeners['listen']>): Promise<LeaseListener> {
+    return this.#leases.listeners.listen(...asked)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -225,7 +227,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /** Ends a connection, or what a lease holds, by its id. Errors: CONNECTION_NOT_FOUND. */
   override async kill(id: string): Promise<KillResult> {
-    return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
+    const killed = this.#leases.kill(id) ?? this.#pools.kill(id)
+    this.news.tell('verb', null, { [killed]: id, reason: 'kill' })
+    return await Promise.resolve({ killed })
   }
 
   /**
@@ -234,7 +238,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    */
   async drainWorker(id: number, options: ControlOptions = {}): Promise<WorkerDrainResult> {
     const bounds = CallBounds.judged(optionsObject(options))
-    return await this.#awaited(drainWorker(this.#deps.fleet, this.#pools, id, bounds))
+    return await this.#awaited(drainWorker(this.#deps, this.#pools, id, bounds))
   }
 
   /**
@@ -242,7 +246,6 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    * `resize` are the targets' own again. Leases that may not go on are gone, with the reason `revoked`: those of a target
    * that is no more, of an address that may not be dialled any more, or that `mayUse` refuses. Leases of a target whose
    * address or dialogs changed go on, and their connections are closed when they come back.
-   *
    * Errors: INVALID_REQUEST with every fault, DRAINING; and nothing has changed.
    */
   reload(options: ReloadOptions): ReloadResult {
@@ -259,23 +262,21 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
     this.#multiplexers.tend()
     this.messages.tend()
+    this.news.tell('verb', target, { reason: verbOf(order) })
     return await this.#awaited(done)
   }
 
   targets(): TargetStats[] {
-    return this.#pools.stats(pool => ({
-      multiplex: this.#multiplexers.statsOf(pool),
-      messages: this.messages.statsOf(pool.name),
-    }))
+    return this.#rows.targets()
   }
 
   connections(): ConnectionStats[] {
-    return this.#pools.all.flatMap(pool => rowsOf(pool, this.#now()))
+    return this.#rows.connections()
   }
 
   /** A connection, and its last operations, oldest first. Errors: CONNECTION_NOT_FOUND. */
   connection(id: string): ConnectionReport {
-    return this.#pools.report(id, this.#now())
+    return this.#rows.connection(id)
   }
 
   workers(): Promise<ReturnType<Fleet['stats']>> {
@@ -283,11 +284,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   stats(): PoolStats {
-    const { parse, fleet } = this.#deps
-    const uptimeMs = this.#now() - this.#startedMs
-    const { ringBytes } = fleet
-    const { all, size: targets } = this.#pools
-    return poolStats(all, { leases: this.#leases.size, targets, parse: parse.load, ringBytes, uptimeMs })
+    return this.#rows.stats()
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */
@@ -306,7 +303,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#servers.close()
     this.messages.drain()
     const targets = this.#pools.all.map(pool => pool.close())
-    const closing = [this.forwards.close(), this.#servers.waitClosed(), ...targets]
+    const listeners = [this.forwards.close(), this.#leases.listeners.close(), this.#servers.waitClosed()]
+    const closing = [...listeners, ...targets]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
@@ -327,13 +325,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */
-  async #awaited<T>(answer: Promise<T>): Promise<T> {
-    this.#deps.fleet.hold()
-    try {
-      return await answer
-    } finally {
-      this.#deps.fleet.release()
-    }
+  #awaited<T>(answer: Promise<T>): Promise<T> {
+    return heldWhile(this.#deps.fleet, answer)
   }
 
   /** Resolves when all leases have ended, or after `drainMs`. */

@@ -1,6 +1,5 @@
 /** One forward and the pool behind it, without the HTTP API: what `sockpool forward` runs by itself. */
 import { pino } from 'pino'
-import { LIMITS } from '../base/limits.ts'
 import { stderrLog } from '../base/stderr-log.ts'
 import type { Config } from '../config/config.ts'
 import type { ForwardConfig } from '../config/forward.ts'
@@ -30,7 +29,7 @@ export async function startForwardService(config: Config, forward: ForwardConfig
       limits: { leases: limits.leases, waiters: limits.waiters },
       onEvent: event => logEvent(log, event),
     },
-    { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', parseBytesMax: limits.bodyBytes },
+    { defaultTtl: 'target', parseBytesMax: limits.bodyBytes },
   )
   pool.forwards.serveMode('message', pool.messages.handler({ timeoutMs: limits.operationTimeoutMs }))
   try {

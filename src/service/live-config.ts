@@ -9,6 +9,7 @@ import type { Config, Token } from '../config/config.ts'
 import { configChange } from '../config/config-change.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Target } from '../config/target.ts'
+import { ListenRules } from '../egress/listen-rules.ts'
 import { type DoorRules, tokensAllow } from '../http/door/live-door.ts'
 import type { ReloadReport } from '../http/ports.ts'
 import { isForwardTenant } from '../pool/forward/forward-spec.ts'
@@ -25,6 +26,8 @@ export type ServedParts = {
 
 export type LiveConfigDeps = {
   readonly config: Config
+  /** Its rules of where callers may listen. */
+  readonly listenRules: ListenRules
   /** The configuration as its sources say it now. Errors: ConfigError. */
   readonly reread: () => Config
   /** The token that was made at the start; null where tokens were configured, or none is asked for. */
@@ -38,16 +41,23 @@ export type LiveConfigDeps = {
 export class LiveConfig {
   readonly #deps: LiveConfigDeps
   #config: Config
+  #listenRules: ListenRules
   #parts: ServedParts | null = null
 
   constructor(deps: LiveConfigDeps) {
     this.#deps = deps
     this.#config = deps.config
+    this.#listenRules = deps.listenRules
   }
 
   /** What holds now. */
   get config(): Config {
     return this.#config
+  }
+
+  /** Where callers may listen. */
+  get listenRules(): ListenRules {
+    return this.#listenRules
   }
 
   get auth(): Config['auth'] {
@@ -88,7 +98,8 @@ export class LiveConfig {
   }
 
   #apply(config: Config, { door, forwards, setTls }: ServedParts): ReturnType<Pool['reload']> {
-    const { http, egress, limits } = config
+    const { http, egress, ingress, limits } = config
+    const listenRules = new ListenRules(ingress.listen)
     const auth = this.#authOf(config)
     const before = this.#config.http.tls
     if (http.tls !== null) showTls(setTls, http.tls)
@@ -99,7 +110,9 @@ export class LiveConfig {
         limits: { leases: limits.leases, waiters: limits.waiters },
         // What clients of a forward hold goes on, whatever becomes of the forward.
         mayUse: (tenant, target) => isForwardTenant(tenant) || tokensAllow(auth, tenant, target),
+        mayListen: (tenant, place) => tokensAllow(auth, tenant, null) && listenRules.admits(place) !== null,
       })
+      this.#listenRules = listenRules
       door.replace({ auth, hosts: http.hosts, origins: http.origins })
       forwards.replace(config.forwards)
       return result

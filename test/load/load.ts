@@ -30,15 +30,21 @@ export type LoadOrder = {
   readonly forMs: number
   /** The one attacker who is to work, by name. Default: all, with the signals and the log that nobody reads. */
   readonly only?: string
+  /**
+   * Whom the quiet ones ask beside the attack. `another`: a service of the same kind that nobody attacks, so that only the
+   * processors are shared: what it does to them is the machine's doing.
+   */
+  readonly asked?: 'attacked' | 'another'
 }
 
-export async function underLoad({ forMs, only }: LoadOrder): Promise<LoadOutcome> {
+export async function underLoad({ forMs, only, asked = 'attacked' }: LoadOrder): Promise<LoadOutcome> {
   const peers = new Child('../load/peers.ts')
   const quiet = new Child('../load/quiet-callers.ts')
   const attackers = new Child('../load/attackers.ts')
   const ports = (await peers.next()) as PeerPorts
   await Promise.all([quiet.next(), attackers.next()])
   const service = await LoadedService.start(ports)
+  const attackedOne = asked === 'attacked' ? service : await LoadedService.start(ports)
   const order: QuietOrder = {
     port: service.port,
     token: 'quiet',
@@ -48,27 +54,29 @@ export async function underLoad({ forMs, only }: LoadOrder): Promise<LoadOutcome
   }
   try {
     // The first round warms the code up.
-    await quiet.ask({ ...order, forMs: forMs / 2 } satisfies QuietOrder)
+    for (const { port } of new Set([service, attackedOne]))
+      await quiet.ask({ ...order, port, forMs: forMs / 2 } satisfies QuietOrder)
     const alone = (await quiet.ask(order)) as QuietResult
-    const before = await service.rssMiB()
+    const before = await attackedOne.rssMiB()
     const attack = attackers.ask({
-      port: service.port,
+      port: attackedOne.port,
       forMs: forMs + 2_000,
       ...(only === undefined ? {} : { only }),
     } satisfies AttackOrder)
     await sleep(1_000)
     if (only === undefined) {
-      service.deafen()
-      for (const name of SIGNALS) service.signal(name)
+      attackedOne.deafen()
+      for (const name of SIGNALS) attackedOne.signal(name)
     }
     const beside = (await quiet.ask(order)) as QuietResult
-    const peak = await service.rssMiB()
+    const peak = await attackedOne.rssMiB()
     const attacked = (await attack) as readonly string[]
-    const after = await service.rssBackTo(before * RSS_RATIO_MAX, RECOVERY_MS)
-    return verdict({ alone, beside, attacked, before, peak, after, hasDied: service.hasDied })
+    const after = await attackedOne.rssBackTo(before * RSS_RATIO_MAX, RECOVERY_MS)
+    return verdict({ alone, beside, attacked, before, peak, after, hasDied: attackedOne.hasDied })
   } finally {
     await Promise.all([peers.close(), quiet.close(), attackers.close()])
     await service.stop()
+    if (attackedOne !== service) await attackedOne.stop()
   }
 }
 

@@ -30,7 +30,7 @@ export const ROWS: Rows = [
 
 /** The rooms of a folder, in rows of their own. A unit is a room, or `.`: the files that lie in the folder itself. */
 export const ROOMS: Readonly<Record<string, Rows>> = {
-  http: [['app'], ['routes'], ['streaming'], ['leases', 'door'], ['bytes'], ['.']],
+  http: [['app'], ['routes'], ['streaming'], ['leases', 'door', 'document'], ['bytes'], ['.']],
   pool: [['.'], ['attached', 'multiplex', 'server', 'forward'], ['lease'], ['target']],
   streams: [['channel-ends', 'adapters'], ['blocking'], ['reading', 'writing'], ['.']],
 }

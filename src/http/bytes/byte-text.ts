@@ -48,9 +48,25 @@ export async function joinedBytes(
   for (let from = 0; from < texts.length; from += LIMITS.textsPerTurn) {
     if (from > 0) await setImmediate()
     const part = texts.slice(from, from + LIMITS.textsPerTurn)
-    pieces.push(Buffer.concat(part.map((text, at) => bytesOf(text, encoding, `${path}${from + at}`))))
+    const whole = encoding === 'utf8' ? joinedText(part) : null
+    pieces.push(
+      whole === null
+        ? Buffer.concat(part.map((text, at) => bytesOf(text, encoding, `${path}${from + at}`)))
+        : Buffer.from(whole, 'utf8'),
+    )
   }
   return pieces
+}
+
+/** Texts as one, which costs a tenth of their bytes one by one; null where one of them has a lone surrogate. */
+function joinedText(texts: readonly string[]): string | null {
+  const whole = texts.join('')
+  // Two halves of a pair that stood in two texts look well in one.
+  return whole.isWellFormed() && !texts.some(endsInHalf) ? whole : null
+}
+
+function endsInHalf(text: string): boolean {
+  return (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800
 }
 
 /**

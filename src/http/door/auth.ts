@@ -22,6 +22,8 @@ const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz
 
 /** What a page puts before its token in the list of subprotocols. */
 const TOKEN_SUBPROTOCOL = 'token.'
+/** Pages that are the same for everybody: they need no token, but a Host header of this service. */
+export const DOCS_PREFIX = '/docs'
 
 type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now' | 'limits'>
 
@@ -112,7 +114,7 @@ export class Callers {
 export function registerAuth(app: FastifyInstance, callers: Callers): void {
   app.decorateRequest(PRINCIPAL, null)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (isOpenRoute(request)) return done()
+    if (!needsToken(request)) return done()
     const { headers, socket } = request.raw
     const principal = callers.identify(headers.authorization ?? subprotocolToken(headers), socket)
     request.setDecorator(PRINCIPAL, principal)
@@ -122,6 +124,13 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
   })
 }
 
+/** Whether only a known caller may ask for it. */
+export function needsToken(request: FastifyRequest): boolean {
+  const { url = '' } = request.routeOptions
+  return !isOpenRoute(request) && url !== DOCS_PREFIX && !url.startsWith(`${DOCS_PREFIX}/`)
+}
+
+/** Whether it answers anyone, under any Host. */
 export function isOpenRoute(request: FastifyRequest): boolean {
   return OPEN_ROUTES.has(request.routeOptions.url)
 }

@@ -46,9 +46,14 @@ interface Pending {
 /** Requests whose socket nobody has taken yet. */
 const pending = new WeakMap<IncomingMessage, Pending>()
 
+/** Whether the request asks for this protocol, and its socket was not taken. */
+export function isUpgrade({ raw }: FastifyRequest, kind: UpgradeKind): boolean {
+  return pending.has(raw) && wantedUpgrade(raw.headers) === kind
+}
+
 /** Errors: UPGRADE_REQUIRED for a request that asks for no such protocol, or whose socket was taken. */
-export function assertUpgrade({ raw }: FastifyRequest, reply: FastifyReply, kind: UpgradeKind): void {
-  if (pending.has(raw) && wantedUpgrade(raw.headers) === kind) return
+export function assertUpgrade(request: FastifyRequest, reply: FastifyReply, kind: UpgradeKind): void {
+  if (isUpgrade(request, kind)) return
   reply.header('upgrade', kind)
   const message = `send this request with "Connection: Upgrade" and "Upgrade: ${kind}"`
   throw new SockpoolError('UPGRADE_REQUIRED', message)

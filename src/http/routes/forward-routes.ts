@@ -1,5 +1,7 @@
 /** What the forwards are doing, for operators. */
+
 import { Type } from 'typebox'
+import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { ForwardsPort } from '../ports.ts'
 import { type RouteTable, route } from './route-table.ts'
@@ -28,6 +30,7 @@ const Forward = Type.Object({
 
 const ForwardsSchema = {
   tags: ['operation'],
+  operationId: 'listForwards',
   summary: 'List the forwards',
   description: 'For an admin.',
   response: { 200: Type.Object({ forwards: Type.Array(Forward) }), default: ProblemAnswer },
@@ -40,6 +43,7 @@ export function forwardRoutes(forwards: ForwardsPort): RouteTable {
         method: 'GET',
         url: '/v1/forwards',
         schema: ForwardsSchema,
+        problems: ADMIN_PROBLEMS,
         run: request => {
           principalOf(request).assertAdmin()
           return { forwards: [...forwards.stats()] as never }

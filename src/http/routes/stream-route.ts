@@ -1,7 +1,8 @@
 /** A lease as a WebSocket. What is wrong with the request is an ordinary problem; from the 101 on it is a close code. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { assertUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
+import { assertUpgrade, isUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
 import { LeaseStream } from '../streaming/lease-stream.ts'
 import { StreamSlot } from '../streaming/stream-slot.ts'
 import { WebSocketDoor } from '../streaming/web-socket-door.ts'
@@ -13,6 +14,7 @@ const CONFIG: UpgradeConfig = { upgrade: 'websocket' }
 
 const StreamSchema = {
   tags: ['streams'],
+  operationId: 'streamLease',
   summary: 'Stream a lease over WebSocket',
   description:
     'Subprotocol `sockpool.v1`; a page adds its token as `token.<token>`. Binary messages are bytes, the text ' +
@@ -48,6 +50,7 @@ export function streamRoute(calls: Calls): RouteTable {
         exposeHeadRoute: false,
         config: CONFIG,
         schema: StreamSchema,
+        problems: [...READ_PROBLEMS.filter(code => code !== 'READ_TIMEOUT'), 'UPGRADE_REQUIRED'],
         run: async (request, reply) => {
           await openStream(calls, door, request, reply)
           return reply
@@ -69,6 +72,8 @@ async function openStream(
   request: StreamRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  // Whose lease it is comes first; the end of a broken connection is told once, to whom asks for a stream.
+  if (!isUpgrade(request, 'websocket')) calls.leaseOf(request)
   assertUpgrade(request, reply, 'websocket')
   door.check(request.raw.headers)
   const held = calls.leaseToRead(request)

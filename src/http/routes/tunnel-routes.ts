@@ -1,8 +1,10 @@
 /** Raw tunnels over a lease: `CONNECT`, as an HTTP proxy opens them, and `Upgrade: tcp`. */
+
 import { Type } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
 import { parseHostPort } from '../../config/address.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
+import { ACQUIRE_PROBLEMS } from '../document/problem-codes.ts'
 import type { TunnelHandler } from '../door/tunnels.ts'
 import { assertUpgrade, takeUpgrade, type UpgradeConfig } from '../door/upgrades.ts'
 import { leaseOriginOf } from '../leases/lease-origin.ts'
@@ -21,6 +23,7 @@ const CONNECTED = 'HTTP/1.1 200 Connection Established\r\n\r\n'
 
 const ConnectSchema = {
   tags: ['streams'],
+  operationId: 'openTunnel',
   summary: 'Open a raw tunnel over a lease',
   description:
     'With `Connection: Upgrade` and `Upgrade: tcp`. After the 101 the bytes of the connection go both ways as they are, and ' +
@@ -55,6 +58,7 @@ export function tunnelRoutes(calls: Calls, acquirer: LeaseAcquirer, pool: RowsPo
         exposeHeadRoute: false,
         config: CONFIG,
         schema: ConnectSchema,
+        problems: [...ACQUIRE_PROBLEMS, 'UPGRADE_REQUIRED'],
         run: async (request, reply) => {
           assertUpgrade(request, reply, 'tcp')
           const { target: text } = request.params

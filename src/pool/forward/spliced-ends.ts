@@ -10,6 +10,7 @@ import type { LeaseHolder } from '../lease/lease-keeper.ts'
 export class SplicedEnds implements LeaseHolder, SpliceListener {
   bytesIn = 0
   bytesOut = 0
+  readonly replayBytes = 0
   /** How the connection's socket has ended; null while it is there. */
   end: EndName | null = null
   /** Resolves when the client and the connection are joined no more; never rejects. */
