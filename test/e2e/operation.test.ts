@@ -35,6 +35,7 @@ const ROUTES = {
   '/v1/leases/{id}/parse': ['post'],
   '/v1/events': ['get'],
   '/v1/exchange': ['post'],
+  '/v1/forwards': ['get'],
   '/v1/connect/{target}': ['get'],
   '/v1/listeners': ['get', 'post'],
   '/v1/listeners/{id}': ['delete', 'get'],
