@@ -1,3 +1,4 @@
+import { CLIENT_LIMITS } from './client-limits.ts'
 import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
@@ -324,11 +325,13 @@ const OWN_LIMITS = {
  * its default in `defaults.ts` and its name in the config schema; the rest is fixed.
  */
 export const LIMITS: typeof OWN_LIMITS &
+  typeof CLIENT_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
+  ...CLIENT_LIMITS,
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,

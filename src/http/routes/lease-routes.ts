@@ -100,7 +100,8 @@ const ListSchema = {
   tags,
   operationId: 'listLeases',
   summary: 'List your leases',
-  description: 'An admin sees those of the clients of forwards too.',
+  description:
+    'Those of your token that have not ended, oldest first. An admin sees those of the clients of forwards too.',
   response: { 200: Type.Object({ leases: Type.Array(LeaseStateSchema) }), default: ProblemAnswer },
 }
 
@@ -108,6 +109,7 @@ const LookSchema = {
   tags,
   operationId: 'getLease',
   summary: 'Look at a lease',
+  description: 'How far it has read and written, and what it did last. Does not renew it.',
   params: LeaseParams,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },
 }
@@ -116,6 +118,7 @@ const RenewSchema = {
   tags,
   operationId: 'renewLease',
   summary: 'Renew a lease',
+  description: 'Its time begins anew, with a new ttl.',
   params: LeaseParams,
   body: RenewBody,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },

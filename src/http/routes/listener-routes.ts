@@ -112,6 +112,7 @@ const ListSchema = {
   tags,
   operationId: 'listListeners',
   summary: 'List your listeners',
+  description: 'Those of your token that listen.',
   response: { 200: Type.Object({ listeners: Type.Array(ListenerState) }), default: ProblemAnswer },
 }
 
@@ -119,6 +120,7 @@ const LookSchema = {
   tags,
   operationId: 'getListener',
   summary: 'Look at a listener',
+  description: 'Where it listens, who waits, and when it ends.',
   params: ListenerParams,
   response: { 200: ListenerState, default: ProblemAnswer },
 }
@@ -261,7 +263,7 @@ function acceptRoute(
     method: 'POST',
     url: '/v1/listeners/:id/accept',
     schema: acceptSchema(calls),
-    problems: ['LISTENER_NOT_FOUND', 'WAIT_TIMEOUT', 'WORKER_LOST', 'DRAINING'],
+    problems: ['LISTENER_NOT_FOUND', 'LISTEN_FAILED', 'WAIT_TIMEOUT', 'DRAINING'],
     run: async (request, reply) => {
       const own = ownOf(request)
       calls.checkOpen()

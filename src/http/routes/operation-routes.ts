@@ -141,6 +141,7 @@ const ConnectionWithOperations = row(
 const Worker = row(
   {
     id: perhaps(count),
+    kind: perhaps(Type.String({ description: 'io.', examples: ['io'] })),
     state: perhaps(
       Type.String({
         description: 'serving, or draining beside its successor of the same id.',
@@ -164,6 +165,7 @@ const TargetsSchema = {
   tags,
   operationId: 'listTargets',
   summary: 'List the targets',
+  description: 'Those that your token may use; an admin sees those that callers have described, too.',
   response: { 200: Type.Object({ targets: Type.Array(Target) }), default: ProblemAnswer },
 }
 
@@ -171,6 +173,7 @@ const TargetSchema = {
   tags,
   operationId: 'getTarget',
   summary: 'Look at a target',
+  description: 'Its pool, its hosts, its breaker, and what is awaited of it.',
   params: Type.Object({ name: Type.String({ description: 'The name of a target.', examples: ['demo'] }) }),
   response: { 200: Target, default: ProblemAnswer },
 }
@@ -179,6 +182,7 @@ const ConnectionsSchema = {
   tags,
   operationId: 'listConnections',
   summary: 'List the connections',
+  description: 'Those of your token; an admin sees all.',
   response: { 200: Type.Object({ connections: Type.Array(Connection) }), default: ProblemAnswer },
 }
 
@@ -186,6 +190,7 @@ const WorkersSchema = {
   tags,
   operationId: 'listWorkers',
   summary: 'List the I/O workers',
+  description: 'The threads in which connections live.',
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
 
@@ -233,6 +238,7 @@ const StatsSchema = {
   tags,
   operationId: 'getStats',
   summary: 'Counts of the whole service',
+  description: 'What is held, awaited and used right now.',
   response: { 200: Stats, default: ProblemAnswer },
 }
 
