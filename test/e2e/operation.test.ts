@@ -32,10 +32,10 @@ const ROUTES = {
   '/v1/leases/{id}/lines': ['get'],
   '/v1/leases/{id}/start_tls': ['post'],
   '/v1/leases/{id}/stream': ['get'],
-  '/v1/leases/{id}/lines': ['get'],
   '/v1/leases/{id}/parse': ['post'],
   '/v1/events': ['get'],
   '/v1/exchange': ['post'],
+  '/v1/connect/{target}': ['get'],
   '/v1/listeners': ['get', 'post'],
   '/v1/listeners/{id}': ['delete', 'get'],
   '/v1/listeners/{id}/accept': ['post'],
@@ -54,9 +54,7 @@ const ROUTES = {
   '/v1/workers': ['get'],
   '/v1/workers/{id}/drain': ['post'],
   '/v1/reload': ['post'],
-  '/v1/events': ['get'],
   '/v1/stats': ['get'],
-  '/v1/events': ['get'],
 }
 
 type Row = Readonly<Record<string, unknown>>
@@ -242,15 +240,6 @@ describe('a described target', () => {
   })
 })
 
-async function opens(path: string): Promise<void> {
-  const { api, service } = scripted
-  const reader = new AbortController()
-  const headers = { authorization: `Bearer ${service.token}` }
-  const { status } = await fetch(new URL(path, api.url), { headers, signal: reader.signal })
-  reader.abort()
-  expect([path, status]).toEqual([path, 200])
-}
-
 describe('/openapi.json', () => {
   test('is OpenAPI 3.1 and lists every route', async () => {
     const document = jsonOf<{ openapi: string; paths: Record<string, object> }>(
@@ -268,6 +257,7 @@ describe('/openapi.json', () => {
         const filled = path
           .replace('{id}', 'x'.repeat(43))
           .replace('{name}', 'script')
+          .replace('{target}', 'script')
           .replace('{format}', 'json')
         // What goes on for as long as something comes is refused by its query.
         const answer = await scripted.api.request(method.toUpperCase(), `${filled}?nonsense=1`)
