@@ -86,7 +86,7 @@ export async function startService(
   const draining = new AbortController()
   let app: App | null = null
   const denyOwn = (): void => deny([...localAddresses(), ...ownListener(app), ...pool.forwards.addresses])
-  const forwards = new ServedForwards({ forwards: pool.forwards, onMoved: denyOwn })
+  const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
   try {
     await forwards.open(config.forwards)
     const deps = appDeps(live, pool, forwards, shares.http, draining.signal)

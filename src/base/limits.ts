@@ -332,8 +332,8 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
+  ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
   ...MULTIPLEX_LIMITS,
-  ...FORWARD_LIMITS,
 }

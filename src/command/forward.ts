@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { environmentToken, environmentUrl } from '../config/environment.ts'
 import type { ForwardConfig, ForwardMode } from '../config/forward.ts'
 import { normaliseTarget } from '../config/target.ts'
+import { balancedFrame } from '../frames/frames.ts'
 import { readCallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand } from './config-commands.ts'
@@ -69,6 +70,12 @@ async function runOwn(
 ): Promise<Running> {
   readCallTls(flags, undefined)
   const targets = targetsFor(target, file, config)
+  const frame = targets[target]?.frame
+  if (mode === 'message' && balancedFrame(frame) === null)
+    throw new CommandError(
+      2,
+      `--mode message: ${target} must have a frame by which its requests and answers can be counted`,
+    )
   const forward: ForwardConfig = { listen, target, mode, tls: null, proxyProtocol: false }
   const { startForwardService } = await import('../service/forward-service.ts')
   return await startForwardService({ ...config, targets }, forward)

@@ -2,7 +2,10 @@
  * A forward: where unmodified programs connect, and which target stands behind it. What no key shows by itself is judged
  * here: whether there is such a target, and what excludes what.
  */
+import { FRAME_NAMES } from '../frames/frame-spec.ts'
+import { balancedFrame } from '../frames/frames.ts'
 import { type ListenAddress, parseListenAddress } from './address.ts'
+import { presetFrame } from './presets/presets.ts'
 import { field } from './schema-node.ts'
 
 export const FORWARD_MODES = ['session', 'message'] as const
@@ -41,8 +44,25 @@ export function checkForwards(
       if (places.has(listen)) report(`${path}.listen`, 'must not be where another forward listens')
       places.add(listen)
     }
+    if (field(forward, 'mode') === 'message' && target !== undefined) checkMessages(target, path, report)
     if (field(forward, 'proxyProtocol') === 'v2') checkProxy(forward, target, path, report)
   }
+}
+
+/** Many clients share the connections: whose an answer is shows by the count of requests and answers alone. */
+function checkMessages(target: unknown, path: string, report: (path: string, message: string) => void): void {
+  const frame = field(target, 'frame') ?? presetFrame(field(target, 'preset'))
+  if (isCounted(frame)) return
+  const need = 'must have a frame by which its requests and answers can be counted, for mode: message'
+  report(`${path}.target`, `${need}: not none, smtp, postgres, a delimiter or a module`)
+}
+
+/** As `balancedFrame` of the frame that this becomes; what is no frame is reported elsewhere. */
+function isCounted(frame: unknown): boolean {
+  if (typeof frame !== 'string')
+    return field(frame, 'lengthField') !== undefined || field(frame, 'fixed') !== undefined
+  const name = FRAME_NAMES.find(known => known === frame)
+  return name === undefined || balancedFrame(name) !== null
 }
 
 /** The header names one client: a connection that bears it is that client's alone. */

@@ -101,7 +101,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
-    leaseRoutes(calls, acquirer, table, pool.forwards.leases),
+    leaseRoutes(calls, acquirer, table, pool),
     readerRoutes(calls),
     writeLinesRoute(calls),
     writerVerbRoutes(calls),
@@ -115,7 +115,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool),
-    forwardRoutes(pool.forwards),
+    forwardRoutes(pool),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
     eventsRoute(calls, pool, deps.draining),

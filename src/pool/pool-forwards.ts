@@ -1,5 +1,6 @@
 /** The forwards of a pool, and what they need of it: leases in an I/O worker of their choice, and listeners. */
 import { CallBounds } from '../base/call-bounds.ts'
+import { LIMITS } from '../base/limits.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
 import type { OnIncoming } from '../threads/thread-listeners.ts'
 import type { BoundForward, ForwardServing, ServingPort } from './forward/forward-ports.ts'
@@ -72,7 +73,11 @@ function serveBy(servers: Servers): ServingPort['serve'] {
     // It tells of a handler's error, and of the loss of its address, by the same word; after the latter it closes.
     const tell = (error: Error): void =>
       queueMicrotask(() => (isClosing || server.isServing() ? onError(error) : onFailed(error)))
-    const server: Server = await servers.listen(handle, spec, { startServing: false, onError: tell })
+    const server: Server = await servers.listen(handle, spec, {
+      startServing: false,
+      maxConnections: LIMITS.forwardClientsMax,
+      onError: tell,
+    })
     return {
       addresses: server.addresses,
       get clients() {

@@ -31,6 +31,7 @@ export async function startForwardService(config: Config, forward: ForwardConfig
     },
     { defaultTtl: 'target', parseBytesMax: limits.bodyBytes },
   )
+  pool.forwards.serveMode('message', pool.messages.handler({ timeoutMs: limits.operationTimeoutMs }))
   try {
     const [opened] = await pool.forwards.open([forward])
     return {

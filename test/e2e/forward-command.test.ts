@@ -68,6 +68,29 @@ describe('sockpool forward', () => {
     expect(await exited).toEqual([0, null])
   })
 
+  test('serves clients message by message with --mode message, where the frame of the target allows it', async () => {
+    const { port } = await startLineServer(echoLine, { tolerant: true })
+    const file = join(folder, 'message.yaml')
+    const upstream = { host: '127.0.0.1', port }
+    const targets = { it: { ...upstream, frame: 'line', pool: { max: 1 } }, raw: upstream }
+    await writeFile(file, JSON.stringify({ targets }))
+    const { child, place } = await startForward(['--target', 'it', '--mode', 'message', '--config', file])
+    const visitors = [await Visitor.at(place), await Visitor.at(place)]
+    for (const text of ['one\n', 'one\ntwo\n'])
+      for (const visitor of visitors) {
+        visitor.write(text.slice(-4))
+        await visitor.received(text)
+      }
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    await Promise.all(visitors.map(visitor => visitor.ended()))
+    expect(await exited).toEqual([0, null])
+    const asked = ['forward', '--listen', '127.0.0.1:0', '--mode', 'message', '--config', file]
+    const refused = await runCommand([process.execPath, CLI, ...asked, '--target', 'raw'])
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain('--mode message: raw must have a frame')
+  })
+
   test('leases of a running service with --url', async () => {
     const server = await startLineServer(echoLine, { tolerant: true, halfOpen: true })
     const service = await serviceFor(server.port)

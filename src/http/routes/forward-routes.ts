@@ -3,7 +3,7 @@
 import { Type } from 'typebox'
 import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
-import type { ForwardsPort } from '../ports.ts'
+import type { PoolPort } from '../ports.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
 
@@ -40,7 +40,7 @@ const ForwardsSchema = {
   response: { 200: Type.Object({ forwards: Type.Array(Forward) }), default: ProblemAnswer },
 }
 
-export function forwardRoutes(forwards: ForwardsPort): RouteTable {
+export function forwardRoutes(pool: Pick<PoolPort, 'forwards'>): RouteTable {
   return {
     routes: [
       route({
@@ -50,7 +50,7 @@ export function forwardRoutes(forwards: ForwardsPort): RouteTable {
         problems: ADMIN_PROBLEMS,
         run: request => {
           principalOf(request).assertAdmin()
-          return { forwards: [...forwards.stats()] as never }
+          return { forwards: [...pool.forwards.stats()] as never }
         },
       }),
     ],

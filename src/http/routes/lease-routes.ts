@@ -8,7 +8,7 @@ import { ACQUIRE_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { ForwardsPort, LeasePort } from '../ports.ts'
+import type { LeasePort, PoolPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
@@ -140,7 +140,7 @@ export function leaseRoutes(
   calls: Calls,
   acquirer: LeaseAcquirer,
   table: LeaseTable,
-  forwarded: ForwardsPort['leases'],
+  pool: Pick<PoolPort, 'forwards'>,
 ): RouteTable {
   return {
     readBodies: registerJsonBodies,
@@ -151,7 +151,7 @@ export function leaseRoutes(
         method: 'GET',
         url: '/v1/leases',
         schema: ListSchema,
-        run: request => listLeases(table, forwarded, request),
+        run: request => listLeases(table, pool, request),
       }),
       route({
         method: 'GET',
@@ -169,7 +169,7 @@ export function leaseRoutes(
           return stateOf(held)
         },
       }),
-      releaseRoute(calls, table, forwarded),
+      releaseRoute(calls, table, pool),
     ],
   }
 }
@@ -177,14 +177,14 @@ export function leaseRoutes(
 function releaseRoute(
   calls: Calls,
   table: LeaseTable,
-  forwarded: ForwardsPort['leases'],
+  pool: Pick<PoolPort, 'forwards'>,
 ): RouteTable['routes'][number] {
   return route({
     method: 'DELETE',
     url: '/v1/leases/:id',
     schema: ReleaseSchema,
     run: request => {
-      if (request.query.kill === true) return kill(table, forwarded, request)
+      if (request.query.kill === true) return kill(table, pool, request)
       const held = calls.leaseOf(request)
       return request.query.discard === true ? held.lease.discard() : table.release(held)
     },
@@ -210,12 +210,13 @@ function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */
 function kill(
   table: LeaseTable,
-  forwarded: ForwardsPort['leases'],
+  pool: Pick<PoolPort, 'forwards'>,
   request: FastifyRequest & { readonly params: { readonly id: string } },
 ): { readonly outcome: 'closed'; readonly reason: string } {
   const { tenant, isAdmin } = principalOf(request)
   const { id } = request.params
-  const { lease } = isAdmin && forwarded.kill(id) ? { lease: null } : table.find(id, isAdmin ? null : tenant)
+  const { lease } =
+    isAdmin && pool.forwards.leases.kill(id) ? { lease: null } : table.find(id, isAdmin ? null : tenant)
   lease?.kill('killed')
   return { outcome: 'closed', reason: 'killed' }
 }
@@ -223,12 +224,14 @@ function kill(
 /** Clients of a forward are no callers of the API: their leases are an admin's to see. */
 function listLeases(
   table: LeaseTable,
-  forwarded: ForwardsPort['leases'],
+  pool: Pick<PoolPort, 'forwards'>,
   request: FastifyRequest,
 ): { leases: object[] } {
   checkRoomForAnswer(request)
   const { tenant, isAdmin } = principalOf(request)
-  const others = isAdmin ? forwarded.rows().map(row => ({ ...row, state: 'leased', expiresAt: null })) : []
+  const others = isAdmin
+    ? pool.forwards.leases.rows().map(row => ({ ...row, state: 'leased', expiresAt: null }))
+    : []
   return { leases: [...table.list(tenant).map(stateOf), ...others] }
 }
 

@@ -154,6 +154,7 @@ describe('operation', () => {
       '/livez',
       '/openapi.json',
       '/readyz',
+      '/v1/connect/{target}',
       '/v1/connections',
       '/v1/connections/{id}',
       '/v1/events',
