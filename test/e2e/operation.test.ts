@@ -56,6 +56,7 @@ const ROUTES = {
   '/v1/workers/{id}/drain': ['post'],
   '/v1/reload': ['post'],
   '/v1/stats': ['get'],
+  '/v1/forwards': ['get'],
 }
 
 type Row = Readonly<Record<string, unknown>>

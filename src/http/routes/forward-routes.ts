@@ -10,12 +10,16 @@ import { ProblemAnswer } from './schemas.ts'
 const counts = (description: string) => Type.Record(Type.String(), Type.Integer(), { description })
 
 const Forward = Type.Object({
-  listen: Type.String({ description: 'Where it listens, with the real port.' }),
-  target: Type.String(),
-  mode: Type.String({ description: 'session or message.' }),
+  listen: Type.String({
+    description: 'Where it listens, with the real port.',
+    examples: ['127.0.0.1:6380'],
+  }),
+  target: Type.String({ examples: ['demo'] }),
+  mode: Type.String({ description: 'session or message.', examples: ['session'] }),
   state: Type.String({
     description:
       'listening; closed: it is no more, and its last clients go on; failed: its address could not be bound again.',
+    examples: ['listening'],
   }),
   clients: Type.Integer({ description: 'Clients that are here now.' }),
   waiting: Type.Integer({ description: 'Of them, those that wait for a connection.' }),
