@@ -56,7 +56,6 @@ const ROUTES = {
   '/v1/workers/{id}/drain': ['post'],
   '/v1/reload': ['post'],
   '/v1/stats': ['get'],
-  '/v1/forwards': ['get'],
 }
 
 type Row = Readonly<Record<string, unknown>>
