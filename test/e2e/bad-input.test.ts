@@ -33,7 +33,7 @@ beforeAll(async () => {
   described = await describedAnswers()
   const document = JSON.parse((await service.api.get('/openapi.json')).text) as OpenApi
   cases = malformedRequests(document, {
-    path: { id: lease.view.id, name: 'demo', format: 'json' },
+    path: { id: lease.view.id, name: 'demo', target: 'demo', format: 'json' },
     routes: {
       'POST /v1/leases': { json: { target: 'demo' } },
       'PATCH /v1/leases/{id}': { json: { ttlMs: 600_000 } },

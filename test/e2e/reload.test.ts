@@ -69,6 +69,7 @@ describe('POST /v1/reload', () => {
     expect(await reload(setting)).toEqual({
       targets: { added: 0, changed: 0, removed: 0, unchanged: 2 },
       tokens: { added: 0, changed: 0, removed: 0, unchanged: 2 },
+      forwards: { added: 0, changed: 0, removed: 0, unchanged: 0 },
       leasesEnded: 0,
       connectionsRetired: 0,
       listenersClosed: 0,

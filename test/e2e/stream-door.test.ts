@@ -23,13 +23,13 @@ describe('a request that leaves HTTP', () => {
     const host = `Host: 127.0.0.1:${service.port}`
     const token = `Authorization: Bearer ${service.token}`
     const before = request('POST /v1/parse/lines', host, token, 'Content-Length: 4')
-    for (const last of [
-      request('GET /v1/leases/none/stream', host, token, ...HANDSHAKE),
-      request('CONNECT a:1', 'Host: a:1', `Proxy-${token}`),
-    ]) {
-      const { status, body } = await sendRaw(service.port, `${before}a\nb\n${last}`)
-      expect(status).toBe(200)
-      expect(body).toMatch(/^\{"values":\["a","b"\]\}HTTP\/1\.1 404 /)
+    for (const [status, last] of [
+      [404, request('GET /v1/leases/none/stream', host, token, ...HANDSHAKE)],
+      [403, request('CONNECT a:1', 'Host: a:1', `Proxy-${token}`)],
+    ] as const) {
+      const answer = await sendRaw(service.port, `${before}a\nb\n${last}`)
+      expect(answer.status).toBe(200)
+      expect(answer.body.startsWith(`{"values":["a","b"]}HTTP/1.1 ${status} `)).toBe(true)
     }
   })
 
