@@ -11,18 +11,19 @@ import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
-import { type ListenAddress, localUrl } from './config/address.ts'
+import { localUrl, type TcpAddress } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
-import { LiveDoor } from './http/door/live-door.ts'
+import { type DoorRules, LiveDoor } from './http/door/live-door.ts'
 import { prepareUnixSocket } from './http/door/unix-socket.ts'
 import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
 import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
-import { LiveConfig } from './service/live-config.ts'
+import { HttpThreads, type HttpThreadsDeps } from './service/http-threads.ts'
+import { LiveConfig, type ServedParts } from './service/live-config.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
@@ -59,7 +60,8 @@ export async function startService(
 ): Promise<Service> {
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
-  const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
+  const httpThreads = httpThreadsOf(config, log)
+  const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
   const { pool, deny } = joinPool(
     {
@@ -76,29 +78,89 @@ export async function startService(
   const made = token === null ? null : generated(token)
   const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
   let isClosing = false
-  let app: App | null = null
+  const parts: Parts = { pool, demo, live, app: null, threads: null }
   try {
-    const deps = appDeps(live, pool, shares.http, () => isClosing)
+    const isDraining = (): boolean => isClosing
+    parts.threads = startThreads(httpThreads, {
+      live,
+      pool,
+      connectionsMax: shares.http,
+      isClosing: isDraining,
+      log,
+    })
+    const deps = appDeps(live, pool, parts.threads, shares.http, isDraining)
     const door = new LiveDoor(deps)
-    app = buildListener(deps, door)
-    const built = app
-    const url = await listen(built, config.listen, config.http.tls ? 'https' : 'http')
-    deny([...localAddresses(), ...ownListener(built)])
-    live.serves({ door, setTls: tls => showCertificate(built, tls) })
+    const app = buildListener(deps, door)
+    parts.app = app
+    const { url, own } = await listen(app, parts.threads, config)
+    deny([...localAddresses(), ...own])
+    live.serves(servedParts(app, parts.threads, door))
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => {
       isClosing = true
-      closed ??= closeAll(built, pool, demo, live)
+      parts.threads?.closing()
+      closed ??= closeAll(parts)
       return closed
     }
     return serviceOf(url, token, pool, live, close)
   } catch (error) {
-    await closeAll(app, pool, demo, live)
+    await closeAll(parts)
     throw error
   }
 }
 
-function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing: () => boolean): AppDeps {
+/** What there is to close, as far as the start has come. */
+type Parts = {
+  readonly pool: Pool
+  readonly demo: DemoUpstream | null
+  readonly live: LiveConfig
+  app: App | null
+  threads: HttpThreads | null
+}
+
+/** Nobody can share a unix socket among threads. */
+function httpThreadsOf({ http, listen }: Config, log: Logger): number {
+  if (http.threads === 1 || listen.kind === 'tcp') return http.threads
+  log.warn({ path: 'http.threads' }, 'http.threads: on a unix socket one thread serves HTTP')
+  return 1
+}
+
+function startThreads(
+  threads: number,
+  {
+    live,
+    pool,
+    ...deps
+  }: Pick<HttpThreadsDeps, 'connectionsMax' | 'isClosing' | 'log'> & {
+    readonly live: LiveConfig
+    readonly pool: Pool
+  },
+): HttpThreads | null {
+  const { config, auth } = live
+  const { listen } = config
+  if (threads === 1 || listen.kind !== 'tcp') return null
+  return new HttpThreads({ ...deps, config, listen, auth, pool: pool.handle, sink: stderrLog() })
+}
+
+/** What a reload changes of the listener: the main thread's own, or that of the threads before it. */
+function servedParts(app: App, threads: HttpThreads | null, door: LiveDoor): ServedParts {
+  if (threads === null) return { door, setTls: tls => showCertificate(app, tls) }
+  const all = {
+    replace: (rules: DoorRules): void => {
+      door.replace(rules)
+      threads.replace(rules)
+    },
+  }
+  return { door: all, setTls: tls => threads.setTls(tls) }
+}
+
+function appDeps(
+  live: LiveConfig,
+  pool: Pool,
+  threads: HttpThreads | null,
+  connectionsMax: number,
+  isClosing: () => boolean,
+): AppDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -113,6 +175,11 @@ function appDeps(live: LiveConfig, pool: Pool, connectionsMax: number, isClosing
     isClosing,
     reload: () => live.reload(),
     log: { level: logLevel, stream: stderrLog() },
+    ...(threads !== null && {
+      tallies: threads.tallies,
+      relaySecret: threads.secret,
+      httpRows: () => threads.rows(),
+    }),
   }
 }
 
@@ -144,9 +211,9 @@ function showCertificate(app: App, { cert, key, clientCa }: ListenerTls): void {
   server.setSecureContext({ cert, key, ...(clientCa !== undefined && { ca: clientCa }) })
 }
 
-/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, and a demo's. */
-function threadsOf({ ioWorkers, parse }: Config): number {
-  return 2 + ioWorkers + 3 * parse.workers
+/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, a demo's, and HTTP's own. */
+function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
+  return 2 + ioWorkers + 3 * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
 }
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
@@ -165,14 +232,10 @@ function buildListener(deps: AppDeps, door: LiveDoor): App {
   }
 }
 
-async function closeAll(
-  app: App | null,
-  pool: Pool,
-  demo: DemoUpstream | null,
-  live: LiveConfig,
-): Promise<void> {
+async function closeAll({ app, threads, pool, demo, live }: Parts): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
+  await threads?.close()
   if (app !== null) await closeServer(app)
   await demo?.close()
 }
@@ -187,22 +250,39 @@ async function closeServer(app: App): Promise<void> {
   }
 }
 
-async function listen(app: App, address: ListenAddress, scheme: 'http' | 'https'): Promise<string> {
-  if (address.kind === 'tcp') {
-    await app.listen({ host: address.host, port: address.port })
-    const bound = app.server.address()
-    const port = typeof bound === 'object' && bound ? bound.port : address.port
-    return localUrl({ kind: 'tcp', host: address.host, port }, scheme)
+/** `own`: where this process is not to dial itself. */
+type Listening = { readonly url: string; readonly own: readonly { address: string; port: number }[] }
+
+async function listen(
+  app: App,
+  threads: HttpThreads | null,
+  { listen: address, http }: Config,
+): Promise<Listening> {
+  if (address.kind === 'unix') {
+    await prepareUnixSocket(address.path)
+    await app.listen({ path: address.path })
+    await chmod(address.path, 0o600)
+    return { url: `unix:${address.path}`, own: [] }
   }
-  await prepareUnixSocket(address.path)
-  await app.listen({ path: address.path })
-  await chmod(address.path, 0o600)
-  return `unix:${address.path}`
+  const bound = threads === null ? await listenAlone(app, address) : await listenBehind(app, threads)
+  const { host } = address
+  const url = localUrl({ kind: 'tcp', host, port: bound.port }, http.tls ? 'https' : 'http')
+  return { url, own: [bound] }
 }
 
-function ownListener(app: App): { address: string; port: number }[] {
+async function listenAlone(app: App, { host, port }: TcpAddress): Promise<{ address: string; port: number }> {
+  await app.listen({ host, port })
   const bound = app.server.address()
-  return typeof bound === 'object' && bound ? [{ address: bound.address, port: bound.port }] : []
+  return typeof bound === 'object' && bound ? bound : { address: host, port }
+}
+
+/** The threads relay from the moment on at which they accept. */
+async function listenBehind(app: App, threads: HttpThreads): Promise<{ address: string; port: number }> {
+  const path = await threads.prepare()
+  await app.listen({ path, backlog: LIMITS.relayBacklog, listenTextResolver: () => 'HTTP threads may come' })
+  const bound = await threads.listen()
+  app.log.info(`Server listening at ${bound.address}, port ${bound.port}`)
+  return bound
 }
 
 function generated(token: string): Token {

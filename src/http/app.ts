@@ -16,10 +16,11 @@ import { registerConnectionDoor } from './door/connection-door.ts'
 import { originForm, registerHostPolicy } from './door/hosts.ts'
 import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerRefusals } from './door/raw-answers.ts'
+import { admitRelayed } from './door/relay-pass.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
 import { LeaseTable } from './leases/lease-table.ts'
-import type { AppDeps, ListenerTls } from './ports.ts'
+import type { AppDeps, DoorDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
@@ -39,6 +40,13 @@ import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-r
 
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
+  const app = guardedApp(deps, door)
+  registerApi(app, deps)
+  return app
+}
+
+/** An app without routes: what every request passes before it reaches one. */
+export function guardedApp(deps: DoorDeps, door: LiveDoor): FastifyInstance {
   const app = fastify({
     ...serverOptions(deps),
     ...loggerOptions(deps.log),
@@ -51,15 +59,16 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
-  registerRequestTurns(app)
+  registerRequestTurns(app, deps.relaySecret === undefined ? LIMITS.httpRequestsPerSocketMax : Infinity)
   registerHeldBytes(app)
   const { policy, callers } = door
   registerHostPolicy(app, policy)
   registerAuth(app, callers)
   registerRefusals(app, policy, callers)
   refuseMalformedQueries(app)
-  registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
-  registerApi(app, deps)
+  if (deps.relaySecret === undefined)
+    registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
+  else admitRelayed(app.server, deps.relaySecret)
   return app
 }
 
@@ -83,23 +92,27 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     exchangeRoute(calls, pool),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
-    operationRoutes(pool),
+    operationRoutes(pool, deps.httpRows),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
   ])
 }
 
-function serverOptions({ limits, tls, isClosing }: AppDeps) {
+function serverOptions({ limits, tls: ownTls, isClosing, relaySecret, log }: DoorDeps) {
+  // Between threads nothing is encrypted, and a header is added to what its client sent.
+  const isRelayed = relaySecret !== undefined
+  const tls = isRelayed ? false : ownTls
   const http = {
     // Node's own refusal has no body; the host policy refuses the request with a problem.
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,
     connectionsCheckingInterval: LIMITS.httpCheckIntervalMs,
-    maxHeaderSize: LIMITS.httpHeaderBytesMax,
+    maxHeaderSize: isRelayed ? LIMITS.relayHeaderBytesMax : LIMITS.httpHeaderBytesMax,
   }
   return {
     bodyLimit: limits.bodyBytes,
-    maxRequestsPerSocket: LIMITS.httpRequestsPerSocketMax,
+    ...(log.requestIds !== undefined && { genReqId: requestIds(log.requestIds) }),
+    maxRequestsPerSocket: isRelayed ? 0 : LIMITS.httpRequestsPerSocketMax,
     keepAliveTimeout: LIMITS.httpKeepAliveMs,
     // Ends a connection that is silent in both directions for longer than any wait that a request may ask for.
     connectionTimeout: Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs,
@@ -121,6 +134,11 @@ function serverOptions({ limits, tls, isClosing }: AppDeps) {
     },
     clientErrorHandler: answerClientError,
   }
+}
+
+function requestIds(prefix: string): () => string {
+  let next = 1
+  return () => `${prefix}-${(next++).toString(36)}`
 }
 
 /** A caller without a certificate may connect, as the probes do; `Callers` decides what it may ask for. */

@@ -4,6 +4,7 @@ import type { IoThread } from './io-thread.ts'
 
 export type WorkerStats = {
   readonly id: number
+  readonly kind: 'io'
   readonly threadId: number
   /** A worker that is drained has a row beside that of its successor, under the same id, until it is gone. */
   readonly state: 'serving' | 'draining'
@@ -25,6 +26,7 @@ export function workerStats(id: number, thread: IoThread | null, past?: VitalsSn
   const { dialled, bytesIn, bytesOut, missedWakes } = vitalsSum(thread?.vitals(), past)
   return {
     id,
+    kind: 'io',
     threadId: thread?.threadId ?? -1,
     state: thread?.isRetiring ? 'draining' : 'serving',
     connections: thread?.connections ?? 0,

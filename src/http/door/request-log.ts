@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
-import type { AppDeps } from '../ports.ts'
+import type { DoorDeps } from '../ports.ts'
 import { isOpenRoute } from './auth.ts'
 import { principalOf } from './principal.ts'
 
@@ -15,7 +15,7 @@ import { principalOf } from './principal.ts'
 const HASH_CHARS = 12
 
 /** Fastify's own lines about requests name URLs, so they are off; these options shape what else it logs. */
-export function loggerOptions(log: AppDeps['log']): {
+export function loggerOptions(log: DoorDeps['log']): {
   logger: {
     level: string
     stream: { write(line: string): void }
@@ -43,9 +43,17 @@ export function loggerOptions(log: AppDeps['log']): {
   }
 }
 
+const elsewhere = new WeakSet<FastifyRequest>()
+
+/** Another app answers the request, and writes its line. */
+export function logsElsewhere(request: FastifyRequest): void {
+  elsewhere.add(request)
+}
+
 /** Logs each request once, when it is done. */
 export function registerRequestLog(app: FastifyInstance): void {
   app.addHook('onResponse', (request, reply, done) => {
+    if (elsewhere.has(request)) return done()
     const line = { ...describeRequest(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
     request.log.info(line, 'request')
     done()

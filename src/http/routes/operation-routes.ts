@@ -8,7 +8,7 @@ import { LIMITS } from '../../base/limits.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
-import type { RowsPort, TargetRow } from '../ports.ts'
+import type { AppDeps, RowsPort, TargetRow } from '../ports.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
 
@@ -66,6 +66,7 @@ const ConnectionWithOperations = row({
 
 const Worker = row({
   id: Type.Optional(count),
+  kind: Type.Optional(Type.String({ description: 'io or http.' })),
   state: Type.Optional(
     Type.String({ description: 'serving, or draining beside its successor of the same id.' }),
   ),
@@ -100,7 +101,7 @@ const ConnectionsSchema = {
 
 const WorkersSchema = {
   tags,
-  summary: 'List the I/O workers',
+  summary: 'List the I/O workers, and the threads that serve HTTP where there are several',
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
 
@@ -149,7 +150,10 @@ const StatsSchema = {
   response: { 200: Stats, default: ProblemAnswer },
 }
 
-export function operationRoutes(pool: RowsPort): RouteTable {
+export function operationRoutes(
+  pool: RowsPort,
+  httpRows: NonNullable<AppDeps['httpRows']> = () => [],
+): RouteTable {
   return {
     readBodies: registerJsonBodies,
     routes: [
@@ -183,7 +187,7 @@ export function operationRoutes(pool: RowsPort): RouteTable {
         method: 'GET',
         url: '/v1/workers',
         schema: WorkersSchema,
-        run: async () => ({ workers: [...(await pool.workers())] }),
+        run: async () => ({ workers: [...(await pool.workers()), ...httpRows()] }),
       }),
       route({
         method: 'GET',
