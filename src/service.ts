@@ -5,25 +5,23 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { chmod } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
-import { localUrl, type TcpAddress } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
-import { type DoorRules, LiveDoor } from './http/door/live-door.ts'
-import { prepareUnixSocket } from './http/door/unix-socket.ts'
-import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
+import { LiveDoor } from './http/door/live-door.ts'
+import type { AppDeps, ReloadReport } from './http/ports.ts'
 import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
-import { HttpThreads, type HttpThreadsDeps } from './service/http-threads.ts'
-import { LiveConfig, type ServedParts } from './service/live-config.ts'
+import { checkCertificate, type HttpThreads } from './service/http-threads.ts'
+import { httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
+import { LiveConfig } from './service/live-config.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
@@ -81,13 +79,8 @@ export async function startService(
   const parts: Parts = { pool, demo, live, app: null, threads: null }
   try {
     const isDraining = (): boolean => isClosing
-    parts.threads = startThreads(httpThreads, {
-      live,
-      pool,
-      connectionsMax: shares.http,
-      isClosing: isDraining,
-      log,
-    })
+    const common = { live, pool, connectionsMax: shares.http, isClosing: isDraining, log }
+    parts.threads = httpThreads > 1 ? makeThreads(common) : null
     const deps = appDeps(live, pool, parts.threads, shares.http, isDraining)
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
@@ -95,17 +88,24 @@ export async function startService(
     const { url, own } = await listen(app, parts.threads, config)
     deny([...localAddresses(), ...own])
     live.serves(servedParts(app, parts.threads, door))
-    let closed: Promise<void> | null = null
-    const close = (): Promise<void> => {
+    const begin = (): void => {
       isClosing = true
       parts.threads?.closing()
-      closed ??= closeAll(parts)
-      return closed
     }
-    return serviceOf(url, token, pool, live, close)
+    return serviceOf(url, token, pool, live, closer(parts, begin))
   } catch (error) {
     await closeAll(parts)
     throw error
+  }
+}
+
+/** Closes once, however often it is asked to. */
+function closer(parts: Parts, begin: () => void): Service['close'] {
+  let closed: Promise<void> | null = null
+  return () => {
+    begin()
+    closed ??= closeAll(parts)
+    return closed
   }
 }
 
@@ -116,42 +116,6 @@ type Parts = {
   readonly live: LiveConfig
   app: App | null
   threads: HttpThreads | null
-}
-
-/** Nobody can share a unix socket among threads. */
-function httpThreadsOf({ http, listen }: Config, log: Logger): number {
-  if (http.threads === 1 || listen.kind === 'tcp') return http.threads
-  log.warn({ path: 'http.threads' }, 'http.threads: on a unix socket one thread serves HTTP')
-  return 1
-}
-
-function startThreads(
-  threads: number,
-  {
-    live,
-    pool,
-    ...deps
-  }: Pick<HttpThreadsDeps, 'connectionsMax' | 'isClosing' | 'log'> & {
-    readonly live: LiveConfig
-    readonly pool: Pool
-  },
-): HttpThreads | null {
-  const { config, auth } = live
-  const { listen } = config
-  if (threads === 1 || listen.kind !== 'tcp') return null
-  return new HttpThreads({ ...deps, config, listen, auth, pool: pool.handle, sink: stderrLog() })
-}
-
-/** What a reload changes of the listener: the main thread's own, or that of the threads before it. */
-function servedParts(app: App, threads: HttpThreads | null, door: LiveDoor): ServedParts {
-  if (threads === null) return { door, setTls: tls => showCertificate(app, tls) }
-  const all = {
-    replace: (rules: DoorRules): void => {
-      door.replace(rules)
-      threads.replace(rules)
-    },
-  }
-  return { door: all, setTls: tls => threads.setTls(tls) }
 }
 
 function appDeps(
@@ -204,13 +168,6 @@ function serviceOf(
   }
 }
 
-/** Connections that are open go on as they began. */
-function showCertificate(app: App, { cert, key, clientCa }: ListenerTls): void {
-  // What was built to speak TLS is a TLS server, whatever Fastify calls it.
-  const server = app.server as unknown as { setSecureContext(options: object): void }
-  server.setSecureContext({ cert, key, ...(clientCa !== undefined && { ca: clientCa }) })
-}
-
 /** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, a demo's, and HTTP's own. */
 function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
   return 2 + ioWorkers + 3 * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
@@ -224,6 +181,8 @@ function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
 /** Errors of the operator's certificate are told as what they are. */
 function buildListener(deps: AppDeps, door: LiveDoor): App {
   try {
+    // Where threads speak TLS, this app does not.
+    if (deps.tls !== false && deps.relaySecret !== undefined) checkCertificate(deps.tls)
     return buildApp(deps, door)
   } catch (error) {
     if (deps.tls === false) throw error
@@ -248,41 +207,6 @@ async function closeServer(app: App): Promise<void> {
   } finally {
     clearTimeout(cut)
   }
-}
-
-/** `own`: where this process is not to dial itself. */
-type Listening = { readonly url: string; readonly own: readonly { address: string; port: number }[] }
-
-async function listen(
-  app: App,
-  threads: HttpThreads | null,
-  { listen: address, http }: Config,
-): Promise<Listening> {
-  if (address.kind === 'unix') {
-    await prepareUnixSocket(address.path)
-    await app.listen({ path: address.path })
-    await chmod(address.path, 0o600)
-    return { url: `unix:${address.path}`, own: [] }
-  }
-  const bound = threads === null ? await listenAlone(app, address) : await listenBehind(app, threads)
-  const { host } = address
-  const url = localUrl({ kind: 'tcp', host, port: bound.port }, http.tls ? 'https' : 'http')
-  return { url, own: [bound] }
-}
-
-async function listenAlone(app: App, { host, port }: TcpAddress): Promise<{ address: string; port: number }> {
-  await app.listen({ host, port })
-  const bound = app.server.address()
-  return typeof bound === 'object' && bound ? bound : { address: host, port }
-}
-
-/** The threads relay from the moment on at which they accept. */
-async function listenBehind(app: App, threads: HttpThreads): Promise<{ address: string; port: number }> {
-  const path = await threads.prepare()
-  await app.listen({ path, backlog: LIMITS.relayBacklog, listenTextResolver: () => 'HTTP threads may come' })
-  const bound = await threads.listen()
-  app.log.info(`Server listening at ${bound.address}, port ${bound.port}`)
-  return bound
 }
 
 function generated(token: string): Token {

@@ -100,9 +100,7 @@ export class HttpThreads {
 
   /** Has new connections see another certificate. Errors: the system's where it cannot be used, and nothing changes. */
   setTls(tls: ListenerTls): void {
-    const { cert, key, clientCa: ca } = tls
-    // It is never listened on: it finds what is wrong with the certificate.
-    createTlsServer({ cert, key, ...(ca !== undefined && { ca }) })
+    checkCertificate(tls)
     this.#rules = { ...this.#rules, tls }
     this.#notify()
   }
@@ -159,6 +157,12 @@ export class HttpThreads {
       'an HTTP thread died: its connections are cut, leases stay, and another thread takes its place',
     )
   }
+}
+
+/** Errors: the system's where it cannot be used. */
+export function checkCertificate({ cert, key, clientCa: ca }: ListenerTls): void {
+  // The server never listens: it finds what is wrong.
+  createTlsServer({ cert, key, ...(ca !== undefined && { ca }) })
 }
 
 /** `localhost` is both of its addresses, the first of them first. */

@@ -3,8 +3,6 @@ import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 
-export type Place = { readonly host: string; readonly port: number }
-
 /**
  * Binds the server to the first host, and to the others so that what they accept is the server's too. An address beside the
  * first that this machine does not have is skipped, as one that nobody can call.
@@ -19,7 +17,7 @@ export async function listenOn(
 ): Promise<{ readonly port: number; readonly address: string; readonly beside: readonly Server[] }> {
   const [host = '127.0.0.1', ...others] = hosts
   if (isFirst && port !== 0) await checkFree(host, port)
-  await bound(server, { host, port })
+  await bound(server, host, port)
   const place = server.address()
   if (place === null || typeof place === 'string') throw new Error('the server has no port')
   const beside: Server[] = []
@@ -28,7 +26,7 @@ export async function listenOn(
       server.emit('connection', socket),
     )
     try {
-      await bound(more, { host: other, port: place.port })
+      await bound(more, other, place.port)
     } catch {
       continue
     }
@@ -47,7 +45,7 @@ async function checkFree(host: string, port: number): Promise<void> {
   await once(probe, 'close')
 }
 
-async function bound(server: Server | HttpServer, { host, port }: Place): Promise<void> {
+async function bound(server: Server | HttpServer, host: string, port: number): Promise<void> {
   server.listen({ host, port, reusePort: true })
   await once(server, 'listening')
 }
