@@ -8,13 +8,14 @@ import { guardedApp } from './app.ts'
 import type { LiveDoor } from './door/live-door.ts'
 import { logsElsewhere } from './door/request-log.ts'
 import { LeaseTable } from './leases/lease-table.ts'
-import type { DoorDeps, LeasingPort } from './ports.ts'
+import type { DoorDeps, PoolPort } from './ports.ts'
 import { Calls } from './routes/calls.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
+import { parseBodyRoute } from './routes/parse-routes.ts'
 import { registerRoutes } from './routes/route-table.ts'
 
 export type ThreadAppDeps = DoorDeps & {
-  readonly pool: Pick<LeasingPort, 'exchange'>
+  readonly pool: Pick<PoolPort, 'exchange' | 'parseToText'>
   /** Has the thread of the leases answer a request whose body has been read, and which was counted. */
   readonly relay: (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
 }
@@ -26,13 +27,13 @@ export function buildThreadApp(deps: ThreadAppDeps, door: LiveDoor): FastifyInst
   const onFault = (error: unknown): void => app.log.error({ err: error }, 'internal error')
   // No lease is ever put into this table: a call on one is relayed.
   const calls = new Calls(deps, new LeaseTable({ now: deps.now, onFault }))
-  registerRoutes(app, [exchangeRoute(calls, deps.pool)])
+  registerRoutes(app, [exchangeRoute(calls, deps.pool), parseBodyRoute(calls, deps.pool)])
   return app
 }
 
 /** Whether this app has the route. The path is compared as it was sent: another spelling of it is relayed. */
 export function isServedHere({ method, url = '' }: IncomingMessage): boolean {
-  return method === 'POST' && /^\/v1\/exchange(?:\?|$)/.test(url)
+  return method === 'POST' && /^\/v1\/(?:exchange|parse\/[a-z0-9-]+)(?:\?|$)/.test(url)
 }
 
 /** How many targets one token's callers describe is counted on the thread of the leases alone. */

@@ -150,6 +150,10 @@ export class AttachedThread implements ThreadServer {
         const { format, bytes, options, timeoutMs } = message.data
         return await parse.pack(format, bytes, options, { signal, timeoutMs })
       }
+      case 'write': {
+        const { format, bytes, wrap, options, tenant, timeoutMs } = message.data
+        return await parse.write(format, bytes, wrap, options, { signal, timeoutMs, tenant })
+      }
       case 'run': {
         const { module, argument, timeoutMs } = message.data
         return await parse.run(module, argument, { signal, timeoutMs })
