@@ -68,6 +68,9 @@ export class HttpFleet {
       state: thread === null ? 'lost' : thread.isServing ? 'serving' : 'starting',
       connections: thread?.connections ?? 0,
       requests: pastRequests + (thread?.requests ?? 0),
+      dialled: 0,
+      bytesIn: 0,
+      bytesOut: 0,
       utilization: thread?.utilization ?? 0,
     }))
   }

@@ -24,6 +24,10 @@ export type HttpThreadRow = {
   readonly connections: number
   /** HTTP requests that came so far, by this thread and those whose place it took. */
   readonly requests: number
+  /** Of an I/O worker's row: nothing is dialled here, and bytes of targets are counted there. */
+  readonly dialled: 0
+  readonly bytesIn: 0
+  readonly bytesOut: 0
   readonly utilization: number
 }
 
