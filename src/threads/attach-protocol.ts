@@ -76,10 +76,12 @@ export type RequestData = {
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean
   }
-  /** One message of the target's own frame for another. */
+  /** Messages of the target's own frame for others. */
   readonly exchange: {
     readonly target: string
     readonly write: Uint8Array
+    /** How many are the answer. */
+    readonly messages: number
     readonly limit: number | undefined
     readonly tenant: string | undefined
     readonly weight: number | undefined
