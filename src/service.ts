@@ -13,6 +13,7 @@ import { stderrLog } from './base/stderr-log.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
+import { ListenRules } from './egress/listen-rules.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
@@ -56,6 +57,8 @@ export async function startService(
   config: Config,
   { demo: isDemo, reread }: ServiceOptions,
 ): Promise<Service> {
+  // What is wrong with them is told before anything is there that had to be closed.
+  const listenRules = new ListenRules(config.ingress.listen)
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   const httpThreads = httpThreadsOf(config, log)
@@ -74,25 +77,22 @@ export async function startService(
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
-  const live = new LiveConfig({ config, reread: reread ?? (() => config), made, targets: added, pool, log })
-  let isClosing = false
+  const rules = { config, listenRules, made, targets: added, pool, log }
+  const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
+  const draining = new AbortController()
   const parts: Parts = { pool, demo, live, app: null, threads: null }
   try {
-    const isDraining = (): boolean => isClosing
-    const common = { live, pool, connectionsMax: shares.http, isClosing: isDraining, log }
-    parts.threads = httpThreads > 1 ? makeThreads(common) : null
-    const deps = appDeps(live, pool, parts.threads, shares.http, isDraining)
+    const { signal } = draining
+    const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
+    parts.threads = httpThreads > 1 ? makeThreads({ ...common, live, pool, log }) : null
+    const deps = { ...appDeps(live, pool, parts.threads), ...common }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
     parts.app = app
-    const { url, own } = await listen(app, parts.threads, config)
+    const { url, own } = await listen(app, parts.threads, config, door)
     deny([...localAddresses(), ...own])
     live.serves(servedParts(app, parts.threads, door))
-    const begin = (): void => {
-      isClosing = true
-      parts.threads?.closing()
-    }
-    return serviceOf(url, token, pool, live, closer(parts, begin))
+    return serviceOf(url, token, pool, live, closer(parts, draining))
   } catch (error) {
     await closeAll(parts)
     throw error
@@ -100,10 +100,10 @@ export async function startService(
 }
 
 /** Closes once, however often it is asked to. */
-function closer(parts: Parts, begin: () => void): Service['close'] {
+function closer(parts: Parts, draining: AbortController): Service['close'] {
   let closed: Promise<void> | null = null
   return () => {
-    begin()
+    draining.abort()
     closed ??= closeAll(parts)
     return closed
   }
@@ -118,26 +118,22 @@ type Parts = {
   threads: HttpThreads | null
 }
 
-function appDeps(
-  live: LiveConfig,
-  pool: Pool,
-  threads: HttpThreads | null,
-  connectionsMax: number,
-  isClosing: () => boolean,
-): AppDeps {
+type OwnDeps = Omit<AppDeps, 'connectionsMax' | 'draining' | 'isClosing'>
+
+function appDeps(live: LiveConfig, pool: Pool, threads: HttpThreads | null): OwnDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
     auth: live.auth,
-    listen,
+    listen: listen.kind === 'fd' ? null : listen,
     hosts: http.hosts,
     origins: http.origins,
     tls: http.tls ?? false,
     limits,
-    connectionsMax,
     version: version(),
-    isClosing,
     reload: () => live.reload(),
+    mayListen: place => live.listenRules.admits(place),
+    accessLog: () => live.config.http.accessLog,
     log: { level: logLevel, stream: stderrLog() },
     ...(threads !== null && {
       tallies: threads.tallies,
@@ -175,7 +171,7 @@ function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
   const parseBytesMax = limits.bodyBytes
-  return { replayBytes: LIMITS.replayWindowBytes, defaultTtl: 'target', connectionsMax, parseBytesMax }
+  return { defaultTtl: 'target', connectionsMax, parseBytesMax }
 }
 
 /** Errors of the operator's certificate are told as what they are. */

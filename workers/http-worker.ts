@@ -45,6 +45,7 @@ const open = new SharedCount(data.connections)
 const tallies = new SharedTallies(data.slots, data.slot, data.rules.tallies)
 const { auth, hosts, origins, tls } = data.rules
 let isClosing = data.isClosing
+let { accessLog } = data.rules
 let heard = 0
 let beside: readonly Server[] = []
 
@@ -58,6 +59,7 @@ const deps: DoorDeps = {
   limits: data.limits,
   connectionsMax: data.connectionsMax,
   isClosing: () => isClosing,
+  accessLog: () => accessLog,
   log: { level: data.logLevel, stream: sink, requestIds: `h${data.slot}` },
 }
 const pool = new AttachedPool(data.pool)
@@ -134,6 +136,7 @@ async function listen({ hosts, port, isFirst }: Extract<ToHttpThread, { kind: 'l
 function replaceRules({ tallies: memories, tls: shown, ...rules }: HttpRulesData): void {
   tallies.adopt(memories)
   door.replace(rules)
+  accessLog = rules.accessLog
   if (shown === null) return
   const { cert, key, clientCa: ca } = shown
   // What was built to speak TLS is a TLS server, whatever Fastify calls it.
@@ -144,12 +147,16 @@ function replaceRules({ tallies: memories, tls: shown, ...rules }: HttpRulesData
 /** As the service closes its own app. */
 async function close(): Promise<void> {
   isClosing = true
-  const cut = setTimeout(() => server.closeAllConnections(), LIMITS.httpCloseMs)
+  const cut = setTimeout(() => {
+    server.closeAllConnections()
+    front.cutTunnels()
+  }, LIMITS.httpCloseMs)
   for (const other of beside) other.close()
   const closed = server.listening ? once(server, 'close') : null
   await app.close()
   server.closeIdleConnections()
   await closed
+  await front.tunnelsEnded()
   clearTimeout(cut)
   front.close()
   await pool.close()

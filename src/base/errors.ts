@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type cannot be read here', retryable: false },
   PARSE_FAILED: { status: 422, title: 'The bytes are not of this format', retryable: false },
   PARSE_LIMIT: { status: 422, title: 'The value exceeds a parse limit', retryable: false },
+  UPGRADE_REQUIRED: { status: 426, title: 'This route switches protocols', retryable: false },
   RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
   HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large', retryable: false },
   ABORTED: { status: 499, title: 'The caller gave up', retryable: false },

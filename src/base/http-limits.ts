@@ -32,6 +32,8 @@ export const HTTP_LIMITS = {
   quietCollectionBytes: 67_108_864,
   quietCollectionMs: 5_000,
   quietCollectionBusyMax: 0.2,
+  /** Calls of one lease that wait for those before them; a caller has one under way, and a few repeats of it. */
+  callTurnsMax: 1_024,
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
   httpRequestsPerSocketMax: 1_000,
   httpHeaderBytesMax: 8_192,
@@ -73,6 +75,43 @@ export const HTTP_LIMITS = {
   httpRefusalLingerMs: 1_000,
   /** Milliseconds until a closing service cuts the connections of requests that are still under way. */
   httpCloseMs: 2_000,
+  /** Seconds for which a browser may keep the answer to what it asked ahead of a request: a change of origins is soon known. */
+  corsMaxAgeSeconds: 600,
+  /** Milliseconds after which a request that does not wait by nature is one to be logged. */
+  slowRequestMs: 1_000,
+  /**
+   * A stream over WebSocket: bytes of one message, which is held whole, and four of a ring; bytes that are sent before the
+   * client has said that it has them, and that it may have sent before the service has said so: a ring; bytes that go out as
+   * one message. Characters of a text, which says what to do and carries no payload.
+   */
+  streamMessageBytesMax: 1_048_576,
+  streamWindowBytes: 262_144,
+  streamPieceBytes: 65_536,
+  streamTextCharsMax: 1_024,
+  /** Milliseconds between two pings, of silence after which a client is gone, and between two looks at it. */
+  streamPingMs: 15_000,
+  streamSilenceMs: 30_000,
+  streamLookMs: 5_000,
+  /**
+   * Milliseconds that a client has to answer a close before its connection is cut; and, where all has ended, to say that it has
+   * the last bytes.
+   */
+  streamCloseMs: 5_000,
+  streamLastWordMs: 2_000,
+  /**
+   * Bytes of an answer without an end that wait for its client; of lines that were sent as events, kept for a client that
+   * comes again, and how many lines.
+   */
+  outStreamBytes: 16_384,
+  sentLinesBytes: 65_536,
+  sentLinesMax: 1_024,
+  /**
+   * Events that wait for one who follows them, and those of the past that are kept for one who comes again; milliseconds for
+   * which they are gathered after the last has left.
+   */
+  eventsWaitingMax: 1_024,
+  eventsKeptMax: 1_024,
+  eventsGatherMs: 30_000,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
 } as const

@@ -1,4 +1,5 @@
 import { HTTP_LIMITS } from './http-limits.ts'
+import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 
 const OWN_LIMITS = {
@@ -19,7 +20,7 @@ const OWN_LIMITS = {
   writeLowWaterBytes: 16_384,
   /** Bytes a writer keeps beyond its ring before `write` throws WRITE_OVERFLOW. */
   writeBufferedBytesMax: 67_108_864,
-  /** Bytes of an inbound ring: the replay window, and room for reads while the holder's thread wakes up. */
+  /** Bytes of an inbound ring: room for reads while the holder's thread wakes up. */
   inboundRingBytes: 262_144,
   /**
    * Bytes of a wide ring, which an inbound direction moves to that fills its own and has it emptied again and again; and
@@ -39,8 +40,11 @@ const OWN_LIMITS = {
   releaseAnswerMs: 1_000,
   /** Bytes a closing connection reads and drops, as unread ones would turn its close into a reset; then no more. */
   closeDropBytes: 1_048_576,
-  /** Bytes behind the read position that a lease with offsets keeps readable. */
-  replayWindowBytes: 65_536,
+  /**
+   * Bytes before its read offset that a lease with `replay` keeps: the longest line that a reader takes by default, with
+   * its separator. As many leases as there may be hold as many windows, in memory that grows with what they read.
+   */
+  replayWindowBytes: 65_600,
   /** Bytes. The largest read that libuv hands over at once; also the spill that TLS may force upon us. */
   kernelReadBytes: 65_536,
   /** Channels in one slab: one allocation and one message for so many connections. */
@@ -318,8 +322,10 @@ const OWN_LIMITS = {
  * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
  * its default in `defaults.ts` and its name in the config schema; the rest is fixed.
  */
-export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof MULTIPLEX_LIMITS = {
-  ...OWN_LIMITS,
-  ...HTTP_LIMITS,
-  ...MULTIPLEX_LIMITS,
-}
+export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof LISTEN_LIMITS & typeof MULTIPLEX_LIMITS =
+  {
+    ...OWN_LIMITS,
+    ...HTTP_LIMITS,
+    ...LISTEN_LIMITS,
+    ...MULTIPLEX_LIMITS,
+  }

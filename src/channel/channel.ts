@@ -112,9 +112,8 @@ export class Channel {
     return new RingProducer(this.words, IN, this.#inbound(), this.#wide, tenure)
   }
 
-  /** `replay`: bytes behind the position that stay readable again; `kept`: how many there are already. */
-  inboundConsumer(tenure: Tenure, replay = 0, kept = 0): RingConsumer {
-    return new RingConsumer(this.words, IN, this.#inbound(), replay, kept, this.#wide, tenure)
+  inboundConsumer(tenure: Tenure): RingConsumer {
+    return new RingConsumer(this.words, IN, this.#inbound(), this.#wide, tenure)
   }
 
   /** I/O worker only: makes sure of a wide ring to move to; false where none is free, or the slab has none. */
@@ -153,7 +152,7 @@ export class Channel {
   }
 
   outboundConsumer(tenure: Tenure): RingConsumer {
-    return new RingConsumer(this.words, OUT, this.#outbound(), 0, 0, null, tenure)
+    return new RingConsumer(this.words, OUT, this.#outbound(), null, tenure)
   }
 
   get inEnd(): keyof typeof END {

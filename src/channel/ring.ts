@@ -1,14 +1,14 @@
 /**
  * A byte ring for one producer and one consumer on two threads; the role is the class.
  *
- *          head            position          tail
- *   ────────┬────────────────┬────────────────┬──────────────   capacity bytes, used round and round
- *    free   │ replay window  │ readable       │ free
- *   ────────┴────────────────┴────────────────┴──────────────
+ *          head             tail
+ *   ────────┬────────────────┬──────────────   capacity bytes, used round and round
+ *    free   │ readable       │ free
+ *   ────────┴────────────────┴──────────────
  *
  * `tail` is written by the producer alone, `head` by the consumer alone. Both are counters that grow and wrap at
  * `span`, the largest multiple of the capacity below 2^31; the place in the ring is the counter modulo the
- * capacity. The consumer may keep some bytes behind its position (the replay window): the producer sees only `head`.
+ * capacity.
  *
  * Waking. `want` holds what the consumer waits for, `room` what the producer waits for: 0 nothing, +n "ring my
  * doorbell once n bytes are readable (free)", −n "I block on this very word, notify it". The one who waits stores
@@ -150,56 +150,27 @@ export class RingProducer extends RingEnd {
 }
 
 export class RingConsumer extends RingEnd {
-  readonly #keep: number
   #head: number
-  #position: number
   /** The tail as it was last seen; it has only moved on since, so what it says to be there is there. */
   #seenTail: number
 
-  /**
-   * `keep`: bytes behind the position that stay readable until overwritten by need (the replay window); `kept`: how
-   * many of them there are already, where another consumer on another thread was in this place before.
-   */
   constructor(
     words: Words,
     at: RingWords,
     bytes: Uint8Array,
-    keep = 0,
-    kept = 0,
     wide: WideMemory | null = null,
     tenure: Tenure = ENDLESS,
   ) {
     super(words, at, bytes, wide, tenure)
-    invariant(keep < this.capacity, `a replay window of ${keep} bytes in a ring of ${this.capacity}`)
-    this.#keep = keep
     this.#head = words.load(at.head)
-    this.#position = this.advance(this.#head, kept)
-    this.#seenTail = this.#position
-  }
-
-  /** Bytes behind the position that are still there. */
-  get kept(): number {
-    return this.distance(this.#head, this.#position)
-  }
-
-  /** The most bytes that can be readable at once. */
-  get room(): number {
-    return this.capacity - this.#keep
-  }
-
-  get readable(): number {
-    return this.#held() - this.kept
-  }
-
-  protected get offered(): number {
-    return this.capacity - this.#held()
+    this.#seenTail = this.#head
   }
 
   /**
-   * Bytes between head and tail, by a new look. The last look's are among them: a tail that falls back, even before the
-   * position, would make negative counts, and those counts views of the ring's other bytes.
+   * Bytes that are there, by a new look. The last look's are among them: a tail that falls back, even before the head,
+   * would make negative counts, and those counts views of the ring's other bytes.
    */
-  #held(): number {
+  get readable(): number {
     const word = this.words.load(this.at.tail)
     this.moveTo(word)
     const tail = tailCounter(word)
@@ -210,20 +181,24 @@ export class RingConsumer extends RingEnd {
     return held
   }
 
+  protected get offered(): number {
+    return this.capacity - this.readable
+  }
+
   /** The readable bytes in at most two pieces, in place. They stay valid until `consume`. */
   views(): Buffer[] {
-    return this.pieces(this.#position, this.readable)
+    return this.pieces(this.#head, this.readable)
   }
 
   /** The readable bytes that lie in one piece, in place. */
   first(): Buffer {
-    const start = this.#position % this.capacity
+    const start = this.#head % this.capacity
     return this.bytes.subarray(start, Math.min(start + this.readable, this.capacity))
   }
 
   /** Copies the first `target.length` readable bytes into `target`; they stay readable. */
   copy(target: Buffer): void {
-    const start = this.#position % this.capacity
+    const start = this.#head % this.capacity
     const first = Math.min(target.length, this.capacity - start)
     copyBytes(this.bytes, target, 0, start, start + first)
     if (first < target.length) copyBytes(this.bytes, target, first, 0, target.length - first)
@@ -232,19 +207,8 @@ export class RingConsumer extends RingEnd {
   /** Moves past `count` bytes; true where the producer's doorbell is to be rung. */
   consume(count: number): boolean {
     this.assertTenure()
-    if (count > this.distance(this.#position, this.#seenTail) && count > this.readable)
+    if (count > this.distance(this.#head, this.#seenTail) && count > this.readable)
       invariant(false, `consumed ${count} of ${this.readable} readable bytes`)
-    this.#position = this.advance(this.#position, count)
-    return this.#giveBack(this.kept - this.#keep)
-  }
-
-  /** Gives up the replay window: all that lies before the position is free. True as for `consume`. */
-  forget(): boolean {
-    this.assertTenure()
-    return this.#giveBack(this.kept)
-  }
-
-  #giveBack(count: number): boolean {
     if (count <= 0) return false
     this.#head = this.advance(this.#head, count)
     this.words.store(this.at.head, this.#head)
@@ -254,12 +218,10 @@ export class RingConsumer extends RingEnd {
   /** Wishes for `count` readable bytes; false, and no wish, where they are readable already. */
   wish(count: number, how: 'bell' | 'block' = 'bell'): boolean {
     this.assertTenure()
-    // The producer compares the wish with all that lies before its tail, so the kept bytes count in.
-    const { kept } = this
-    const wanted = Math.min(count, this.room) + kept
+    const wanted = Math.min(count, this.capacity)
     this.words.store(this.at.want, how === 'bell' ? wanted : -wanted)
     // The look may find the ring in a smaller memory, where a full ring is all that can be wished for.
-    if (this.readable + kept < Math.min(wanted, this.capacity)) return true
+    if (this.readable < Math.min(wanted, this.capacity)) return true
     this.words.exchange(this.at.want, 0)
     return false
   }

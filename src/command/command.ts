@@ -87,7 +87,7 @@ function addServe(program: Command, streams: Streams): void {
     .command('serve')
     .description('run the service until SIGTERM or SIGINT, then drain it')
     .option('-c, --config <file>', 'the config file, YAML or JSON')
-    .option('--listen <address>', 'HOST:PORT or unix:PATH; port 0 takes any (default: 127.0.0.1:7070)')
+    .option('--listen <address>', 'HOST:PORT, unix:PATH or fd:N; port 0 takes any (default: 127.0.0.1:7070)')
     .option('--io-workers <n>', 'threads that own the connections')
     .option('--parse-workers <n>', 'threads that parse')
     .option(

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { ConfigError, describeFault } from '../config/config-error.ts'
 import { type ConfigSources, type LoadedConfig, loadEffective } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
+import { parseHost } from '../egress/host.ts'
 import { parseRule } from '../egress/rule.ts'
 import { CommandError } from './command-error.ts'
 import { print, type Streams } from './streams.ts'
@@ -30,12 +31,12 @@ export async function printEffectiveConfig(file: string | undefined, { stdout }:
 
 /** As `loadForCommand`. Errors: ConfigError. */
 export function rereadConfig(sources: ConfigSources): Config {
-  return loadEffective({ ...sources, checkRule }).config
+  return loadEffective({ ...sources, checkRule, checkHost }).config
 }
 
 function effectiveForCommand(sources: ConfigSources): LoadedConfig {
   try {
-    return loadEffective({ ...sources, checkRule })
+    return loadEffective({ ...sources, checkRule, checkHost })
   } catch (error) {
     if (error instanceof ConfigError)
       throw new CommandError(2, error.errors.map(describeFault).join('\n'), { cause: error })
@@ -44,8 +45,16 @@ function effectiveForCommand(sources: ConfigSources): LoadedConfig {
 }
 
 function checkRule(rule: string): string | null {
+  return faultOf(() => parseRule(rule))
+}
+
+function checkHost(host: string): string | null {
+  return faultOf(() => parseHost(host))
+}
+
+function faultOf(parse: () => unknown): string | null {
   try {
-    parseRule(rule)
+    parse()
     return null
   } catch (error) {
     return errorText(error)

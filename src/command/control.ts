@@ -66,14 +66,21 @@ export async function reload(flags: OutputFlags, { stdout }: Streams): Promise<v
   await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : reloadLines(done).join('\n')}\n`)
 }
 
-function reloadLines({ targets, tokens, leasesEnded, connectionsRetired, ignored }: Answered): string[] {
+function reloadLines({
+  targets,
+  tokens,
+  leasesEnded,
+  connectionsRetired,
+  listenersClosed,
+  ignored,
+}: Answered): string[] {
   const of = (counts: unknown): string => numbers(isRecord(counts) ? counts : {})
   const restart =
     Array.isArray(ignored) && ignored.length > 0 ? [`needs a restart: ${ignored.join(', ')}`] : []
   return [
     `targets: ${of(targets)}`,
     `tokens: ${of(tokens)}`,
-    `${leasesEnded} leases ended, ${connectionsRetired} connections retired`,
+    `${leasesEnded} leases ended, ${connectionsRetired} connections retired, ${listenersClosed} listeners closed`,
     ...restart,
   ]
 }

@@ -1,10 +1,9 @@
 /** `healthcheck`: whether a service is ready, for containers and scripts. */
-import { localUrl } from '../config/address.ts'
 import { environmentUrl } from '../config/environment.ts'
 import { call, describeProblem } from './call.ts'
 import { readCallTls, type TlsFlags } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
-import { loadForCommand } from './config-commands.ts'
+import { ownUrl } from './service-call.ts'
 import { print, type Streams } from './streams.ts'
 
 const HEALTHCHECK_TIMEOUT_MS = 5_000
@@ -22,9 +21,4 @@ export async function healthcheck(options: HealthcheckOptions, { stdout }: Strea
   const answer = await call(where, { method: 'GET', path: '/readyz', tls, timeoutMs: HEALTHCHECK_TIMEOUT_MS })
   if (answer.status !== 200) throw new CommandError(1, `${where} is not ready: ${describeProblem(answer)}`)
   await print(stdout, `${where} is ready\n`)
-}
-
-function ownUrl(): string {
-  const { listen, http } = loadForCommand({})
-  return localUrl(listen, http.tls ? 'https' : 'http')
 }

@@ -4,6 +4,7 @@ import { errorText } from '../base/error-text.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { stderrLog } from '../base/stderr-log.ts'
+import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { isNpmStart } from '../config/environment.ts'
 import type { ConfigFlags } from '../config/load.ts'
@@ -110,6 +111,8 @@ function describeStart(error: unknown, config: Config): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EADDRINUSE')
     return `cannot listen: ${reason}\nAnother process has this address; stop it, or choose one with --listen HOST:PORT (port 0 takes any).`
+  if (config.listen.kind === 'fd')
+    return `cannot listen: ${reason}\nThe process was not started with a socket as ${formatAddress(config.listen)} that it may listen on.`
   if (code === 'EACCES' && config.listen.kind === 'tcp' && config.listen.port < 1_024)
     return `cannot listen: ${reason}\nPorts below 1024 need privileges; choose a higher one with --listen.`
   return `cannot start: ${reason}`

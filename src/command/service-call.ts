@@ -1,5 +1,5 @@
 /** A call of a running service by a command: where it is, whose token, and what is done with a refusal. */
-import { localUrl } from '../config/address.ts'
+import { formatAddress, localUrl } from '../config/address.ts'
 import { environmentToken, environmentUrl } from '../config/environment.ts'
 import { type Answer, type Call, call, describeProblem } from './call.ts'
 import { readCallTls, type TlsFlags } from './call-tls.ts'
@@ -43,7 +43,16 @@ export async function askService(
   throw new CommandError(1, 'what answers there is no sockpool')
 }
 
-function ownUrl(): string {
+/**
+ * Where a service of this environment and the defaults listens. Errors: CommandError with exit code 2 where that is an
+ * inherited socket, of which only the service knows.
+ */
+export function ownUrl(): string {
   const { listen, http } = loadForCommand({})
+  if (listen.kind === 'fd')
+    throw new CommandError(
+      2,
+      `name the service with --url: where ${formatAddress(listen)} listens only it knows`,
+    )
   return localUrl(listen, http.tls ? 'https' : 'http')
 }

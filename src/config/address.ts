@@ -9,6 +9,12 @@ export type TcpAddress = { readonly kind: 'tcp'; readonly host: string; readonly
 export type UnixAddress = { readonly kind: 'unix'; readonly path: string }
 export type ListenAddress = TcpAddress | UnixAddress
 
+/** A socket that the process was started with, by its descriptor, and that listens, or is bound and may. */
+export type InheritedSocket = { readonly kind: 'fd'; readonly fd: number }
+
+/** Where the service itself listens. */
+export type ServeAddress = ListenAddress | InheritedSocket
+
 /** One place of a target. IPv6 literals stand without brackets. */
 export type HostPort = { readonly host: string; readonly port: number }
 
@@ -25,6 +31,13 @@ export function parseListenAddress(text: unknown): ListenAddress | null {
   if (!text.startsWith('unix:')) return parseTcpAddress(text)
   const path = text.slice('unix:'.length)
   return unixPathFault(path) === null ? { kind: 'unix', path } : null
+}
+
+/** As `parseListenAddress`, or `fd:N`. The first three descriptors are those of the standard streams. */
+export function parseServeAddress(text: unknown): ServeAddress | null {
+  const [, fd] = (typeof text === 'string' && /^fd:([1-9]\d{0,5})$/.exec(text)) || []
+  if (fd === undefined) return parseListenAddress(text)
+  return Number(fd) > 2 ? { kind: 'fd', fd: Number(fd) } : null
 }
 
 /** `HOST:PORT` or `[IPV6]:PORT`, port 0 included; null where the text is neither. */
@@ -68,7 +81,8 @@ export function isLocalOnly(address: ListenAddress): boolean {
 }
 
 /** The address as the configuration writes it. */
-export function formatAddress(address: ListenAddress): string {
+export function formatAddress(address: ServeAddress): string {
+  if (address.kind === 'fd') return `fd:${address.fd}`
   if (address.kind === 'unix') return `unix:${address.path}`
   return `${bracketed(address.host)}:${address.port}`
 }

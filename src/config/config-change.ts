@@ -34,7 +34,6 @@ const FIXED: readonly { readonly path: string; readonly of: (config: Config) => 
   { path: 'http.threads', of: config => config.http.threads },
   { path: 'http.tls', of: config => config.http.tls !== null },
   { path: 'http.tls.clientCa', of: config => config.http.tls?.clientCa !== undefined },
-  { path: 'ingress.listen', of: config => config.ingress.listen },
   { path: 'limits.bodyBytes', of: config => config.limits.bodyBytes },
   { path: 'limits.operationTimeout', of: config => config.limits.operationTimeoutMs },
   { path: 'forwards', of: config => config.forwards },
@@ -53,8 +52,8 @@ export function configChange(running: Config, next: Config): ConfigChange {
 
 /** The next one, with what needs a restart as it runs. A new key of the config has to be put on either side here. */
 function runnable(running: Config, next: Config): Config {
-  const { targets, egress, limits, http } = next
-  const { listen, ioWorkers, parse, ingress, forwards, logLevel } = running
+  const { targets, egress, ingress, limits, http } = next
+  const { listen, ioWorkers, parse, forwards, logLevel } = running
   const { bodyBytes, operationTimeoutMs } = running.limits
   return {
     listen,

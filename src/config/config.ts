@@ -1,8 +1,11 @@
 /** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
-import type { ListenAddress, TcpAddress } from './address.ts'
+import type { ListenAddress, ServeAddress } from './address.ts'
+import type { ListenRule } from './listen-rule.ts'
 import type { Target } from './target.ts'
 
+export const ACCESS_LOGS = ['off', 'errors', 'all'] as const
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type AccessLog = (typeof ACCESS_LOGS)[number]
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** A bearer token. Only its SHA-256 is kept, in lower-case hex. */
@@ -32,7 +35,7 @@ export type TokenLimits = {
 }
 
 export type Config = {
-  readonly listen: ListenAddress
+  readonly listen: ServeAddress
   readonly ioWorkers: number
   readonly parse: { readonly workers: number; readonly isolation: 'thread' | 'process' | 'auto' }
   /** null: no token is asked for. No tokens: the service makes one at start. */
@@ -41,11 +44,13 @@ export type Config = {
     readonly hosts: readonly string[]
     readonly origins: readonly string[]
     readonly threads: number
+    /** Which requests are logged. */
+    readonly accessLog: AccessLog
     /** PEM text. */
     readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string } | null
   }
   readonly egress: { readonly allow: readonly string[]; readonly dnsServers: readonly string[] }
-  readonly ingress: { readonly listen: readonly TcpAddress[] }
+  readonly ingress: { readonly listen: readonly ListenRule[] }
   readonly limits: {
     readonly leases: number
     readonly waiters: number

@@ -11,8 +11,9 @@ import { LIMITS } from '../base/limits.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import type { FrameSpec } from '../frames/frame-spec.ts'
 import { judgeFrame } from '../frames/judge-frame.ts'
-import { parseHostPort, parseHostText, parseListenAddress, parseTcpAddress } from './address.ts'
+import { parseHostPort, parseHostText, parseListenAddress, parseServeAddress } from './address.ts'
 import { childPath, isRequired, unsetVariable } from './complete.ts'
+import { parseListenRule } from './listen-rule.ts'
 import { nearMiss } from './near-miss.ts'
 import { pairFault, readPem } from './pem.ts'
 import { branchFor, isRecord, namedValue, type SchemaNode } from './schema-node.ts'
@@ -108,10 +109,12 @@ function interpretLeaf(
       const bytes = parseSize(value)
       return bytes !== null && bytes >= 1 && bytes <= LIMITS.configBytesMax ? bytes : refuse()
     }
+    case 'serve':
+      return parseServeAddress(value) ?? refuseListen(value, path, reading, refuse)
     case 'listen':
       return parseListenAddress(value) ?? refuseListen(value, path, reading, refuse)
-    case 'tcp':
-      return parseTcpAddress(value) ?? refuse()
+    case 'listen-rule':
+      return parseListenRule(value) ?? refuse()
     case 'host':
       return parseHostText(value) ?? refuse()
     case 'host-port':

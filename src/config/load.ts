@@ -15,6 +15,7 @@ import { type Environment, environmentLayer, type Layer, processEnvironment } fr
 import { fileUrl } from './file-url.ts'
 import { fromText } from './from-text.ts'
 import { interpret } from './interpret.ts'
+import { parseListenRule } from './listen-rule.ts'
 import { configSchema } from './schema.ts'
 import { field, isRecord, type SchemaNode } from './schema-node.ts'
 import { buildTarget, checkTarget, type TargetDraft } from './target.ts'
@@ -41,6 +42,8 @@ export type ConfigSources = {
   readonly overrides?: boolean
   /** What is wrong with an egress rule, or null; the grammar is egress's own. Default: all pass. */
   readonly checkRule?: (rule: string) => string | null
+  /** What is wrong with the host of a rule where to listen, or null; addresses are egress's own too. Default: all pass. */
+  readonly checkHost?: (host: string) => string | null
 }
 
 /** A configuration in both of its forms. */
@@ -62,7 +65,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 
 /** As `loadConfig`, with the form of the file beside it. */
 export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
-  const { file, flags = {}, environment = processEnvironment(), overrides = true, checkRule } = sources
+  const { file, flags = {}, environment = processEnvironment(), overrides = true } = sources
   const schema = configSchema(availableParallelism())
   const written = file === undefined ? {} : readConfigFile(file)
   const named = field(written, 'targets')
@@ -96,10 +99,11 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
       URL.canParse(name) ? fileUrl(name) : pathToFileURL(placeOf(name, path)).href,
     variable: name => environment[name],
   }) as Draft
-  checkAll(effective, report, checkRule)
+  checkAll(effective, report, sources)
   const fileTokens =
     flags.tokenFile === undefined ? [] : collect(faults, () => readTokenFile(String(flags.tokenFile)))
-  if (flags.noAuth && draft.listen && !isLocalOnly(draft.listen)) {
+  // Where an inherited socket listens is not known before it is taken.
+  if (flags.noAuth && draft.listen && draft.listen.kind !== 'fd' && !isLocalOnly(draft.listen)) {
     const message = `is accepted on loopback and unix-socket listeners only, and listen is ${formatAddress(draft.listen)}`
     faults.push({ source: '--no-auth', path: '', message })
   }
@@ -168,7 +172,7 @@ function originOf(layers: readonly Layer[], path: string): string | undefined {
 type Report = (path: string, message: string) => void
 
 // What one key cannot show by itself. Runs on the file's form, so that one fault does not hide another.
-function checkAll(effective: unknown, report: Report, checkRule?: (rule: string) => string | null): void {
+function checkAll(effective: unknown, report: Report, { checkRule, checkHost }: ConfigSources): void {
   const targets = field(effective, 'targets')
   for (const [name, target] of Object.entries(isRecord(targets) ? targets : {}))
     checkTarget(target, `targets.${name}`, report)
@@ -192,6 +196,11 @@ function checkAll(effective: unknown, report: Report, checkRule?: (rule: string)
   for (const [index, rule] of entriesOf(field(field(effective, 'egress'), 'allow'))) {
     const fault = typeof rule === 'string' && rule !== '' ? (checkRule?.(rule) ?? null) : null
     if (fault !== null) report(`egress.allow.${index}`, fault)
+  }
+  for (const [index, rule] of entriesOf(field(field(effective, 'ingress'), 'listen'))) {
+    const host = parseListenRule(rule)?.host
+    const fault = host === undefined ? null : (checkHost?.(host) ?? null)
+    if (fault !== null) report(`ingress.listen.${index}`, fault)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { DEFAULTS } from '../base/defaults.ts'
 import { LIMITS } from '../base/limits.ts'
+import { ACCESS_LOGS } from './config.ts'
 import type { PemContent } from './pem.ts'
 import {
   choice,
@@ -21,6 +22,7 @@ import {
 import { fileTargetSchema } from './target-schema.ts'
 
 const LISTEN = 'HOST:PORT, [IPV6]:PORT or unix:PATH'
+const SERVE = 'HOST:PORT, [IPV6]:PORT, unix:PATH or fd:N with N from 3'
 
 /** A target's name: it stands in URLs, in metrics' labels and in the environment. */
 export const TARGET_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
@@ -32,10 +34,14 @@ export const TARGET_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
  */
 export function configSchema(parallelism: number): SchemaNode {
   return mapping('The configuration of sockpool.', {
-    listen: text('Where the HTTP API is served: `HOST:PORT` or `unix:PATH`.', LISTEN, {
-      kind: 'listen',
-      default: `${DEFAULTS.listenHost}:${DEFAULTS.listenPort}`,
-    }),
+    listen: text(
+      'Where the HTTP API is served: `HOST:PORT`, `unix:PATH`, or `fd:N`, a socket that the process was started with.',
+      SERVE,
+      {
+        kind: 'serve',
+        default: `${DEFAULTS.listenHost}:${DEFAULTS.listenPort}`,
+      },
+    ),
     ioWorkers: count(
       'Threads that own the connections; default: available parallelism - 1, at least 1.',
       1,
@@ -53,8 +59,8 @@ export function configSchema(parallelism: number): SchemaNode {
     egress: egress(),
     ingress: mapping('Where listeners may bind.', {
       listen: list(
-        'Addresses `HOST:PORT`, port 0 for any; default: nowhere.',
-        text('An address.', 'HOST:PORT or [IPV6]:PORT', { kind: 'tcp' }),
+        'Rules `HOST:PORTS`: HOST is an address or a name, PORTS is `8080`, `8000-8999`, `0` (a port that the system picks) or `*`; default: nowhere.',
+        text('A rule.', 'a rule HOST:PORTS such as 127.0.0.1:0 or [::1]:8000-8999', { kind: 'listen-rule' }),
       ),
     }),
     limits: limits(),
@@ -79,6 +85,11 @@ function http(): SchemaNode {
       }),
     ),
     threads: count('Threads that serve HTTP.', 1, LIMITS.workersMax, { default: DEFAULTS.httpThreads }),
+    accessLog: choice(
+      'Which requests are logged: `errors` are those that the service failed (status 500 and above), or that took over a second and do not wait by nature.',
+      ACCESS_LOGS,
+      { default: 'errors' },
+    ),
     tls: optional(
       mapping(
         'TLS on the listener; default: none.',

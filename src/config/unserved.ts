@@ -9,13 +9,12 @@ export type Unserved = { readonly path: string; readonly message: string }
 const NOTHING = 'is accepted, but nothing acts on it yet'
 
 /** The keys that were set to more than their defaults. */
-export function unservedKeys({ parse, ingress, forwards }: Config): Unserved[] {
+export function unservedKeys({ parse, forwards }: Config): Unserved[] {
   const found: Unserved[] = []
   const tell = (isSet: boolean, path: string): void => {
     if (isSet) found.push({ path, message: `${path} ${NOTHING}` })
   }
   tell(parse.isolation !== 'auto', 'parse.isolation')
-  tell(ingress.listen.length > 0, 'ingress.listen')
   tell(forwards.length > 0, 'forwards')
   return found
 }

@@ -12,29 +12,39 @@ import { registerClientSignal } from './bytes/client-signal.ts'
 import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
-import { registerConnectionDoor } from './door/connection-door.ts'
-import { originForm, registerHostPolicy } from './door/hosts.ts'
+import { ConnectionDoor, registerConnectionDoor } from './door/connection-door.ts'
+import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
+import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
+import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
-import { answerClientError, registerRefusals } from './door/raw-answers.ts'
+import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { admitRelayed } from './door/relay-pass.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
+import { registerTunnels } from './door/tunnels.ts'
+import { UpgradedSockets } from './door/upgraded-sockets.ts'
+import { registerUpgrades } from './door/upgrades.ts'
+import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, DoorDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
+import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
-import { openApiDocument, openApiRoute } from './routes/open-api.ts'
+import { linesRoute } from './routes/lines-route.ts'
+import { listenerRoutes } from './routes/listener-routes.ts'
+import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
+import { streamRoute } from './routes/stream-route.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
@@ -48,28 +58,49 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
 /** An app without routes: what every request passes before it reaches one. */
 export function guardedApp(deps: DoorDeps, door: LiveDoor): FastifyInstance {
   const app = fastify({
-    ...serverOptions(deps),
+    ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
-  registerRequestLog(app)
+  registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
   registerRequestTurns(app, deps.relaySecret === undefined ? LIMITS.httpRequestsPerSocketMax : Infinity)
   registerHeldBytes(app)
   const { policy, callers } = door
+  registerCors(app, policy)
   registerHostPolicy(app, policy)
+  registerPreflights(app, policy)
   registerAuth(app, callers)
-  registerRefusals(app, policy, callers)
+  registerExpectations(app)
+  const sockets = upgradedSockets(deps)
+  registerUpgrades(app, sockets)
   refuseMalformedQueries(app)
-  if (deps.relaySecret === undefined)
-    registerConnectionDoor(app, deps.connectionsMax ?? LIMITS.httpConnectionsMax, deps.tls !== false)
-  else admitRelayed(app.server, deps.relaySecret)
+  const known = connectionDoor(app, deps)
+  const { isClosing } = deps
+  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open: null })
   return app
+}
+
+/** Where other threads accept the connections they bound them, and this app admits what they relay. */
+function connectionDoor(
+  app: FastifyInstance,
+  { connectionsMax, tls, relaySecret }: DoorDeps,
+): ConnectionDoor {
+  const connections = connectionsMax ?? LIMITS.httpConnectionsMax
+  if (relaySecret === undefined) return registerConnectionDoor(app, connections, tls !== false)
+  admitRelayed(app.server, relaySecret)
+  return new ConnectionDoor(connections, false)
+}
+
+function upgradedSockets({ draining }: DoorDeps): UpgradedSockets {
+  const sockets = new UpgradedSockets()
+  draining?.addEventListener('abort', () => sockets.drain(), { once: true })
+  return sockets
 }
 
 /** Registers the routes, in the order in which the OpenAPI document lists them. */
@@ -78,9 +109,10 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
+  const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
   app.register(swagger, openApiDocument(version))
-  app.register(openApiRoute)
+  app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
@@ -89,20 +121,26 @@ function registerApi(app: FastifyInstance, deps: AppDeps): void {
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
+    streamRoute(calls),
+    linesRoute(calls),
     exchangeRoute(calls, pool),
+    ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool, deps.httpRows),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
+    eventsRoute(calls, pool, deps.draining),
   ])
 }
 
-function serverOptions({ limits, tls: ownTls, isClosing, relaySecret, log }: DoorDeps) {
+function serverOptions(deps: DoorDeps, policy: HostPolicy) {
+  const { limits, isClosing, log } = deps
   // Between threads nothing is encrypted, and a header is added to what its client sent.
-  const isRelayed = relaySecret !== undefined
-  const tls = isRelayed ? false : ownTls
+  const isRelayed = deps.relaySecret !== undefined
+  const tls = isRelayed ? false : deps.tls
   const http = {
+    IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,
@@ -129,6 +167,7 @@ function serverOptions({ limits, tls: ownTls, isClosing, relaySecret, log }: Doo
     // No hook runs for these, so what the hooks say of every answer is said here.
     frameworkErrors: (error: Error, request: unknown, reply: unknown): void => {
       const answer = reply as FastifyReply
+      nameOrigin(policy, request as FastifyRequest, answer)
       if (isClosing()) answer.header('connection', 'close')
       sendProblem(error, request as FastifyRequest, answer)
     },

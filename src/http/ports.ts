@@ -4,12 +4,16 @@
  * none of it touches a target's socket.
  */
 import type { SharedTallies } from '../channel/shared-tallies.ts'
+import type { ListenAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
+import type { ListenPlace } from '../egress/listen-rules.ts'
 import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { ReloadResult } from '../pool/pool-change.ts'
+import type { LeaseListener } from '../pool/server/lease-listener.ts'
+import type { PoolNews } from '../pool/target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { HostTarget } from '../pool/target/target-pools.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
@@ -26,7 +30,17 @@ export type TargetChoice = string | CallerTarget
 
 export type ReaderPort = Pick<
   StreamReader,
-  'read' | 'readLine' | 'readExactly' | 'readUntil' | 'readFrame' | 'atEof' | 'offset' | 'buffered' | 'ending'
+  | 'read'
+  | 'readLine'
+  | 'readExactly'
+  | 'readUntil'
+  | 'readFrame'
+  | 'ahead'
+  | 'atEof'
+  | 'exception'
+  | 'offset'
+  | 'buffered'
+  | 'ending'
 >
 
 /** How the sending side, or the whole connection, ends. */
@@ -37,7 +51,7 @@ export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' 
 /** What an answer tells about a lease. */
 type LeaseFacts = Pick<
   Lease,
-  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation'
+  'id' | 'target' | 'reused' | 'expiresAt' | 'connection' | 'ageMs' | 'idleMs' | 'lastOperation' | 'replay'
 >
 
 /** How a lease ends, and how its end is learnt. */
@@ -48,6 +62,7 @@ export type LeasePort = LeaseFacts &
   Pick<Lease, 'operation' | 'renew' | 'parseToText'> & {
     readonly reader: ReaderPort
     readonly writer: WriterPort
+    readAt<T>(offset: number, read: (reader: ReaderPort) => Promise<T>): Promise<T>
   }
 
 /** Leases, and whole round trips. */
@@ -87,10 +102,24 @@ export type ControlPort = Pick<
   | 'drainWorker'
 >
 
+/** One listener, as its caller sees it. */
+export type ListenerPort = Pick<
+  LeaseListener,
+  'address' | 'backlog' | 'maxConnections' | 'expiresAt' | 'ended' | 'stats' | 'close'
+> & {
+  accept(...request: Parameters<LeaseListener['accept']>): Promise<LeasePort>
+}
+
+/** Listeners of callers. */
+export type ListeningPort = {
+  listenForLeases(...request: Parameters<Pool['listenForLeases']>): Promise<ListenerPort>
+}
+
 export type PoolPort = LeasingPort &
+  ListeningPort &
   RowsPort &
   ControlPort &
-  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'>
+  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & { readonly news: Pick<PoolNews, 'listen'> }
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>
@@ -108,6 +137,8 @@ export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'ignored'> 
 export type AppDeps = DoorDeps & {
   readonly pool: PoolPort
   readonly version: string
+  /** The place in its one spelling, where a rule of the operator admits a listener there; else null. Errors: INVALID_REQUEST. */
+  readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport
   /** Rows of the threads that serve HTTP; default: none. */
@@ -115,7 +146,9 @@ export type AppDeps = DoorDeps & {
 }
 
 /** What every app needs. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
-export type DoorDeps = Pick<Config, 'auth' | 'listen'> & {
+export type DoorDeps = Pick<Config, 'auth'> & {
+  /** Null where that is not known before it listens: `HostPolicy.listensAt` tells then. */
+  readonly listen: ListenAddress | null
   /** `host` or `host:port` forms beside the listener's own that a Host header may name. */
   readonly hosts: readonly string[]
   /** Origins of web pages that may call, as browsers send them: `https://console.example`. */
@@ -125,6 +158,10 @@ export type DoorDeps = Pick<Config, 'auth' | 'listen'> & {
   readonly limits: AppLimits
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
+  /** Fires at that moment; default: never. */
+  readonly draining?: AbortSignal
+  /** Which requests are logged, by the configuration as it holds now. */
+  readonly accessLog: () => Config['http']['accessLog']
   readonly log: {
     readonly level: string
     readonly stream?: { write(line: string): void }

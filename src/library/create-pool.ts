@@ -9,6 +9,7 @@ import { type Authority, admit } from '../egress/judge.ts'
 import { Parsers } from '../parse/parsers.ts'
 import { Pool } from '../pool/pool.ts'
 import type { PoolEvent } from '../pool/pool-deps.ts'
+import { PoolNews } from '../pool/target/pool-news.ts'
 import { IoFleet } from '../threads/io-fleet.ts'
 import { describedTarget } from './described-target.ts'
 import { judgedReload } from './judged-reload.ts'
@@ -18,7 +19,6 @@ export type { PoolOptions, WorkerEvent } from './pool-options.ts'
 
 /** What only a service sets. */
 export type ServiceTraits = {
-  readonly replayBytes: number
   readonly defaultTtl: 'target' | 'none'
   /** Connections of all targets at once; default: as many as there are channels. */
   readonly connectionsMax?: number
@@ -27,7 +27,6 @@ export type ServiceTraits = {
 }
 
 const LIBRARY: ServiceTraits = {
-  replayBytes: 0,
   defaultTtl: 'none',
   parseBytesMax: DEFAULTS.bodyBytesMax,
 }
@@ -54,7 +53,8 @@ export function joinPool(
   )
   const rules = new EgressRules(egress?.allow ?? [])
   const parsers = parsersOf(judged, traits)
-  const fleet = fleetOf(judged, traits, tell)
+  const news = new PoolNews()
+  const fleet = fleetOf(judged, traits, tell, news)
   const pool = new Pool({
     targets,
     fleet,
@@ -72,10 +72,11 @@ export function joinPool(
     },
     leasesMax,
     waitersMax,
-    replayBytes: traits.replayBytes,
+    connectionsMax: traits.connectionsMax,
     defaultTtl: traits.defaultTtl,
     judge: reload => judgedReload(reload, { rules: egress ? rules : null, fleet }),
     onEvent: tell,
+    news,
   })
   const deny: ReturnType<typeof joinPool>['deny'] = denied => {
     rules.setDenied(denied)
@@ -92,6 +93,7 @@ function fleetOf(
   { ioWorkers, ioWorkerFile, rings, egress }: JudgedPool,
   { connectionsMax }: ServiceTraits,
   tell: (event: WorkerEvent | PoolEvent) => void,
+  news: PoolNews,
 ): IoFleet {
   return new IoFleet({
     workers: ioWorkers,
@@ -103,7 +105,10 @@ function fleetOf(
     onDropped: clients => tell({ kind: 'clients_dropped', clients }),
     onFault: error => tell({ kind: 'fault', error }),
     onMissedWake: () => tell({ kind: 'missed_wake' }),
-    onWorkerLost: (worker, error) => tell({ kind: 'worker_lost', worker, error }),
+    onWorkerLost: (worker, error) => {
+      news.tell('worker', null, { worker, reason: 'lost' })
+      tell({ kind: 'worker_lost', worker, error })
+    },
   })
 }
 

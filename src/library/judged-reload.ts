@@ -17,15 +17,17 @@ export type ReloadJudge = {
 
 /** Errors: INVALID_REQUEST with the faults. */
 export function judgedReload(options: ReloadOptions, judge: ReloadJudge): PoolChange {
-  const { targets, egress, limits, mayUse = () => true } = optionsObject(options)
+  const { targets, egress, limits, mayUse = () => true, mayListen = () => true } = optionsObject(options)
   const { leases, waiters } = limits === undefined ? {} : optionsObject(limits, 'limits')
   requireFunction('mayUse', mayUse)
+  requireFunction('mayListen', mayListen)
   return {
     targets: targets === undefined ? null : judgedTargets(targets),
     egress: egress === undefined ? null : egressChange(egress, judge),
     leasesMax: countOption('limits.leases', leases, 1, LIMITS.channelsMax),
     waitersMax: countOption('limits.waiters', waiters, 0, LIMITS.waitersMax),
     mayUse,
+    mayListen,
   }
 }
 

@@ -1,6 +1,8 @@
 /** All leases of a pool: how one is come by, and the record of each while it lasts. */
+import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
-import { Queue } from '../base/queue.ts'
+import { LIMITS } from '../base/limits.ts'
+import { Queue, type QueueEntry } from '../base/queue.ts'
 import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
@@ -8,22 +10,26 @@ import { originOf } from './lease/call-site.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import { EXCHANGE_TRAITS, type LeaseRequest } from './lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseAsking, type LeaseRequest } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
-import type { Refusal } from './target/release-result.ts'
+import type { AcceptedLease, AcceptedTerms } from './server/accepted-connection.ts'
+import { LeaseListeners } from './server/lease-listeners.ts'
+import type { Refusal, ReleaseResult } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
+import type { WaiterCount } from './target/waiter-count.ts'
 
 export type LeasesDeps = Pick<
   PoolDeps,
-  'fleet' | 'parse' | 'replayBytes' | 'defaultTtl' | 'onEvent' | 'leasesMax'
+  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax' | 'news'
 > & {
   readonly pools: TargetPools
+  readonly waiterCount: WaiterCount
   readonly now: () => number
   readonly isClosed: () => boolean
   /** Keeps the process alive for an answer of the I/O workers. */
@@ -35,6 +41,8 @@ const NO_TENANT = '\0shared'
 
 export class Leases {
   readonly nested: NestedUses = new NestedUses()
+  /** Leases of connections that came to us. */
+  readonly listeners: LeaseListeners
   /** How many there may be. */
   max: number
   readonly #deps: LeasesDeps
@@ -44,6 +52,12 @@ export class Leases {
   constructor(deps: LeasesDeps) {
     this.#deps = deps
     this.max = deps.leasesMax
+    this.listeners = new LeaseListeners({
+      ...deps,
+      connectionsMax: deps.connectionsMax ?? LIMITS.channelsMax,
+      makeLease: terms => this.#accepted(terms),
+      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+    })
   }
 
   get size(): number {
@@ -54,14 +68,21 @@ export class Leases {
     return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
   }
 
-  /** Ends the lease of this id; false where none that is held has it. */
-  kill(id: string): boolean {
+  /** Bytes that leases of this thread keep to be read again. */
+  get replayBytes(): number {
+    let bytes = 0
+    for (const lease of this) bytes += lease.replayBytes
+    return bytes
+  }
+
+  /** Ends the lease of this id, or the accepted connection; null where none has it. */
+  kill(id: string): 'lease' | 'connection' | null {
     for (const lease of this)
       if (lease.isCalled(id)) {
         lease.kill('killed')
-        return true
+        return 'lease'
       }
-    return false
+    return this.listeners.kill(id) ? 'connection' : null
   }
 
   /** To be called now and then. */
@@ -92,10 +113,11 @@ export class Leases {
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
-    { tenant, weight, origin: said, ttlMs, signal, timeoutMs, waitMs }: LeaseRequest,
+    request: LeaseRequest,
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
+    const { tenant, weight, origin: said, signal, timeoutMs, waitMs } = request
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const startedMs = this.#deps.now()
@@ -108,7 +130,7 @@ export class Leases {
       const acquired = await pool.lease(
         { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
-          const record = this.#record(pool, slot, connection, ttlMs, origin)
+          const record = this.#record(pool, slot, connection, request, origin)
           return { record, holder: record.begin(thread, make) }
         },
       )
@@ -117,7 +139,10 @@ export class Leases {
       const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
       // One that has served before, and ended in those turns, was not worth having.
       const isStale = record.lost !== null && record.terms.reused
-      if (late === null && !isStale) return acquired
+      if (late === null && !isStale) {
+        this.#tellOf(record, this.#deps.now() - startedMs)
+        return acquired
+      }
       // Nobody has heard of the lease: its connection is as it was.
       void record.giveBack(null, false)
       if (late !== null) throw late
@@ -133,11 +158,58 @@ export class Leases {
     return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
       connection.share()
       pool.share(slot, connection)
-      const keeper = this.#record(pool, slot, connection, null, undefined, 'shared')
+      const keeper = this.#record(pool, slot, connection, { ttlMs: null }, undefined, 'shared')
       const ends = keeper.begin(0, record => new LeaseEnds(record, EXCHANGE_TRAITS))
       const retires = (): Refusal | null => pool.control.retires(slot) ?? slot.spent(now(), 0)
       return { keeper, ends, retires }
     })
+  }
+
+  /** A lease on a connection that was accepted: it is served at once, and counts and expires once it is claimed. */
+  #accepted({ connection, target, tenant, recorder, giveBack }: AcceptedTerms): AcceptedLease {
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
+    let entry: QueueEntry<LeaseRecord> | null = null
+    const record = new LeaseRecord({
+      terms: {
+        target,
+        tenant,
+        reused: false,
+        reuse: 'never',
+        ttlMs: null,
+        replayBytes: 0,
+        allowTruncated: false,
+        frame: null,
+      },
+      connection,
+      parse,
+      now,
+      recorder,
+      giveBack: (refusal, graceful) => {
+        const given = giveBack(refusal, graceful)
+        if (entry !== null) this.#tellOfEnd(record, given)
+        return given
+      },
+      keepAlive: keepAliveSwitch(fleet),
+      onExpired: expired => expired.kill('expired'),
+      onEnded: () => {
+        if (entry !== null) this.#held.remove(entry)
+      },
+      onLeak: () => {},
+      onFault: error => onEvent?.({ kind: 'fault', error }),
+    })
+    const ends = record.begin(
+      0,
+      keeper => new LeaseEnds(keeper, { onReset: 'drain-then-raise', side: 'server' }),
+    )
+    const claim: AcceptedLease['claim'] = ttlMs => {
+      const refusal = this.#refusal(1)
+      if (refusal !== null) throw refusal
+      entry = this.#held.add(record)
+      const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
+      record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
+      this.#tellOf(record, 0)
+    }
+    return { record, ends, claim }
   }
 
   /** The record of a lease on the connection that a slot has just been leased with. */
@@ -145,11 +217,11 @@ export class Leases {
     pool: TargetPool,
     slot: Slot,
     connection: IoConnection,
-    ttlMs: number | null | undefined,
+    { ttlMs, replay = false }: LeaseAsking,
     origin: LeaseOrigin | undefined,
     kind: 'leased' | 'shared' = 'leased',
   ): LeaseRecord {
-    const { fleet, parse, replayBytes, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     const { name, target } = pool
     const record = new LeaseRecord({
       terms: {
@@ -158,7 +230,7 @@ export class Leases {
         reused: slot.uses > 1,
         reuse: target.reuse,
         ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
-        replayBytes,
+        replayBytes: replay ? LIMITS.replayWindowBytes : 0,
         allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
         frame: target.frame ?? null,
       },
@@ -168,7 +240,11 @@ export class Leases {
       recorder: kind === 'leased' ? slot.flight : undefined,
       leakDetectionMs: kind === 'leased' ? target.leakDetectionMs : undefined,
       origin,
-      giveBack: (refusal, graceful) => this.#deps.awaited(pool.release(slot, refusal, graceful)),
+      giveBack: (refusal, graceful) => {
+        const given = this.#deps.awaited(pool.release(slot, refusal, graceful))
+        if (kind === 'leased') this.#tellOfEnd(record, given)
+        return given
+      },
       keepAlive: keepAliveSwitch(fleet),
       onExpired: expired => expired.kill('expired'),
       onEnded: () => {
@@ -182,6 +258,26 @@ export class Leases {
     this.#pools.set(record, pool)
     slot.lease = record
     return record
+  }
+
+  #tellOf(lease: LeaseRecord, ms: number): void {
+    const { news } = this.#deps
+    if (!news.isHeard) return
+    const { id, connection, terms } = lease
+    news.tell('lease', terms.target, { connection: connection.id, lease: id, ms })
+  }
+
+  /** `given`: what becomes of its connection. */
+  #tellOfEnd(lease: LeaseRecord, given: Promise<ReleaseResult>): void {
+    const { news, onEvent } = this.#deps
+    if (!news.isHeard) return
+    const { id, connection, terms, gone, ageMs: ms } = lease
+    given
+      .then(({ reason }) => {
+        const why = gone === null || gone === 'released' ? reason : gone
+        news.tell('release', terms.target, { connection: connection.id, lease: id, reason: why, ms })
+      })
+      .catch(error => onEvent?.({ kind: 'fault', error }))
   }
 
   /** Why no lease is given, or null where there is room for so many more. */

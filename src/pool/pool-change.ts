@@ -14,10 +14,21 @@ export type ReloadOptions = {
    * yes. It must not throw.
    */
   readonly mayUse?: ((tenant: string, target: string | null) => boolean) | undefined
+  /** Whether a tenant's listener may go on at the place that it asked for. Default: yes. It must not throw. */
+  readonly mayListen?:
+    | ((tenant: string, place: { readonly host: string; readonly port: number }) => boolean)
+    | undefined
 }
 
-/** Leases that were ended, and connections that serve nobody new: closed by now, or when they come back. */
-export type ReloadResult = { readonly leasesEnded: number; readonly connectionsRetired: number }
+/**
+ * Leases that were ended, and connections that serve nobody new: closed by now, or when they come back; listeners of
+ * tenants that were ended.
+ */
+export type ReloadResult = {
+  readonly leasesEnded: number
+  readonly connectionsRetired: number
+  readonly listenersClosed: number
+}
 
 /** The same, judged. */
 export type PoolChange = {
@@ -31,4 +42,5 @@ export type PoolChange = {
   readonly leasesMax: number | undefined
   readonly waitersMax: number | undefined
   readonly mayUse: (tenant: string, target: string | null) => boolean
+  readonly mayListen: NonNullable<ReloadOptions['mayListen']>
 }

@@ -9,6 +9,7 @@ import type { FormatJudge, ParseGauge, ParsePort } from './lease/parse-port.ts'
 import type { PoolChange, ReloadOptions } from './pool-change.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
+import type { PoolNews } from './target/pool-news.ts'
 import type { AdHocRules } from './target/target-pools.ts'
 
 /** What happened in the pool that its owner may want to log. */
@@ -45,10 +46,13 @@ export type PoolDeps = AdHocRules & {
   readonly judge: (options: ReloadOptions) => PoolChange
   readonly leasesMax: number
   readonly waitersMax: number
-  readonly replayBytes: number
+  /** Connections that the process may have; default: as many as there are channels. */
+  readonly connectionsMax?: number | undefined
   /** Whether leases without a `ttlMs` take the target's; a library's leases have none. */
   readonly defaultTtl: 'target' | 'none'
   readonly now?: () => number
   readonly random?: () => number
   readonly onEvent?: (event: PoolEvent) => void
+  /** Hears what happens. */
+  readonly news: PoolNews
 }

@@ -37,19 +37,16 @@ import { Leases } from './leases.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { PoolRows } from './pool-rows.ts'
 import { applyChange } from './reload.ts'
+import type { LeaseListener } from './server/lease-listener.ts'
+import type { LeaseListeners } from './server/lease-listeners.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
-import { type ControlOrder, carryOut } from './target/control-order.ts'
+import { type ControlOrder, carryOut, verbOf } from './target/control-order.ts'
 import { type ControlOptions, type KillResult, OperatedPool } from './target/operated-pool.ts'
-import {
-  type ConnectionReport,
-  type ConnectionStats,
-  type PoolStats,
-  poolStats,
-  rowsOf,
-  type TargetStats,
-} from './target/pool-stats.ts'
+import { type PoolNews, TargetNews } from './target/pool-news.ts'
+import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
 import { TargetPool } from './target/target-pool.ts'
 import type { TargetPoolDeps } from './target/target-pool-deps.ts'
@@ -58,6 +55,7 @@ import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 export class Pool extends OperatedPool implements AsyncDisposable {
+  readonly news: PoolNews
   readonly #deps: PoolDeps
   readonly #now: () => number
   readonly #pools: TargetPools
@@ -66,15 +64,15 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   readonly #multiplexers: Multiplexers
   readonly #servers: Servers
   readonly #sweep: NodeJS.Timeout
-  readonly #startedMs: number
+  readonly #rows: PoolRows
   #attached: AttachListener | null = null
   #closed: Promise<void> | null = null
 
   constructor(deps: PoolDeps) {
     super()
     this.#deps = deps
+    this.news = deps.news
     this.#now = deps.now ?? (() => performance.now())
-    this.#startedMs = this.#now()
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
     this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
       this.#open(name, target, dial, origin),
@@ -83,6 +81,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       ...deps,
       now: this.#now,
       pools: this.#pools,
+      waiterCount: this.#waiterCount,
       isClosed: () => this.#closed !== null,
       awaited: answer => this.#awaited(answer),
     })
@@ -98,6 +97,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       makeHold: () => keepAliveSwitch(deps.fleet),
       onFault: error => deps.onEvent?.({ kind: 'fault', error }),
     })
+    const own = { now: this.#now, pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
+    this.#rows = new PoolRows({ ...deps, ...own })
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -105,7 +106,6 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /**
    * Leases a connection of a named target, or of a described one.
-   *
    * Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, POOL_EXHAUSTED (`waitMs: 0` and none free),
    * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED,
    * CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
@@ -138,11 +138,19 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /**
    * Listens in the I/O workers and gives each connection to `handler`; see `startServer`.
-   *
    * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING.
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
     return this.#servers.listen(handler, spec, options)
+  }
+
+  /**
+   * Listens in the I/O workers for one tenant, who takes each accepted connection as a lease of its own.
+   *
+   * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING; QUEUE_FULL where there are too many listeners.
+   */
+  listenForLeases(...asked: Parameters<LeaseListeners['listen']>): Promise<LeaseListener> {
+    return this.#leases.listeners.listen(...asked)
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -209,7 +217,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   /** Ends a connection, or what a lease holds, by its id. Errors: CONNECTION_NOT_FOUND. */
   override async kill(id: string): Promise<KillResult> {
-    return await Promise.resolve({ killed: this.#leases.kill(id) ? 'lease' : this.#pools.kill(id) })
+    const killed = this.#leases.kill(id) ?? this.#pools.kill(id)
+    this.news.tell('verb', null, { [killed]: id, reason: 'kill' })
+    return await Promise.resolve({ killed })
   }
 
   /**
@@ -218,7 +228,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    */
   async drainWorker(id: number, options: ControlOptions = {}): Promise<WorkerDrainResult> {
     const bounds = CallBounds.judged(optionsObject(options))
-    return await this.#awaited(drainWorker(this.#deps.fleet, this.#pools, id, bounds))
+    return await this.#awaited(drainWorker(this.#deps, this.#pools, id, bounds))
   }
 
   /**
@@ -226,21 +236,15 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    * `resize` are the targets' own again. Leases that may not go on are gone, with the reason `revoked`: those of a target
    * that is no more, of an address that may not be dialled any more, or that `mayUse` refuses. Leases of a target whose
    * address or dialogs changed go on, and their connections are closed when they come back.
-   *
    * Errors: INVALID_REQUEST with every fault, DRAINING; and nothing has changed.
    */
   reload(options: ReloadOptions): ReloadResult {
     const change = this.#deps.judge(options)
     if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
     const onFault = (error: unknown): void => this.#deps.onEvent?.({ kind: 'fault', error })
-    const parts = {
-      pools: this.#pools,
-      leases: this.#leases,
-      multiplexers: this.#multiplexers,
-      waiterCount: this.#waiterCount,
-      onFault,
-    }
-    return applyChange(parts, change)
+    const own = { pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
+    const { news } = this
+    return applyChange({ ...own, waiterCount: this.#waiterCount, news, onFault }, change)
   }
 
   protected override async order(
@@ -250,20 +254,21 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   ): Promise<ControlResult> {
     const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
     this.#multiplexers.tend()
+    this.news.tell('verb', target, { reason: verbOf(order) })
     return await this.#awaited(done)
   }
 
   targets(): TargetStats[] {
-    return this.#pools.stats(pool => this.#multiplexers.statsOf(pool))
+    return this.#rows.targets()
   }
 
   connections(): ConnectionStats[] {
-    return this.#pools.all.flatMap(pool => rowsOf(pool, this.#now()))
+    return this.#rows.connections()
   }
 
   /** A connection, and its last operations, oldest first. Errors: CONNECTION_NOT_FOUND. */
   connection(id: string): ConnectionReport {
-    return this.#pools.report(id, this.#now())
+    return this.#rows.connection(id)
   }
 
   workers(): Promise<ReturnType<Fleet['stats']>> {
@@ -271,11 +276,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   stats(): PoolStats {
-    const { parse, fleet } = this.#deps
-    const uptimeMs = this.#now() - this.#startedMs
-    const { ringBytes } = fleet
-    const { all, size: targets } = this.#pools
-    return poolStats(all, { leases: this.#leases.size, targets, parse: parse.load, ringBytes, uptimeMs })
+    return this.#rows.stats()
   }
 
   /** Closes everything: waiters fail, leases are killed after `drainMs`, threads end. Safe to call twice. */
@@ -292,7 +293,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
-    const closing = [...this.#pools.all.map(pool => pool.close()), this.#servers.waitClosed()]
+    const listeners = [this.#leases.listeners.close(), this.#servers.waitClosed()]
+    const closing = [...this.#pools.all.map(pool => pool.close()), ...listeners]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
@@ -336,6 +338,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       origin,
       connector: fleet,
       waiterCount: this.#waiterCount,
+      tidings: new TargetNews(this.news, name),
       now: this.#now,
       random,
       onLost: how => this.#deps.onEvent?.({ kind: 'lost', target: name, how }),

@@ -7,6 +7,7 @@ import type { LeaseRecord } from './lease/lease-record.ts'
 import type { Leases } from './leases.ts'
 import type { Multiplexers } from './multiplex/multiplexers.ts'
 import type { PoolChange, ReloadResult } from './pool-change.ts'
+import type { PoolNews } from './target/pool-news.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { TargetPools } from './target/target-pools.ts'
 import type { WaiterCount } from './target/waiter-count.ts'
@@ -16,6 +17,7 @@ export type ReloadedParts = {
   readonly leases: Leases
   readonly multiplexers: Multiplexers
   readonly waiterCount: WaiterCount
+  readonly news: PoolNews
   readonly onFault: (error: unknown) => void
 }
 
@@ -30,12 +32,14 @@ export function applyChange(parts: ReloadedParts, change: PoolChange): ReloadRes
     mayUse(tenant, nameOf(pool)) ? null : mayNotUse()
   for (const pool of pools.all) pool.refuse(tenant => refusal(tenant, pool))
   multiplexers.refuse(refusal)
-  const leasesEnded = leases.revoke((lease, pool) => mayGoOn(lease, pool, change))
+  const closed = leases.listeners.revoke(change.mayListen)
+  const leasesEnded = closed.leases + leases.revoke((lease, pool) => mayGoOn(lease, pool, change))
   const connectionsRetired = targets === null ? 0 : pools.replace(targets, parts.onFault)
   // What was judged by the old rules, and is not connected yet, is judged again.
   if (egress !== null) for (const pool of pools.described) pool.control.reconnect()
   multiplexers.tend()
-  return { leasesEnded, connectionsRetired }
+  parts.news.tell('reload', null, { reason: 'applied' })
+  return { leasesEnded, connectionsRetired, listenersClosed: closed.listeners }
 }
 
 function mayGoOn(
@@ -43,7 +47,8 @@ function mayGoOn(
   pool: TargetPool | undefined,
   { targets, egress, mayUse }: PoolChange,
 ): boolean {
-  if (pool === undefined) return true
+  // It was accepted: what holds of the place where it came in, its listener has heard.
+  if (pool === undefined) return mayUse(terms.tenant, null)
   const name = nameOf(pool)
   if (!mayUse(terms.tenant, name)) return false
   if (name !== null) return targets === null || Object.hasOwn(targets, name)

@@ -15,12 +15,12 @@ import { LIMITS } from '../base/limits.ts'
 import { SharedTallies } from '../channel/shared-tallies.ts'
 import type { TcpAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
-import type { DoorRules } from '../http/door/live-door.ts'
 import type { ListenerTls } from '../http/ports.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import { HttpFleet, type HttpFleetOptions } from '../threads/http-fleet.ts'
 import type { HttpRulesData } from '../threads/http-protocol.ts'
 import type { BoundPlace, HttpThreadRow } from '../threads/http-thread.ts'
+import type { ServedRules } from './live-config.ts'
 
 export type HttpThreadsDeps = {
   readonly config: Config
@@ -29,7 +29,8 @@ export type HttpThreadsDeps = {
   readonly auth: Config['auth']
   /** HTTP connections of all threads at once. */
   readonly connectionsMax: number
-  readonly isClosing: () => boolean
+  /** Fires when the service drains. */
+  readonly draining: AbortSignal
   readonly log: Logger
   readonly sink: { write(text: string): void }
 }
@@ -56,11 +57,12 @@ export class HttpThreads {
   }
 
   constructor(deps: HttpThreadsDeps) {
-    const { threads, hosts, origins, tls } = deps.config.http
+    const { threads, hosts, origins, tls, accessLog } = deps.config.http
     this.#deps = deps
     this.#slots = threads + 1
     this.tallies = new SharedTallies(this.#slots, 0)
-    this.#rules = { auth: deps.auth, hosts, origins, tls }
+    this.#rules = { auth: deps.auth, hosts, origins, tls, accessLog }
+    deps.draining.addEventListener('abort', () => this.#fleet.notify({ kind: 'closing' }), { once: true })
     this.#fleet = new HttpFleet({
       threads,
       firstId: deps.config.ioWorkers,
@@ -93,8 +95,8 @@ export class HttpThreads {
   }
 
   /** Has all threads go by these rules from the next request on. */
-  replace({ auth, hosts, origins }: DoorRules): void {
-    this.#rules = { ...this.#rules, auth, hosts, origins }
+  replace({ auth, hosts, origins, accessLog }: ServedRules): void {
+    this.#rules = { ...this.#rules, auth, hosts, origins, accessLog }
     this.#notify()
   }
 
@@ -103,11 +105,6 @@ export class HttpThreads {
     checkCertificate(tls)
     this.#rules = { ...this.#rules, tls }
     this.#notify()
-  }
-
-  /** The service drains. */
-  closing(): void {
-    this.#fleet.notify({ kind: 'closing' })
   }
 
   rows(): HttpThreadRow[] {
@@ -134,7 +131,7 @@ export class HttpThreads {
   }
 
   #dataOf(slot: number): ReturnType<HttpFleetOptions['dataOf']> {
-    const { config, listen, pool, connectionsMax, isClosing } = this.#deps
+    const { config, listen, pool, connectionsMax, draining } = this.#deps
     const { bodyBytes, operationTimeoutMs } = config.limits
     return {
       slot,
@@ -142,7 +139,7 @@ export class HttpThreads {
       pool,
       relay: { path: this.#path, secret: this.secret },
       rules: this.#rulesData(),
-      isClosing: isClosing(),
+      isClosing: draining.aborted,
       listen,
       limits: { bodyBytes, operationTimeoutMs },
       connectionsMax: Math.max(1, Math.floor(connectionsMax / DESCRIPTORS_OF_REQUEST / config.http.threads)),

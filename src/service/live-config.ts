@@ -9,19 +9,25 @@ import type { Config, Token } from '../config/config.ts'
 import { configChange } from '../config/config-change.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Target } from '../config/target.ts'
+import { ListenRules } from '../egress/listen-rules.ts'
 import { type DoorRules, tokensAllow } from '../http/door/live-door.ts'
 import type { ReloadReport } from '../http/ports.ts'
 import type { Pool } from '../pool/pool.ts'
 
+/** What a new configuration changes of the HTTP side. */
+export type ServedRules = DoorRules & Pick<Config['http'], 'accessLog'>
+
 /** What a new configuration holds for, beside the pool. */
 export type ServedParts = {
-  readonly door: { replace(rules: DoorRules): void }
+  readonly door: { replace(rules: ServedRules): void }
   /** Has the listener show another certificate. Errors: the system's, and it shows the one that it had. */
   readonly setTls: (tls: NonNullable<Config['http']['tls']>) => void
 }
 
 export type LiveConfigDeps = {
   readonly config: Config
+  /** Its rules of where callers may listen. */
+  readonly listenRules: ListenRules
   /** The configuration as its sources say it now. Errors: ConfigError. */
   readonly reread: () => Config
   /** The token that was made at the start; null where tokens were configured, or none is asked for. */
@@ -35,16 +41,23 @@ export type LiveConfigDeps = {
 export class LiveConfig {
   readonly #deps: LiveConfigDeps
   #config: Config
+  #listenRules: ListenRules
   #parts: ServedParts | null = null
 
   constructor(deps: LiveConfigDeps) {
     this.#deps = deps
     this.#config = deps.config
+    this.#listenRules = deps.listenRules
   }
 
   /** What holds now. */
   get config(): Config {
     return this.#config
+  }
+
+  /** Where callers may listen. */
+  get listenRules(): ListenRules {
+    return this.#listenRules
   }
 
   get auth(): Config['auth'] {
@@ -85,7 +98,8 @@ export class LiveConfig {
   }
 
   #apply(config: Config, { door, setTls }: ServedParts): ReturnType<Pool['reload']> {
-    const { http, egress, limits } = config
+    const { http, egress, ingress, limits } = config
+    const listenRules = new ListenRules(ingress.listen)
     const auth = this.#authOf(config)
     const before = this.#config.http.tls
     if (http.tls !== null) showTls(setTls, http.tls)
@@ -95,8 +109,11 @@ export class LiveConfig {
         egress,
         limits: { leases: limits.leases, waiters: limits.waiters },
         mayUse: (tenant, target) => tokensAllow(auth, tenant, target),
+        mayListen: (tenant, place) => tokensAllow(auth, tenant, null) && listenRules.admits(place) !== null,
       })
-      door.replace({ auth, hosts: http.hosts, origins: http.origins })
+      this.#listenRules = listenRules
+      const { hosts, origins, accessLog } = http
+      door.replace({ auth, hosts, origins, accessLog })
       return result
     } catch (error) {
       if (before !== null) setTls(before)

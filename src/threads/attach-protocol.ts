@@ -70,6 +70,7 @@ export type RequestData = {
       readonly timeoutMs?: number | undefined
       /** Null: for ever. */
       readonly ttlMs?: number | null | undefined
+      readonly replay: boolean
       readonly tenant: string
       readonly weight: number
     }

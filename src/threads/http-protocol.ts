@@ -27,6 +27,7 @@ export type HttpRulesData = {
   readonly hosts: readonly string[]
   readonly origins: readonly string[]
   readonly tls: Config['http']['tls']
+  readonly accessLog: Config['http']['accessLog']
   readonly tallies: TallyMemories
 }
 

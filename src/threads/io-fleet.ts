@@ -107,10 +107,11 @@ export class IoFleet {
       onIncoming: incoming =>
         onIncoming({
           ...incoming,
-          adopt: () => {
+          adopt: async () => {
+            this.#checkRoom()
             const adopted = incoming.adopt()
             this.#doorbell.cover(this.#slabNumbers.channels)
-            return adopted
+            return await adopted
           },
         }),
       onFailed,

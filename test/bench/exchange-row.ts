@@ -53,10 +53,12 @@ async function serve(pool: PoolPort): Promise<FastifyInstance> {
     tls: false,
     limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
     version: '0.0.0',
+    mayListen: () => null,
     isClosing: () => false,
     reload: () => {
       throw new Error('nothing is read anew here')
     },
+    accessLog: () => 'errors',
     log: { level: 'silent' },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -5,6 +5,7 @@
 import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { HeldLease } from '../support/api.ts'
+import { type DescribedAnswers, describedAnswers } from '../support/described-answers.ts'
 import { type Case, malformedRequests, type OpenApi } from '../support/malformed-requests.ts'
 import { type RawAnswer, sendRaw } from '../support/raw-http.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -19,15 +20,17 @@ type Problem = {
 let service: ServiceFixture
 let lease: HeldLease
 let cases: readonly Case[]
+let described: DescribedAnswers
 const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 
 beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
-    config: { limits: { operationTimeout: '1s' } },
+    config: { limits: { operationTimeout: '1s' }, ingress: { listen: ['127.0.0.1:0'] } },
     finally: afterAll,
   })
   lease = await service.api.lease('demo', { ttlMs: 600_000 })
+  described = await describedAnswers()
   const document = JSON.parse((await service.api.get('/openapi.json')).text) as OpenApi
   cases = malformedRequests(document, {
     path: { id: lease.view.id, name: 'demo', format: 'json' },
@@ -38,6 +41,7 @@ beforeAll(async () => {
       'POST /v1/leases/{id}/writelines': { json: { data: ['x'] } },
       'POST /v1/leases/{id}/parse': { json: { format: 'json' } },
       'POST /v1/workers/{id}/drain': { path: { id: '999' } },
+      'POST /v1/listeners': { json: { host: '127.0.0.1', port: 0 } },
       'POST /v1/exchange': { json: { target: 'demo', write: { text: 'x\n' }, read: 'line' } },
     },
   })
@@ -49,7 +53,7 @@ function send({
   path,
   headers,
   body,
-}: Case): Promise<{ status: number; type: string; text: string }> {
+}: Case): Promise<{ status: number; type: string; text: string; undescribed: string | null }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({
       host: '127.0.0.1',
@@ -70,7 +74,14 @@ function send({
         text += chunk
       })
       incoming.once('error', reject).once('end', () => {
-        resolve({ status: incoming.statusCode ?? 0, type: incoming.headers['content-type'] ?? '', text })
+        const { statusCode: status = 0, headers: came } = incoming
+        const lines = new Map(Object.entries(came).map(([name, value]) => [name, String(value)]))
+        const undescribed = described.faultOf(method, path, {
+          status,
+          headers: lines,
+          bytes: Buffer.from(text),
+        })
+        resolve({ status, type: came['content-type'] ?? '', text, undescribed })
       })
     })
     outgoing.end(body)
@@ -117,7 +128,8 @@ describe('a malformed request', () => {
     expect(cases.length).toBeGreaterThan(1_000)
     const faults: string[] = []
     await inTurns(cases, 16, async each => {
-      const fault = faultOf(await send(each), each.field)
+      const answer = await send(each)
+      const fault = faultOf(answer, each.field) ?? answer.undescribed
       if (fault !== null) faults.push(`${each.title}: ${fault}`)
     })
     expect(faults.slice(0, 20)).toEqual([])

@@ -153,8 +153,8 @@ describe('serve', () => {
   })
 
   test('warns of a key that it accepts and does not act on', async () => {
-    const service = await start({ config: { ingress: { listen: ['127.0.0.1:0'] } } })
-    const message = 'ingress.listen is accepted, but nothing acts on it yet'
+    const service = await start({ config: { parse: { isolation: 'process' } } })
+    const message = 'parse.isolation is accepted, but nothing acts on it yet'
     await expect.poll(() => service.stderr()).toContain(message)
   })
 

@@ -15,7 +15,10 @@ import { makeFolder } from '../support/temporary-folder.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 // A key that nothing acts on is warned of at the start, so there is a line before the first request.
-const warned = { targets: { script: { host: '127.0.0.1', port: 1, probe: [{ send: 'PING' }] } } }
+const warned = {
+  http: { accessLog: 'all' },
+  targets: { script: { host: '127.0.0.1', port: 1, probe: [{ send: 'PING' }] } },
+}
 
 async function start(options: Parameters<typeof startServiceProcess>[0]): Promise<ServiceProcess> {
   const service = await startServiceProcess(options)
@@ -92,7 +95,10 @@ describe('serve', () => {
   test('says by a JSON line how many were dropped while the reader was away', async () => {
     const { path } = await makeFifo()
     const first = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const service = await start({ logTo: openFor(path, 'w') })
+    const service = await start({
+      logTo: openFor(path, 'w'),
+      env: { SOCKPOOL_HTTP_ACCESS_LOG: 'all' },
+    })
     closeSync(first)
     for (let round = 0; round < 3; round++) await service.api.get('/v1/stats')
     const second = openFor(path, constants.O_RDONLY | constants.O_NONBLOCK)

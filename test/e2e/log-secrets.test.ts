@@ -21,6 +21,7 @@ describe('the log', () => {
         auth: {
           tokens: [{ name: 'ops', sha256: createHash('sha256').update(TOKEN).digest('hex'), admin: true }],
         },
+        http: { accessLog: 'all' },
         limits: { operationTimeout: '1s', drainTimeout: '1s' },
         targets: {
           sink: { host, port: sinkPort },

@@ -13,6 +13,7 @@ const scripted = useScriptedService(place => ({
 
 const ROUTES = {
   '/livez': ['get'],
+  '/openapi.json': ['get'],
   '/readyz': ['get'],
   '/v1/leases': ['get', 'post'],
   '/v1/leases/{id}': ['delete', 'get', 'patch'],
@@ -29,8 +30,12 @@ const ROUTES = {
   '/v1/leases/{id}/wait_closed': ['post'],
   '/v1/leases/{id}/is_closing': ['get'],
   '/v1/leases/{id}/start_tls': ['post'],
+  '/v1/leases/{id}/stream': ['get'],
   '/v1/leases/{id}/parse': ['post'],
   '/v1/exchange': ['post'],
+  '/v1/listeners': ['get', 'post'],
+  '/v1/listeners/{id}': ['delete', 'get'],
+  '/v1/listeners/{id}/accept': ['post'],
   '/v1/parse/{format}': ['post'],
   '/v1/targets': ['get'],
   '/v1/targets/{name}': ['get', 'patch'],

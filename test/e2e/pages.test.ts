@@ -1,6 +1,6 @@
 /**
  * The README and the pages of docs/: what stands there as code runs as it stands, and what is shown as its output is what
- * it prints. docs/asyncio.md has a test of its own.
+ * it prints. docs/asyncio.md has a test of its own, and so have programs in other languages (languages.test.ts).
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { run } from '../../src/command/command.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { captureStreams } from '../support/captured-streams.ts'
 import { makeCertificate } from '../support/certificates.ts'
+import { ownBlocksOf } from '../support/foreign-programs.ts'
 import { type Block, blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
 import { pagePaths, readPage } from '../support/pages.ts'
 import { ShellSession } from '../support/shell-session.ts'
@@ -16,7 +17,7 @@ import { startProgram, typeFaultsOf } from '../support/tutorial-run.ts'
 
 const PAGES = pagePaths()
   .filter(path => path !== 'docs/asyncio.md')
-  .map(path => ({ path, blocks: blocksOf(readPage(path)) }))
+  .map(path => ({ path, blocks: ownBlocksOf(blocksOf(readPage(path))) }))
 
 const PROGRAMS = PAGES.flatMap(({ path, blocks }) =>
   programsOf(blocks).map(program => ({ path, ...program })),

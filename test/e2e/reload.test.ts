@@ -71,6 +71,7 @@ describe('POST /v1/reload', () => {
       tokens: { added: 0, changed: 0, removed: 0, unchanged: 2 },
       leasesEnded: 0,
       connectionsRetired: 0,
+      listenersClosed: 0,
       ignored: [],
     })
     await echoed(lease)
@@ -334,7 +335,7 @@ test('the command reads the file anew, and says what came of it', async () => {
     code: 0,
     stdout:
       'targets: 0 added, 1 changed, 0 removed, 0 unchanged\ntokens: 0 added, 0 changed, 0 removed, 0 unchanged\n' +
-      '0 leases ended, 0 connections retired\nneeds a restart: ioWorkers\n',
+      '0 leases ended, 0 connections retired, 0 listeners closed\nneeds a restart: ioWorkers\n',
   })
   await service.configure({ targets: { it: { host: '' } } })
   const refused = await sockpool()

@@ -39,22 +39,19 @@ class Model {
   readonly memory: Pair
   readonly #ownBytes: number
   readonly #times: number
-  readonly #keep: number
   #isWide = false
   readonly #stream: number[] = []
   #consumed = 0
-  #kept = 0
   #want = 0
   #room = 0
 
-  constructor({ capacity, keep, start, times }: Geometry) {
+  constructor({ capacity, start, times }: Geometry) {
     this.#ownBytes = capacity
     this.#times = times
-    this.#keep = keep
     this.memory = memoryOf(capacity, start, times)
     const { words, bytes, wide } = this.memory
     this.producer = new RingProducer(words, AT, bytes, wide)
-    this.consumer = new RingConsumer(words, AT, bytes, keep, 0, wide)
+    this.consumer = new RingConsumer(words, AT, bytes, wide)
   }
 
   get capacity(): number {
@@ -66,7 +63,7 @@ class Model {
   }
 
   get #free(): number {
-    return this.capacity - this.#readable - this.#kept
+    return this.capacity - this.#readable
   }
 
   #next(count: number): Uint8Array {
@@ -76,7 +73,7 @@ class Model {
   #published(chunk: Uint8Array, rings: boolean): void {
     this.#stream.push(...chunk)
     const wanted = Math.min(this.#want, this.capacity)
-    expect(rings).toBe(wanted > 0 && this.#readable + this.#kept >= wanted)
+    expect(rings).toBe(wanted > 0 && this.#readable >= wanted)
     if (rings) this.#want = 0
   }
 
@@ -103,11 +100,9 @@ class Model {
     const target = Buffer.alloc(taken)
     this.consumer.copy(target)
     expect([...target]).toEqual(this.#stream.slice(this.#consumed, this.#consumed + taken))
-    const freed = Math.max(0, this.#kept + taken - this.#keep)
     const rings = this.consumer.consume(taken)
     this.#consumed += taken
-    this.#kept += taken - freed
-    expect(rings).toBe(this.#frees(freed))
+    expect(rings).toBe(this.#frees(taken))
     if (rings) this.#room = 0
   }
 
@@ -124,25 +119,14 @@ class Model {
     this.#move('own')
   }
 
-  /** A ring with bytes in it, kept ones too, stays where it is. */
+  /** A ring with bytes in it stays where it is. */
   #move(where: 'wide' | 'own'): void {
-    if (this.#readable + this.#kept > 0) {
+    if (this.#readable > 0) {
       expect(() => this.producer.move(where)).toThrow(/moved a ring/)
       return
     }
     this.producer.move(where)
     this.#isWide = where === 'wide'
-  }
-
-  forget(): void {
-    const freed = this.#kept
-    this.#kept = 0
-    const rings = this.consumer.forget()
-    expect(rings).toBe(this.#frees(freed))
-    // A wish for bytes was counted with the kept ones; its owner makes a new one.
-    this.consumer.withdrawWish()
-    this.#want = 0
-    if (rings) this.#room = 0
   }
 
   hurry(): void {
@@ -151,10 +135,10 @@ class Model {
   }
 
   wish(count: number): void {
-    const wanted = Math.min(count, this.capacity - this.#keep)
+    const wanted = Math.min(count, this.capacity)
     const waits = wanted > this.#readable
     expect(this.consumer.wish(count)).toBe(waits)
-    this.#want = waits ? wanted + this.#kept : 0
+    this.#want = waits ? wanted : 0
   }
 
   wishRoom(count: number): void {
@@ -174,14 +158,13 @@ class Model {
   /** Another thread takes the reading end over. */
   handOver(): void {
     const { words, bytes, wide } = this.memory
-    this.consumer = new RingConsumer(words, AT, bytes, this.#keep, this.consumer.kept, wide)
+    this.consumer = new RingConsumer(words, AT, bytes, wide)
   }
 
   check(): void {
     const readable = this.#stream.slice(this.#consumed)
     expect(this.consumer.readable).toBe(readable.length)
-    expect(this.consumer.kept).toBe(this.#kept)
-    expect(this.consumer.room).toBe(this.capacity - this.#keep)
+    expect(this.consumer.capacity).toBe(this.capacity)
     expect(this.producer.free).toBe(this.#free)
     expect(this.producer.pending).toBe(this.capacity - this.#free)
     const views = this.consumer.views()
@@ -193,15 +176,7 @@ class Model {
     expect(this.memory.words.load(AT.want)).toBe(this.#want)
     expect(this.producer.isAwaited).toBe(this.#want > 0)
     expect(this.memory.words.load(AT.room)).toBe(this.#room)
-    this.#checkReplay()
     expect(fencesStand(this.memory)).toBe(true)
-  }
-
-  /** A reader who goes back by the kept bytes finds them as they were. */
-  #checkReplay(): void {
-    const { words, bytes, wide } = this.memory
-    const back = Buffer.concat(new RingConsumer(words, AT, bytes, this.#keep, 0, wide).views())
-    expect([...back]).toEqual(this.#stream.slice(this.#consumed - this.#kept))
   }
 }
 
@@ -213,7 +188,6 @@ const ACTIONS = [
   'wishRoom',
   'withdraw',
   'handOver',
-  'forget',
   'hurry',
   'widen',
   'narrow',
@@ -221,17 +195,16 @@ const ACTIONS = [
 
 const action = tuple(constantFrom(...ACTIONS), integer({ min: 0, max: 24 }))
 
-type Geometry = { capacity: number; keep: number; start: number; times: number }
+type Geometry = { capacity: number; start: number; times: number }
 
-/** Any capacity, a keep below it, and a start that the counters wrap from within a few operations, or any other. */
+/** Any capacity, and a start that the counters wrap from within a few operations, or any other. */
 const geometry = record({
   capacity: oneof(integer({ min: 1, max: 20 }), constantFrom(63, 64, 333)),
   times: integer({ min: 1, max: 5 }),
-  keep: nat(1_000),
   beforeWrap: oneof(nat(40), bigInt(0n, 2n ** 31n).map(Number)),
-}).map(({ capacity, keep, beforeWrap, times }): Geometry => {
+}).map(({ capacity, beforeWrap, times }): Geometry => {
   const span = counterSpan(capacity * times)
-  return { capacity, keep: keep % capacity, times, start: (span - 1 - (beforeWrap % span) + span) % span }
+  return { capacity, times, start: (span - 1 - (beforeWrap % span) + span) % span }
 })
 
 test('RingProducer and RingConsumer agree with a plain array under any operations', async () => {
@@ -282,18 +255,18 @@ test('a corrupt control word is CHANNEL_CORRUPT or shows no byte beyond the ring
     nat(400),
     constantFrom('head', 'tail', 'want', 'room'),
     anyWord,
-    ({ capacity, keep, start, times }, written, read, word, value) => {
+    ({ capacity, start, times }, written, read, word, value) => {
       const memory = memoryOf(capacity, start, times)
       const { words, bytes, wide } = memory
       const producer = new RingProducer(words, AT, bytes, wide)
-      const consumer = new RingConsumer(words, AT, bytes, keep, 0, wide)
+      const consumer = new RingConsumer(words, AT, bytes, wide)
       producer.publish(producer.fill(new Uint8Array(written % (capacity + 1))))
       consumer.consume(Math.min(read, consumer.readable))
       words.store(AT[word], value)
       survives(() => {
         const { readable } = consumer
         expect(readable).toBeGreaterThanOrEqual(0)
-        expect(readable).toBeLessThanOrEqual(consumer.capacity - consumer.kept)
+        expect(readable).toBeLessThanOrEqual(consumer.capacity)
         expect(Buffer.concat(consumer.views())).toHaveLength(readable)
         expect(consumer.first().length).toBeLessThanOrEqual(readable)
         consumer.wish(1 + (read % capacity))
@@ -323,7 +296,7 @@ class Mistreated {
   #free = 0
   #readable = 0
 
-  constructor({ capacity, keep, start, times }: Geometry) {
+  constructor({ capacity, start, times }: Geometry) {
     this.#memory = memoryOf(capacity, start, times)
     const { words, bytes, wide } = this.#memory
     const losable: WideMemory = {
@@ -333,7 +306,7 @@ class Mistreated {
     this.#places = [bytes, wide.bytes() ?? bytes]
     for (const place of this.#places) place.fill(0)
     this.#producer = new RingProducer(words, AT, bytes, losable)
-    this.#consumer = new RingConsumer(words, AT, bytes, keep, 0, losable)
+    this.#consumer = new RingConsumer(words, AT, bytes, losable)
   }
 
   write(count: number): void {
@@ -405,10 +378,6 @@ class Mistreated {
     this.#consume(ring => ring.hurry())
   }
 
-  forget(): void {
-    this.#consume(ring => ring.forget())
-  }
-
   loseWide(): void {
     this.#isWideLost = true
   }
@@ -459,7 +428,6 @@ const USES = [
   'take',
   'wish',
   'hurry',
-  'forget',
   'loseWide',
 ] as const
 const anyRingWord = constantFrom('head', 'tail', 'want', 'room')
@@ -492,10 +460,10 @@ test.each(['head', 'tail'] as const)('a %s out of range is CHANNEL_CORRUPT to bo
   }
 })
 
-test('a tail that falls back into the replay window is CHANNEL_CORRUPT', () => {
+test('a tail that falls back before the head is CHANNEL_CORRUPT', () => {
   const { words, bytes } = memoryOf(16, 0)
   const producer = new RingProducer(words, AT, bytes)
-  const consumer = new RingConsumer(words, AT, bytes, 8)
+  const consumer = new RingConsumer(words, AT, bytes)
   producer.publish(producer.fill(new Uint8Array(6)))
   consumer.consume(5)
   words.store(AT.tail, 2)

@@ -1,4 +1,5 @@
 /** The service as a caller over HTTP sees it: requests with a token, and the leases that came of them. */
+import { describedAnswers } from './described-answers.ts'
 import type { Place } from './services.ts'
 
 export type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
@@ -46,6 +47,12 @@ export type LeaseView = {
 /** A configured name, or a place with what TLS needs. */
 export type Target = string | (Place & { readonly tls?: unknown })
 
+export type LeaseWishes = {
+  readonly ttlMs?: number
+  readonly waitMs?: number
+  readonly replay?: boolean
+}
+
 const PROBLEM_TEXTS = ['type', 'title', 'detail', 'code'] as const
 
 export class Api {
@@ -84,7 +91,17 @@ export class Api {
       ...(sent instanceof ReadableStream && { duplex: 'half' }),
     })
     const bytes = Buffer.from(await response.arrayBuffer())
-    return { status: response.status, headers: response.headers, bytes, text: bytes.toString('utf8') }
+    const answer = { status: response.status, headers: response.headers, bytes, text: bytes.toString('utf8') }
+    await this.#hold(method, path, answer)
+    return answer
+  }
+
+  /** Whatever a test is about: what the service answers must be what its document says. */
+  async #hold(method: string, path: string, { status, headers, bytes }: Answer): Promise<void> {
+    const described = await describedAnswers()
+    const { pathname } = new URL(path, this.url)
+    const fault = described.faultOf(method, pathname, { status, bytes, headers: new Map(headers) })
+    if (fault !== null) throw new Error(`the API's document does not describe this: ${fault}`)
   }
 
   get(path: string, call?: Call): Promise<Answer> {
@@ -102,10 +119,7 @@ export class Api {
   }
 
   /** Leases, or throws the problem. */
-  async lease(
-    target: Target,
-    wishes: { readonly ttlMs?: number; readonly waitMs?: number } = {},
-  ): Promise<HeldLease> {
+  async lease(target: Target, wishes: LeaseWishes = {}): Promise<HeldLease> {
     const answer = await this.post('/v1/leases', { json: { target, ...wishes } })
     if (answer.status !== 201) throw new Error(`no lease: ${answer.status} ${answer.text}`)
     return this.held(JSON.parse(answer.text) as LeaseView)

@@ -30,7 +30,15 @@ export const ROWS: Rows = [
 
 /** The rooms of a folder, in rows of their own. A unit is a room, or `.`: the files that lie in the folder itself. */
 export const ROOMS: Readonly<Record<string, Rows>> = {
-  http: [['thread-app'], ['app'], ['routes'], ['leases', 'door'], ['bytes'], ['.']],
+  http: [
+    ['thread-app'],
+    ['app'],
+    ['routes'],
+    ['streaming'],
+    ['leases', 'door', 'document'],
+    ['bytes'],
+    ['.'],
+  ],
   pool: [['.'], ['attached', 'multiplex', 'server'], ['lease'], ['target']],
   streams: [['channel-ends', 'adapters'], ['blocking'], ['reading', 'writing'], ['.']],
 }
@@ -57,6 +65,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^(node:)?(net|tls)$/, only: /^workers\// },
   { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
   { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
+  { name: /^ws$/, only: /^src\/(http\/streaming|client)\// },
   { name: /^re2js$/, only: /^src\/base\/pattern\.ts$/ },
   { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]

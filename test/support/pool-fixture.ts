@@ -16,7 +16,7 @@ export async function openPool(options: PoolOptions = {}): Promise<Pool> {
 /** A pool as the service builds its own. */
 export function openServicePool(options: PoolOptions, traits: Partial<ServiceTraits> = {}): Pool {
   watchLeaks()
-  const service: ServiceTraits = { replayBytes: 65_536, defaultTtl: 'target', parseBytesMax: 16_777_216 }
+  const service: ServiceTraits = { defaultTtl: 'target', parseBytesMax: 16_777_216 }
   return guard(joinPool(options, { ...service, ...traits }).pool)
 }
 

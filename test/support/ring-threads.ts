@@ -25,7 +25,6 @@ export type ProducerState = {
 
 export type ConsumerState = {
   readonly head: number
-  readonly kept: number
   readonly received: number
   readonly turn: number
   readonly phase: 'wish' | 'read' | 'last'
@@ -41,7 +40,6 @@ export type ProducerScript = RingSide & {
 }
 export type ConsumerScript = RingSide & {
   readonly wishes: readonly number[]
-  readonly keep: number
   /** Bytes to come, or null where only the end tells. */
   readonly total: number | null
   /** Bytes that must have come before the end is believed. */
@@ -72,10 +70,7 @@ export function ringProducer(memory: ThreadMemory, tail: number, side: RingSide)
 
 export function ringConsumer(memory: ThreadMemory, state: ConsumerState, side: ConsumerScript): RingConsumer {
   const [bytes, wide] = memories(memory, side)
-  return memory.knowing(
-    new Map([[RING.head, state.head]]),
-    () => new RingConsumer(memory, RING, bytes, side.keep, state.kept, wide),
-  )
+  return memory.knowing(new Map([[RING.head, state.head]]), () => new RingConsumer(memory, RING, bytes, wide))
 }
 
 export function check(holds: boolean, message: string): void {
@@ -133,13 +128,7 @@ export class ConsumerThread implements Thread<ConsumerState> {
 
   constructor(script: ConsumerScript) {
     this.script = script
-    this.start = {
-      head: startOf(script.capacity, script.times),
-      kept: 0,
-      received: 0,
-      turn: 0,
-      phase: 'wish',
-    }
+    this.start = { head: startOf(script.capacity, script.times), received: 0, turn: 0, phase: 'wish' }
   }
 
   operation(state: ConsumerState, memory: ThreadMemory): ConsumerState | null {
@@ -147,15 +136,13 @@ export class ConsumerThread implements Thread<ConsumerState> {
     const { total, least } = this.script
     const ring = ringConsumer(memory, state, this.script)
     const count = this.read(ring, state, memory)
-    this.#checkKept(ring, state, memory)
     const received = state.received + count
     if (total !== null && received === total) return null
     if (state.phase === 'last') {
       check(received >= least, `${received} of ${least} bytes came before the end`)
       return null
     }
-    const { kept } = ring
-    return { head: memory.peek(RING.head), kept, received, turn: state.turn + 1, phase: 'wish' }
+    return { head: memory.peek(RING.head), received, turn: state.turn + 1, phase: 'wish' }
   }
 
   protected waitForBytes(state: ConsumerState, memory: ThreadMemory): ConsumerState {
@@ -191,24 +178,6 @@ export class ConsumerThread implements Thread<ConsumerState> {
     if (ring.consume(target.length)) memory.store(PRODUCER_BELL, 1)
     return target.length
   }
-
-  /** The replay window is untouched however much was written meanwhile. */
-  #checkKept(ring: RingConsumer, state: ConsumerState, memory: ThreadMemory): void {
-    const { capacity, keep } = this.script
-    if (keep === 0) return
-    memory.pause()
-    const last = state.received + distance(state, memory, ring, capacity)
-    for (let back = 0; back < ring.kept; back++) {
-      const at = (memory.peek(RING.head) + ring.kept - 1 - back) % capacity
-      check(memory.bytes[at] === last - back, `byte ${last - back} is gone from the replay window`)
-    }
-  }
-}
-
-/** How many bytes the position has moved on in this operation. */
-function distance(state: ConsumerState, memory: ThreadMemory, ring: RingConsumer, capacity: number): number {
-  const span = counterSpan(capacity)
-  return (memory.peek(RING.head) + ring.kept - (state.head + state.kept) + 2 * span) % span
 }
 
 export function checkOrder(bytes: Uint8Array, received: number): void {

@@ -1,71 +1,35 @@
 /** Every route with its fields, out of the OpenAPI document that the service itself serves, as docs/rest.md has it. */
-import { buildApp } from '../../src/http/app.ts'
-import type { PoolPort } from '../../src/http/ports.ts'
+import { ERROR_CODES } from '../../src/base/errors.ts'
+import { problemsOf } from '../../src/http/document/problem-codes.ts'
+import {
+  type ApiAnswer,
+  type ApiDocument,
+  type ApiOperation,
+  type ApiSchema,
+  apiDocument,
+  dereferenced,
+} from './api-document.ts'
 import { cell, flatten, type Schema, takenBy } from './schema-words.ts'
 
-type Parameter = {
-  readonly name: string
-  readonly in: string
-  readonly required?: boolean
-  readonly description?: string
-  readonly schema: Schema
-}
+type Route = ApiOperation & { readonly method: string; readonly path: string }
 
-type Content = Readonly<Record<string, { readonly schema: Schema }>>
-
-type Operation = {
-  readonly tags: readonly string[]
-  readonly summary: string
-  readonly description?: string
-  readonly parameters?: readonly Parameter[]
-  readonly requestBody?: { readonly content: Content }
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Content }>>
-}
-
-type Document = {
-  readonly tags: readonly { readonly name: string; readonly description: string }[]
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
-}
-
-type Route = Operation & { readonly method: string; readonly path: string }
+/** Headers that any route takes. */
+const TAKEN_BY_ALL = ['Accept', 'traceparent']
 
 export async function routeReference(): Promise<string> {
-  const { tags, paths } = await openApi()
-  const routes = Object.entries(paths).flatMap(([path, item]) =>
+  const document = await apiDocument()
+  const routes = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]): Route => ({ ...operation, method, path })),
   )
-  return tags
+  return document.tags
     .map(({ name, description }) => {
-      const own = routes.filter(route => route.tags.includes(name))
-      return [`### ${name}`, description, ...own.map(sectionOf)].join('\n\n')
+      const own = routes.filter(({ tags = [] }) => tags.includes(name))
+      return [`### ${name}`, description, ...own.map(route => sectionOf(document, route))].join('\n\n')
     })
     .join('\n\n')
 }
 
-/** The document of an app that serves nobody. */
-async function openApi(): Promise<Document> {
-  const app = buildApp({
-    pool: {} as Partial<PoolPort> as PoolPort,
-    auth: null,
-    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    hosts: [],
-    origins: [],
-    tls: false,
-    limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
-    version: '0.0.0',
-    isClosing: () => false,
-    reload: () => {
-      throw new Error('nothing is read anew here')
-    },
-    log: { level: 'silent' },
-  })
-  await app.ready()
-  const document = app.swagger() as unknown as Document
-  await app.close()
-  return document
-}
-
-function sectionOf(route: Route): string {
+function sectionOf(document: ApiDocument, route: Route): string {
   const { method, path, summary, description = '' } = route
   const fields = fieldRows(route)
   const table = ['| in | field | value | what it is |', '|---|---|---|---|', ...fields].join('\n')
@@ -74,7 +38,7 @@ function sectionOf(route: Route): string {
     `#### \`${method.toUpperCase()} ${path}\``,
     said,
     ...(fields.length === 0 ? [] : [table]),
-    answersOf(route),
+    [answersOf(document, route), ...ownProblems(route)].join(' '),
   ].join('\n\n')
 }
 
@@ -82,13 +46,14 @@ function fieldRows({ parameters = [], requestBody }: Route): readonly string[] {
   const named = parameters
     // The lease of the path is the same everywhere.
     .filter(({ in: place, name }) => place !== 'path' || name !== 'id')
+    .filter(({ name }) => !TAKEN_BY_ALL.includes(name))
     .toSorted((one, other) => PLACES.indexOf(one.in) - PLACES.indexOf(other.in))
     .map(({ in: place, name, required, schema, description }) =>
-      rowOf(place, name, schema, required === true, description),
+      rowOf(place, name, schema as Schema, required === true, description),
     )
-  const body = Object.entries(requestBody?.content ?? {}).flatMap(([type, { schema }]) =>
+  const body = Object.entries(requestBody?.content ?? {}).flatMap(([type, { schema = {} }]) =>
     type === 'application/json'
-      ? flatten(schema).map(field => rowOf('body', field.path, field.schema, field.required))
+      ? flatten(schema as Schema).map(field => rowOf('body', field.path, field.schema, field.required))
       : ['| body | the whole | bytes of any content type |  |'],
   )
   return [...named, ...body]
@@ -102,11 +67,27 @@ function rowOf(place: string, name: string, schema: Schema, required: boolean, d
   return `| ${place} | ${field} | ${takenBy(schema)}${required ? ', required' : ''} | ${cell(what)} |`
 }
 
-function answersOf({ responses }: Route): string {
-  const [[status, { content = {} }] = ['', {} as { content?: Content }]] = Object.entries(responses)
-  const forms = Object.entries(content).map(([type, { schema }]) => {
-    const fields = Object.keys(schema.properties ?? {}).map(name => `\`${name}\``)
+function answersOf(document: ApiDocument, { responses }: Route): string {
+  const [first] = Object.entries(responses)
+  if (first === undefined) throw new Error('a route answers nothing')
+  const [status, given] = first
+  const { content = {} } = dereferenced<ApiAnswer>(document, given)
+  const forms = Object.entries(content).map(([type, { schema = {} }]) => {
+    const { properties = {} } = dereferenced<ApiSchema>(document, schema)
+    const fields = Object.keys(properties).map(name => `\`${name}\``)
     return fields.length > 0 ? `\`${type}\` with ${fields.join(', ')}` : `\`${type}\``
   })
   return `Answers ${status}${forms.length === 0 ? ' without a body' : `: ${forms.join(', or ')}`}.`
+}
+
+/** What is not said of all routes that stand where this one does. */
+function ownProblems({ method, path, security, responses }: Route): readonly string[] {
+  const general = problemsOf({ method, path, isOpen: security?.length === 0, takesAnyType: false, own: [] })
+  const codes = Object.values(responses)
+    .flatMap(response => ('$ref' in response ? response.$ref.split('/').at(-1)?.split('.').slice(1) : []))
+    .filter(code => code !== undefined)
+  const known = new Set(general.map(code => code.toLowerCase()))
+  const order = Object.keys(ERROR_CODES).map(code => code.toLowerCase())
+  const own = order.filter(code => codes.includes(code) && !known.has(code))
+  return own.length === 0 ? [] : [`Problems of its own: ${own.map(code => `\`${code}\``).join(', ')}.`]
 }

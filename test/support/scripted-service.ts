@@ -1,6 +1,6 @@
 /** The service as a process, in front of an upstream whose side the test speaks; one for all tests of a file. */
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
-import type { Api, HeldLease } from './api.ts'
+import type { Api, HeldLease, LeaseWishes } from './api.ts'
 import { type ServiceProcess, type ServiceProcessOptions, startServiceProcess } from './service-process.ts'
 import { type Peer, startUpstream, type Upstream } from './upstream.ts'
 
@@ -9,10 +9,7 @@ export type ScriptedService = {
   readonly service: ServiceProcess
   readonly upstream: Upstream
   /** A lease, discarded when the test ends, and the other end of its connection. */
-  leased(
-    target?: string,
-    wishes?: { readonly ttlMs?: number; readonly waitMs?: number },
-  ): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
+  leased(target?: string, wishes?: LeaseWishes): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
 }
 
 /**

@@ -3,6 +3,7 @@ import type { SockpoolError } from '../../src/base/errors.ts'
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import { dialOf } from '../../src/pool/target/dial-of.ts'
+import { PoolNews, TargetNews } from '../../src/pool/target/pool-news.ts'
 import type { Slot } from '../../src/pool/target/slot.ts'
 import { TargetPool } from '../../src/pool/target/target-pool.ts'
 import { WaiterCount } from '../../src/pool/target/waiter-count.ts'
@@ -13,6 +14,7 @@ export class TargetPoolBench {
   readonly pool: TargetPool
   readonly lost: string[] = []
   readonly faults: unknown[] = []
+  readonly news: PoolNews = new PoolNews()
   nowMs = 1_000
   /** Told of each caller in the moment it has its connection. */
   onServed: (asked: Asked) => void = () => {}
@@ -32,6 +34,7 @@ export class TargetPoolBench {
       now: () => this.nowMs,
       random: () => this.random,
       origin: 'named',
+      tidings: new TargetNews(this.news, 'bench'),
       onLost: how => this.lost.push(how),
       onFault: error => this.faults.push(error),
     })

@@ -48,14 +48,14 @@ test.each([false, true])(
 )
 
 test.each([
-  { how: 'no replay', replayBytes: 0, rings: RINGS },
-  { how: 'a replay window', replayBytes: 65_536, rings: {} },
+  { how: 'no replay', replay: false, rings: RINGS },
+  { how: 'a replay window', replay: true, rings: {} },
 ])('a paused connection goes on when the next read needs more than the ring holds ($how)', async opts => {
-  const { replayBytes, rings } = opts
+  const { replay, rings } = opts
   const total = MIB
   const server = await startTestServer(socket => flood(socket, total))
-  const pool = openServicePool({ rings, targets: { flood: targetOf(server) } }, { replayBytes })
-  const lease = await pool.lease('flood')
+  const pool = openServicePool({ rings, targets: { flood: targetOf(server) } })
+  const lease = await pool.lease('flood', { replay })
   const room = 65_536
   const check = new PatternCheck()
   await until('the ring was full', () => lease.reader.buffered >= room)

@@ -2,7 +2,9 @@
  * What a thread's HTTP server does with each request: its own app serves it, or the main thread's app does. Both take
  * their turn in the order in which the connection has sent them.
  */
+import { once } from 'node:events'
 import { Agent, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
@@ -10,7 +12,7 @@ import { certificateNames, isVerified } from '../../src/http/door/certificate-na
 import type { ConnectionDoor } from '../../src/http/door/connection-door.ts'
 import type { LiveDoor } from '../../src/http/door/live-door.ts'
 import { RELAY_HEADER, relayValue } from '../../src/http/door/relay-pass.ts'
-import { afterAnswers, takeTurn } from '../../src/http/door/request-turns.ts'
+import { afterLastAnswer, takeTurn } from '../../src/http/door/request-turns.ts'
 import { rawProblem } from '../../src/http/problems.ts'
 import { relayRequest } from './relayed-request.ts'
 import { tunnel } from './tunnel.ts'
@@ -32,6 +34,8 @@ const PROBES = /^\/(?:livez|readyz)(?:\?|$)/
 export class Front {
   readonly #deps: FrontDeps
   readonly #agent: Agent
+  /** Connections that have left HTTP. */
+  readonly #tunnels = new Set<Duplex>()
 
   /** `connectionsMax`: of this thread; as many requests may be relayed at once. */
   constructor(deps: FrontDeps, connectionsMax: number) {
@@ -87,6 +91,15 @@ export class Front {
     this.#agent.destroy()
   }
 
+  /** Resolves once no connection is left that has left HTTP. */
+  async tunnelsEnded(): Promise<void> {
+    await Promise.all([...this.#tunnels].map(async socket => await once(socket, 'close')))
+  }
+
+  cutTunnels(): void {
+    for (const socket of this.#tunnels) socket.destroy()
+  }
+
   #inTurn(request: IncomingMessage, response: ServerResponse): void {
     takeTurn(request, response, this.#deps.server.timeout, place =>
       this.relay(request, response, null, place >= LIMITS.httpRequestsPerSocketMax),
@@ -118,7 +131,11 @@ export class Front {
     const { path } = this.#deps.relay
     const pass = this.#pass(request, false)
     const admit = (): boolean => this.#vouch(request.socket)
-    afterAnswers(request.socket, () => tunnel({ request, socket, head }, { path, pass, admit }))
+    if ('setTimeout' in socket) (socket as Socket).setTimeout(0)
+    this.#tunnels.add(socket)
+    socket.once('close', () => this.#tunnels.delete(socket))
+    socket.on('error', () => socket.destroy())
+    afterLastAnswer(socket, () => tunnel({ request, socket, head }, { path, pass, admit }))
   }
 
   #pass(request: IncomingMessage, isCounted: boolean): [name: string, value: string] {

@@ -113,7 +113,6 @@ export class Inflow {
   /**
    * A holder that emptied a full ring before this thread was back waits for bytes, not for itself: a wide ring serves it
    * better. Once reads are small the wide one is for others; true where the ring has moved out of it just now.
-   * Who keeps a replay window never empties its ring, and stays where it is.
    */
   #fit(): boolean {
     const { isWide } = this.#ring

@@ -4,9 +4,12 @@ import type { ParseReply, ParseTask } from '../../src/parse/formats/parse-task.t
 import type { TurnResult } from '../../src/parse/formats/read-message.ts'
 
 export function memoryOf(task: ParseTask, { outcome, returned }: ParseReply): ArrayBuffer[] {
-  const aside = returned?.position.aside ?? []
+  const position = returned?.position
+  const unread = position === undefined ? [] : [position.kept, ...position.aside]
   const answer = outcome.ok ? answerIn(task, outcome.value) : []
-  return [...aside, ...answer].map(({ buffer }) => buffer as ArrayBuffer)
+  // What is empty has nothing to transfer, and its memory may be everybody's.
+  const pieces = [...unread, ...answer].filter(({ length }) => length > 0)
+  return pieces.map(({ buffer }) => buffer as ArrayBuffer)
 }
 
 /** The bytes in what a format's values came back as. What a user's module returns is its own. */

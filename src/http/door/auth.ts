@@ -4,12 +4,14 @@
  * of a token nor its place in the list.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { Token } from '../../config/config.ts'
 import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
 import type { DoorDeps } from '../ports.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
+import { wantedUpgrade } from './http-request.ts'
 import { PRINCIPAL, Principal, type PrincipalOptions } from './principal.ts'
 import { isCountedRequest } from './relay-pass.ts'
 
@@ -18,6 +20,11 @@ const LOCAL_TENANT = 'local'
 
 /** These routes answer anyone: a probe knows neither a token nor the name under which it reaches the service. */
 const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz'])
+
+/** What a page puts before its token in the list of subprotocols. */
+const TOKEN_SUBPROTOCOL = 'token.'
+/** Pages that are the same for everybody: they need no token, but a Host header of this service. */
+export const DOCS_PREFIX = '/docs'
 
 type CallersOptions = Pick<DoorDeps, 'auth' | 'tls' | 'now' | 'limits' | 'tallies'>
 
@@ -111,8 +118,9 @@ export class Callers {
 export function registerAuth(app: FastifyInstance, callers: Callers): void {
   app.decorateRequest(PRINCIPAL, null)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (isOpenRoute(request)) return done()
-    const principal = callers.identify(request.headers.authorization, request.raw.socket)
+    if (!needsToken(request)) return done()
+    const { headers, socket } = request.raw
+    const principal = callers.identify(headers.authorization ?? subprotocolToken(headers), socket)
     request.setDecorator(PRINCIPAL, principal)
     request.setDecorator(HELD_BYTES, principal.heldBytes)
     if (!isCountedRequest(request.raw)) principal.countRequest()
@@ -120,8 +128,26 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
   })
 }
 
+/** Whether only a known caller may ask for it. */
+export function needsToken(request: FastifyRequest): boolean {
+  const { url = '' } = request.routeOptions
+  return !isOpenRoute(request) && url !== DOCS_PREFIX && !url.startsWith(`${DOCS_PREFIX}/`)
+}
+
+/** Whether it answers anyone, under any Host. */
 export function isOpenRoute(request: FastifyRequest): boolean {
   return OPEN_ROUTES.has(request.routeOptions.url)
+}
+
+/**
+ * The token of a WebSocket's handshake: a page can set no header there but the list of subprotocols. Undefined where there
+ * is none.
+ */
+function subprotocolToken(headers: IncomingHttpHeaders): string | undefined {
+  if (wantedUpgrade(headers) !== 'websocket') return undefined
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+  const token = offered.find(name => name.startsWith(TOKEN_SUBPROTOCOL))
+  return token === undefined ? undefined : `Bearer ${token.slice(TOKEN_SUBPROTOCOL.length)}`
 }
 
 function tokenOf(authorization: string): string | null {

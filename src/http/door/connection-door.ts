@@ -8,7 +8,7 @@ import type { Server as HttpServer } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import { isOpenRoute } from './auth.ts'
+import { needsToken } from './auth.ts'
 
 /** The part of a connection that is used here. */
 interface DoorSocket {
@@ -104,7 +104,7 @@ export function registerConnectionDoor(
   // listening at all is told to who made it listen.
   server.once('listening', () => server.on('error', acceptLog(app)))
   app.addHook('onRequest', (request, reply, done) => {
-    if (isOpenRoute(request)) return done()
+    if (!needsToken(request)) return done()
     try {
       door.vouch(request.raw.socket)
     } catch (error) {

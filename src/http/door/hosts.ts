@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import type { ListenAddress } from '../../config/address.ts'
 import type { DoorDeps } from '../ports.ts'
 import { invalidField } from '../problems.ts'
 import { isOpenRoute } from './auth.ts'
@@ -35,21 +36,39 @@ export type HostRules = Pick<DoorDeps, 'listen' | 'hosts' | 'origins'> & {
 export class HostPolicy {
   readonly #rules: HostRules
   /** Names that are valid together with the listener's own port. */
-  readonly #own: ReadonlySet<string>
+  #own: ReadonlySet<string>
+  #listen: HostRules['listen']
   /** The configured names: `host` is valid with any port, `host:port` with that one. */
   #configured: ReadonlySet<string> = new Set()
   #origins: ReadonlySet<string> = new Set()
 
   constructor(rules: HostRules) {
     this.#rules = rules
+    this.#listen = rules.listen
     this.#own = new Set(ownNames(rules.listen))
     this.replace(rules)
+  }
+
+  /** It listens there, which was not known before. */
+  listensAt(listen: ListenAddress): void {
+    this.#listen = listen
+    this.#own = new Set(ownNames(listen))
   }
 
   /** Takes other configured names and origins. */
   replace({ hosts, origins }: Pick<HostRules, 'hosts' | 'origins'>): void {
     this.#configured = new Set(hosts.map(host => host.toLowerCase()))
     this.#origins = new Set(origins.map(origin => origin.toLowerCase()))
+  }
+
+  /** Whether any page of another origin may call. */
+  get namesOrigins(): boolean {
+    return this.#origins.size > 0
+  }
+
+  /** Whether the pages of this origin may call, whatever their own address is. */
+  lists(origin: string | undefined): boolean {
+    return origin !== undefined && this.#origins.has(origin.toLowerCase())
   }
 
   /** Errors: HOST_DENIED for a Host header that is not the service's, and for a page that may not call. */
@@ -72,7 +91,9 @@ export class HostPolicy {
   }
 
   #admitsHost({ host, localAddress, localPort }: HostFacts): boolean {
-    const { listen, tls } = this.#rules
+    const { tls } = this.#rules
+    const listen = this.#listen
+    if (listen === null) return false
     // Nobody can rebind a name to a unix socket, and clients put anything into the Host header there.
     if (listen.kind === 'unix') return true
     const [, name, port] = HOST.exec((host ?? '').toLowerCase()) ?? []
@@ -88,7 +109,7 @@ export class HostPolicy {
     if (origin !== undefined) {
       const scheme = this.#rules.tls ? 'https' : 'http'
       const sent = origin.toLowerCase()
-      return this.#origins.has(sent) || sent === `${scheme}://${host?.toLowerCase()}`
+      return this.lists(sent) || sent === `${scheme}://${host?.toLowerCase()}`
     }
     // `same-site` is a page on another port of this host: it is as foreign as any other.
     return fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none'
@@ -143,7 +164,7 @@ export function originForm(request: Pick<IncomingMessage, 'url' | 'headers'>): s
 }
 
 function ownNames(listen: DoorDeps['listen']): string[] {
-  if (listen.kind === 'unix') return []
+  if (listen === null || listen.kind === 'unix') return []
   const host = listen.host.toLowerCase()
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
   if (isLoopback) return [...LOOPBACK_NAMES, literal(host)]

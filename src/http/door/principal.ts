@@ -95,6 +95,12 @@ export class Principal {
     throw new SockpoolError('FORBIDDEN', 'this token may not use this target')
   }
 
+  /** What comes in by a listener has no name that a glob could match either. Errors: FORBIDDEN. */
+  assertMayListen(): void {
+    if (this.#rights.targets.includes('*')) return
+    throw new SockpoolError('FORBIDDEN', 'this token may not listen; its targets do not hold *')
+  }
+
   /** Errors: FORBIDDEN where the token is no admin's. */
   assertAdmin(): void {
     if (!this.isAdmin) throw new SockpoolError('FORBIDDEN', "this needs an admin's token")

@@ -1,14 +1,15 @@
 /**
- * Writes one JSON line to stderr for each request. A line names the route, never the URL: a path may hold a lease id,
+ * Writes one JSON line to stderr for each request that `http.accessLog` asks for. A line names the route, never the URL: a path may hold a lease id,
  * which is a credential, and a query string holds separators and offsets of other people's protocols. A short hash of the
  * id lets an operator follow a lease.
  */
 import { createHash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
 import type { DoorDeps } from '../ports.ts'
-import { isOpenRoute } from './auth.ts'
+import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
 
 /** Characters of a lease's hash: enough to tell 10,000 leases apart, and too few to find the id. */
@@ -50,14 +51,39 @@ export function logsElsewhere(request: FastifyRequest): void {
   elsewhere.add(request)
 }
 
-/** Logs each request once, when it is done. */
-export function registerRequestLog(app: FastifyInstance): void {
+/** The name under which the app keeps what is to be logged. */
+const ACCESS_LOG = 'accessLog'
+
+/** Logs each request that is to be logged once, when it is done. */
+export function registerRequestLog(app: FastifyInstance, accessLog: DoorDeps['accessLog']): void {
+  app.decorate(ACCESS_LOG, accessLog)
   app.addHook('onResponse', (request, reply, done) => {
     if (elsewhere.has(request)) return done()
-    const line = { ...describeRequest(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
-    request.log.info(line, 'request')
+    const which = accessLog()
+    const isFailure = reply.statusCode >= 500 || isSlow(request, reply.elapsedTime)
+    if (which === 'all' || (which === 'errors' && isFailure)) {
+      const facts = { status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
+      request.log[isFailure ? 'warn' : 'info']({ ...describeRequest(request), ...facts }, 'request')
+    }
     done()
   })
+}
+
+/**
+ * Routes that take as long as a peer, a client or a lease does: all operations on a lease, accepts, streams, tunnels, and what
+ * an operator has the service wait for.
+ */
+const WAITING_ROUTES =
+  /^\/v1\/(?:leases\/:\w+\/|listeners\/:\w+\/accept$|targets\/:\w+\/|workers\/:\w+\/drain$|events$|connect\/)/
+
+function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
+  return elapsedMs > LIMITS.slowRequestMs && !WAITING_ROUTES.test(request.routeOptions.url ?? '')
+}
+
+/** Logs a request that left HTTP, when its connection is closed, where all are logged: no failure shows by then. */
+export function logUpgraded(request: FastifyRequest, ms: number): void {
+  if (request.server.getDecorator<DoorDeps['accessLog']>(ACCESS_LOG)() !== 'all') return
+  request.log.info({ ...describeRequest(request), status: 101, ms }, 'request')
 }
 
 /** The name under which a lease may appear in logs. */
@@ -68,7 +94,7 @@ export function leaseHash(id: string): string {
 function describeRequest(request: FastifyRequest): Record<string, unknown> {
   const route = request.routeOptions.url
   const { id } = (request.params ?? {}) as { id?: unknown }
-  const isAuthenticated = !isOpenRoute(request) && principalOf(request) !== null
+  const isAuthenticated = needsToken(request) && principalOf(request) !== null
   return {
     method: request.method,
     route: route ?? 'none',

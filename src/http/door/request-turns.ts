@@ -108,6 +108,14 @@ export function afterAnswers(socket: object, answer: () => void): void {
   else answer()
 }
 
+/** As `afterAnswers`, where the connection leaves HTTP: what is answered on it then has a turn of its own. */
+export function afterLastAnswer(socket: object, next: () => void): void {
+  const turns = connections.get(socket)
+  connections.delete(socket)
+  if (turns) turns.fail(next)
+  else next()
+}
+
 /**
  * Calls `start` when it is the request's turn, with its place among all that the connection has sent. `timeoutMs`: the
  * silence that the server allows a connection.

@@ -1,9 +1,9 @@
 /** One lease in the hands of an HTTP caller: one read at a time, and writes in turn. */
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { WaitOptions } from '../../base/wait.ts'
+import { remainingMs, type WaitOptions } from '../../base/wait.ts'
 import type { LeasePort } from '../ports.ts'
-import { WriteTurns } from './write-turns.ts'
+import { CallTurns } from './call-turns.ts'
 
 type ReleaseResult = Awaited<ReturnType<LeasePort['release']>>
 
@@ -13,15 +13,49 @@ export type OnFault = (error: unknown) => void
 export class CallerLease {
   readonly lease: LeasePort
   readonly tenant: string
+  /** `server`: the connection came to us. */
+  readonly side: 'client' | 'server'
   readonly #onFault: OnFault
-  readonly #writes = new WriteTurns()
+  readonly #reads = new CallTurns('read', 'READ_TIMEOUT')
+  readonly #writes = new CallTurns('write', 'DRAIN_TIMEOUT')
   #isReading = false
   #isBreakTold = false
+  #firstAnswer: object | null = null
 
-  constructor(lease: LeasePort, tenant: string, onFault: OnFault) {
+  constructor(lease: LeasePort, tenant: string, onFault: OnFault, side: 'client' | 'server' = 'client') {
     this.lease = lease
+    this.side = side
     this.tenant = tenant
     this.#onFault = onFault
+  }
+
+  /** What the first request for the lease was answered, which a repeat of it is answered too. */
+  firstAnswer(make: (lease: LeasePort) => object): object {
+    this.#firstAnswer ??= make(this.lease)
+    return this.#firstAnswer
+  }
+
+  /**
+   * Runs a read that may be a repeat, with the wait that is left to it. On a lease that keeps what it has read, one that
+   * names its offset waits for the call that runs: it may be the very one that it repeats, whose client is gone.
+   *
+   * Errors: as `read`; also READ_TIMEOUT, ABORTED, QUEUE_FULL while it waits for its turn.
+   */
+  async readFrom<T>(
+    name: string,
+    offset: number | undefined,
+    wait: WaitOptions,
+    run: (left: WaitOptions) => Promise<T>,
+  ): Promise<T> {
+    const isRepeatable = offset !== undefined && this.lease.replay
+    // What reads on and on, and has no turn, ends for nobody.
+    if (this.#reads.isTaken ? !isRepeatable : this.#isReading) throw readBusy()
+    const startedMs = performance.now()
+    return await this.#reads.take(wait, () => {
+      const { signal, timeoutMs } = wait
+      const leftMs = remainingMs(timeoutMs, startedMs, performance.now())
+      return this.read(name, () => run({ signal, timeoutMs: leftMs, allowedMs: timeoutMs }))
+    })
   }
 
   /**
@@ -31,8 +65,7 @@ export class CallerLease {
    * and LEASE_GONE from then on. What came before the connection broke stays readable.
    */
   async read<T>(name: string, run: () => Promise<T>): Promise<T> {
-    if (this.#isReading)
-      throw new SockpoolError('READ_BUSY', 'another read of this lease is running; wait until it has ended')
+    this.assertNotReading()
     this.#isReading = true
     try {
       return await this.lease.operation(name, run)
@@ -43,6 +76,11 @@ export class CallerLease {
     } finally {
       this.#isReading = false
     }
+  }
+
+  /** Errors: READ_BUSY while a read runs, or a stream is open. */
+  assertNotReading(): void {
+    if (this.#isReading) throw readBusy()
   }
 
   /** Takes the one chance to tell that the connection broke; false where a read has told it already. */
@@ -74,7 +112,7 @@ export class CallerLease {
   /**
    * Runs one write when all before it have ended. Two at once would mix their chunks.
    *
-   * Errors: DRAIN_TIMEOUT or ABORTED while it waits for its turn, LEASE_GONE, and those of `run`.
+   * Errors: DRAIN_TIMEOUT, ABORTED or QUEUE_FULL while it waits for its turn, LEASE_GONE, and those of `run`.
    */
   write<T>(name: string, wait: WaitOptions, run: () => Promise<T>): Promise<T> {
     return this.#writes.take(wait, () => this.lease.operation(name, run))
@@ -84,6 +122,10 @@ export class CallerLease {
   whenEnded(run: (reason: GoneReason) => void): void {
     this.lease.ended.then(run).catch(this.#onFault)
   }
+}
+
+function readBusy(): SockpoolError {
+  return new SockpoolError('READ_BUSY', 'another read of this lease is running; wait until it has ended')
 }
 
 /** What every call on a lease that has ended fails with. */

@@ -36,20 +36,16 @@ export async function writeBody(
   ending: Ending,
   wait: WaitOptions,
 ): Promise<WriteResult> {
-  let repeated = repeatedBytes(writer.offset, start)
-  if (ending.eof === true) checkHalfClose(writer)
-  return await counted(writer, async count => {
+  return await counted(writer, start, ending, wait, async call => {
     for (let isFirst = true; ; isFirst = false) {
       const chunk = (await body?.next()) ?? null
-      if (chunk === null) break
+      if (chunk === null) return
+      const [fresh] = call.unsent([chunk])
+      if (fresh === undefined) continue
       // Backpressure: while there is no room, nothing more is written, and so nothing more is read from the client.
       if (!isFirst) await writer.drain(wait)
-      const skipped = Math.min(repeated, chunk.length)
-      repeated -= skipped
-      count(skipped)
-      await writeAll(writer, [chunk.subarray(skipped)], wait)
+      await writeAll(writer, [fresh], wait)
     }
-    await finish(writer, ending, wait)
   })
 }
 
@@ -57,12 +53,13 @@ export async function writeBody(
 export async function writePieces(
   writer: WriterPort,
   pieces: readonly Uint8Array[],
+  start: number | undefined,
   ending: Ending,
   wait: WaitOptions,
 ): Promise<WriteResult> {
-  return await counted(writer, async () => {
-    await writeAll(writer, pieces, wait)
-    await finish(writer, ending, wait)
+  return await counted(writer, start, ending, wait, async call => {
+    const fresh = call.unsent(pieces)
+    if (fresh.length > 0) await writeAll(writer, fresh, wait)
   })
 }
 
@@ -72,50 +69,115 @@ export function endWriting(writer: WriterPort): void {
   writer.writeEof()
 }
 
-/** Runs a write and tells what it moved, by the writer's own count and what `run` adds to it. */
-async function counted(
-  writer: WriterPort,
-  run: (count: (bytes: number) => void) => Promise<void>,
-): Promise<WriteResult> {
-  const start = writer.offset
-  let repeated = 0
-  const accepted = (): number => repeated + writer.offset - start
-  try {
-    await run(bytes => {
-      repeated += bytes
-    })
-    return { accepted: accepted(), offset: writer.offset }
-  } catch (error) {
-    throw new CountedFailure(error, { bytesDelivered: 0, bytesAccepted: accepted() })
+/** What one call has moved, and what of it was moved before by one that it repeats. */
+class WriteCount {
+  readonly #writer: WriterPort
+  /** Where the writer stood. */
+  readonly #before: number
+  /** Where the call's first byte stands. */
+  readonly #start: number
+  /** Bytes of it that are still to come and were accepted before. */
+  #old: number
+  #repeated = 0
+
+  /** Errors: OFFSET_MISMATCH. */
+  constructor(writer: WriterPort, start: number | undefined) {
+    const { offset } = writer
+    this.#writer = writer
+    this.#before = offset
+    this.#start = start ?? offset
+    this.#old = offset - this.#start
+    if (this.#old >= 0) return
+    const message = `the next byte to write has the offset ${offset}; the body was to start at ${start}`
+    throw new SockpoolError('OFFSET_MISMATCH', message, { offset })
+  }
+
+  /** Bytes of the call that are accepted, now or before. */
+  get accepted(): number {
+    return this.#repeated + this.#fresh
+  }
+
+  /** Nothing of it is new. */
+  get isRepeat(): boolean {
+    return this.#fresh === 0
+  }
+
+  get result(): WriteResult {
+    return { accepted: this.accepted, offset: this.#start + this.accepted }
+  }
+
+  /** What of the next pieces was never accepted; those of which all was are left out. */
+  unsent(pieces: readonly Uint8Array[]): Uint8Array[] {
+    const fresh: Uint8Array[] = []
+    for (const piece of pieces) {
+      const old = Math.min(this.#old, piece.length)
+      this.#old -= old
+      this.#repeated += old
+      if (old < piece.length) fresh.push(piece.subarray(old))
+    }
+    return fresh
+  }
+
+  get #fresh(): number {
+    return this.#writer.offset - this.#before
   }
 }
 
-/** Like asyncio's, a writer drops what is written after its end; a caller over HTTP must hear of that. */
-async function writeAll(writer: WriterPort, pieces: readonly Uint8Array[], wait: WaitOptions): Promise<void> {
+/** Runs a write with what follows it, and tells what it moved. */
+async function counted(
+  writer: WriterPort,
+  start: number | undefined,
+  ending: Ending,
+  wait: WaitOptions,
+  run: (call: WriteCount) => Promise<void>,
+): Promise<WriteResult> {
+  const call = new WriteCount(writer, start)
+  if (ending.eof === true) checkHalfClose(writer)
+  try {
+    await run(call)
+    if (ending.drain === true) {
+      if (start !== undefined && call.isRepeat) await drainAgain(writer, wait)
+      else await writer.drain(wait)
+    }
+    if (ending.eof === true) endWriting(writer)
+    return call.result
+  } catch (error) {
+    throw new CountedFailure(error, { bytesDelivered: 0, bytesAccepted: call.accepted })
+  }
+}
+
+/**
+ * The drain of a write that is only repeated: its connection may have ended since, as its peer wished. Errors: those of
+ * `drain`, and what broke the connection.
+ */
+async function drainAgain(writer: WriterPort, wait: WaitOptions): Promise<void> {
+  await writer.drain(wait).catch(error => closedInOrder(writer, wait, error))
+}
+
+/**
+ * `drain` calls every connection that has ended reset, as asyncio does. `waitClosed` tells a connection that broke from one
+ * that was closed: it throws the error that broke it.
+ */
+async function closedInOrder(writer: WriterPort, wait: WaitOptions, error: unknown): Promise<void> {
+  if (!(error instanceof SockpoolError) || error.code !== 'CONNECTION_RESET') throw error
+  await writer.waitClosed(wait)
+}
+
+/**
+ * Writes all pieces or says why not: like asyncio's, a writer drops what is written after its end, and a caller over HTTP
+ * must hear of that. Errors: WRITE_CLOSED, CONNECTION_RESET.
+ */
+export async function writeAll(
+  writer: WriterPort,
+  pieces: readonly Uint8Array[],
+  wait: WaitOptions,
+): Promise<void> {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const before = writer.offset
   writer.writeLines(pieces)
   if (writer.offset - before === length) return
-  await writer.drain(wait).catch(async error => {
-    // `drain` calls every connection that has ended reset, as asyncio does. `waitClosed` tells a connection that broke
-    // from one that its holder closed: it throws the error that broke it.
-    if (!(error instanceof SockpoolError) || error.code !== 'CONNECTION_RESET') throw error
-    await writer.waitClosed(wait)
-  })
+  await writer.drain(wait).catch(error => closedInOrder(writer, wait, error))
   throw new SockpoolError('WRITE_CLOSED', 'the connection is closing and takes no more bytes')
-}
-
-async function finish(writer: WriterPort, ending: Ending, wait: WaitOptions): Promise<void> {
-  if (ending.drain === true) await writer.drain(wait)
-  if (ending.eof === true) endWriting(writer)
-}
-
-/** How many leading bytes of a body that starts at `start` have been accepted already. */
-function repeatedBytes(offset: number, start: number | undefined): number {
-  if (start === undefined) return 0
-  if (start <= offset) return offset - start
-  const message = `the next byte to write has the offset ${offset}; the body was to start at ${start}`
-  throw new SockpoolError('OFFSET_MISMATCH', message, { offset })
 }
 
 /** Errors: INVALID_REQUEST at `eof` where the connection has no half that could be closed. */

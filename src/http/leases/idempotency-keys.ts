@@ -38,7 +38,7 @@ export class IdempotencyKeys {
     const name = JSON.stringify([request.tenant, request.key])
     const known = this.#entries.get(name)
     if (known && known.fingerprint !== request.fingerprint)
-      throw invalidField('Idempotency-Key', 'was used before with a different target or ttlMs')
+      throw invalidField('Idempotency-Key', 'was used before with another target, ttlMs or replay')
     const entry = known ?? this.#start(name, request.fingerprint, acquire)
     return await this.#join(entry, request.signal)
   }

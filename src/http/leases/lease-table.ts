@@ -43,8 +43,8 @@ export class LeaseTable {
   }
 
   /** Keeps a lease until it ends. */
-  add(lease: LeasePort, tenant: string): CallerLease {
-    const held = new CallerLease(lease, tenant, this.#onFault)
+  add(lease: LeasePort, tenant: string, side: CallerLease['side'] = 'client'): CallerLease {
+    const held = new CallerLease(lease, tenant, this.#onFault, side)
     this.#held.set(lease.id, held)
     held.whenEnded(reason => this.#bury(held, reason))
     return held

@@ -18,13 +18,14 @@ export class Calls {
   readonly limits: AppLimits
   /** Bytes of a body that says what to do and carries no payload. */
   readonly controlBodyBytesMax: number
-  readonly #isClosing: () => boolean
+  /** The service drains. */
+  readonly isClosing: () => boolean
   readonly #table: LeaseTable
 
   constructor({ limits, isClosing }: Pick<DoorDeps, 'limits' | 'isClosing'>, table: LeaseTable) {
     this.limits = limits
     this.controlBodyBytesMax = Math.min(limits.bodyBytes, LIMITS.controlBodyBytesMax)
-    this.#isClosing = isClosing
+    this.isClosing = isClosing
     this.#table = table
   }
 
@@ -53,7 +54,7 @@ export class Calls {
 
   /** Errors: DRAINING while the service takes no new work. */
   checkOpen(): void {
-    if (this.#isClosing())
+    if (this.isClosing())
       throw new SockpoolError('DRAINING', 'the service is shutting down and takes no new leases')
   }
 }

@@ -1,7 +1,9 @@
 /** What an operator tells the pool to do while it runs. Each verb needs an admin's token, and answers what it did in numbers. */
 import { type TObject, Type } from 'typebox'
+import type { ErrorCode } from '../../base/errors.ts'
 import { RESIZABLE } from '../../pool/target/resize.ts'
 import { registerJsonBodies, registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
+import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { AppLimits, ControlPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
@@ -11,15 +13,23 @@ import { CLOSED, ProblemAnswer, timeoutMs } from './schemas.ts'
 const tags = ['operation']
 const count = Type.Integer()
 
-const Done = Type.Object({
-  state: Type.String({ description: 'active, paused, disabled or draining.' }),
-  closed: Type.Integer({ description: 'Connections that were closed.' }),
-  refused: Type.Integer({ description: 'Callers that waited and were refused.' }),
-  leased: Type.Integer({ description: 'Connections that are out on lease.' }),
-  waiters: count,
+const Done = Type.Object(
+  {
+    state: Type.String({ description: 'active, paused, disabled or draining.', examples: ['active'] }),
+    closed: Type.Integer({ description: 'Connections that were closed.' }),
+    refused: Type.Integer({ description: 'Callers that waited and were refused.' }),
+    leased: Type.Integer({ description: 'Connections that are out on lease.' }),
+    waiters: Type.Integer({ description: 'Callers that wait.' }),
+  },
+  { title: 'VerbDone' },
+)
+
+const NameParams = Type.Object({
+  name: Type.String({ description: 'The name of a target.', examples: ['demo'] }),
 })
 
-const NameParams = Type.Object({ name: Type.String() })
+/** Of every verb on a target. */
+const VERB_PROBLEMS: readonly ErrorCode[] = [...ADMIN_PROBLEMS, 'TARGET_NOT_FOUND', 'DRAINING']
 
 type Verb = {
   readonly name: string
@@ -92,12 +102,14 @@ export function controlRoutes(calls: Calls, pool: ControlPort): RouteTable[] {
 }
 
 function verbRoute(calls: Calls, pool: ControlPort, verb: Verb): RouteTable['routes'][number] {
-  const waits = verb.name === 'pause' ? { wait: Type.Optional(Type.Boolean()) } : {}
+  const wait = Type.Boolean({ description: 'Answer when the last lease is back; default false.' })
+  const waits = verb.name === 'pause' ? { wait: Type.Optional(wait) } : {}
   return route({
     method: 'POST',
     url: `/v1/targets/:name/${verb.name}`,
     schema: {
       tags,
+      operationId: `${verb.name.replace(/-c/, 'C')}Target`,
       summary: verb.summary,
       description: verb.description,
       params: NameParams,
@@ -105,6 +117,7 @@ function verbRoute(calls: Calls, pool: ControlPort, verb: Verb): RouteTable['rou
       querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits), ...waits }, CLOSED),
       response: { 200: Done, default: ProblemAnswer },
     },
+    problems: [...VERB_PROBLEMS, 'WAIT_TIMEOUT'],
     run: request => {
       principalOf(request).assertAdmin()
       const { timeoutMs: asked, wait } = request.query as { timeoutMs?: number; wait?: boolean }
@@ -121,12 +134,17 @@ function resizeRoute(calls: Calls, pool: ControlPort): RouteTable['routes'][numb
     url: '/v1/targets/:name',
     schema: {
       tags,
+      operationId: 'resizeTarget',
       summary: "Change the bounds of a target's pool",
       description: 'Counts, and milliseconds. No lease is cut: a surplus goes when it comes back.',
       params: NameParams,
-      body: Type.Object({ pool: poolSchema(limits) }, CLOSED),
+      body: Type.Object(
+        { pool: poolSchema(limits) },
+        { ...CLOSED, examples: [{ pool: { min: 0, max: 32 } }] },
+      ),
       response: { 200: Done, default: ProblemAnswer },
     },
+    problems: VERB_PROBLEMS,
     run: request => {
       principalOf(request).assertAdmin()
       return pool.resize(request.params.name, request.body.pool)
@@ -146,11 +164,21 @@ function killRoute(pool: ControlPort): RouteTable['routes'][number] {
     url: '/v1/connections/:id',
     schema: {
       tags,
+      operationId: 'killConnection',
       summary: 'End a connection at once',
       description: 'The lease on it is gone with the reason killed.',
-      params: Type.Object({ id: Type.String() }),
-      response: { 200: Type.Object({ killed: Type.String() }), default: ProblemAnswer },
+      params: Type.Object({
+        id: Type.String({ description: "The connection's id.", examples: ['c1'] }),
+      }),
+      response: {
+        200: Type.Object(
+          { killed: Type.String({ description: 'The id.', examples: ['c1'] }) },
+          { title: 'Killed' },
+        ),
+        default: ProblemAnswer,
+      },
     },
+    problems: [...ADMIN_PROBLEMS, 'CONNECTION_NOT_FOUND'],
     run: request => {
       principalOf(request).assertAdmin()
       return pool.kill(request.params.id)
@@ -164,24 +192,31 @@ function drainWorkerRoute(calls: Calls, pool: ControlPort): RouteTable['routes']
     url: '/v1/workers/:id/drain',
     schema: {
       tags,
+      operationId: 'drainWorker',
       summary: 'Replace an I/O worker',
       description:
         'A fresh one is started in its place, and it takes nothing new. Idle connections are closed, leases go on until they ' +
         'are released. The answer comes when its thread has ended, or is 504 wait_timeout; the drain goes on then, and a ' +
         'repeat waits for the same.',
-      params: Type.Object({ id: Type.String({ pattern: '^\\d{1,5}$', description: "The worker's id." }) }),
+      params: Type.Object({
+        id: Type.String({ pattern: '^\\d{1,5}$', description: "The worker's id.", examples: ['0'] }),
+      }),
       body: Type.Object({}, CLOSED),
       querystring: Type.Object({ timeoutMs: timeoutMs(calls.limits) }, CLOSED),
       response: {
-        200: Type.Object({
-          id: count,
-          threadId: Type.Integer({ description: 'The thread that serves in its place.' }),
-          closed: Type.Integer({ description: 'Idle connections that were closed.' }),
-          leased: Type.Integer({ description: 'Leased connections that were awaited.' }),
-        }),
+        200: Type.Object(
+          {
+            id: count,
+            threadId: Type.Integer({ description: 'The thread that serves in its place.' }),
+            closed: Type.Integer({ description: 'Idle connections that were closed.' }),
+            leased: Type.Integer({ description: 'Leased connections that were awaited.' }),
+          },
+          { title: 'WorkerDrained' },
+        ),
         default: ProblemAnswer,
       },
     },
+    problems: [...ADMIN_PROBLEMS, 'WAIT_TIMEOUT', 'WORKER_LOST'],
     run: request => {
       principalOf(request).assertAdmin()
       return pool.drainWorker(Number(request.params.id), calls.waitOf(request, request.query.timeoutMs))

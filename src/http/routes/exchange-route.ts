@@ -11,6 +11,7 @@ import { sendBytes } from '../bytes/byte-answer.ts'
 import { ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { parseReadSpec, READ_WORDS, ReadSpecSchema } from '../bytes/read-spec.ts'
+import { ACQUIRE_PROBLEMS } from '../document/problem-codes.ts'
 import { locateInRequest, rebuildTarget } from '../leases/ad-hoc-target.ts'
 import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, LeasingPort, TargetChoice } from '../ports.ts'
@@ -22,8 +23,10 @@ import { answer, bytesAnswer, CLOSED, ProblemAnswer, TargetSchema, timeoutMs } f
 const querySchema = (limits: AppLimits) =>
   Type.Object(
     {
-      target: Type.Optional(Type.String({ minLength: 1, description: 'The name of a configured target.' })),
-      read: Type.Optional(Type.String({ description: READ_WORDS })),
+      target: Type.Optional(
+        Type.String({ minLength: 1, description: 'The name of a configured target.', examples: ['demo'] }),
+      ),
+      read: Type.Optional(Type.String({ description: READ_WORDS, examples: ['line'] })),
       timeoutMs: timeoutMs(limits),
       encoding: Type.Optional(ByteEncodingSchema),
       separatorEncoding: Type.Optional(ByteEncodingSchema),
@@ -33,7 +36,13 @@ const querySchema = (limits: AppLimits) =>
 
 const WriteSchema = Type.Object(
   { text: Type.Optional(Type.String()), base64: Type.Optional(Type.String()) },
-  { ...CLOSED, minProperties: 1, maxProperties: 1, description: 'The bytes to send, as text or as base64.' },
+  {
+    ...CLOSED,
+    minProperties: 1,
+    maxProperties: 1,
+    description: 'The bytes to send, as text or as base64.',
+    examples: [{ text: 'hello\n' }],
+  },
 )
 
 const jsonSchema = (limits: AppLimits) =>
@@ -45,11 +54,12 @@ const jsonSchema = (limits: AppLimits) =>
       timeoutMs: timeoutMs(limits),
       separatorEncoding: Type.Optional(ByteEncodingSchema),
     },
-    CLOSED,
+    { ...CLOSED, examples: [{ target: 'demo', write: { text: 'hello\n' }, read: 'line' }] },
   )
 
 const exchangeSchema = (limits: AppLimits) => ({
   tags: ['exchange'],
+  operationId: 'exchange',
   summary: 'Write bytes and read one reply',
   description:
     'As JSON, or as bytes of any other content type with target, read and timeoutMs in the query. ' +
@@ -61,7 +71,12 @@ const exchangeSchema = (limits: AppLimits) => ({
     'application/json': jsonSchema(limits),
     'application/octet-stream': Type.Unsafe<unknown>({}),
   }),
-  response: { 200: bytesAnswer({ reused: Type.Boolean() }), default: ProblemAnswer },
+  response: {
+    200: bytesAnswer('ExchangedBytes', {
+      reused: Type.Boolean({ description: 'Whether the connection was open before this exchange.' }),
+    }),
+    default: ProblemAnswer,
+  },
 })
 
 type ExchangeQuery = Static<ReturnType<typeof querySchema>>
@@ -77,6 +92,19 @@ export function exchangeRoute(calls: Calls, pool: Pick<LeasingPort, 'exchange'>)
         method: 'POST',
         url: '/v1/exchange',
         schema: exchangeSchema(calls.limits),
+        problems: [
+          ...ACQUIRE_PROBLEMS,
+          'INVALID_SEPARATOR',
+          'FRAME_MISMATCH',
+          'COMMAND_DENIED',
+          'LIMIT_OVERRUN',
+          'WRITE_OVERFLOW',
+          'INCOMPLETE_READ',
+          'CONNECTION_RESET',
+          'FRAME_BROKEN',
+          'READ_TIMEOUT',
+          'DRAIN_TIMEOUT',
+        ],
         run: (request, reply) => exchange(calls, pool, request, reply),
       }),
     ],

@@ -12,15 +12,20 @@ const security: [] = []
 const LiveSchema = {
   tags,
   security,
+  operationId: 'live',
   summary: 'Whether the process answers',
-  response: { 200: Type.Object({ status: Type.Literal('live') }) },
+  response: { 200: Type.Object({ status: Type.Literal('live') }, { title: 'Live' }) },
 }
 
 const ReadySchema = {
   tags,
   security,
+  operationId: 'ready',
   summary: 'Whether new leases are taken',
-  response: { 200: Type.Object({ status: Type.Literal('ready') }), default: ProblemAnswer },
+  response: {
+    200: Type.Object({ status: Type.Literal('ready') }, { title: 'Ready' }),
+    default: ProblemAnswer,
+  },
 }
 
 export function healthRoutes(calls: Calls, pool: Pick<PoolPort, 'ready'>): RouteTable {
@@ -32,6 +37,7 @@ export function healthRoutes(calls: Calls, pool: Pick<PoolPort, 'ready'>): Route
         method: 'GET',
         url: '/readyz',
         schema: ReadySchema,
+        problems: ['NOT_READY', 'DRAINING'],
         run: () => {
           calls.checkOpen()
           if (!pool.ready) throw new SockpoolError('NOT_READY', 'some I/O workers are not running yet')

@@ -1,4 +1,5 @@
 /** Acquires leases for HTTP callers: within the quota of their token, and once for each Idempotency-Key. */
+import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
@@ -17,6 +18,7 @@ export interface LeaseWishes {
   readonly target: TargetChoice
   readonly ttlMs?: number
   readonly waitMs?: number
+  readonly replay?: boolean
 }
 
 export class LeaseAcquirer {
@@ -31,23 +33,31 @@ export class LeaseAcquirer {
 
   /**
    * The lease that a request asks for. A repeat of its Idempotency-Key gets the same one while that lives.
+   * `checkOpen` throws where no lease may be made; who asks again for one that is there is answered all the same.
    *
-   * Errors: INVALID_REQUEST, QUEUE_FULL where the quota is used up, ABORTED, and those of `Pool.lease`.
+   * Errors: INVALID_REQUEST, QUEUE_FULL where the quota is used up, ABORTED, those of `checkOpen` and of `Pool.lease`.
    */
-  async acquire(request: FastifyRequest, wishes: LeaseWishes, principal: Principal): Promise<CallerLease> {
+  async acquire(
+    request: FastifyRequest,
+    wishes: LeaseWishes,
+    principal: Principal,
+    checkOpen: () => void,
+  ): Promise<CallerLease> {
     const signal = clientSignalOf(request)
     const key = idempotencyKey(request)
     const origin = leaseOriginOf(request)
-    if (key === null) return await this.#lease(wishes, principal, signal, origin)
+    const acquire = async (whoWaits: AbortSignal): Promise<CallerLease> => {
+      checkOpen()
+      return await this.#lease(wishes, principal, whoWaits, origin)
+    }
+    if (key === null) return await acquire(signal)
     const { tenant } = principal
-    const fingerprint = JSON.stringify([wishes.target, wishes.ttlMs])
-    return await this.#keys.lease({ tenant, key, fingerprint, signal }, whoWaits =>
-      this.#lease(wishes, principal, whoWaits, origin),
-    )
+    const fingerprint = fingerprintOf(wishes)
+    return await this.#keys.lease({ tenant, key, fingerprint, signal }, acquire)
   }
 
   async #lease(
-    { target: described, ttlMs, waitMs }: LeaseWishes,
+    { target: described, ttlMs, waitMs, replay }: LeaseWishes,
     { tenant, weight, quota }: Principal,
     signal: AbortSignal,
     origin: ReturnType<typeof leaseOriginOf>,
@@ -56,7 +66,7 @@ export class LeaseAcquirer {
     const share = quota.enter(target)
     let lease: LeasePort
     try {
-      lease = await this.#pool.lease(target, { ttlMs, waitMs, signal, tenant, weight, origin })
+      lease = await this.#pool.lease(target, { ttlMs, waitMs, replay, signal, tenant, weight, origin })
     } catch (error) {
       share.end()
       throw locateInRequest(error, target)
@@ -69,6 +79,15 @@ export class LeaseAcquirer {
     await lease.release()
     throw new SockpoolError('ABORTED', 'the client disconnected')
   }
+}
+
+/**
+ * What a lease is to be; how long to wait for it is another matter. A digest, as a described target may bring certificates,
+ * and a key is kept as long as its lease lives.
+ */
+function fingerprintOf({ target, ttlMs, replay = false }: LeaseWishes): string {
+  const wanted = JSON.stringify([rebuildTarget(target), ttlMs ?? null, replay])
+  return createHash('sha256').update(wanted).digest('base64')
 }
 
 function idempotencyKey(request: FastifyRequest): string | null {

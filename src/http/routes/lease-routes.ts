@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
+import { ACQUIRE_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
@@ -13,8 +14,8 @@ import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
 import {
   CLOSED,
+  LeaseMade,
   LeaseParams,
-  LeaseSchema,
   LeaseStateSchema,
   ProblemAnswer,
   TargetSchema,
@@ -32,11 +33,18 @@ const LeaseBody = Type.Object(
         description: 'Milliseconds to wait for a free connection; 0 takes one at once or not at all.',
       }),
     ),
+    replay: Type.Optional(
+      Type.Boolean({
+        description:
+          'Keep at least the last 64 KiB that were read, so that a read whose answer was lost can be repeated with its ' +
+          '`offset`; default false.',
+      }),
+    ),
   },
-  CLOSED,
+  { ...CLOSED, examples: [{ target: 'demo', ttlMs: 60_000, waitMs: 5_000 }] },
 )
 
-const RenewBody = Type.Object({ ttlMs: ttlMs() }, CLOSED)
+const RenewBody = Type.Object({ ttlMs: ttlMs() }, { ...CLOSED, examples: [{ ttlMs: 60_000 }] })
 
 const ReleaseQuery = Type.Object(
   {
@@ -53,36 +61,51 @@ const ReleaseQuery = Type.Object(
   CLOSED,
 )
 
-const ReleaseAnswer = Type.Object({
-  outcome: Type.Enum(['reused', 'closed']),
-  reason: Type.String({ description: 'Why: clean, policy, discarded, unread, unsent, unanswered, …' }),
-})
+const ReleaseAnswer = Type.Object(
+  {
+    outcome: Type.Enum(['reused', 'closed']),
+    reason: Type.String({
+      description: 'Why: clean, policy, discarded, unread, unsent, unanswered, …',
+      examples: ['clean'],
+    }),
+  },
+  { title: 'Released' },
+)
 
 const tags = ['leases']
 
 const AcquireSchema = {
   tags,
+  operationId: 'acquireLease',
   summary: 'Lease a connection',
   description:
-    'With an Idempotency-Key, a repeat answers the same lease while it lives. A target that is not ' +
+    'With an Idempotency-Key, a repeat answers the same lease, as the first did, while it lives. A target that is not ' +
     'configured needs a token whose targets hold `*`.',
   headers: Type.Object({
     'idempotency-key': Type.Optional(
-      Type.String({ description: 'A key of your own, up to 255 characters.' }),
+      Type.String({
+        description: 'A key of your own, up to 255 characters.',
+        examples: ['2f1c6f0e-job-41'],
+      }),
     ),
   }),
   body: LeaseBody,
-  response: { 201: LeaseSchema, default: ProblemAnswer },
+  response: {
+    201: LeaseMade,
+    default: ProblemAnswer,
+  },
 }
 
 const ListSchema = {
   tags,
+  operationId: 'listLeases',
   summary: 'List your leases',
   response: { 200: Type.Object({ leases: Type.Array(LeaseStateSchema) }), default: ProblemAnswer },
 }
 
 const LookSchema = {
   tags,
+  operationId: 'getLease',
   summary: 'Look at a lease',
   params: LeaseParams,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },
@@ -90,6 +113,7 @@ const LookSchema = {
 
 const RenewSchema = {
   tags,
+  operationId: 'renewLease',
   summary: 'Renew a lease',
   params: LeaseParams,
   body: RenewBody,
@@ -98,6 +122,7 @@ const RenewSchema = {
 
 const ReleaseSchema = {
   tags,
+  operationId: 'releaseLease',
   summary: 'Release a lease',
   description:
     'Your word that the conversation is at a message boundary; the pool still checks all that it can see. Where ' +
@@ -112,16 +137,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
     routes: [
-      route({
-        method: 'POST',
-        url: '/v1/leases',
-        schema: AcquireSchema,
-        run: async (request, reply) => {
-          const principal = calls.admit(request, request.body.target)
-          const { lease } = await acquirer.acquire(request, request.body, principal)
-          return reply.code(201).header('location', `/v1/leases/${lease.id}`).send(viewOf(lease))
-        },
-      }),
+      acquireRoute(calls, acquirer),
       route({
         method: 'GET',
         url: '/v1/leases',
@@ -158,6 +174,22 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
   }
 }
 
+function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases',
+    schema: AcquireSchema,
+    problems: ACQUIRE_PROBLEMS,
+    run: async (request, reply) => {
+      const principal = principalOf(request)
+      principal.authorize(request.body.target)
+      const held = await acquirer.acquire(request, request.body, principal, () => calls.checkOpen())
+      const view = held.firstAnswer(viewOf)
+      return reply.code(201).header('location', `/v1/leases/${held.lease.id}`).send(view)
+    },
+  })
+}
+
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */
 function kill(
   table: LeaseTable,
@@ -174,7 +206,8 @@ function listLeases(table: LeaseTable, request: FastifyRequest): { leases: objec
   return { leases: table.list(principalOf(request).tenant).map(stateOf) }
 }
 
-function viewOf(lease: LeasePort): object {
+/** A lease as the answer to whoever asked for it. */
+export function viewOf(lease: LeasePort): object {
   const { id, target, reused, expiresAt, connection } = lease
   return { id, target, state: 'leased', reused, expiresAt: expiresAt?.toISOString() ?? null, connection }
 }

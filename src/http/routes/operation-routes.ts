@@ -2,150 +2,238 @@
  * What the pool is doing. A caller sees the targets within its token's globs and its own connections; an admin
  * sees them all.
  */
-import { type TProperties, Type } from 'typebox'
+import { type TInteger, type TProperties, type TSchema, Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
+import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
 import type { AppDeps, RowsPort, TargetRow } from '../ports.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
 
 /** A row has at least these fields; the pool may add more. */
-const row = (fields: TProperties) => Type.Object(fields, { additionalProperties: true })
+const row = (fields: TProperties, options: { readonly title?: string; readonly description?: string } = {}) =>
+  Type.Object(fields, { ...options, additionalProperties: true })
 
 const count = Type.Integer()
+const counted = (description: string): TInteger => Type.Integer({ description })
+const perhaps = (schema: TSchema) => Type.Optional(schema)
+const orNull = (schema: TSchema, description: string): TSchema =>
+  Type.Union([schema, Type.Null()], { description })
 
-const Target = row({
-  name: Type.String(),
-  connections: Type.Optional(
-    row({ connecting: count, idle: count, leased: count, closing: count, max: count }),
-  ),
-  waiters: Type.Optional(count),
-  breaker: Type.Optional(Type.String({ description: 'closed, open, half_open or off.' })),
-  hosts: Type.Optional(
-    Type.Array(
-      row({
-        host: Type.String(),
-        port: count,
-        state: Type.String({ description: 'up, ejected or slow_start.' }),
-        connections: count,
-      }),
-    ),
-  ),
-})
-
-const CONNECTION_FIELDS = {
-  id: Type.String(),
-  target: Type.Optional(Type.String()),
-  state: Type.Optional(Type.String()),
+const Slots = {
+  connecting: counted('Being dialled.'),
+  idle: counted('Free.'),
+  leased: counted('Out on lease.'),
+  multiplexed: perhaps(counted('Shared by many callers at once.')),
+  quarantined: perhaps(counted('Gone, but for an end that somebody still holds.')),
+  closing: counted('Ending.'),
 }
 
-const Connection = row(CONNECTION_FIELDS)
+const Target = row(
+  {
+    name: Type.String({ description: 'Of a described target: host:port.', examples: ['demo'] }),
+    tenant: perhaps(orNull(Type.String(), 'Whose described target it is; null for a configured one.')),
+    state: perhaps(
+      Type.String({ description: 'active, paused, disabled or draining.', examples: ['active'] }),
+    ),
+    connections: perhaps(row({ ...Slots, max: count, min: perhaps(count) })),
+    waiters: perhaps(counted('Callers that wait for a connection.')),
+    expectedWaitMs: perhaps(
+      orNull(
+        Type.Number(),
+        'What a new caller would wait; 0 where there is room, null where nobody knows yet.',
+      ),
+    ),
+    breaker: perhaps(Type.String({ description: 'closed, open, half_open or off.', examples: ['closed'] })),
+    hosts: perhaps(
+      Type.Array(
+        row({
+          host: Type.String({ examples: ['127.0.0.1'] }),
+          port: count,
+          state: Type.String({ description: 'up, ejected or slow_start.', examples: ['up'] }),
+          connections: count,
+        }),
+      ),
+    ),
+    multiplex: perhaps(
+      orNull(
+        row({
+          connections: count,
+          inFlight: counted('Requests whose answers are awaited, orphans among them.'),
+          queued: count,
+          orphans: counted('Answers that are awaited for callers that have gone.'),
+          unsolicited: counted('Messages so far that answered nobody.'),
+        }),
+        'Null where nothing is shared.',
+      ),
+    ),
+    reuse: perhaps(Type.String({ description: 'clean or never.', examples: ['clean'] })),
+    opened: perhaps(counted('Connections opened so far.')),
+    closed: perhaps(
+      Type.Unsafe<Record<string, number>>({
+        type: 'object',
+        additionalProperties: { type: 'integer' },
+        description: 'Connections closed so far, by reason.',
+        examples: [{ unread: 2 }],
+      }),
+    ),
+  },
+  { title: 'Target' },
+)
 
-const Operation = Type.Object({
-  name: Type.String({ description: 'connect, lease, read, write, exchange, parse, release, …' }),
-  at: Type.String({ format: 'date-time', description: 'When it began.' }),
-  ms: Type.Number({ description: 'Milliseconds that it took, or has taken so far.' }),
-  bytesIn: count,
-  bytesOut: count,
-  outcome: Type.String({
-    description:
-      'ok; the code of the problem that it ended with; of a release, its reason; running where it is not over.',
-  }),
-})
-
-const ConnectionWithOperations = row({
-  ...CONNECTION_FIELDS,
-  operations: Type.Array(Operation, {
-    maxItems: LIMITS.flightOperationsMax,
-    description: 'The last operations, oldest first.',
-  }),
-})
-
-const Worker = row({
-  id: Type.Optional(count),
-  kind: Type.Optional(Type.String({ description: 'io or http.' })),
-  state: Type.Optional(
-    Type.String({ description: 'serving, or draining beside its successor of the same id.' }),
+const CONNECTION_FIELDS = {
+  id: Type.String({ examples: ['c1'] }),
+  target: perhaps(Type.String({ examples: ['demo'] })),
+  tenant: perhaps(orNull(Type.String({ examples: ['ops'] }), 'Who holds it, or held it last.')),
+  state: perhaps(
+    Type.String({
+      description: 'connecting, idle, leased, multiplexed, quarantined or closing.',
+      examples: ['leased'],
+    }),
   ),
-  threadId: Type.Optional(count),
-  connections: Type.Optional(count),
-  dialled: Type.Optional(Type.Integer({ description: 'Connects ever attempted.' })),
-  bytesIn: Type.Optional(count),
-  bytesOut: Type.Optional(count),
-  utilization: Type.Optional(Type.Number()),
-})
+  worker: perhaps(counted('The I/O worker in which it lives.')),
+  localAddress: perhaps(Type.String({ examples: ['127.0.0.1'] })),
+  localPort: perhaps(count),
+  remoteAddress: perhaps(Type.String({ examples: ['127.0.0.1'] })),
+  remotePort: perhaps(count),
+  tls: perhaps(Type.Boolean()),
+  ageMs: perhaps(count),
+  uses: perhaps(counted('Leases it has served, the present one included.')),
+  leaseAgeMs: perhaps(orNull(count, 'Of the present lease.')),
+  lastOperation: perhaps(orNull(Type.String({ examples: ['readline'] }), 'Of the present lease.')),
+}
+
+const Connection = row(CONNECTION_FIELDS, { title: 'Connection' })
+
+const Operation = Type.Object(
+  {
+    name: Type.String({
+      description: 'connect, lease, read, write, exchange, parse, release, …',
+      examples: ['readline'],
+    }),
+    at: Type.String({ format: 'date-time', description: 'When it began.' }),
+    ms: Type.Number({ description: 'Milliseconds that it took, or has taken so far.' }),
+    bytesIn: count,
+    bytesOut: count,
+    outcome: Type.String({
+      description:
+        'ok; the code of the problem that it ended with; of a release, its reason; running where it is not over.',
+      examples: ['ok'],
+    }),
+  },
+  { title: 'Operation' },
+)
+
+const ConnectionWithOperations = row(
+  {
+    ...CONNECTION_FIELDS,
+    operations: Type.Array(Operation, {
+      maxItems: LIMITS.flightOperationsMax,
+      description: 'The last operations, oldest first.',
+    }),
+  },
+  { title: 'ConnectionReport' },
+)
+
+const Worker = row(
+  {
+    id: perhaps(count),
+    kind: perhaps(Type.String({ description: 'io or http.', examples: ['io'] })),
+    state: perhaps(
+      Type.String({
+        description: 'serving, or draining beside its successor of the same id.',
+        examples: ['serving'],
+      }),
+    ),
+    threadId: perhaps(count),
+    connections: perhaps(counted('Open to targets; of a thread that serves HTTP, to callers.')),
+    requests: perhaps(counted('HTTP requests so far; of a thread that serves HTTP.')),
+    dialled: perhaps(counted('Connects ever attempted.')),
+    bytesIn: perhaps(count),
+    bytesOut: perhaps(count),
+    utilization: perhaps(Type.Number({ description: 'Share of its time that it was busy, 0 to 1.' })),
+    missedWakes: perhaps(counted('Wakes that only a timer found; 0 unless something is wrong.')),
+  },
+  { title: 'Worker' },
+)
 
 const tags = ['operation']
 
 const TargetsSchema = {
   tags,
+  operationId: 'listTargets',
   summary: 'List the targets',
   response: { 200: Type.Object({ targets: Type.Array(Target) }), default: ProblemAnswer },
 }
 
 const TargetSchema = {
   tags,
+  operationId: 'getTarget',
   summary: 'Look at a target',
-  params: Type.Object({ name: Type.String() }),
+  params: Type.Object({ name: Type.String({ description: 'The name of a target.', examples: ['demo'] }) }),
   response: { 200: Target, default: ProblemAnswer },
 }
 
 const ConnectionsSchema = {
   tags,
+  operationId: 'listConnections',
   summary: 'List the connections',
   response: { 200: Type.Object({ connections: Type.Array(Connection) }), default: ProblemAnswer },
 }
 
 const WorkersSchema = {
   tags,
+  operationId: 'listWorkers',
   summary: 'List the I/O workers, and the threads that serve HTTP where there are several',
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
 
 const ConnectionSchema = {
   tags,
+  operationId: 'getConnection',
   summary: 'Look at a connection, and at what was done with it last',
   description: 'For an admin. No payload, no id of a lease.',
-  params: Type.Object({ id: Type.String() }),
+  params: Type.Object({ id: Type.String({ description: "The connection's id.", examples: ['c1'] }) }),
   response: { 200: ConnectionWithOperations, default: ProblemAnswer },
 }
 
-const Stats = Type.Object({
-  leases: count,
-  waiters: Type.Integer({ description: 'Callers that wait for a connection.' }),
-  connections: row({
-    connecting: count,
-    idle: count,
-    leased: count,
-    multiplexed: count,
-    quarantined: count,
-    closing: count,
-  }),
-  targets: Type.Integer({
-    description: 'Configured targets, and those that callers have described of late.',
-  }),
-  parse: Type.Object({
-    workers: Type.Integer({ description: 'Parse threads of each kind that there may be.' }),
-    busy: Type.Integer({ description: 'Parse threads of all kinds that work.' }),
-    queued: Type.Integer({
-      description: 'Parse calls that wait for a thread, or for the rest of their message.',
+const Stats = Type.Object(
+  {
+    leases: count,
+    waiters: counted('Callers that wait for a connection.'),
+    connections: row({
+      connecting: count,
+      idle: count,
+      leased: count,
+      multiplexed: count,
+      quarantined: count,
+      closing: count,
     }),
-  }),
-  memory: Type.Object({
-    rss: Type.Integer({ description: 'Bytes of the process.' }),
-    heapUsed: Type.Integer({ description: 'Bytes of the heap of the thread that serves HTTP.' }),
-    ringBytes: Type.Integer({
-      description: 'Bytes set aside for the rings of connections; resident only where they were touched.',
+    targets: counted('Configured targets, and those that callers have described of late.'),
+    parse: Type.Object({
+      workers: counted('Parse threads of each kind that there may be.'),
+      busy: counted('Parse threads of all kinds that work.'),
+      queued: counted('Parse calls that wait for a thread, or for the rest of their message.'),
     }),
-  }),
-  uptimeMs: count,
-})
+    memory: Type.Object({
+      rss: counted('Bytes of the process.'),
+      heapUsed: counted('Bytes of the heap of the thread that serves HTTP.'),
+      ringBytes: counted(
+        'Bytes set aside for the rings of connections, resident only where they were touched, and for what leases with ' +
+          '`replay` keep.',
+      ),
+    }),
+    uptimeMs: count,
+  },
+  { title: 'Stats' },
+)
 
 const StatsSchema = {
   tags,
+  operationId: 'getStats',
   summary: 'Counts of the whole service',
   response: { 200: Stats, default: ProblemAnswer },
 }
@@ -170,6 +258,7 @@ export function operationRoutes(
         method: 'GET',
         url: '/v1/targets/:name',
         schema: TargetSchema,
+        problems: ['FORBIDDEN', 'TARGET_NOT_FOUND'],
         run: request => findTarget(pool, principalOf(request), request.params.name),
       }),
       route({
@@ -204,6 +293,7 @@ function connectionRoute(pool: RowsPort): RouteTable['routes'][number] {
     method: 'GET',
     url: '/v1/connections/:id',
     schema: ConnectionSchema,
+    problems: [...ADMIN_PROBLEMS, 'CONNECTION_NOT_FOUND'],
     run: request => {
       principalOf(request).assertAdmin()
       return pool.connection(request.params.id)

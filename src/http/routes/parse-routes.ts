@@ -5,18 +5,27 @@
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import type { TextWrap } from '../../base/answer-form.ts'
+import type { ErrorCode } from '../../base/errors.ts'
 import { pickType } from '../bytes/accept.ts'
 import { registerByteBodies, registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { answer, BytesBody, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import { answer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
 
-const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines' })
+const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines', examples: ['ndjson'] })
 const tags = ['parse']
+const PARSE_PROBLEMS: readonly ErrorCode[] = [
+  'FORMAT_NOT_FOUND',
+  'PARSE_FAILED',
+  'PARSE_LIMIT',
+  'PARSE_TIMEOUT',
+  'WORKER_LOST',
+]
 
 /** `{values: […]}` */
 const VALUES: TextWrap = { before: '{"values":[', between: ',', end: '', after: ']}' }
@@ -31,16 +40,22 @@ const EXACT =
 
 const bodySchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'parse',
   summary: 'Parse the body',
   description:
     `The body is the bytes, whatever its content type, at most ${limits.bodyBytes} of them. The other query fields are ` +
     `options of the format. ${EXACT}`,
-  body: BytesBody,
+  body: answer('The bytes.', {
+    'application/octet-stream': Type.Unsafe<unknown>({ examples: ['{"a":1}\n[2]\n'] }),
+  }),
   params: Type.Object({ format: FormatName }),
   querystring: Type.Object({ timeoutMs: timeoutMs(limits) }, { additionalProperties: true }),
   response: {
     200: answer('All values.', {
-      'application/json': Type.Object({ values: Type.Array(Type.Unknown()) }),
+      'application/json': Type.Object(
+        { values: Type.Array(Type.Unknown(), { examples: [[{ a: 1 }, [2]]] }) },
+        { title: 'ParsedValues' },
+      ),
       'application/x-ndjson': Type.Unsafe<unknown>({}),
     }),
     default: ProblemAnswer,
@@ -49,6 +64,7 @@ const bodySchema = (limits: AppLimits) => ({
 
 const messageSchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'parseMessage',
   summary: 'Read one message of a lease as a value',
   description: `A message has at most ${limits.bodyBytes} bytes, and those after it stay readable. ${EXACT}`,
   params: LeaseParams,
@@ -57,14 +73,18 @@ const messageSchema = (limits: AppLimits) => ({
       format: FormatName,
       options: Type.Optional(Type.Object({}, { additionalProperties: true })),
       timeoutMs: timeoutMs(limits),
+      offset: readOffset(),
     },
-    CLOSED,
+    { ...CLOSED, examples: [{ format: 'json' }] },
   ),
   response: {
-    200: Type.Object({
-      value: Type.Unknown(),
-      offset: Type.Integer({ description: 'Stream offset of the message.' }),
-    }),
+    200: Type.Object(
+      {
+        value: Type.Unknown({ examples: [{ answer: 42 }] }),
+        offset: Type.Integer({ description: 'Stream offset of the message.' }),
+      },
+      { title: 'ParsedMessage' },
+    ),
     default: ProblemAnswer,
   },
 })
@@ -77,6 +97,7 @@ export function parseBodyRoute(calls: Calls, pool: Pick<PoolPort, 'parseToText'>
         method: 'POST',
         url: '/v1/parse/:format',
         schema: bodySchema(calls.limits),
+        problems: PARSE_PROBLEMS,
         run: async (request, reply) => {
           checkRoomForAnswer(request)
           const { timeoutMs, ...options } = request.query
@@ -104,14 +125,15 @@ export function parseLeaseRoute(calls: Calls, pool: Pick<PoolPort, 'checkFormat'
         method: 'POST',
         url: '/v1/leases/:id/parse',
         schema: messageSchema(calls.limits),
+        problems: [...READ_PROBLEMS, ...PARSE_PROBLEMS, 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
         run: async (request, reply) => {
-          const { format, options = {}, timeoutMs } = request.body
+          const { format, options = {}, timeoutMs, offset } = request.body
           pool.checkFormat(format, options)
           const held = calls.leaseToRead(request)
           checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
-          const text = await held.read('parse', () =>
-            held.lease.parseToText(format, messageWrap, options, wait),
+          const text = await held.readFrom('parse', offset, wait, left =>
+            held.lease.parseToText(format, messageWrap, options, { ...left, offset }),
           )
           return sendText(reply, JSON_TYPE, text)
         },

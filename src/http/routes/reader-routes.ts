@@ -4,7 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type TProperties, Type } from 'typebox'
-import { SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import { FRAME_NAMES } from '../../frames/frame-spec.ts'
 import { judgeFrame } from '../../frames/judge-frame.ts'
 import type { ReadOptions } from '../../streams/reading/read-options.ts'
@@ -13,30 +13,39 @@ import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
-import type { AppLimits, ReaderPort } from '../ports.ts'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
+import type { AppLimits, LeasePort, ReaderPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
-import { bytesAnswer, CLOSED, LeaseParams, ProblemAnswer, timeoutMs } from './schemas.ts'
+import { bytesAnswer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
 
 const ReadAnswers = { 200: bytesAnswer(), default: ProblemAnswer }
 
 const readSchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { n: Type.Optional(Type.Integer({ minimum: -1, description: 'Bytes at the most; -1 is all of them.' })) },
+    {
+      n: Type.Optional(
+        Type.Integer({ minimum: -1, description: 'Bytes at the most; -1 is all of them.', examples: [4] }),
+      ),
+    },
+    'read',
     'Read up to n bytes',
     'As soon as one byte is there. Without n, or with -1, everything until EOF, at most `limit` bytes; past ' +
       'that 413, and the bytes stay readable. Empty at EOF and for n=0.',
   )
 
 const readLineSchema = (limits: AppLimits) =>
-  schemaOf(limits, {}, 'Read one line', 'With its newline; at EOF what is left.')
+  schemaOf(limits, {}, 'readLine', 'Read one line', 'With its newline; at EOF what is left.')
 
 const readExactlySchema = (limits: AppLimits) =>
   schemaOf(
     limits,
-    { n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes, description: 'Bytes.' }) },
+    {
+      n: Type.Integer({ minimum: 0, maximum: limits.bodyBytes, description: 'Bytes.', examples: [4] }),
+    },
+    'readExactly',
     'Read exactly n bytes',
     'EOF before that is 502 incomplete_read, with the bytes in `partial`.',
   )
@@ -45,9 +54,12 @@ const readUntilSchema = (limits: AppLimits) =>
   schemaOf(
     limits,
     {
-      separator: Type.Optional(Type.Array(Type.String(), { description: 'Repeatable; default a newline.' })),
+      separator: Type.Optional(
+        Type.Array(Type.String(), { description: 'Repeatable; default a newline.', examples: [['\n']] }),
+      ),
       separatorEncoding: Type.Optional(ByteEncodingSchema),
     },
+    'readUntil',
     'Read until a separator',
     'Up to and including the separator that ends first.',
   )
@@ -57,9 +69,13 @@ const readFrameSchema = (limits: AppLimits) =>
     limits,
     {
       frame: Type.Optional(
-        Type.String({ description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}` }),
+        Type.String({
+          description: `Default: the target's own. ${FRAME_NAMES.join(' · ')}`,
+          examples: ['line'],
+        }),
       ),
     },
+    'readFrame',
     'Read one message',
     'As its frame ends it, at most 16 MiB. Bytes that are no such message are 502 frame_broken, longer ones 413 ' +
       'limit_overrun; both close the connection.',
@@ -69,17 +85,19 @@ const readFrameSchema = (limits: AppLimits) =>
 function schemaOf<Own extends TProperties>(
   limits: AppLimits,
   own: Own,
+  operationId: string,
   summary: string,
   description: string,
 ) {
   const common = {
     timeoutMs: timeoutMs(limits),
     limit: integer(1, limits.bodyBytes, 'Bytes before the separator, or of a read to EOF, at the most.'),
-    offset: integer(0, Number.MAX_SAFE_INTEGER, 'Stream offset at which this read is meant to start.'),
+    offset: readOffset(),
     encoding: Type.Optional(ByteEncodingSchema),
   }
   return {
     tags: ['reader'],
+    operationId,
     summary,
     description,
     params: LeaseParams,
@@ -103,12 +121,14 @@ export function readerRoutes(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/read',
         schema: readSchema(limits),
+        problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN'],
         run: (request, reply) => read(calls, 'read', request, reply, upTo(request.query.n, limits.bodyBytes)),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/readline',
         schema: readLineSchema(limits),
+        problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN'],
         run: (request, reply) =>
           read(calls, 'readline', request, reply, (reader, options) => reader.readLine(options)),
       }),
@@ -116,6 +136,7 @@ export function readerRoutes(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/readexactly',
         schema: readExactlySchema(limits),
+        problems: [...READ_PROBLEMS, 'INCOMPLETE_READ'],
         run: (request, reply) => {
           const { n } = request.query
           return read(calls, 'readexactly', request, reply, (reader, options) =>
@@ -123,23 +144,26 @@ export function readerRoutes(calls: Calls): RouteTable {
           )
         },
       }),
-      route({
-        method: 'POST',
-        url: '/v1/leases/:id/readuntil',
-        schema: readUntilSchema(limits),
-        run: (request, reply) => {
-          const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
-          const separators = parseSeparators(
-            separator.map(text => bytesOf(text, separatorEncoding, 'separator')),
-          )
-          return read(calls, 'readuntil', request, reply, (reader, options) =>
-            reader.readUntil(separators, options),
-          )
-        },
-      }),
+      readUntilRoute(calls),
       readFrameRoute(calls),
     ],
   }
+}
+
+function readUntilRoute(calls: Calls): RouteTable['routes'][number] {
+  return route({
+    method: 'POST',
+    url: '/v1/leases/:id/readuntil',
+    schema: readUntilSchema(calls.limits),
+    problems: [...READ_PROBLEMS, 'INVALID_SEPARATOR', 'LIMIT_OVERRUN', 'INCOMPLETE_READ'],
+    run: (request, reply) => {
+      const { separator = ['\n'], separatorEncoding = 'utf8' } = request.query
+      const separators = parseSeparators(separator.map(text => bytesOf(text, separatorEncoding, 'separator')))
+      return read(calls, 'readuntil', request, reply, (reader, options) =>
+        reader.readUntil(separators, options),
+      )
+    },
+  })
 }
 
 function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
@@ -147,6 +171,7 @@ function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
     method: 'POST',
     url: '/v1/leases/:id/readframe',
     schema: readFrameSchema(calls.limits),
+    problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN', 'INCOMPLETE_READ', 'FRAME_BROKEN'],
     run: (request, reply) => {
       const { frame } = request.query
       const named = frame === undefined ? undefined : judgeFrame(frame, 'frame', 'caller')
@@ -155,9 +180,16 @@ function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
   })
 }
 
-/** Takes what is there, up to n bytes; without n everything until EOF, as far as `bytesMax` bytes. */
+/**
+ * Takes what is there, up to n bytes, and no more than can be read again where the lease keeps some; without n everything
+ * until EOF, as far as `bytesMax` bytes.
+ */
 function upTo(n = -1, bytesMax: number): Take {
-  if (n >= 0) return (reader, options) => reader.read(Math.min(n, bytesMax), options)
+  if (n >= 0) {
+    const bytes = Math.min(n, bytesMax)
+    return (reader, options, { replay }) =>
+      reader.read(replay ? Math.min(bytes, LIMITS.replayWindowBytes) : bytes, options)
+  }
   return (reader, options) => reader.read(-1, { ...options, limit: options.limit ?? bytesMax })
 }
 
@@ -171,12 +203,13 @@ type ReadRequest = FastifyRequest & {
   }
 }
 
-type Take = (reader: ReaderPort, options: ReadOptions) => Promise<Buffer>
+type Take = (reader: ReaderPort, options: ReadOptions, lease: Pick<LeasePort, 'replay'>) => Promise<Buffer>
 
 /**
- * Runs one read of the lease and answers its bytes.
+ * Runs one read of the lease, from the offset that it names, and answers its bytes.
  *
- * Errors: READ_BUSY, CONNECTION_RESET once, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers unread, those of `take`.
+ * Errors: READ_BUSY, CONNECTION_RESET once, OFFSET_MISMATCH, OFFSET_GONE, QUEUE_FULL where the caller leaves its answers
+ * unread, those of `take`.
  */
 async function read(
   calls: Calls,
@@ -188,26 +221,15 @@ async function read(
   const { timeoutMs, limit, offset: wanted, encoding } = request.query
   const held = calls.leaseToRead(request)
   checkRoomForAnswer(request)
-  const { reader } = held.lease
-  const options = { ...calls.waitOf(request, timeoutMs), limit }
-  const result = await held.read(name, async () => {
-    checkOffset(wanted, reader.offset)
-    const { offset } = reader
-    const bytes = await take(reader, options)
-    const end = reader.buffered === 0 ? reader.ending : null
-    return { bytes, offset, eof: reader.atEof(), end }
+  const { lease } = held
+  const wait = calls.waitOf(request, timeoutMs)
+  const result = await held.readFrom(name, wanted, wait, left => {
+    const offset = wanted ?? lease.reader.offset
+    return lease.readAt(offset, async reader => {
+      const bytes = await take(reader, { ...left, limit }, lease)
+      const end = reader.buffered === 0 ? reader.ending : null
+      return { bytes, offset, eof: reader.atEof(), end }
+    })
   })
   return sendBytes(result, encoding, request, reply)
-}
-
-/** A read that names its start takes place there or not at all. Bytes that were read are not kept. */
-function checkOffset(wanted: number | undefined, offset: number): void {
-  if (wanted === undefined || wanted === offset) return
-  if (wanted > offset) {
-    const message = `the next byte to read has the offset ${offset}; the read was to start at ${wanted}`
-    throw new SockpoolError('OFFSET_MISMATCH', message, { offset })
-  }
-  throw new SockpoolError('OFFSET_GONE', `the bytes before the offset ${offset} were read and are not kept`, {
-    offset,
-  })
 }

@@ -1,6 +1,7 @@
 /** Has the service read its configuration anew. */
 import { Type } from 'typebox'
 import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
+import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { AppDeps } from '../ports.ts'
 import type { Calls } from './calls.ts'
@@ -12,6 +13,7 @@ const Counts = Type.Object({ added: count, changed: count, removed: count, uncha
 
 const ReloadSchema = {
   tags: ['operation'],
+  operationId: 'reload',
   summary: 'Read the configuration anew',
   description:
     'File, environment and flags are read as at the start, and judged whole: where anything is wrong the answer is 400 ' +
@@ -19,15 +21,24 @@ const ReloadSchema = {
     'that may not go on are gone, with the reason revoked.',
   body: Type.Object({}, CLOSED),
   response: {
-    200: Type.Object({
-      targets: Counts,
-      tokens: Counts,
-      leasesEnded: Type.Integer({ description: 'Leases that are gone, with the reason revoked.' }),
-      connectionsRetired: Type.Integer({
-        description: 'Connections that serve nobody new: closed now, or when they come back.',
-      }),
-      ignored: Type.Array(Type.String(), { description: 'Keys that say something new and need a restart.' }),
-    }),
+    200: Type.Object(
+      {
+        targets: Counts,
+        tokens: Counts,
+        leasesEnded: Type.Integer({ description: 'Leases that are gone, with the reason revoked.' }),
+        connectionsRetired: Type.Integer({
+          description: 'Connections that serve nobody new: closed now, or when they come back.',
+        }),
+        listenersClosed: Type.Integer({
+          description:
+            'Listeners that may not go on; the leases on their connections are among those that are gone.',
+        }),
+        ignored: Type.Array(Type.String(), {
+          description: 'Keys that say something new and need a restart.',
+        }),
+      },
+      { title: 'Reloaded' },
+    ),
     default: ProblemAnswer,
   },
 }
@@ -41,6 +52,7 @@ export function reloadRoute(calls: Calls, reload: AppDeps['reload']): RouteTable
         method: 'POST',
         url: '/v1/reload',
         schema: ReloadSchema,
+        problems: [...ADMIN_PROBLEMS, 'DRAINING'],
         run: request => {
           principalOf(request).assertAdmin()
           calls.checkOpen()

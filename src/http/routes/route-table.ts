@@ -5,6 +5,7 @@
 import type { FastifyPluginCallbackTypebox, TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
   ContextConfigDefault,
+  FastifyContextConfig,
   FastifyInstance,
   FastifySchema,
   RawReplyDefaultExpression,
@@ -13,6 +14,9 @@ import type {
   RouteGenericInterface,
   RouteHandlerMethod,
 } from 'fastify'
+import type { ErrorCode } from '../../base/errors.ts'
+import { PROBLEMS } from '../document/api-shapes.ts'
+import type { UpgradeConfig } from '../door/upgrades.ts'
 import { type Counts, problemHandler } from '../problems.ts'
 
 type Run<Schema extends FastifySchema> = RouteHandlerMethod<
@@ -29,6 +33,12 @@ export interface RouteRow<Schema extends FastifySchema> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly url: string
   readonly schema: Schema
+  /** What hooks ask of the route; default: nothing. */
+  readonly config?: UpgradeConfig & FastifyContextConfig
+  /** Whether HEAD is answered as GET would be, without the body; default: it is. */
+  readonly exposeHeadRoute?: boolean
+  /** Codes of problems that are this route's own; those of the door, of bodies and of the lease in the path are known. */
+  readonly problems?: readonly ErrorCode[]
   /** Answers a request that the schema has passed. What it throws becomes a problem. */
   readonly run: Run<NoInfer<Schema>>
 }
@@ -57,8 +67,9 @@ export interface RouteTable {
 
 /** A row of a table; the call makes TypeScript take the types of `run` from `schema`. */
 export function route<const Schema extends FastifySchema>(row: RouteRow<Schema>): Route {
-  const { run, ...rest } = row
-  return (app, options) => void app.route({ ...options, ...rest, handler: run })
+  const { run, problems = [], ...rest } = row
+  const schema: Schema = { ...rest.schema, [PROBLEMS]: problems }
+  return (app, options) => void app.route({ ...options, ...rest, schema, handler: run })
 }
 
 /** Registers each table in a scope of its own, in their order. */

@@ -8,6 +8,7 @@ import { type Static, type TObject, Type } from 'typebox'
 import { registerJsonBodies, registerStreamedBodies } from '../bytes/body-parsers.ts'
 import { ByteEncodingSchema, joinedBytes } from '../bytes/byte-text.ts'
 import { RequestBody } from '../bytes/request-body.ts'
+import { WRITE_PROBLEMS } from '../document/problem-codes.ts'
 import { checkHalfClose, endWriting, writeBody, writePieces } from '../leases/counted-write.ts'
 import type { AppLimits, WriterPort } from '../ports.ts'
 import { CountedFailure, NOTHING_MOVED } from '../problems.ts'
@@ -21,6 +22,7 @@ import {
   ProblemAnswer,
   timeoutMs,
   WriteAnswer,
+  writeOffset,
 } from './schemas.ts'
 
 const tags = ['writer']
@@ -29,21 +31,22 @@ const flag = (description: string) => Type.Optional(Type.Boolean({ description }
 
 const drain = flag('Wait until the peer has taken what was written, down to the low water mark.')
 
+const eof = flag('End the writing side after that.')
+
 const writeSchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'write',
   summary: 'Write the body',
   description:
     'Any content type; the body is streamed. `timeoutMs` bounds each wait for the peer, not the whole. With ' +
-    '`offset`, bytes that were accepted before are acknowledged and not sent twice.',
+    '`offset`, a repeat sends only what was not accepted before, also while the first is still under way.',
   body: BytesBody,
   params: LeaseParams,
   querystring: Type.Object(
     {
       drain,
-      eof: flag('End the writing side after the body.'),
-      offset: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Stream offset of the first byte of the body.' }),
-      ),
+      eof,
+      offset: writeOffset(),
       timeoutMs: timeoutMs(limits),
     },
     CLOSED,
@@ -51,24 +54,30 @@ const writeSchema = (limits: AppLimits) => ({
   response: { 200: WriteAnswer, default: ProblemAnswer },
 })
 
-const LinesBody = Type.Union([
-  Type.Array(Type.String()),
-  Type.Object({ data: Type.Array(Type.String()), encoding: Type.Optional(ByteEncodingSchema) }, CLOSED),
-])
+const LinesBody = Type.Union(
+  [
+    Type.Array(Type.String()),
+    Type.Object({ data: Type.Array(Type.String()), encoding: Type.Optional(ByteEncodingSchema) }, CLOSED),
+  ],
+  { examples: [{ data: ['first\n', 'second\n'], encoding: 'utf8' }] },
+)
 
 const writeLinesSchema = (limits: AppLimits) => ({
   tags,
+  operationId: 'writeLines',
   summary: 'Write a list of texts',
-  description: 'One after the other, nothing added between them.',
+  description:
+    'One after the other, nothing added between them. With `offset`, a repeat sends only what was not accepted before.',
   params: LeaseParams,
-  querystring: Type.Object({ drain, timeoutMs: timeoutMs(limits) }, CLOSED),
+  querystring: Type.Object({ drain, eof, offset: writeOffset(), timeoutMs: timeoutMs(limits) }, CLOSED),
   body: LinesBody,
   response: { 200: WriteAnswer, default: ProblemAnswer },
 })
 
 /** A verb that answers without a body. */
-const verbSchema = <Query extends TObject>(summary: string, querystring: Query) => ({
+const verbSchema = <Query extends TObject>(operationId: string, summary: string, querystring: Query) => ({
   tags,
+  operationId,
   summary,
   params: LeaseParams,
   querystring,
@@ -76,13 +85,13 @@ const verbSchema = <Query extends TObject>(summary: string, querystring: Query) 
 })
 
 const NoQuery = Type.Object({}, CLOSED)
-const WriteEofSchema = verbSchema('End the writing side; reading goes on', NoQuery)
+const WriteEofSchema = verbSchema('writeEof', 'End the writing side; reading goes on', NoQuery)
 const CloseSchema = {
-  ...verbSchema('Close the connection after what was written is sent', NoQuery),
+  ...verbSchema('close', 'Close the connection after what was written is sent', NoQuery),
   response: { 202: NoContent, default: ProblemAnswer },
 }
 const IsClosingSchema = {
-  ...verbSchema('Whether the connection is closing or closed', NoQuery),
+  ...verbSchema('isClosing', 'Whether the connection is closing or closed', NoQuery),
   response: { 200: Type.Object({ closing: Type.Boolean() }), default: ProblemAnswer },
 }
 
@@ -95,6 +104,7 @@ export function writeRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/write',
         schema: writeSchema(calls.limits),
+        problems: [...WRITE_PROBLEMS, 'OFFSET_MISMATCH'],
         run: request => {
           const { offset, timeoutMs } = request.query
           const held = calls.leaseOf(request)
@@ -120,12 +130,16 @@ export function writeLinesRoute(calls: Calls): RouteTable {
         method: 'POST',
         url: '/v1/leases/:id/writelines',
         schema: writeLinesSchema(calls.limits),
+        problems: [...WRITE_PROBLEMS, 'OFFSET_MISMATCH'],
         run: async request => {
           const lines = await linesOf(request.body)
           const held = calls.leaseOf(request)
-          const wait = calls.waitOf(request, request.query.timeoutMs)
+          const { offset, timeoutMs } = request.query
+          // Before it waits for its turn.
+          if (request.query.eof === true) checkHalfClose(held.lease.writer)
+          const wait = calls.waitOf(request, timeoutMs)
           return held.write('writelines', wait, () =>
-            writePieces(held.lease.writer, lines, request.query, wait),
+            writePieces(held.lease.writer, lines, offset, request.query, wait),
           )
         },
       }),
@@ -143,25 +157,29 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/drain',
-        schema: verbSchema('Wait until the peer has taken enough of what was written', Waiting),
+        schema: verbSchema('drain', 'Wait until the peer has taken enough of what was written', Waiting),
+        problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'drain', request, reply.code(204), drainOnly),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/write_eof',
         schema: WriteEofSchema,
+        problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'write_eof', request, reply.code(204), endWriting),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/close',
         schema: CloseSchema,
+        problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'close', request, reply.code(202), writer => writer.close()),
       }),
       route({
         method: 'POST',
         url: '/v1/leases/:id/wait_closed',
-        schema: verbSchema('Wait until the connection is closed', Waiting),
+        schema: verbSchema('waitClosed', 'Wait until the connection is closed', Waiting),
+        problems: WRITE_PROBLEMS,
         run: (request, reply) =>
           perform(calls, 'wait_closed', request, reply.code(204), (writer, wait) => writer.waitClosed(wait)),
       }),

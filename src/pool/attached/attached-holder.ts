@@ -37,6 +37,11 @@ export class AttachedHolder implements LeaseHolder {
     return this.#record.connection.channel.activity
   }
 
+  /** What the thread keeps is its own. */
+  get replayBytes(): number {
+    return 0
+  }
+
   /** By the counters of the rings. */
   get bytesIn(): number {
     this.#count()

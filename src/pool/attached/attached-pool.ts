@@ -44,7 +44,7 @@ import { BlockingEnds, type BlockingLeaseOptions } from './blocking-ends.ts'
 import { BlockingGiveBack, BlockingLease } from './blocking-lease.ts'
 import { exchangeSyncOn } from './exchange-sync.ts'
 
-export type LeaseSyncOptions = Omit<LeaseOptions, 'signal'> & BlockingLeaseOptions
+export type LeaseSyncOptions = Omit<LeaseOptions, 'signal' | 'replay'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
 
 type Held = { readonly record: LeaseRecord; readonly connection: AttachedConnection }
@@ -85,10 +85,10 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   async #lease(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, tenant, weight, signal }: LeaseRequest,
+    { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal }: LeaseRequest,
     traits: ReaderTraits,
   ): Promise<LeaseInHand> {
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant, weight }, blocks: false }
+    const data = { target, options: { waitMs, timeoutMs, ttlMs, replay, tenant, weight }, blocks: false }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
     const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful) =>
@@ -143,7 +143,11 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     { waitMs, timeoutMs, ttlMs, tenant, weight }: LeaseRequest,
     traits: BlockingLeaseOptions,
   ): BlockingLease {
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, tenant, weight }, blocks: true }
+    const data = {
+      target,
+      options: { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight },
+      blocks: true,
+    }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
     const back = new BlockingGiveBack(line, grant.lease)

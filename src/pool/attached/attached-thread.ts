@@ -190,8 +190,9 @@ export class AttachedThread implements ThreadServer {
   async #lease(data: RequestData['lease'], signal: AbortSignal): Promise<unknown> {
     const target = data.target as string | AdHocTarget
     // That thread has judged what its caller said.
-    const { waitMs, timeoutMs, ttlMs, tenant, weight } = data.options
-    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), { tenant, weight }, ttlMs, waitMs)
+    const { waitMs, timeoutMs, ttlMs, replay, tenant, weight } = data.options
+    const asking = { ttlMs, waitMs, replay }
+    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), { tenant, weight }, asking)
     if (data.blocks && waitMs !== 0) this.#assertNotStarved(target, tenant)
     const number = this.#nextLease++
     const tell = (reason: GoneReason): void => {

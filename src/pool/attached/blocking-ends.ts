@@ -37,8 +37,7 @@ export class BlockingEnds extends HeldEnds {
     const { channel, ringer, facts } = connection
     const { epoch, terms } = record
     const lookAround = (): void => line.assertAlive()
-    const position = { replay: terms.replayBytes }
-    const source = new BlockingChannelSource(channel, ringer, epoch, lookAround, position)
+    const source = new BlockingChannelSource(channel, ringer, epoch, lookAround)
     const sink = new BlockingChannelSink(channel, ringer, epoch, lookAround)
     super(new EndPair(source, sink))
     const { frame } = terms

@@ -19,6 +19,11 @@ export abstract class HeldEnds implements LeaseHolder {
     this.#pair = pair
   }
 
+  /** Only ends whose reads can be repeated keep any. */
+  get replayBytes(): number {
+    return 0
+  }
+
   get bytesIn(): number {
     return this.reader.offset
   }

@@ -23,7 +23,7 @@ export type LeaseClockDeps = {
 
 export class LeaseClock {
   readonly #deps: LeaseClockDeps
-  readonly #createdMs: number
+  #createdMs: number
   #ttlMs: number | null
   #touchedMs: number
   #operations = 0
@@ -76,6 +76,13 @@ export class LeaseClock {
   end(): void {
     this.#operations--
     if (!this.#isFrozen) this.#touchedMs = this.#deps.now()
+  }
+
+  /** Its holder has it only now: it is as new, with this ttl. */
+  handOut(ttlMs: number | null): void {
+    this.#createdMs = this.#deps.now()
+    this.#noteActivity()
+    this.renew(ttlMs)
   }
 
   /** A new ttl, null for none, or the same again. */

@@ -7,7 +7,7 @@ import { type EndName, isPeerEnd } from '../../channel/values.ts'
 import { ChannelSink } from '../../streams/channel-ends/channel-sink.ts'
 import { ChannelSource } from '../../streams/channel-ends/channel-source.ts'
 import { EndPair } from '../../streams/channel-ends/end-pair.ts'
-import type { OnReset } from '../../streams/reading/read-options.ts'
+import type { FramedReads, OnReset } from '../../streams/reading/read-options.ts'
 import { StreamReader } from '../../streams/reading/stream-reader.ts'
 import { StreamWriter } from '../../streams/writing/stream-writer.ts'
 import type { TlsSide } from '../../threads/protocol.ts'
@@ -35,6 +35,8 @@ export class LeaseEnds extends HeldEnds {
   readonly writer: StreamWriter
   readonly source: ChannelSource
   readonly onReset: OnReset
+  /** How its readers cut messages. */
+  readonly framed: FramedReads
   readonly #use: LeaseUse
 
   constructor(keeper: LeaseKeeper, { limit, onReset, side = 'client' }: LeaseEndsOptions) {
@@ -51,7 +53,8 @@ export class LeaseEnds extends HeldEnds {
       if (how === 'broken') this.writer.abort()
     }
     const watch = keeper.flight
-    this.reader = new StreamReader({ onReset, limit, frame, onLastMessage, watch }, source)
+    this.framed = { frame, onLastMessage }
+    this.reader = new StreamReader({ onReset, limit, ...this.framed, watch }, source)
     this.writer = new StreamWriter(sink, {
       canWriteEof: facts.tls === null,
       readerException: () => this.reader.exception(),
@@ -60,7 +63,11 @@ export class LeaseEnds extends HeldEnds {
       extraInfo: extraInfo(facts),
       startTls: async (options, flushed) => {
         const { reader } = this
-        const onBegun = (): void => this.#use.upgraded()
+        const onBegun = (): void => {
+          this.#use.upgraded()
+          // What was said in plain text is never read again as if it had come over TLS.
+          source.window?.clear()
+        }
         const onFailed = (error: Error): void => this.failed(error)
         try {
           await upgradeToTls({ connection, source, reader, side, onBegun, onFailed }, options, flushed)
@@ -78,8 +85,14 @@ export class LeaseEnds extends HeldEnds {
     return { waits: reader.isWaiting || writer.isWaiting, bytes: bytesIn + bytesOut }
   }
 
+  override get replayBytes(): number {
+    return this.source.window?.memoryBytes ?? 0
+  }
+
   isSpent(how: EndName | null): boolean {
     const isOrderly = how === null || how === 'closed' || isPeerEnd(how)
+    // Who lost the answer of the last read comes back for its bytes.
+    if ((this.source.window?.length ?? 0) > 0) return false
     return this.reader.buffered === 0 && (!isOrderly || this.reader.exception() !== null)
   }
 

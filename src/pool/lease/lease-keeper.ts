@@ -26,7 +26,7 @@ export type LeaseTerms = {
   readonly reuse: Reuse
   /** Milliseconds without an operation until the lease expires; null never. */
   readonly ttlMs: number | null
-  /** Bytes behind the read position that stay readable again. */
+  /** Bytes before its read offset that stay readable; 0: none. */
   readonly replayBytes: number
   /** An exchange takes a reply whose TLS ended without close_notify. */
   readonly allowTruncated: boolean
@@ -38,6 +38,8 @@ export type LeaseTerms = {
 export interface LeaseHolder extends ConnectionHolder, Moved {
   /** Whether a call waits on either end, and a number that changes with every byte moved. */
   readonly activity: LeaseActivity
+  /** Bytes of this thread's memory that hold what may be read again. */
+  readonly replayBytes: number
   /**
    * Whether the connection broke, and everything that it gave has been read: nothing is left to hold. `how`: how it ended,
    * or null while its socket may still be there.

@@ -4,6 +4,7 @@ import { LIMITS } from '../../base/limits.ts'
 import {
   countOption,
   durationOption,
+  flagOption,
   optionsObject,
   textOption,
   timeLimitOption,
@@ -25,6 +26,8 @@ export type LeaseOptions = WaitOptions & {
   readonly weight?: number | undefined
   /** Where it is asked for, to be told where it is held for too long; default: the place in the program. */
   readonly origin?: { readonly route?: string | undefined; readonly traceId?: string | undefined } | undefined
+  /** Keep at least the last 64 KiB that were read, for `readAt`; default: false. */
+  readonly replay?: boolean | undefined
   /** Bytes; default of the reader's `limit`. */
   readonly limit?: number | undefined
   readonly onReset?: OnReset | undefined
@@ -33,12 +36,20 @@ export type LeaseOptions = WaitOptions & {
 /** Whose a call is, and the share of its tenant. */
 export type TenantShare = Pick<LeaseOptions, 'tenant' | 'weight' | 'origin'>
 
+/** What the lease is to be. */
+export type LeaseAsking = {
+  /** Null: for ever. Undefined: as the pool does by default. */
+  readonly ttlMs?: number | null | undefined
+  readonly waitMs?: number | undefined
+  readonly replay?: boolean | undefined
+}
+
 /** What is asked of the pool's thread for a lease: plain data, but for the signal. */
 export class LeaseRequest extends CallBounds {
   readonly tenant: string
-  /** Null: for ever. Undefined: as the pool does by default. */
   readonly ttlMs: number | null | undefined
   readonly waitMs: number | undefined
+  readonly replay: boolean
   readonly weight: number
   readonly origin: LeaseOptions['origin']
 
@@ -46,13 +57,13 @@ export class LeaseRequest extends CallBounds {
   constructor(
     bounds: CallBounds,
     { tenant, weight, origin }: TenantShare,
-    ttlMs?: number | null,
-    waitMs?: number,
+    { ttlMs, waitMs, replay = false }: LeaseAsking = {},
   ) {
     super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
     this.tenant = tenant ?? ''
     this.ttlMs = ttlMs
     this.waitMs = waitMs
+    this.replay = replay
     this.weight = weight ?? 1
     this.origin = origin
   }
@@ -66,16 +77,15 @@ export const EXCHANGE_TRAITS: ReaderTraits = { limit: undefined, onReset: 'drain
 
 /** Each option of a lease, judged and read once. Errors: INVALID_REQUEST. */
 export function judgedLease(options: LeaseOptions): { readonly request: LeaseRequest } & ReaderTraits {
-  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, tenant, weight, origin, limit, onReset } =
+  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, replay, tenant, weight, origin, limit, onReset } =
     optionsObject(options)
   const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
   return {
-    request: new LeaseRequest(
-      bounds,
-      judgedShare({ tenant, weight, origin }),
-      ttlOption(ttlMs),
-      durationOption('waitMs', waitMs),
-    ),
+    request: new LeaseRequest(bounds, judgedShare({ tenant, weight, origin }), {
+      ttlMs: ttlOption(ttlMs),
+      waitMs: durationOption('waitMs', waitMs),
+      replay: flagOption('replay', replay),
+    }),
     limit: limitOption(limit),
     onReset: onResetOption(onReset) ?? 'drain-then-raise',
   }

@@ -64,6 +64,7 @@ type State =
 const NOBODY: LeaseHolder = {
   bytesIn: 0,
   bytesOut: 0,
+  replayBytes: 0,
   activity: { waits: false, bytes: 0 },
   isSpent: () => false,
   rung: () => {},
@@ -179,6 +180,10 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
 
   get bytesOut(): number {
     return this.#holder.bytesOut
+  }
+
+  get replayBytes(): number {
+    return this.#holder.replayBytes
   }
 
   get report(): LeaseReport {

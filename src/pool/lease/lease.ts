@@ -12,6 +12,7 @@ import type { TextWrap } from '../../base/answer-form.ts'
 import { CallBounds } from '../../base/call-bounds.ts'
 import { type GoneReason, SockpoolError } from '../../base/errors.ts'
 import { LossWatch, type Watched } from '../../base/loss-watch.ts'
+import { countOption, requireFunction } from '../../base/options.ts'
 import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
 import type { SocketDuplex } from '../../streams/adapters/socket-duplex.ts'
 import { warnOfUnclosed } from '../../streams/adapters/unclosed-watch.ts'
@@ -27,6 +28,7 @@ import { ttlOption } from './lease-options.ts'
 import { lendEnd } from './loan.ts'
 import type { ParseCall } from './parse-port.ts'
 import { releaseLease } from './release-lease.ts'
+import { bytesFrom, readFrom } from './replay.ts'
 
 const watch = new LossWatch<LeaseKeeper>(discardLost)
 
@@ -106,6 +108,11 @@ export class Lease implements AsyncDisposable {
     return this.#keeper.clock.lastOperation
   }
 
+  /** Whether it keeps what it has read, for `readAt`. */
+  get replay(): boolean {
+    return this.#keeper.terms.replayBytes > 0
+  }
+
   /** Renews the ttl, sets a new one, or lifts it with Infinity; the new expiry. Errors: INVALID_REQUEST, LEASE_GONE. */
   renew(ttlMs?: number): Date | null {
     const judged = ttlOption(ttlMs)
@@ -117,6 +124,20 @@ export class Lease implements AsyncDisposable {
   /** Runs one operation: the lease does not expire meanwhile, and its ttl is renewed. Errors: LEASE_GONE. */
   async operation<T>(name: string, run: () => Promise<T>): Promise<T> {
     return await this.#keeper.operation(name, run)
+  }
+
+  /**
+   * Runs `read` on a reader of the stream from an offset on: what was read before comes from the window of a lease with
+   * `replay`, then new bytes. What was read stays read, so that the lease's own offset moves on by new bytes alone.
+   *
+   * Errors: OFFSET_GONE before the window, or without one, OFFSET_MISMATCH beyond the lease's own offset (both with that
+   * `offset`), READ_BUSY, LEASE_GONE, and those of `read`.
+   */
+  async readAt<T>(offset: number, read: (reader: StreamReader) => Promise<T>): Promise<T> {
+    requireFunction('read', read)
+    const judged = countOption('offset', offset, 0)
+    this.#ends.assertHeld()
+    return await readFrom(this.#ends, judged, read)
   }
 
   /**
@@ -169,19 +190,19 @@ export class Lease implements AsyncDisposable {
 
   /**
    * As `parse`, but the value as JSON text that the parse worker wrote, with what `wrapAt` puts around it for the offset
-   * of the message. Numbers and keys are as the peer wrote them.
+   * of the message. Numbers and keys are as the peer wrote them. `offset`: where the message begins; default: where the
+   * lease stands. Errors: also those of `readAt`.
    */
   async parseToText(
     format: string,
     wrapAt: (offset: number) => TextWrap,
     options?: object,
-    call: ParseCall = {},
+    call: ParseCall & { readonly offset?: number | undefined } = {},
   ): Promise<Uint8Array> {
-    const form = { kind: 'text', wrap: wrapAt(this.reader.offset) } as const
-    const text = await this.#lend(call, (port, lent, rest) =>
-      port.parseMessage(lent, format, options, { ...rest, form }),
-    )
-    return text as Uint8Array
+    const offset = countOption('offset', call.offset, 0)
+    const form = { kind: 'text', wrap: wrapAt(offset ?? this.reader.offset) } as const
+    const work: LoanWork = (port, lent, rest) => port.parseMessage(lent, format, options, { ...rest, form })
+    return (await this.#lend(call, work, offset)) as Uint8Array
   }
 
   /** The messages to the end of the stream, each parsed as by `parse`. */
@@ -260,15 +281,16 @@ export class Lease implements AsyncDisposable {
     })
   }
 
-  async #lend(call: ParseCall, work: LoanWork): Promise<unknown> {
+  async #lend(call: ParseCall, work: LoanWork, offset?: number): Promise<unknown> {
     const { reader } = this
     const bounds = CallBounds.of(call)
     return await this.#keeper.operation('parse', async () => {
       const startedMs = performance.now()
+      const old = bytesFrom(this.#ends, offset ?? reader.offset)
       // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
-      if (reader.buffered === 0) await reader.peek(1, bounds)
+      if (old.length === 0 && reader.buffered === 0) await reader.peek(1, bounds)
       const left = bounds.left(startedMs, performance.now())
-      return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, left))
+      return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, left, old))
     })
   }
 

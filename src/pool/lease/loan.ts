@@ -2,7 +2,8 @@
 import { copyError } from '../../base/errors.ts'
 import { endedChannel } from '../../channel/slab.ts'
 import { goneError, peerEndName } from '../../streams/channel-ends/channel-end.ts'
-import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
+import type { SourcePosition } from '../../streams/channel-ends/channel-source.ts'
+import type { LentSource, LoanResult, ReturnedSource } from '../../streams/channel-ends/lent-source.ts'
 import type { LendResult } from '../../streams/reading/pending-read.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper, LoanWork } from './lease-keeper.ts'
@@ -10,38 +11,69 @@ import type { ParseCall } from './parse-port.ts'
 
 /**
  * Lends, awaits the work, and takes up reading where it left off. A borrower that died, or was ended while it read, ends
- * the lease: nobody knows what it read.
+ * the lease: nobody knows what it read. `old`: bytes that were read before and come first, for a message that is read
+ * again; they stay read, whatever the borrower takes of them.
  */
 export async function lendEnd(
   keeper: LeaseKeeper,
   ends: LeaseEnds,
   work: LoanWork,
   call: ParseCall,
+  old: Buffer,
 ): Promise<LendResult> {
   const lent = lentSource(keeper, ends)
-  const result = await keeper.lend(lent, work, call, ({ reader }) => takeBack(ends, lent, reader))
+  const { position } = lent
+  const whole =
+    old.length === 0 ? lent : { ...lent, position: { ...position, aside: [old, ...position.aside] } }
+  const result = await keeper.lend(whole, work, call, ({ reader }) =>
+    takeBack(ends, lent, reader, old.length),
+  )
   const { reader } = result
   // The lease may have ended meanwhile; then its source has taken nothing back.
   const gone = keeper.isEnding ? 'released' : keeper.gone
   if (reader.kind === 'lost') keeper.kill('killed')
   const tells = gone === null || isHung(result)
   return {
-    count: reader.kind === 'returned' ? reader.returned.count : 0,
+    count: reader.kind === 'returned' ? Math.max(0, reader.returned.count - old.length) : 0,
     interrupted: isInterrupted(result),
     outcome: tells ? told(result) : { ok: false, error: goneError(gone) },
   }
 }
 
-function takeBack({ source }: LeaseEnds, lent: LentSource, reader: LoanResult['reader']): void {
+/** `lent`: as the reading end stood. `oldBytes`: how many that were read before came first. */
+function takeBack(
+  { source }: LeaseEnds,
+  lent: LentSource,
+  reader: LoanResult['reader'],
+  oldBytes: number,
+): void {
   switch (reader.kind) {
     case 'returned':
-      return source.resume(reader.returned.position)
+      return source.resume(freshPosition(reader.returned, oldBytes))
     case 'untouched':
       return source.resume(lent.position)
     case 'lost':
       return
     default:
       reader satisfies never
+  }
+}
+
+/** Where the borrower left off in bytes that are new: what it has taken, or left, of the old ones is nobody's. */
+function freshPosition({ position, count }: ReturnedSource, oldBytes: number): SourcePosition {
+  if (oldBytes === 0) return position
+  const { kept } = position
+  const freshBytes = Math.max(0, count - oldBytes)
+  let left = Math.max(0, oldBytes - count)
+  const aside = position.aside.map(piece => {
+    const rest = piece.subarray(Math.min(left, piece.length))
+    left -= piece.length - rest.length
+    return rest
+  })
+  return {
+    ...position,
+    kept: kept.subarray(Math.max(0, kept.length - freshBytes)),
+    aside: aside.filter(({ length }) => length > 0),
   }
 }
 

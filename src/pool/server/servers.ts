@@ -20,7 +20,6 @@ export interface ListenerFleet {
 export type ServersDeps = {
   readonly fleet: ListenerFleet
   readonly parse: LoanPort
-  readonly replayBytes: number
   readonly now: () => number
   /** A fault of ours, which concerned one client and closed its connection. */
   readonly onFault: (error: unknown) => void
@@ -103,7 +102,7 @@ export class Servers {
 
   /** Every accepted connection is a lease of its own that is never reused. */
   #adopt(connection: IoConnection, { where }: ListenSpec, limit: number | undefined): Client {
-    const { parse, replayBytes, now, onFault } = this.#deps
+    const { parse, now, onFault } = this.#deps
     const target = where.kind === 'unix' ? `unix:${where.path}` : `port ${connection.facts.localPort}`
     const record = new LeaseRecord({
       terms: {
@@ -112,7 +111,7 @@ export class Servers {
         reused: false,
         reuse: 'never',
         ttlMs: null,
-        replayBytes,
+        replayBytes: 0,
         allowTruncated: false,
         frame: null,
       },

@@ -9,6 +9,11 @@ export type ControlOrder =
   | { readonly kind: 'resume' | 'disable' | 'enable' | 'drain' | 'reconnect' | 'waitClose' }
   | { readonly kind: 'resize'; readonly changes: Resize }
 
+/** The verb as an operator spells it. */
+export function verbOf({ kind }: ControlOrder): string {
+  return kind === 'waitClose' ? 'wait-close' : kind
+}
+
 /** It has begun when this returns. Errors: those of the order. */
 export function carryOut(
   control: TargetControl,

@@ -13,11 +13,14 @@ import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
 import type { Connector } from './connector.ts'
 import { DialBackoff } from './dial-backoff.ts'
 import { Hosts, type LeasedByHost } from './hosts.ts'
+import type { TargetNews } from './pool-news.ts'
 
 export type DialsDeps = {
   readonly target: Target
   readonly dial: Dial
   readonly connector: Connector
+  /** Hears of dials that fail, and of the breaker. */
+  readonly tidings: TargetNews
   readonly now: () => number
   /** 0 has every dial begin at once. */
   readonly random: () => number
@@ -68,6 +71,8 @@ export class Dials {
   readonly #backoff: DialBackoff
   readonly hosts: Hosts
   #timer: NodeJS.Timeout | null = null
+  /** The breaker's state as it was told last. */
+  #told: BreakerName
 
   constructor(deps: DialsDeps) {
     const { target, now, random, leased } = deps
@@ -75,6 +80,7 @@ export class Dials {
     this.#breaker = new Breaker(target.breaker, now)
     this.#backoff = new DialBackoff(now, random)
     this.hosts = new Hosts(target.hosts, target.balance, leased, now, random)
+    this.#told = this.#breaker.name
   }
 
   get breaker(): BreakerName {
@@ -93,7 +99,9 @@ export class Dials {
   }
 
   begin(): DialAttempt {
-    return new DialAttempt(this, this.#breaker.begun(), this.#backoff.round, this.hosts.order())
+    const role = this.#breaker.begun()
+    this.#tellBreaker()
+    return new DialAttempt(this, role, this.#backoff.round, this.hosts.order())
   }
 
   /** Errors: those of the dial. */
@@ -113,13 +121,24 @@ export class Dials {
     this.hosts.succeeded(host)
     this.#breaker.succeeded()
     this.#backoff.succeeded()
+    this.#tellBreaker()
   }
 
   failed({ role, round, passed, host }: DialAttempt, code: ErrorCode): void {
+    const { tidings } = this.#deps
+    if (tidings.isHeard) tidings.tell('connect', { reason: code.toLowerCase() })
     if (OURS.has(code)) return this.#breaker.ended(role)
     for (const tried of [...passed, host]) this.hosts.failed(tried)
     this.#breaker.failed(role, code)
     this.#backoff.failed(round)
+    this.#tellBreaker()
+  }
+
+  #tellBreaker(): void {
+    const { name } = this.#breaker
+    if (name === this.#told) return
+    this.#told = name
+    this.#deps.tidings.tell('breaker', { reason: name })
   }
 
   /** Somebody waits for a dial: has `onDue` called once the backoff is over. What else it waits for ends by itself. */

@@ -10,7 +10,7 @@ export type LiveTargetDeps = Pick<
   TargetPoolDeps,
   'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random'
 > &
-  Pick<DialsDeps, 'leased' | 'onDue'>
+  Pick<DialsDeps, 'leased' | 'onDue' | 'tidings'>
 
 export class LiveTarget {
   /** Its pool's bounds, in a copy of its own: an operator may change them. */

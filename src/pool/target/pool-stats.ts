@@ -1,8 +1,9 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
+import type { IoConnection } from '../../threads/io-connection.ts'
 import type { BreakerName } from './breaker.ts'
 import type { OperationRow } from './flight-recorder.ts'
 import type { HostStats } from './hosts.ts'
-import { SLOT_STATES, type Slot, type SlotStateName } from './slot.ts'
+import { SLOT_STATES, type Slot, type SlotLease, type SlotStateName } from './slot.ts'
 import type { SlotCounts } from './slots.ts'
 import type { TargetStateName } from './target-control.ts'
 import type { TargetPool } from './target-pool.ts'
@@ -16,7 +17,7 @@ export type PoolStats = {
   /** Configured ones, and those that callers have described of late. */
   readonly targets: number
   readonly parse: { readonly workers: number; readonly busy: number; readonly queued: number }
-  /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, and resident only where it was touched. */
+  /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, resident only where it was touched, and for what leases keep to be read again. */
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
   readonly uptimeMs: number
 }
@@ -137,22 +138,46 @@ export function reportOf(pool: TargetPool, id: string, nowMs: number): Connectio
 function connectionStats(pool: TargetPool, slot: Slot, nowMs: number): ConnectionStats[] {
   const { connection, lease } = slot
   if (connection === null) return []
-  const { localAddress, localPort, remoteAddress, remotePort, tls } = connection.facts
-  const row = {
-    id: connection.id,
+  const about = {
     target: pool.name,
     tenant: slot.tenant,
     state: slot.state.kind,
-    worker: connection.worker,
+    ageMs: Math.round(nowMs - slot.createdMs),
+    uses: slot.uses,
+    lease,
+  }
+  return [connectionRow(connection, about)]
+}
+
+/** `lease`: the present one. */
+export function connectionRow(
+  { id, worker, facts }: Pick<IoConnection, 'id' | 'worker' | 'facts'>,
+  {
+    target,
+    tenant,
+    state,
+    ageMs,
+    uses,
+    lease,
+  }: Pick<ConnectionStats, 'target' | 'tenant' | 'state' | 'ageMs' | 'uses'> & {
+    readonly lease: Pick<SlotLease, 'ageMs' | 'lastOperation'> | null
+  },
+): ConnectionStats {
+  const { localAddress, localPort, remoteAddress, remotePort, tls } = facts
+  return {
+    id,
+    target,
+    tenant,
+    state,
+    worker,
     localAddress,
     localPort,
     remoteAddress,
     remotePort,
     tls: tls !== null,
-    ageMs: Math.round(nowMs - slot.createdMs),
-    uses: slot.uses,
+    ageMs,
+    uses,
     leaseAgeMs: lease ? Math.round(lease.ageMs) : null,
     lastOperation: lease?.lastOperation ?? null,
   }
-  return [row]
 }

@@ -5,6 +5,7 @@
  * every step; a step that breaks it is a fault of ours.
  */
 import { invariant } from '../../base/errors.ts'
+import type { TargetNews } from './pool-news.ts'
 import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './slot.ts'
 
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
@@ -25,11 +26,14 @@ export class Slots {
   readonly #idle: Slot[] = []
   readonly #closedFor = new Map<string, number>()
 
+  readonly #news: TargetNews | null
   #max: number
   /** The most that may be in use: the maximum, and what was there beyond it when it was lowered. */
   #bound: number
 
-  constructor(max: number) {
+  /** `news`: hears of connections that come and go. */
+  constructor(max: number, news: TargetNews | null = null) {
+    this.#news = news
     this.#max = max
     this.#bound = max
   }
@@ -128,6 +132,8 @@ export class Slots {
     if (next.kind === 'closing' && next.lingers) this.#lingering++
     if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
     if (next.kind === 'idle') this.#addIdle(slot, next.sinceMs)
+    if (next.kind === 'idle' && before === 'connecting' && this.#news?.isHeard)
+      this.#news.tell('connect', { connection: next.connection.id, ms: next.sinceMs - slot.createdMs })
     this.#check()
   }
 
@@ -139,6 +145,8 @@ export class Slots {
     this.#counts.closing--
     this.#bound = Math.max(this.#max, this.size)
     if (state.lingers) this.#lingering--
+    if (state.connection !== null && this.#news?.isHeard)
+      this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
   }

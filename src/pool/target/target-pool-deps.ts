@@ -4,6 +4,7 @@ import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { Connector } from './connector.ts'
+import type { TargetNews } from './pool-news.ts'
 import type { WaiterCount } from './waiter-count.ts'
 import type { Asking } from './waiters.ts'
 
@@ -19,6 +20,8 @@ export type TargetPoolDeps = {
   readonly connector: Connector
   /** Waiters of all targets together. */
   readonly waiterCount: WaiterCount
+  /** Hears what happens. */
+  readonly tidings: TargetNews
   readonly now: () => number
   readonly random: () => number
   /** A leased connection lost its socket. */

@@ -50,7 +50,7 @@ export class TargetPool {
     this.name = deps.name
     this.origin = deps.origin
     this.#deps = deps
-    const slots = new Slots(deps.target.pool.max)
+    const slots = new Slots(deps.target.pool.max, deps.tidings)
     this.#slots = slots
     // Where nobody else would take what was dialled for a caller that has left, the dial ends with its wait.
     const onLeft = (): void => {

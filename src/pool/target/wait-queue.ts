@@ -7,6 +7,7 @@ import type { QueueEntry } from '../../base/queue.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import { Demand } from './demand.ts'
+import type { TargetNews } from './pool-news.ts'
 import { Shedding } from './shedding.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
@@ -17,6 +18,8 @@ export type WaitQueueDeps = {
   readonly slots: Slots
   /** Waiters of all targets together. */
   readonly waiterCount: WaiterCount
+  /** Hears of callers that wait for others. */
+  readonly tidings: TargetNews
   readonly now: () => number
   /** A caller has left unserved, by time or signal. */
   readonly onLeft: () => void
@@ -64,6 +67,7 @@ export class WaitQueue {
     if (waiterCount.isFull) throw this.newcomer('QUEUE_FULL', `${waiterCount.max} callers wait already`)
     const served = this.waiters.add(asking, options, begin)
     this.#shedding.joined()
+    this.#tellOf(served)
     return served
   }
 
@@ -98,6 +102,19 @@ export class WaitQueue {
   close(error: () => SockpoolError): void {
     this.#shedding.stop()
     while (this.waiters.failFirst(error()));
+  }
+
+  /** Who only waits for its own dial waits for nobody. */
+  #tellOf(served: Promise<unknown>): void {
+    const { tidings, now, slots, isActive } = this.#deps
+    if (!tidings.isHeard || (isActive() && !slots.isFull)) return
+    const sinceMs = now()
+    tidings.tell('wait', { reason: 'begun' })
+    const over = (reason: string): void => tidings.tell('wait', { reason, ms: now() - sinceMs })
+    served.then(
+      () => over('served'),
+      error => over(SockpoolError.from(error).code.toLowerCase()),
+    )
   }
 
   #refusal(code: ErrorCode, what: string, position: number): SockpoolError {

@@ -8,7 +8,7 @@ import type { Ringer } from '../../channel/doorbell.ts'
 import type { BlockingSink } from '../byte-sink.ts'
 import type { BlockingSource } from '../byte-source.ts'
 import { ChannelSink } from './channel-sink.ts'
-import { ChannelSource, type SourcePosition } from './channel-source.ts'
+import { ChannelSource } from './channel-source.ts'
 
 /** Called now and then while a thread blocks. It throws where the wait could never end. */
 export type LookAround = () => void
@@ -27,14 +27,8 @@ function inSlices(timeoutMs: number, wait: (sliceMs: number) => boolean, lookAro
 export class BlockingChannelSource extends ChannelSource implements BlockingSource {
   readonly #lookAround: LookAround
 
-  constructor(
-    channel: Channel,
-    ringer: Ringer,
-    epoch: number,
-    lookAround: LookAround,
-    position: Partial<SourcePosition> = {},
-  ) {
-    super(channel, ringer, epoch, position)
+  constructor(channel: Channel, ringer: Ringer, epoch: number, lookAround: LookAround) {
+    super(channel, ringer, epoch)
     this.#lookAround = lookAround
   }
 

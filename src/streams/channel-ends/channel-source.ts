@@ -2,7 +2,9 @@
  * The holder's reading end of a channel. Bytes stay in the ring until they are taken; only a read that asks for
  * more than the ring can hold moves them aside (`#aside`), so that the peer can go on sending.
  *
- *   taken ◄── #aside (this thread's memory) ◄── inbound ring (shared) ◄── I/O worker
+ *   #window ◄── taken ◄── #aside (this thread's memory) ◄── inbound ring (shared) ◄── I/O worker
+ *
+ * Where the lease asked for it, a copy of what was taken last stays in the window, to be read again.
  *
  * The ring is the flow control: where asyncio pauses its transport above 2 × limit and resumes it at the limit, here
  * the I/O worker pauses its socket when the ring is full and resumes it when half of it is free, whatever the
@@ -22,12 +24,16 @@ import type { Ringer } from '../../channel/doorbell.ts'
 import type { RingConsumer } from '../../channel/ring.ts'
 import type { Tenure } from '../../channel/tenure.ts'
 import { assertOwned, type ByteSource, type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
+import { frontBytes } from '../reading/front-bytes.ts'
+import { ReplayWindow } from '../replay-window.ts'
 import { overtakenEnd, streamEnd } from './channel-end.ts'
 
 /** Where a source stands in its channel, and what it has set aside. Plain data: it crosses threads. */
 export type SourcePosition = {
+  /** Bytes that a replay window is to keep of what is taken; 0: there is none. */
   readonly replay: number
-  readonly kept: number
+  /** Of what was taken since the source left its home, the last bytes, as many as the window holds. Memory as `aside`'s. */
+  readonly kept: Uint8Array
   /** Pieces with memory of their own, which may be transferred. */
   readonly aside: readonly Uint8Array[]
 }
@@ -37,13 +43,15 @@ type Detached = { readonly kind: 'detached'; readonly end: StreamEnd; readonly i
 /** `home`: what it returns to. `lost`: how the connection ended meanwhile. */
 type Lent = { readonly kind: 'lent'; readonly home: Attached | Detached; readonly lost: StreamEnd | null }
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 type Wish = { readonly count: number; readonly wake: () => void }
 
 export class ChannelSource implements ByteSource {
   readonly #channel: Channel
   readonly #ringer: Ringer
   readonly #tenure: Tenure
-  readonly #replay: number
+  readonly #window: ReplayWindow | null
   readonly #aside = new ChunkList()
   #state: Attached | Lent | Detached
   /** How the inbound direction ended, as it was first seen. */
@@ -54,19 +62,20 @@ export class ChannelSource implements ByteSource {
   #onEnd: (() => void) | null = null
 
   /**
-   * `epoch`: of the lease that it is for. `replay`: bytes behind the position that stay readable again. `kept` and
-   * `aside` are those of the source that held the channel before, on another thread.
+   * `epoch`: of the lease that it is for. `replay`: bytes that its window is to hold. `kept` and `aside` are those of
+   * the source that held the channel before, on another thread.
    */
   constructor(
     channel: Channel,
     ringer: Ringer,
     epoch: number,
-    { replay = 0, kept = 0, aside }: Partial<SourcePosition> = {},
+    { replay = 0, kept = NOTHING, aside }: Partial<SourcePosition> = {},
   ) {
     this.#channel = channel
-    this.#replay = replay
+    this.#window = replay === 0 ? null : new ReplayWindow(replay)
+    this.#window?.keep(kept)
     this.#tenure = channel.leaseTenure(epoch)
-    this.#state = { kind: 'attached', ring: channel.inboundConsumer(this.#tenure, replay, kept) }
+    this.#state = { kind: 'attached', ring: channel.inboundConsumer(this.#tenure) }
     this.#ringer = ringer
     if (aside) this.#pushAside(aside)
   }
@@ -74,6 +83,11 @@ export class ChannelSource implements ByteSource {
   /** Its errors can tell from now on whether anything was sent. */
   pairWith(sink: { readonly hasSent: boolean }): void {
     this.#sink = sink
+  }
+
+  /** What was taken last; null where nothing is kept of it. */
+  get window(): ReplayWindow | null {
+    return this.#window
   }
 
   get available(): number {
@@ -102,12 +116,15 @@ export class ChannelSource implements ByteSource {
     if (fromAside > 0) this.#aside.takeInto(target.subarray(0, fromAside))
     if (fromAside < target.length)
       this.#takeFromRing(this.#ring, fromAside === 0 ? target : target.subarray(fromAside))
+    this.#window?.keep(target)
   }
 
   skip(count: number): void {
+    const skipped = this.#window === null ? NOTHING : frontBytes(this.views(), count)
     const fromAside = Math.min(count, this.#aside.length)
     this.#aside.drop(fromAside)
     if (fromAside < count) this.#consume(this.#ring, count - fromAside)
+    this.#window?.keep(skipped)
   }
 
   putBack(bytes: Uint8Array): void {
@@ -115,6 +132,7 @@ export class ChannelSource implements ByteSource {
     assertOwned(this.end)
     if (state.kind === 'detached' && state.isDropped && state.end.kind === 'failed') throw state.end.error
     this.#aside.unshift(bytes)
+    this.#window?.retract(bytes.length)
   }
 
   onEnd(wake: (() => void) | null): void {
@@ -171,10 +189,9 @@ export class ChannelSource implements ByteSource {
     const ring = this.#ring
     const state = this.#state
     invariant(state.kind !== 'lent', 'a reading end is lent to one borrower at a time')
-    const kept = ring?.kept ?? 0
     ring?.withdrawWish()
     this.#state = { kind: 'lent', home: state, lost: null }
-    return { replay: ring === null ? 0 : this.#replay, kept, aside: this.#aside.takePieces() }
+    return { replay: this.#window?.capacity ?? 0, kept: NOTHING, aside: this.#aside.takePieces() }
   }
 
   /** The borrower has left it there. What it brings of a lease that is over by now is nobody's. */
@@ -182,10 +199,11 @@ export class ChannelSource implements ByteSource {
     const state = this.#state
     if (state.kind !== 'lent') return
     const { home, lost } = state
+    this.#window?.keep(kept)
     this.#pushAside(aside)
     if (home.kind === 'detached') this.#state = home
     else {
-      const ring = this.#channel.inboundConsumer(this.#tenure, this.#replay, kept)
+      const ring = this.#channel.inboundConsumer(this.#tenure)
       this.#state = { kind: 'attached', ring }
       if (lost !== null) this.detach(lost)
     }
@@ -211,10 +229,8 @@ export class ChannelSource implements ByteSource {
   revoke(end: FailedEnd): void {
     if (this.#state.kind === 'detached' && isRevoked(this.#state.end)) return
     const ring = this.#ring
-    if (ring !== null) {
-      if (ring.forget()) this.#ringer.ring(this.#channel.number)
-      ring.withdrawWish()
-    }
+    ring?.withdrawWish()
+    this.#window?.clear()
     if (this.#state.kind === 'detached') this.#letGo({ ...this.#state, end })
     else this.drop(end)
   }
@@ -222,6 +238,7 @@ export class ChannelSource implements ByteSource {
   /** Lets go of a channel whose words make no sense, without another look at them. What was received is nobody's. */
   drop(end: FailedEnd): void {
     this.#aside.drop(this.#aside.length)
+    this.#window?.clear()
     this.#letGo({ kind: 'detached', end, isDropped: true })
   }
 
@@ -258,12 +275,12 @@ export class ChannelSource implements ByteSource {
     for (;;) {
       const ring = this.#ring
       if (ring === null || this.#channel.inEnd !== 'open') return false
-      const fits = count - this.#aside.length <= ring.room
+      const fits = count - this.#aside.length <= ring.capacity
       if (!fits) this.#setAside(ring)
       const missing = count - this.#aside.length
       if (missing <= 0) return false
       // Half a ring at a time: the peer fills one half while this thread empties the other.
-      if (!ring.wish(fits ? missing : Math.min(missing, Math.max(1, ring.room >> 1)), how)) {
+      if (!ring.wish(fits ? missing : Math.min(missing, Math.max(1, ring.capacity >> 1)), how)) {
         // A ring that has moved to a smaller memory meanwhile is full with less than fitted before.
         if (this.available >= count) return false
         continue

@@ -80,8 +80,10 @@ class AwaySource extends ChannelSource {
    * Errors: CHANNEL_CORRUPT; it has let go of the channel all the same.
    */
   protected leave(): SourcePosition {
+    const kept = this.window?.last(this.window.length)
     try {
-      return this.suspend()
+      const position = this.suspend()
+      return kept === undefined ? position : { ...position, kept }
     } finally {
       const error = new SockpoolError('LEASE_GONE', 'the reader was given back when its task ended')
       this.drop({ kind: 'failed', error, isRevoked: true })

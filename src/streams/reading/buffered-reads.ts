@@ -82,6 +82,24 @@ export class BufferedReads {
     this.#rest = null
   }
 
+  /** A copy of at most `max` of the available bytes that come after the first `skip`. */
+  look(skip: number, max: number): Buffer {
+    const count = Math.min(max, Math.max(0, this.#source.available - skip))
+    return frontBytes(this.#source.views(), count, skip)
+  }
+
+  /** What a look ahead waits for, in the form of an attempt: more than `count` bytes, or the end. */
+  past(count: number): Buffer | number {
+    const end = this.#source.end
+    return end !== null || this.#source.available > count ? EMPTY : count + 1
+  }
+
+  /** Removes the first `count` of the available bytes. */
+  skip(count: number): void {
+    this.#rest = null
+    this.#drop(count)
+  }
+
   none(options: ReadOptions): Buffer {
     const { error } = this
     if (error) this.#throwUnless(true, error, options)

@@ -33,6 +33,8 @@ export type WaitingTraits = {
   readonly restart?: () => void
   /** All bytes that come are for this read. */
   readonly isGreedy?: boolean
+  /** It takes nothing, and its end is nobody's unanswered question: it does not count as a read that waits. */
+  readonly isAhead?: boolean
   /** The call as it was made, where errors name it by what it comes down to. */
   readonly call?: string
 }
@@ -69,7 +71,7 @@ export class PendingRead {
   }
 
   get isWaiting(): boolean {
-    return this.#waiting !== null || this.#excluded
+    return (this.#waiting !== null && this.#waiting.traits.isAhead !== true) || this.#excluded
   }
 
   /** The call that waits, as errors name it; null when none does. */
@@ -97,30 +99,31 @@ export class PendingRead {
 
   /** Tries, waits where it must, and settles. Errors: READ_BUSY, READ_TIMEOUT, ABORTED, and the attempt's own. */
   run(name: string, attempt: Attempt, options: WaitOptions, traits: WaitingTraits = PLAIN): Promise<Buffer> {
+    const watch = this.#watchOf(traits)
     try {
       if (this.#excluded) throw this.#busy(name)
       if (this.#waiting) this.#serveFirst()
       if (this.#waiting?.traits.isGreedy) throw this.#busy(name)
       const outcome = attempt()
       if (typeof outcome !== 'number') {
-        this.#watch?.served(callOf(name, traits))
+        watch?.served(callOf(name, traits))
         return Promise.resolve(outcome)
       }
       if (this.#waiting) throw this.#busy(name)
       if (options.signal?.aborted) {
-        this.#interrupted = true
+        this.#interruptBy(traits)
         throw aborted(name, options.signal)
       }
       return this.#waitFor(outcome, name, attempt, options, traits)
     } catch (error) {
-      this.#watch?.failed(callOf(name, traits), error)
+      watch?.failed(callOf(name, traits), error)
       return Promise.reject(error)
     }
   }
 
   /** Errors: READ_BUSY while a read waits, or one is kept out. */
   assertIdle(name: string): void {
-    if (this.isWaiting) throw this.#busy(name)
+    if (this.#waiting !== null || this.#excluded) throw this.#busy(name)
   }
 
   /** Keeps every read out while `run` has the source to itself. */
@@ -141,14 +144,15 @@ export class PendingRead {
     options: WaitOptions,
     traits: WaitingTraits,
   ): Promise<Buffer> {
+    const watch = this.#watchOf(traits)
     let number = -1
     const wait = new Wait<Buffer>(name, 'READ_TIMEOUT', options, error => {
       this.#waiting = null
       this.#source.request(0, null)
-      this.#interrupted = true
-      this.#watch?.ended(number, error)
+      this.#interruptBy(traits)
+      watch?.ended(number, error)
     })
-    number = this.#watch?.waits(callOf(name, traits)) ?? -1
+    number = watch?.waits(callOf(name, traits)) ?? -1
     this.#waiting = { name, attempt, wait, traits, number }
     this.#arm(count)
     return wait.promise
@@ -182,13 +186,22 @@ export class PendingRead {
         this.#waiting = waiting
         return outcome
       }
-      this.#watch?.ended(waiting.number, null)
+      this.#watchOf(waiting.traits)?.ended(waiting.number, null)
       waiting.wait.resolve(outcome)
     } catch (error) {
-      this.#watch?.ended(waiting.number, error)
+      this.#watchOf(waiting.traits)?.ended(waiting.number, error)
       waiting.wait.reject(error as Error)
     }
     return null
+  }
+
+  /** A look ahead is no call of the holder's. */
+  #watchOf({ isAhead }: WaitingTraits): CallWatch | null {
+    return isAhead === true ? null : this.#watch
+  }
+
+  #interruptBy({ isAhead }: WaitingTraits): void {
+    if (isAhead !== true) this.#interrupted = true
   }
 
   /** Why a read cannot be had now. Who reads for a stream that is somebody else's by now is no reason to try again. */

@@ -6,12 +6,11 @@ import type { FrameInput } from '../../frames/frame-input.ts'
 import type { ByteSource, StreamEnding } from '../byte-source.ts'
 import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
-import type { ReadTransport } from './memory-source.ts'
-import { MemorySource } from './memory-source.ts'
+import { MemorySource, type ReadTransport } from './memory-source.ts'
 import { MessageReads } from './message-reads.ts'
 import type { MessageSearch } from './message-search.ts'
-import type { LendResult } from './pending-read.ts'
-import { type Attempt, PendingRead, type WaitingTraits } from './pending-read.ts'
+import { type Attempt, type LendResult, PendingRead, type WaitingTraits } from './pending-read.ts'
+import { ReadAhead } from './read-ahead.ts'
 import {
   limitOption,
   type MatchedRead,
@@ -57,7 +56,6 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /**
    * A reader over memory, fed by `feedData`, or over the given source; or a second one of the same stream, which
    * shares everything with the first and keeps `grip` reachable.
-   *
    * Errors: INVALID_REQUEST for a limit that is not above 0. Source: asyncio.StreamReader.
    */
   constructor(
@@ -165,7 +163,6 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /**
    * Reads exactly `n` bytes, however many that are.
-   *
    * Errors: INCOMPLETE_READ (EOF first: the buffer is emptied into `partial`), READ_BUSY, READ_TIMEOUT, ABORTED
    * (nothing removed), INVALID_REQUEST, TypeError. Source: asyncio.StreamReader.readexactly.
    */
@@ -230,7 +227,6 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /**
    * Reads one message of a frame; default: the target's own.
-   *
    * Shape: a fresh copy. Units: the frame's own `max` in bytes bounds it, not `limit`. Errors: FRAME_BROKEN, LIMIT_OVERRUN
    * (both close the connection), INCOMPLETE_READ (the buffer is emptied into `partial`), INVALID_REQUEST, READ_BUSY,
    * READ_TIMEOUT, ABORTED (nothing removed). asyncio has no such call.
@@ -259,7 +255,6 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /**
    * Puts bytes back (a copy) to be read next, and the offset back with them: those that a read took, or others in their
    * place, never more than were read, and at most 1 MiB before they are read again.
-   *
    * Errors: TypeError, INVALID_REQUEST (more than were read), QUEUE_FULL (above 1 MiB), READ_BUSY while a read waits, and
    * where no read would be served the error that broke the stream. Then nothing was put back.
    */
@@ -267,6 +262,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
     if (!(bytes instanceof Uint8Array)) throw typeFault('unread() takes a Uint8Array')
     this.#pending.assertIdle('unread()')
     this.#reads.putBack(bytes)
+  }
+
+  /** Looks at what is there and at what comes, without taking it. */
+  ahead(): ReadAhead {
+    return new ReadAhead(this.#pending, this.#reads)
   }
 
   /** Calls `ended` once when the stream has ended or broken, whether its bytes are read or not; null withdraws. */
@@ -326,8 +326,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
     })
   }
 
-  #searchFor(separators: readonly Uint8Array[], { limit = this.limit }: ReadBounds): SeparatorSearch {
-    return new SeparatorSearch(separators, limit)
+  #searchFor(separators: readonly Uint8Array[], { limit }: ReadBounds): SeparatorSearch {
+    return new SeparatorSearch(separators, limit ?? this.limit)
   }
 
   /** What is wrong with a call rejects it, as it does in a coroutine. */

@@ -37,7 +37,7 @@ function transportOf(reading: TwinThread): Transport {
           memory: channel.memory,
           epoch: channel.epoch,
           doorbell: allocateDoorbell(),
-          position: { replay: 0, kept: 0, aside: [] },
+          position: { replay: 0, kept: new Uint8Array(0), aside: [] },
           onReset: 'raise',
         },
         options,

@@ -26,28 +26,25 @@ const exploreAll = countingExplorer()
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
 
-type Case = { capacity: number; keep: number; producer: How; consumer: How }
+type Case = { capacity: number; producer: How; consumer: How }
 
 const CAPACITIES = [1, 2, 3, 4]
 const CASES: Case[] = CAPACITIES.flatMap(capacity =>
   (['bell', 'block'] as const).flatMap(consumer =>
-    (['bell', 'block'] as const).flatMap(producer =>
-      [0, 1, 2].filter(keep => keep < capacity).map(keep => ({ capacity, keep, producer, consumer })),
-    ),
+    (['bell', 'block'] as const).map(producer => ({ capacity, producer, consumer })),
   ),
 )
 
 /** Producer and consumer; the stream ends after the last byte where `finishes`. */
 function pair(scene: Case, writes: number[], wishes: number[], finishes = false): Thread[] {
-  const { capacity, keep, producer, consumer } = scene
+  const { capacity, producer, consumer } = scene
   const total = sum(writes)
   return [
-    new ProducerThread({ capacity, how: producer, writes, roomMax: capacity - keep, finishes }),
+    new ProducerThread({ capacity, how: producer, writes, roomMax: capacity, finishes }),
     new ConsumerThread({
       capacity,
       how: consumer,
       wishes,
-      keep,
       total: finishes ? null : total,
       least: finishes ? total : 0,
     }),
@@ -55,7 +52,7 @@ function pair(scene: Case, writes: number[], wishes: number[], finishes = false)
 }
 
 describe('RingProducer and RingConsumer lose, repeat and reorder nothing and always wake each other', () => {
-  test.each(CASES)('capacity $capacity, keep $keep, $producer to $consumer: six operations', scene => {
+  test.each(CASES)('capacity $capacity, $producer to $consumer: six operations', scene => {
     const { capacity } = scene
     const scripts = [
       [
@@ -70,18 +67,15 @@ describe('RingProducer and RingConsumer lose, repeat and reorder nothing and alw
     exploreAll(scripts.map(([writes, wishes]) => sceneOf(capacity, pair(scene, [...writes], [...wishes]))))
   })
 
-  test.each(CASES)(
-    'capacity $capacity, keep $keep, $producer to $consumer: a FIN after the last byte',
-    scene => {
-      exploreAll([sceneOf(scene.capacity, pair(scene, [scene.capacity], [scene.capacity], true))])
-    },
-  )
+  test.each(CASES)('capacity $capacity, $producer to $consumer: a FIN after the last byte', scene => {
+    exploreAll([sceneOf(scene.capacity, pair(scene, [scene.capacity], [scene.capacity], true))])
+  })
 
-  test.each(CASES.filter(({ keep, producer, consumer }) => keep === 0 && producer === consumer))(
+  test.each(CASES.filter(({ producer, consumer }) => producer === consumer))(
     'capacity $capacity, $producer: a death at any moment wakes whoever waits',
     ({ capacity, producer: how }) => {
       const writing = { capacity, how, roomMax: capacity, finishes: false }
-      const reading = { capacity, how, keep: 0, least: 0 }
+      const reading = { capacity, how, least: 0 }
       exploreAll([
         // The consumer waits for a byte that never comes, the producer for room that nobody makes.
         sceneOf(capacity, [
@@ -97,7 +91,7 @@ describe('RingProducer and RingConsumer lose, repeat and reorder nothing and alw
 
 describe('the explorer finds', () => {
   const script = { capacity: 2, how: 'bell', writes: [2, 1], roomMax: 2, finishes: false } as const
-  const reading = { capacity: 2, how: 'bell', wishes: [2, 1], keep: 0, total: 3, least: 3 } as const
+  const reading = { capacity: 2, how: 'bell', wishes: [2, 1], total: 3, least: 3 } as const
 
   test('nothing in the pair that the broken ones differ from', () => {
     expect(
@@ -207,7 +201,7 @@ class Heedful extends ProducerThread {
 describe('RingConsumer.hurry', () => {
   const scene = (how: How, hurries: boolean): Scene => {
     const producer = new Heedful({ capacity: 4, how, writes: [4, 4], roomMax: 3, finishes: false })
-    const reading = { capacity: 4, how, keep: 0, wishes: [2, 4, 2], total: 8, least: 8 }
+    const reading = { capacity: 4, how, wishes: [2, 4, 2], total: 8, least: 8 }
     return sceneOf(4, [producer, new Sparing(reading, hurries)])
   }
 
@@ -248,7 +242,7 @@ describe('RingProducer.move', () => {
     const threads = [
       new Kind({ ...side, writes, roomMax: 2 * capacity, finishes: false }),
       // Wishes that fit the wide memory alone are made while the ring may be leaving it.
-      new Knowing({ ...side, wishes: [1, 2 * capacity, 1], keep: 0, total, least: total }),
+      new Knowing({ ...side, wishes: [1, 2 * capacity, 1], total, least: total }),
     ]
     return sceneOf(capacity, threads, times)
   }

@@ -46,7 +46,7 @@ class BorrowerThread extends ConsumerThread {
   readonly #looks: 'before the wish' | 'after the wish'
 
   constructor(looks: 'before the wish' | 'after the wish' = 'after the wish') {
-    super({ capacity: 2, how: 'block', wishes: [2], keep: 0, total: null, least: 0 })
+    super({ capacity: 2, how: 'block', wishes: [2], total: null, least: 0 })
     this.#looks = looks
   }
 

@@ -247,7 +247,7 @@ class EarlyReader extends OldReader {
 
 function takeAll(memory: ThreadMemory, head: number, tenure: Tenure): Buffer {
   const known = new Map([[IN.head, head]])
-  const ring = memory.knowing(known, () => new RingConsumer(memory, IN, memory.bytes, 0, 0, null, tenure))
+  const ring = memory.knowing(known, () => new RingConsumer(memory, IN, memory.bytes, null, tenure))
   const bytes = Buffer.alloc(ring.readable)
   ring.copy(bytes)
   memory.pause()

@@ -20,9 +20,9 @@ function open(): Channel {
 }
 
 /** The ends of the lease that the channel is in now. */
-function endsOf(channel: Channel, replay = 0): Holder {
+function endsOf(channel: Channel): Holder {
   const tenure = channel.leaseTenure(channel.epoch)
-  return { reader: channel.inboundConsumer(tenure, replay), writer: channel.outboundProducer(tenure) }
+  return { reader: channel.inboundConsumer(tenure), writer: channel.outboundProducer(tenure) }
 }
 
 const ioEndsOf = (channel: Channel): Holder => {
@@ -30,10 +30,10 @@ const ioEndsOf = (channel: Channel): Holder => {
   return { reader: channel.outboundConsumer(tenure), writer: channel.inboundProducer(tenure) }
 }
 
-/** A lease, and what a holder has of it: 3 bytes read and kept, 2 more readable, 3 bytes written. */
+/** A lease, and what a holder has of it: 3 bytes read, 2 more readable, 3 bytes written. */
 function lease(channel: Channel): Holder {
   channel.advanceEpoch()
-  const ends = endsOf(channel, 4)
+  const ends = endsOf(channel)
   const io = ioEndsOf(channel)
   io.writer.publish(io.writer.fill(Buffer.from('oldin')))
   ends.reader.consume(3)
@@ -90,8 +90,6 @@ const CALLS: Record<string, (ends: Holder) => unknown> = {
   withdrawRoom: ({ writer }) => writer.withdrawRoom(),
   wishEnd: ({ writer }) => writer.wishEnd(),
   consume: ({ reader }) => reader.consume(2),
-  'consume into the replay window': ({ reader }) => reader.consume(1),
-  forget: ({ reader }) => reader.forget(),
   wish: ({ reader }) => reader.wish(4),
   withdrawWish: ({ reader }) => reader.withdrawWish(),
 }

@@ -110,7 +110,7 @@ const leased: Thread = {
     const channel = channelOn(memory)
     const tenure = channel.leaseTenure(LEASE_EPOCH)
     const known = new Map([[IN.head, 0]])
-    const ring = memory.knowing(known, () => new RingConsumer(memory, IN, memory.bytes, 0, 0, null, tenure))
+    const ring = memory.knowing(known, () => new RingConsumer(memory, IN, memory.bytes, null, tenure))
     if (!tenure.holds) return null
     try {
       ring.wish(1, 'block')

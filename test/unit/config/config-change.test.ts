@@ -33,7 +33,6 @@ describe('configChange', () => {
     ['parse.isolation', { parse: { ...parse, isolation: 'process' } }],
     ['http.threads', { http: { ...http, threads: 2 } }],
     ['http.tls', { http: { ...http, tls: { ...TLS, clientCa: 'an authority' } } }],
-    ['ingress.listen', { ingress: { listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }] } }],
     ['limits.bodyBytes', { limits: { ...limits, bodyBytes: 1 } }],
     ['limits.operationTimeout', { limits: { ...limits, operationTimeoutMs: 1 } }],
     ['forwards', { forwards: [{ listen: { kind: 'unix', path: '/run/it' }, target: 'it' }] }],

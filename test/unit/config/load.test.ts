@@ -43,7 +43,7 @@ describe('loadConfig', () => {
       ioWorkers: Math.max(1, availableParallelism() - 1),
       parse: { workers: 1, isolation: 'auto' },
       auth: { tokens: [] },
-      http: { hosts: [], origins: [], threads: 1, tls: null },
+      http: { hosts: [], origins: [], threads: 1, accessLog: 'errors', tls: null },
       egress: { allow: [], dnsServers: [] },
       ingress: { listen: [] },
       limits: {
@@ -66,7 +66,7 @@ describe('loadConfig', () => {
     expect(config.auth).toEqual({
       tokens: [{ name: 'ops', sha256: 'b'.repeat(64), targets: ['*'], admin: true }],
     })
-    expect(config.ingress.listen).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 0 }])
+    expect(config.ingress.listen).toEqual([{ host: '127.0.0.1', firstPort: 0, lastPort: 0 }])
     expect(config.forwards).toEqual([
       { listen: { kind: 'tcp', host: '127.0.0.1', port: 6380 }, target: 'cache' },
     ])

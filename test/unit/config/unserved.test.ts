@@ -34,9 +34,8 @@ test('unservedKeys name each key that is accepted and has no effect', async () =
   const config = {
     parse: { isolation: 'process' },
     http: { threads: 2 },
-    ingress: { listen: ['127.0.0.1:0'] },
     targets: { a: target },
     forwards: [{ listen: '127.0.0.1:0', target: 'a' }],
   }
-  expect(await pathsOf(config)).toEqual(['parse.isolation', 'ingress.listen', 'forwards'])
+  expect(await pathsOf(config)).toEqual(['parse.isolation', 'forwards'])
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES, SockpoolError } from '../../../src/base/errors.ts'
+import { LIMITS } from '../../../src/base/limits.ts'
 import { leaseHash } from '../../../src/http/door/request-log.ts'
 import { DEV_TOKEN, FakePool, harness, OPERATION, OPS_TOKEN, STATS, targetRow } from './fakes.ts'
 
@@ -151,15 +152,18 @@ describe('operation', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'sockpool', version: '1.2.3' } })
     expect(Object.keys(document.paths).sort()).toEqual([
       '/livez',
+      '/openapi.json',
       '/readyz',
       '/v1/connections',
       '/v1/connections/{id}',
+      '/v1/events',
       '/v1/exchange',
       '/v1/leases',
       '/v1/leases/{id}',
       '/v1/leases/{id}/close',
       '/v1/leases/{id}/drain',
       '/v1/leases/{id}/is_closing',
+      '/v1/leases/{id}/lines',
       '/v1/leases/{id}/parse',
       '/v1/leases/{id}/read',
       '/v1/leases/{id}/readexactly',
@@ -167,10 +171,14 @@ describe('operation', () => {
       '/v1/leases/{id}/readline',
       '/v1/leases/{id}/readuntil',
       '/v1/leases/{id}/start_tls',
+      '/v1/leases/{id}/stream',
       '/v1/leases/{id}/wait_closed',
       '/v1/leases/{id}/write',
       '/v1/leases/{id}/write_eof',
       '/v1/leases/{id}/writelines',
+      '/v1/listeners',
+      '/v1/listeners/{id}',
+      '/v1/listeners/{id}/accept',
       '/v1/parse/{format}',
       '/v1/reload',
       '/v1/stats',
@@ -258,6 +266,63 @@ describe('problems', () => {
     expect(read.headers.connection).not.toBe('close')
     const unread = await send({ method: 'POST', url: '/v1/nowhere', payload: 'x' })
     expect(unread.headers.connection).toBe('close')
+  })
+})
+
+describe('http.accessLog', () => {
+  const linesOf = ({ log }: { log: readonly string[] }) =>
+    log.map(line => JSON.parse(line)).filter(({ msg }) => msg === 'request')
+  /** A pool whose leases take so long that the service counts them as slow. */
+  const slowly = (pool: FakePool): void => {
+    pool.free = new Promise(resolve => setTimeout(resolve, LIMITS.slowRequestMs + 50))
+  }
+
+  test.each([
+    ['off', []],
+    ['errors', [[500, 'warn']]],
+    [
+      'all',
+      [
+        [200, 'info'],
+        [404, 'info'],
+        [500, 'warn'],
+      ],
+    ],
+  ] as const)('set to %s logs what it says', async (which, expected) => {
+    const app = harness({ accessLog: () => which })
+    await app.send({ url: '/v1/stats' })
+    await app.send({ url: '/v1/nowhere' })
+    app.pool.failure = new TypeError('a fault')
+    await app.send({ method: 'POST', url: '/v1/leases', payload: { target: 'cache' } })
+    const levels: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn' }
+    expect(linesOf(app).map(({ status, level }) => [status, levels[level]])).toEqual(expected)
+  })
+
+  test('set to errors logs what is slow, but not what waits by nature', async () => {
+    const app = harness({
+      accessLog: () => 'errors',
+      limits: { bodyBytes: 100_000, operationTimeoutMs: 5_000 },
+    })
+    const held = await app.lease()
+    slowly(app.pool)
+    const slow = [
+      app.send({ method: 'POST', url: '/v1/leases', payload: { target: 'cache' } }),
+      app.send({ method: 'POST', url: `/v1/leases/${held.id}/readline?timeoutMs=1100` }),
+    ]
+    expect((await Promise.all(slow)).map(({ statusCode }) => statusCode)).toEqual([201, 504])
+    // What waits by nature is logged for its status alone.
+    expect(
+      linesOf(app)
+        .map(({ route, status }) => [route, status])
+        .sort(),
+    ).toEqual([
+      ['/v1/leases', 201],
+      ['/v1/leases/:id/readline', 504],
+    ])
+    const quiet = app.send({ method: 'POST', url: `/v1/leases/${held.id}/readline` })
+    setTimeout(() => held.reader.feedData(Buffer.from('late\n')), LIMITS.slowRequestMs + 50)
+    expect((await quiet).statusCode).toBe(200)
+    expect(linesOf(app)).toHaveLength(2)
   })
 })
 

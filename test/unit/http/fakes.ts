@@ -9,12 +9,14 @@ import type {
   AppDeps,
   ConnectionRow,
   LeasePort,
+  ListenerPort,
   PoolPort,
   TargetRow,
   WriterPort,
 } from '../../../src/http/ports.ts'
 import type { ExchangeReply, ExchangeRequest } from '../../../src/pool/lease/exchange.ts'
 import type { LeaseOptions } from '../../../src/pool/lease/lease-options.ts'
+import { PoolNews } from '../../../src/pool/target/pool-news.ts'
 import type { ControlResult } from '../../../src/pool/target/target-control.ts'
 import type { AdHocTarget } from '../../../src/pool/target/target-pools.ts'
 import { StreamReader } from '../../../src/streams/reading/stream-reader.ts'
@@ -128,6 +130,7 @@ export class FakeLease implements LeasePort {
   gone: GoneReason | null = null
   readonly ended: Promise<GoneReason>
   readonly request: LeaseOptions
+  replay = false
   renewedTo: number | undefined
   parsed: [string, object | undefined] | null = null
   #end: (reason: GoneReason) => void
@@ -153,6 +156,14 @@ export class FakeLease implements LeasePort {
     const running = run()
     this.#onOperation?.({ ended: running.catch(() => undefined) })
     return running
+  }
+
+  /** It keeps nothing. */
+  async readAt<T>(offset: number, read: (reader: StreamReader) => Promise<T>): Promise<T> {
+    const at = this.reader.offset
+    if (offset > at) throw new SockpoolError('OFFSET_MISMATCH', 'beyond', { offset: at })
+    if (offset < at) throw new SockpoolError('OFFSET_GONE', 'before', { offset: at })
+    return await read(this.reader)
   }
 
   renew(ttlMs?: number): Date | null {
@@ -191,6 +202,58 @@ export class FakeLease implements LeasePort {
   }
 }
 
+type Listened = Parameters<PoolPort['listenForLeases']>
+
+/** A listener whose next connection is there at once. */
+export class FakeListener implements ListenerPort {
+  readonly place: Listened[0]
+  readonly spec: Listened[1]
+  readonly options: Listened[2]
+  readonly backlog: number
+  readonly maxConnections: number | null
+  readonly expiresAt: Date = new Date(Date.UTC(2030, 0, 1))
+  readonly ended: ListenerPort['ended']
+  readonly closes: unknown[][] = []
+  failure: unknown = null
+  /** What `accept` was asked for, and the leases that it gave. */
+  readonly calls: Parameters<ListenerPort['accept']>[0][] = []
+  readonly leases: FakeLease[] = []
+  #end: (reason: Awaited<ListenerPort['ended']>) => void
+
+  constructor(...[place, spec, options]: Listened) {
+    this.place = place
+    this.spec = spec
+    this.options = options
+    this.backlog = options.backlog
+    this.maxConnections = options.maxConnections
+    const { promise, resolve } = Promise.withResolvers<Awaited<ListenerPort['ended']>>()
+    this.ended = promise
+    this.#end = resolve
+  }
+
+  get address(): ListenerPort['address'] {
+    return { address: this.place.host, port: 4_321, family: 'IPv4' }
+  }
+
+  async accept(...[request]: Parameters<ListenerPort['accept']>): Promise<FakeLease> {
+    this.calls.push(request)
+    if (this.failure) throw this.failure
+    const lease = new FakeLease('listener 127.0.0.1:4321', {})
+    this.leases.push(lease)
+    return lease
+  }
+
+  async close(...asked: Parameters<ListenerPort['close']>): ReturnType<ListenerPort['close']> {
+    this.closes.push(asked)
+    this.#end('closed')
+    return { dropped: 1, leased: 2 }
+  }
+
+  stats(): ReturnType<ListenerPort['stats']> {
+    return { waiting: 1, leased: 2, calls: 0, accepted: 3, refused: 4 }
+  }
+}
+
 function wrapped({ before, between, end, after }: TextWrap, values: readonly string[]): Uint8Array {
   return Buffer.from(`${before}${values.map(value => `${value}${end}`).join(between)}${after}`)
 }
@@ -211,6 +274,7 @@ export function targetRow(name: string, facts: Partial<TargetRow> = {}): TargetR
 
 export class FakePool implements PoolPort {
   readonly leases: FakeLease[] = []
+  readonly news: PoolNews = new PoolNews()
   readonly targetsLeased: (string | AdHocTarget)[] = []
   readonly exchanges: Exchanged[] = []
   readonly parses: [string, string, object | undefined][] = []
@@ -241,6 +305,18 @@ export class FakePool implements PoolPort {
     const lease = new FakeLease(target, request)
     this.leases.push(lease)
     return lease
+  }
+
+  /** What was asked for, and the listener that it became. */
+  readonly listeners: FakeListener[] = []
+
+  async listenForLeases(
+    ...[place, spec, options]: Parameters<PoolPort['listenForLeases']>
+  ): Promise<FakeListener> {
+    if (this.failure) throw this.failure
+    const listener = new FakeListener(place, spec, options)
+    this.listeners.push(listener)
+    return listener
   }
 
   async exchange(target: string | AdHocTarget, request: ExchangeRequest): Promise<ExchangeReply> {
@@ -390,6 +466,7 @@ export const RELOADED: ReturnType<AppDeps['reload']> = {
   tokens: COUNTS,
   leasesEnded: 5,
   connectionsRetired: 6,
+  listenersClosed: 7,
   ignored: ['listen'],
 }
 
@@ -404,8 +481,10 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     tls: false,
     limits: { bodyBytes: 100_000, operationTimeoutMs: 5_000 },
     version: '1.2.3',
+    mayListen: place => (place.host === '127.0.0.1' ? place : null),
     isClosing: () => false,
     reload: () => RELOADED,
+    accessLog: () => 'all',
     log: { level: 'info', stream: { write: line => void log.push(line) } },
     ...deps,
     pool,

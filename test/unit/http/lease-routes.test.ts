@@ -150,8 +150,40 @@ describe('POST /v1/leases', () => {
     const other = await send({ ...keyed, payload: { target: 'cache', ttlMs: 9 } })
     expect(other.json()).toMatchObject({ status: 400, errors: [{ path: 'Idempotency-Key' }] })
 
+    const keeping = await send({ ...keyed, payload: { target: 'cache', replay: true } })
+    expect(keeping.json()).toMatchObject({ status: 400, errors: [{ path: 'Idempotency-Key' }] })
+    expect((await send({ ...keyed, payload: { target: 'cache', replay: false } })).statusCode).toBe(201)
+
     await pool.leases[0]?.release()
     expect((await send(keyed)).json().id).toBe(pool.leases[2]?.id)
+  })
+
+  test('answers a repeat to the letter as the first, also while the service drains', async () => {
+    let isClosing = false
+    const { send, pool } = harness({ isClosing: () => isClosing })
+    const payload = { target: { host: 'example.com', port: 443, tls: { servername: 'a', alpn: ['x'] } } }
+    const keyed = { ...post(payload, { 'idempotency-key': 'k1' }) }
+    const first = await send(keyed)
+    const [held] = pool.leases
+    if (!held) throw new Error('no lease')
+    held.expiresAt = new Date(Date.UTC(2031, 0, 1))
+    isClosing = true
+    // The same description with its fields in another order is the same.
+    const same = { target: { tls: { alpn: ['x'], servername: 'a' }, port: 443, host: 'example.com' } }
+    const repeat = await send({ ...keyed, payload: same })
+    expect([repeat.statusCode, repeat.headers.location]).toEqual([201, `/v1/leases/${held.id}`])
+    expect(repeat.body).toBe(first.body)
+    expect((await send(post(payload, { 'idempotency-key': 'k2' }))).json().code).toBe('draining')
+    expect(pool.leases).toHaveLength(1)
+  })
+
+  test('asks the pool for a window only where the caller does', async () => {
+    const { send, pool } = harness()
+    await send(post({ target: 'cache', replay: true }))
+    await send(post({ target: 'cache' }))
+    expect(pool.leases.map(({ request }) => request.replay)).toEqual([true, undefined])
+    const wrong = await send(post({ target: 'cache', replay: 'yes' }))
+    expect(wrong.json()).toMatchObject({ status: 400, errors: [{ path: 'replay' }] })
   })
 
   test('forgets an Idempotency-Key whose lease failed', async () => {

@@ -142,6 +142,50 @@ describe('POST write', () => {
     expect(reply.body).not.toContain('secret')
   })
 
+  test('acknowledges a repeat after the end of writing, and of the connection', async () => {
+    const { held, post } = await leased()
+    await post('write?offset=0&eof=true', 'hello')
+    // As the real one, which takes nothing after its end.
+    held.writer.failWrite = new SockpoolError('WRITE_CLOSED', 'Cannot call writelines() after write_eof()')
+    const done = { accepted: 5, offset: 5 }
+    for (const query of ['offset=0&eof=true', 'offset=0', 'offset=0&eof=true&drain=true'])
+      expect((await post(`write?${query}`, 'hello')).json()).toEqual(done)
+    expect((await post('writelines?offset=0&eof=true', ['he', 'llo'])).json()).toEqual(done)
+    held.writer.failDrain = new SockpoolError('CONNECTION_RESET', 'closed')
+    expect((await post('write?offset=0&drain=true', 'hello')).json()).toEqual(done)
+    expect((await post('writelines?offset=0&drain=true', ['hello'])).json()).toEqual(done)
+    expect((await post('write?offset=5&drain=true&eof=true')).json()).toEqual({ accepted: 0, offset: 5 })
+    held.writer.brokenBy = new SockpoolError('CONNECTION_RESET', 'broken')
+    const broken = { code: 'connection_reset', bytesAccepted: 5 }
+    expect((await post('write?offset=0&drain=true', 'hello')).json()).toMatchObject(broken)
+    expect((await post('write?offset=2&drain=true', 'llo!')).json()).toMatchObject({
+      code: 'write_closed',
+      bytesAccepted: 3,
+    })
+  })
+
+  test('answers a repeat as the first, whatever was written since', async () => {
+    const { held, post } = await leased()
+    await post('write?offset=0', 'abc')
+    await post('write?offset=3', 'def')
+    for (const [path, body] of [
+      ['write?offset=0', 'abc'],
+      ['writelines?offset=0', ['a', '', 'bc']],
+    ] as const)
+      expect((await post(path, body)).json()).toEqual({ accepted: 3, offset: 3 })
+    expect((await post('writelines?offset=1', ['bc', 'de', 'fgh'])).json()).toEqual({
+      accepted: 7,
+      offset: 8,
+    })
+    expect((await post('writelines?offset=9', ['x'])).json()).toMatchObject({
+      status: 409,
+      code: 'offset_mismatch',
+      offset: 8,
+      bytesAccepted: 0,
+    })
+    expect(held.writer.text).toBe('abcdefgh')
+  })
+
   test('sends nothing twice with an offset, and refuses a gap', async () => {
     const { held, post } = await leased()
     expect((await post('write?offset=0', 'hello')).json()).toEqual({ accepted: 5, offset: 5 })

@@ -186,7 +186,7 @@ describe('a blocking reader and writer over a channel', () => {
     const { pair } = writerOf()
     pair.receive('abcde')
     const doorbell = allocateDoorbell()
-    const position = { replay: 0, kept: 0, aside: [] }
+    const position = { replay: 0, kept: new Uint8Array(0), aside: [] }
     const { memory, epoch } = pair.channel
     const lent = { memory, epoch, doorbell, position, onReset: 'raise' } as const
     const source = borrowSource(lent, LoanWords.of(allocateLoan()))

@@ -24,7 +24,7 @@ class Flow {
   #sent = 0
   #received = 0
 
-  constructor(slabs: SlabAllocator, replay = 0) {
+  constructor(slabs: SlabAllocator) {
     this.channel = slabs.take()
     const scratch = Buffer.alloc(LIMITS.kernelReadBytes)
     this.tenure = this.channel.connectionTenure(this.channel.generation)
@@ -37,7 +37,7 @@ class Flow {
       onRoom: () => {},
       tellEnd: how => this.ends.push(how),
     })
-    this.holder = this.channel.inboundConsumer(ENDLESS, replay)
+    this.holder = this.channel.inboundConsumer(ENDLESS)
   }
 
   /** The kernel reads so many bytes into the buffer it was given before. True where the socket is to pause. */
@@ -99,12 +99,6 @@ test('Inflow stays in its own ring while the holder leaves bytes in it', () => {
   }
   flow.fill()
   expect(flow.holder.readable).toBe(OWN)
-  expect(flow.holder.capacity).toBe(OWN)
-})
-
-test('Inflow stays in its own ring for a holder with a replay window, which never empties it', () => {
-  const flow = new Flow(slabsOf(), 64)
-  for (let round = 0; round < 5; round++) flow.race()
   expect(flow.holder.capacity).toBe(OWN)
 })
 

@@ -1,0 +1,41 @@
+/** Headers of requests that no route's schema has: those that bear on the form of any answer, or on nothing. */
+import type { ApiHeader, ApiParameter } from './api-shapes.ts'
+
+export const TRACE_PARAMETER: ApiParameter = {
+  name: 'traceparent',
+  in: 'header',
+  required: false,
+  description: 'W3C trace context. Taken, and not acted on.',
+  schema: { type: 'string' },
+  example: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+}
+
+/** Which of its forms an answer has. */
+export function acceptParameter(types: readonly string[]): ApiParameter {
+  const [first = ''] = types
+  return {
+    name: 'Accept',
+    in: 'header',
+    required: false,
+    description: `The form of the answer: ${types.join(' or ')}. Where none of them fits, the first.`,
+    schema: { type: 'string' },
+    example: first,
+  }
+}
+
+/** The header that goes with it: a cache must not give one form for the other. */
+export const VARY_HEADER: ApiHeader = {
+  description: 'The form depends on the Accept header.',
+  required: true,
+  schema: { type: 'string' },
+  example: 'accept',
+}
+
+/** A header as people write it: Fastify knows it in lower case. */
+export function canonicalName(name: string): string {
+  if (name.startsWith('sockpool-')) return name
+  return name
+    .split('-')
+    .map(word => (word === 'id' ? 'ID' : `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`))
+    .join('-')
+}

@@ -1,0 +1,119 @@
+/**
+ * Every operation under requests as nobody should send them: none is answered with a fault of the service, each answer is as
+ * the document describes it, and the service goes on as it was. SOCKPOOL_TEST_REQUESTS=50000 sends so many;
+ * SOCKPOOL_TEST_SEED repeats a run.
+ */
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { jsonOf } from '../support/api.ts'
+import { apiDocument } from '../support/api-document.ts'
+import { type DescribedAnswers, describedAnswers } from '../support/described-answers.ts'
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+import { sendWild } from '../support/wild-client.ts'
+import { type WildRequest, wildRequest } from '../support/wild-requests.ts'
+
+const { SOCKPOOL_TEST_REQUESTS = '1000', SOCKPOOL_TEST_SEED } = process.env
+const REQUESTS = Number(SOCKPOOL_TEST_REQUESTS)
+/** Sent between two looks at the service. */
+const BATCH = 50
+const WIDTH = 10
+const BODY_BYTES = 262_144
+/** Bytes by which the process may be larger in the last fifth of the run than in the second. */
+const GROWTH_MAX = 64 * 1_048_576
+
+type Memory = { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
+
+let service: ServiceProcess
+let described: DescribedAnswers
+const statuses = new Map<number | 'none', number>()
+const sizes: Memory[] = []
+
+beforeAll(async () => {
+  service = await startServiceProcess({
+    args: ['--demo', '--log-level', 'error'],
+    config: { ioWorkers: 1, limits: { operationTimeout: '100ms', bodyBytes: BODY_BYTES } },
+  })
+  described = await describedAnswers()
+})
+afterAll(() => service.stop())
+
+/** What is wrong with the answers to a batch. */
+async function play(port: number, batch: readonly WildRequest[]): Promise<readonly string[]> {
+  const lease = await service.api.lease('demo', { ttlMs: 60_000 })
+  const faults: string[] = []
+  const left = [...batch]
+  await Promise.all(
+    Array.from({ length: WIDTH }, async () => {
+      for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const request = { ...next, target: next.target.replace('{live}', lease.view.id) }
+        const answer = await sendWild(port, request)
+        statuses.set(answer?.status ?? 'none', (statuses.get(answer?.status ?? 'none') ?? 0) + 1)
+        if (answer === null) continue
+        const fault =
+          answer.status === 500 ? 'is 500' : described.faultOf(request.method, request.target, answer)
+        if (fault !== null) faults.push(`${next.method} ${next.target.slice(0, 200)}: ${fault}`)
+      }
+    }),
+  )
+  return faults
+}
+
+/** Ends what the batch has begun, through a service that must still serve. */
+async function tidy(): Promise<void> {
+  const { api } = service
+  const { targets } = jsonOf<{ targets: { name: string }[] }>(await api.get('/v1/targets'))
+  for (const { name } of targets) {
+    for (const verb of ['enable', 'resume']) await api.post(`/v1/targets/${encodeURIComponent(name)}/${verb}`)
+    const json = {
+      pool: { min: 0, max: 32, maxConnecting: 8, connectTimeoutMs: 3_000, maxLifetimeMs: 600_000 },
+    }
+    await api.request('PATCH', `/v1/targets/${encodeURIComponent(name)}`, { json })
+  }
+  const { leases } = jsonOf<{ leases: { id: string }[] }>(await api.get('/v1/leases'))
+  for (const { id } of leases) await api.request('DELETE', `/v1/leases/${id}?kill=true`)
+  const { memory } = jsonOf<{ memory: Memory }>(await api.get('/v1/stats'))
+  sizes.push(memory)
+  service.api.leases.length = 0
+}
+
+/** The least that the process had in each fifth of the run: what it does not give back, whatever it is busy with. */
+function leastBytes(): readonly number[] {
+  const width = Math.ceil(sizes.length / 5)
+  return [0, 1, 2, 3, 4].map(part =>
+    Math.min(...sizes.slice(part * width, (part + 1) * width).map(({ rss }) => rss)),
+  )
+}
+
+describe('every operation', () => {
+  test('withstands wild requests', { timeout: 60_000 + REQUESTS * 60 }, async () => {
+    const { host, port } = new URL(service.url)
+    const season = { host, token: service.token ?? '', bodyBytes: BODY_BYTES }
+    const batches = fc.array(wildRequest(await apiDocument(), season), { minLength: BATCH, maxLength: BATCH })
+    await fc.assert(
+      fc.asyncProperty(batches, async batch => {
+        expect(await play(Number(port), batch)).toEqual([])
+        await tidy()
+      }),
+      {
+        numRuns: Math.max(1, Math.round(REQUESTS / BATCH)),
+        endOnFailure: true,
+        ...(SOCKPOOL_TEST_SEED !== undefined && { seed: Number(SOCKPOOL_TEST_SEED) }),
+      },
+    )
+    const counted = Object.fromEntries(
+      [...statuses].toSorted(([one], [other]) => Number(one) - Number(other)),
+    )
+    const least = leastBytes()
+    console.log(JSON.stringify({ requests: REQUESTS, statuses: counted, rss: least, memory: sizes.at(-1) }))
+    expect(statuses.get(200) ?? 0).toBeGreaterThan(REQUESTS / 20)
+    expect(statuses.get(400) ?? 0).toBeGreaterThan(REQUESTS / 20)
+    const [, warm = 0, , , last = 0] = least
+    expect(last - warm).toBeLessThan(GROWTH_MAX)
+    const echoed = await service.api.post('/v1/exchange?target=demo&read=line', {
+      body: 'still here\n',
+      headers: { 'content-type': 'application/octet-stream' },
+    })
+    expect(echoed.text).toBe('still here\n')
+    expect(service.stderr()).toBe('')
+  })
+})

@@ -1,0 +1,45 @@
+/** A service with one target, whose side of each conversation the test speaks itself; leases, and streams over them. */
+import { afterAll, afterEach } from 'vitest'
+import type { HeldLease } from './api.ts'
+import { type ServiceFixture, startServiceFixture } from './service-fixture.ts'
+import { openStream, type StreamClient } from './stream-client.ts'
+import { type Peer, startUpstream, type Upstream } from './upstream.ts'
+
+export type StreamScene = {
+  readonly service: ServiceFixture
+  readonly upstream: Upstream
+  /** A lease of the target `peer`, and the other end of its connection. Discarded after the test. */
+  leased(wishes?: { readonly ttlMs?: number }): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
+  /** A stream over a lease, cut after the test. Errors: an Error with the status of a refusal. */
+  streamOf(lease: HeldLease, query?: string): Promise<StreamClient>
+}
+
+/** To be called in `beforeAll`. */
+export async function startStreamScene(): Promise<StreamScene> {
+  const upstream = await startUpstream()
+  afterAll(() => upstream.close())
+  const { host, port } = upstream
+  const service = await startServiceFixture({
+    config: { targets: { peer: { host, port, reuse: 'clean', pool: { max: 50 } } } },
+    finally: afterAll,
+  })
+  const undo: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const step of undo.splice(0).reverse()) await step()
+  })
+  return {
+    service,
+    upstream,
+    leased: async (wishes = {}) => {
+      const lease = await service.api.lease('peer', wishes)
+      undo.push(() => lease.release('?discard=true'))
+      return { lease, peer: await upstream.from(lease.view.connection.localPort) }
+    },
+    streamOf: async (lease, query = '') => {
+      const headers = { authorization: `Bearer ${service.token}` }
+      const stream = await openStream(service.url, `${lease.view.id}/stream${query}`, { headers })
+      undo.push(() => stream.socket.terminate())
+      return stream
+    },
+  }
+}
