@@ -1,4 +1,7 @@
 import { copyFile, readFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { build } from 'esbuild'
 import type { Options } from 'tsup'
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
@@ -43,11 +46,65 @@ function rebuilt(path: string, text: string): string {
     .replace(/\brequire\("(node:[\w/]+)"\)/g, 'process.getBuiltinModule("$1")')
 }
 
+/**
+ * So does `ws`, for the same reason: it is CommonJS, and asks for Node's own modules by their short names. Two helpers that
+ * somebody may have installed beside it are left out; it has code of its own for both.
+ */
+const webSocketInside: Plugin = {
+  name: 'web-socket-inside',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[\\/]ws[\\/]lib[\\/].*\.js$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8'))
+        .replace(/\brequire\('([a-z]+)'\)/g, (call, name: string) =>
+          builtinModules.includes(name) ? `process.getBuiltinModule('${name}')` : call,
+        )
+        .replace(
+          /\brequire\('(?:bufferutil|utf-8-validate)'\)/g,
+          () => "(() => { throw new Error('left out') })()",
+        ),
+    }))
+  },
+}
+
+const WEB = join(import.meta.dirname, 'src', 'client', 'web')
+
+/**
+ * `sockpool/client` for browsers, Deno and Bun is a file of its own, in which nothing is imported: the streams are those of
+ * every other part, with a stand-in for the little that they use of Node. So the sources need not know of browsers, and
+ * nothing gets slower on Node.
+ */
+const nodeStandIns: Plugin = {
+  name: 'node-stand-ins',
+  setup({ onResolve }) {
+    onResolve({ filter: /^node:(util|path|url|http)$|[\\/]socket-duplex\.ts$/ }, () => ({
+      path: join(WEB, 'node-modules.ts'),
+    }))
+  },
+}
+
+/** Writes `client.js` into the folder. */
+export async function buildClientForBrowsers(outdir: string): Promise<void> {
+  await build({
+    absWorkingDir: import.meta.dirname,
+    entryPoints: { client: 'src/client/web.ts' },
+    outdir,
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: ['es2022'],
+    inject: [join(WEB, 'globals.ts')],
+    plugins: [nodeStandIns],
+    sourcemap: true,
+    logLevel: 'warning',
+  })
+}
+
 // Every thread's entry is an entry of its own, and all lie flat in dist/, so that one thread finds the next as a
 // sibling of its own file.
 const options: Options = {
   entry: {
     index: 'src/library/index.ts',
+    'client-node': 'src/client/node.ts',
     cli: 'src/cli.ts',
     'io-worker': 'workers/io-worker.ts',
     'parse-worker': 'workers/parse-worker.ts',
@@ -57,13 +114,23 @@ const options: Options = {
   format: ['esm'],
   target: 'node22',
   // Nobody calls a thread's entry: there is nothing to say of one but that it is a module.
-  dts: { entry: { index: 'src/library/index.ts', 'worker-entry': 'workers/io-worker.ts' } },
-  noExternal: ['piscina'],
-  esbuildPlugins: [piscinaInside],
+  dts: {
+    entry: {
+      index: 'src/library/index.ts',
+      client: 'src/client/node.ts',
+      'worker-entry': 'workers/io-worker.ts',
+    },
+  },
+  noExternal: ['piscina', 'ws'],
+  esbuildPlugins: [piscinaInside, webSocketInside],
   splitting: true,
   sourcemap: true,
   clean: true,
-  onSuccess: () => copyFile('node_modules/piscina/LICENSE', 'dist/piscina.LICENSE'),
+  onSuccess: async () => {
+    for (const inside of ['piscina', 'ws'])
+      await copyFile(`node_modules/${inside}/LICENSE`, `dist/${inside}.LICENSE`)
+    await buildClientForBrowsers('dist')
+  },
 }
 
 export default options

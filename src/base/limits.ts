@@ -1,3 +1,4 @@
+import { CLIENT_LIMITS } from './client-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
@@ -322,10 +323,14 @@ const OWN_LIMITS = {
  * Every bound of the system in one place, each with its unit and its reason. What an operator may change has
  * its default in `defaults.ts` and its name in the config schema; the rest is fixed.
  */
-export const LIMITS: typeof OWN_LIMITS & typeof HTTP_LIMITS & typeof LISTEN_LIMITS & typeof MULTIPLEX_LIMITS =
-  {
-    ...OWN_LIMITS,
-    ...HTTP_LIMITS,
-    ...LISTEN_LIMITS,
-    ...MULTIPLEX_LIMITS,
-  }
+export const LIMITS: typeof OWN_LIMITS &
+  typeof CLIENT_LIMITS &
+  typeof HTTP_LIMITS &
+  typeof LISTEN_LIMITS &
+  typeof MULTIPLEX_LIMITS = {
+  ...OWN_LIMITS,
+  ...CLIENT_LIMITS,
+  ...HTTP_LIMITS,
+  ...LISTEN_LIMITS,
+  ...MULTIPLEX_LIMITS,
+}

@@ -8,6 +8,11 @@ export {
   SockpoolError,
 } from '../base/errors.ts'
 export type { WaitOptions } from '../base/wait.ts'
+export type { ConnectPoolOptions, RetryOptions } from '../client/client-options.ts'
+export { connectPool } from '../client/connect-pool.ts'
+export type { RemoteLease } from '../client/remote-lease.ts'
+export type { RemotePool, ServiceReload } from '../client/remote-pool.ts'
+export type { WireTls as ClientTls } from '../client/wire.ts'
 export type { TargetInput } from '../config/target-input.ts'
 export type { ServerTlsInput } from '../config/tls-options.ts'
 export type { AttachedPool, ExchangeSyncOptions, LeaseSyncOptions } from '../pool/attached/attached-pool.ts'

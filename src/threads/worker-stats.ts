@@ -4,6 +4,7 @@ import type { IoThread } from './io-thread.ts'
 
 export type WorkerStats = {
   readonly id: number
+  /** Tells these rows from those of threads that do something else. */
   readonly kind: 'io'
   readonly threadId: number
   /** A worker that is drained has a row beside that of its successor, under the same id, until it is gone. */

@@ -11,6 +11,7 @@ import { attached, attachedTls } from './transports/attached.ts'
 import { blocking, blockingTls } from './transports/blocking.ts'
 import { lent } from './transports/lent.ts'
 import { memory } from './transports/memory.ts'
+import { remote, remoteTls } from './transports/remote.ts'
 import { ring } from './transports/ring.ts'
 import { tcp, tls } from './transports/sockets.ts'
 
@@ -24,6 +25,8 @@ const SURFACES: readonly Surface[] = [
   blocking,
   blockingTls,
   lent,
+  remote,
+  remoteTls,
 ]
 
 const passed = new Set<string>()

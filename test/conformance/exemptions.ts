@@ -19,6 +19,8 @@ export type TransportName =
   | 'blocking'
   | 'blocking tls'
   | 'lent'
+  | 'remote'
+  | 'remote tls'
 
 /** What each transport lacks, and the reason. It has all that is not named. */
 export const LACKS: Readonly<Record<TransportName, Partial<Record<Trait, string>>>> = {
@@ -45,6 +47,9 @@ export const LACKS: Readonly<Record<TransportName, Partial<Record<Trait, string>
     tls: NO_SOCKET,
     own: NO_SOCKET,
   },
+  /** A lease of `connectPool`, over a WebSocket to a service, on a connection that served before. */
+  remote: { fed: REAL, tls: PLAIN, own: POOLED },
+  'remote tls': { fed: REAL, 'half-close': TLS, own: POOLED },
 }
 
 /** Why a case does not run over a transport, or null where it does. */

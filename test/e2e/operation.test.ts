@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { jsonOf, problemOf } from '../support/api.ts'
 import { openApiFaults } from '../support/open-api-faults.ts'
 import { useScriptedService } from '../support/scripted-service.ts'
-import { startServiceProcess } from '../support/service-process.ts'
+import { servedBy, startServiceProcess } from '../support/service-process.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 const scripted = useScriptedService(place => ({
@@ -87,6 +87,8 @@ describe('the service', () => {
       expect.objectContaining({ id: lease.view.connection.id, target: 'script', state: 'leased' }),
     )
     const { workers } = jsonOf<{ workers: Row[] }>(await api.get('/v1/workers'))
+    const isAlone = Number(servedBy()['SOCKPOOL_HTTP_THREADS'] ?? 1) === 1
+    expect(new Set(workers.map(({ kind }) => kind))).toEqual(new Set(isAlone ? ['io'] : ['io', 'http']))
     for (const worker of workers)
       for (const field of ['id', 'threadId', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'])
         expect(worker).toHaveProperty(field, expect.any(Number))

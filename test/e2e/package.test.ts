@@ -62,11 +62,15 @@ describe('the package', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         'dist/cli.js',
+        'dist/client-node.js',
+        'dist/client.d.ts',
+        'dist/client.js',
         'dist/index.js',
         'dist/index.d.ts',
         'dist/io-worker.js',
         'dist/parse-worker.js',
         'dist/piscina.LICENSE',
+        'dist/ws.LICENSE',
         'docs/library.md',
         'CHANGELOG.md',
         'LICENSE',
@@ -88,6 +92,18 @@ describe('the package', () => {
       const json = { target, write: { text: `to ${target}\n` }, read: 'line' }
       expect((await service.api.post('/v1/exchange', { json })).text).toBe(`to ${target}\n`)
     }
+    const { url, token } = service
+    const streamed = await runModule(`
+      import { connectPool } from 'sockpool/client'
+      const pool = connectPool(${JSON.stringify(url)}, { token: ${JSON.stringify(token)} })
+      const lease = await pool.lease('demo')
+      lease.writer.write(Buffer.alloc(100_000, 'x') + '\\n')
+      const line = await lease.reader.readLine({ limit: 200_000 })
+      const { outcome } = await lease.release()
+      await pool.close()
+      console.log(JSON.stringify([line.length, outcome]))
+    `)
+    expect(streamed).toEqual([100_001, 'reused'])
     const parsed = await service.api.post('/v1/parse/json', { body: '{"bundled":true}' })
     expect(parsed.text).toBe('{"values":[{"bundled":true}]}')
     const document = JSON.parse((await service.api.get('/openapi.json')).text)
@@ -147,9 +163,26 @@ describe('the package', () => {
     })
   })
 
+  test('has the client of a service as an export of its own, of the same classes on Node', async () => {
+    const used = await runModule(`
+      import * as client from 'sockpool/client'
+      import * as library from 'sockpool'
+      const names = ['connectPool', 'SockpoolError', 'IncompleteReadError', 'LimitOverrunError', 'StreamReader', 'StreamWriter']
+      const pool = client.connectPool('unix:/nowhere.sock', { retry: false })
+      const { code } = await pool.stats().catch(error => error)
+      await pool.close()
+      console.log(JSON.stringify({ code, others: names.filter(name => client[name] !== library[name]) }))
+    `)
+    expect(used).toEqual({ code: 'SERVICE_UNREACHABLE', others: [] })
+  })
+
   test('tells a TypeScript program what it is', async () => {
     const text = `
       import { createPool, type Lease, SockpoolError } from 'sockpool'
+      import { connectPool, type RemoteLease } from 'sockpool/client'
+      const remote: RemoteLease = await connectPool('http://a.example').lease('it')
+      const value: unknown = await remote.parse('json')
+      export { value }
       const pool = await createPool({ targets: { it: { host: 'a.example', port: 1 } } })
       const lease: Lease = await pool.lease('it', { waitMs: 5_000 })
       const line: Buffer = await lease.reader.readLine({ timeoutMs: 1_000 })
@@ -242,6 +275,29 @@ describe('a bundle of a program and the package', () => {
     await rename(join(folder, 'out'), join(out, 'beside'))
     const app = join(out, 'beside', 'app.js')
     expect(await runCommand([process.execPath, app], { cwd: out })).toEqual(FROM_BUNDLE)
+  })
+
+  test('for a browser has the client alone, and asks for nothing', async () => {
+    await writeFile(
+      join(folder, 'page.mjs'),
+      `import { connectPool } from 'sockpool/client'\nglobalThis.connect = connectPool`,
+    )
+    const { errors, metafile } = await build({
+      absWorkingDir: folder,
+      entryPoints: ['page.mjs'],
+      outfile: join(out, 'page.js'),
+      bundle: true,
+      platform: 'browser',
+      format: 'iife',
+      metafile: true,
+      logLevel: 'silent',
+    })
+    expect(errors).toEqual([])
+    expect(Object.keys(metafile.inputs).toSorted()).toEqual([
+      'node_modules/sockpool/dist/client.js',
+      'page.mjs',
+    ])
+    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([])
   })
 
   test('finds its workers where the program says', async () => {

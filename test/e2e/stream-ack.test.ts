@@ -85,6 +85,23 @@ describe('a stream with ack=true', () => {
     expect(await next.text()).toEqual({ readOffset: 10, writeOffset: 0 })
   })
 
+  test('of a lease with replay goes back to what was consumed, too', async () => {
+    const { lease, peer } = await scene.leased({ replay: true })
+    await peer.send('0123456789')
+    await lease.call('readexactly?n=8')
+    const stream = await scene.streamOf(lease, '?ack=true&offset=3')
+    expect(await stream.text()).toEqual({ readOffset: 3, writeOffset: 0 })
+    expect((await stream.bytes(7)).toString()).toBe('3456789')
+    stream.send({ consumed: 5 })
+    stream.send({ consumed: 9 })
+    stream.socket.close()
+    await stream.ended()
+    await lease.idle()
+    expect(jsonOf(await lease.look())).toMatchObject({ readOffset: 9 })
+    const plain = await scene.streamOf(lease, '?offset=0')
+    expect((await plain.bytes(10)).toString()).toBe('0123456789')
+  })
+
   test('sends a window of bytes and no more before it hears that they are consumed', async () => {
     const { lease, peer } = await scene.leased()
     const stream = await scene.streamOf(lease, '?ack=true')

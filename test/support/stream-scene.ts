@@ -5,11 +5,13 @@ import { type ServiceFixture, startServiceFixture } from './service-fixture.ts'
 import { openStream, type StreamClient } from './stream-client.ts'
 import { type Peer, startUpstream, type Upstream } from './upstream.ts'
 
+type LeaseWishes = { readonly ttlMs?: number; readonly replay?: boolean }
+
 export type StreamScene = {
   readonly service: ServiceFixture
   readonly upstream: Upstream
   /** A lease of the target `peer`, and the other end of its connection. Discarded after the test. */
-  leased(wishes?: { readonly ttlMs?: number }): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
+  leased(wishes?: LeaseWishes): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
   /** A stream over a lease, cut after the test. Errors: an Error with the status of a refusal. */
   streamOf(lease: HeldLease, query?: string): Promise<StreamClient>
 }

@@ -1,6 +1,7 @@
 /**
  * Leases by Idempotency-Key. A caller that lost its answer asks again with the same key and gets the same lease, as long
- * as that lease lives. While the first request still waits, the second waits with it.
+ * as that lease lives. While the first request still waits, the second waits with it. There are no more keys than leases
+ * and requests that wait for one.
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { invalidField } from '../problems.ts'

@@ -261,7 +261,7 @@ function acceptRoute(
     method: 'POST',
     url: '/v1/listeners/:id/accept',
     schema: acceptSchema(calls),
-    problems: ['LISTENER_NOT_FOUND', 'WAIT_TIMEOUT', 'WORKER_LOST', 'DRAINING'],
+    problems: ['LISTENER_NOT_FOUND', 'LISTEN_FAILED', 'WAIT_TIMEOUT', 'DRAINING'],
     run: async (request, reply) => {
       const own = ownOf(request)
       calls.checkOpen()

@@ -79,8 +79,8 @@ async function openStream(
   const held = calls.leaseToRead(request)
   const slot = StreamSlot.of(held)
   const { ack = false, offset } = request.query
-  await slot.replace(() => {
-    if (offset !== undefined) slot.startAt(offset)
+  await slot.replace(async () => {
+    const again = offset === undefined ? Buffer.alloc(0) : await slot.startAt(offset)
     const left = takeUpgrade(request, reply, 'websocket')
     const socket = door.open(request.raw, left)
     if (socket === null) return null
@@ -89,6 +89,7 @@ async function openStream(
       socket,
       left,
       isAcknowledged: ack,
+      again,
       onSent: sent => slot.sent(sent),
       isDraining: calls.isClosing,
       onFault: error => request.log.error({ err: error }, 'internal error in a stream'),

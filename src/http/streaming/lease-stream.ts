@@ -34,6 +34,8 @@ export type LeaseStreamOptions = {
   readonly left: LeftHttp
   /** The client says what it has consumed, and hears what was accepted. */
   readonly isAcknowledged: boolean
+  /** Bytes before the read offset that its client is to have again. */
+  readonly again: Buffer
   readonly onSent: (offset: number) => void
   readonly isDraining: () => boolean
   /** A fault of ours. */
@@ -50,13 +52,13 @@ export class LeaseStream {
   #hasPeerEnded = false
 
   constructor(options: LeaseStreamOptions) {
-    const { held, socket, left, isAcknowledged, onSent } = options
+    const { held, socket, left, isAcknowledged, again, onSent } = options
     const { reader, writer } = held.lease
     const { signal } = this.#stop
     this.#options = options
     this.#socket = new StreamSocket(socket, signal)
     const shared = { socket: this.#socket, isAcknowledged, signal }
-    this.#toClient = new ToClient({ ...shared, reader, onSent })
+    this.#toClient = new ToClient({ ...shared, reader, again, onSent })
     this.#fromClient = new FromClient({
       ...shared,
       writer,
@@ -99,7 +101,9 @@ export class LeaseStream {
     const { signal } = this.#stop
     const { reader, writer } = lease
     try {
-      if (this.#options.isAcknowledged) await this.#socket.send(positions(reader.offset, writer.offset))
+      const { isAcknowledged, again } = this.#options
+      const from = reader.offset - again.length
+      if (isAcknowledged) await this.#socket.send(positions(from, writer.offset))
       await this.#toClient.run()
       this.#hasPeerEnded = true
       await Promise.race([this.#clientEnded.promise, connectionEnd(writer, signal)])

@@ -22,6 +22,8 @@ export type ToClientOptions = {
   readonly socket: StreamSocket
   /** The client says what it has consumed. */
   readonly isAcknowledged: boolean
+  /** Bytes before the read offset that the client is to have again. */
+  readonly again: Buffer
   /** The stream is over. */
   readonly signal: AbortSignal
   /** The client was sent all bytes before this stream offset. */
@@ -47,7 +49,9 @@ export class ToClient {
    * Errors: what broke the stream, LEASE_GONE, READ_BUSY; ABORTED where the stream is over.
    */
   async run(): Promise<void> {
-    const { reader, socket, onSent } = this.#options
+    const { reader, socket, again, onSent } = this.#options
+    for (let at = 0; at < again.length; at += LIMITS.streamPieceBytes)
+      await socket.send(again.subarray(at, at + LIMITS.streamPieceBytes))
     for (;;) {
       const bytes = await this.#next()
       if (bytes.length === 0) break

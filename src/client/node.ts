@@ -1,0 +1,3 @@
+/** `sockpool/client` for Node. */
+export { connectPool } from './connect-pool.ts'
+export * from './exports.ts'

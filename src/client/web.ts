@@ -1,0 +1,3 @@
+/** `sockpool/client` for browsers, Deno, Bun and bundles. */
+export { connectPool } from './connect-pool-web.ts'
+export * from './exports.ts'
