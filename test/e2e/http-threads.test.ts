@@ -242,13 +242,13 @@ describe('a service with http.threads: 2', () => {
     expect(made).toHaveLength(1)
     const place = join(folder, String(made[0]))
     expect((await stat(place)).mode & 0o777).toBe(0o700)
-    for (const headers of [{}, { 'sockpool-relay': 'guess e30' }]) {
+    for (const headers of [{}, { 'relay-pass': 'guess e30' }]) {
       const refused = request({ socketPath: join(place, 'main'), path: '/livez', headers })
       refused.end()
       const [error] = await once(refused, 'error')
       expect(error).toMatchObject({ code: 'ECONNRESET' })
     }
-    const { status } = await ask('GET', '/v1/targets', { headers: { 'sockpool-relay': 'guess e30' } })
+    const { status } = await ask('GET', '/v1/targets', { headers: { 'relay-pass': 'guess e30' } })
     expect(status).toBe(200)
   })
 

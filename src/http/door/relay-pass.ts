@@ -7,7 +7,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import { type RelayedPeer, standFor } from './relayed-peer.ts'
 
-export const RELAY_HEADER = 'sockpool-relay'
+export const RELAY_HEADER = 'relay-pass'
 
 /** What is said of a request. `isCounted`: the caller's rate has counted it already. */
 export type RelayPass = RelayedPeer & { readonly httpVersion: string; readonly isCounted: boolean }
