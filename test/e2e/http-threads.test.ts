@@ -232,9 +232,9 @@ describe('a service with http.threads: 2', () => {
     const { port } = silent
     const here = hanging('narrow', { host: '127.0.0.1', port })
     onTestFinished(here.end)
-    await silent.next()
-    for (let turn = 0; turn < 6; turn++)
-      expect(codeOf(await exchange('narrow', { host: '127.0.0.1', port: port + 1 }))).toBe('queue_full')
+    const other = (): Promise<Reply> => exchange('narrow', { host: '127.0.0.1', port: port + 1 })
+    await eventually('the first is in use', other, answer => codeOf(answer) === 'queue_full')
+    for (let turn = 0; turn < 6; turn++) expect(codeOf(await other())).toBe('queue_full')
   })
 
   test('takes the word of its own threads alone on the private socket', async () => {
