@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
@@ -18,11 +18,14 @@ import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
 import type { AppDeps, ReloadReport } from './http/ports.ts'
-import { joinPool, type PoolOptions, type ServiceTraits } from './library/create-pool.ts'
+import { joinPool, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
+import { announcedTargets } from './service/announced-targets.ts'
+import { logEvent } from './service/event-log.ts'
 import { checkCertificate, type HttpThreads } from './service/http-threads.ts'
-import { httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
+import { type HttpListening, httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
 import { LiveConfig } from './service/live-config.ts'
+import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 
 export type Service = {
@@ -68,7 +71,7 @@ export async function startService(
     {
       ioWorkers: config.ioWorkers,
       parseWorkers: config.parse.workers,
-      targets: { ...added, ...config.targets },
+      targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
       egress: config.egress,
       limits: { leases: config.limits.leases, waiters: config.limits.waiters },
       onEvent: event => logEvent(log, event),
@@ -81,17 +84,22 @@ export async function startService(
   const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
   const draining = new AbortController()
   const parts: Parts = { pool, demo, live, app: null, threads: null }
+  let listens: HttpListening['own'] = []
+  const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
+  const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
   try {
+    await forwards.open(config.forwards)
     const { signal } = draining
     const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
     parts.threads = httpThreads > 1 ? makeThreads({ ...common, live, pool, log }) : null
-    const deps = { ...appDeps(live, pool, parts.threads), ...common }
+    const deps = { ...appDeps(live, pool, forwards, parts.threads), ...common }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
     parts.app = app
     const { url, own } = await listen(app, parts.threads, config, door)
-    deny([...localAddresses(), ...own])
-    live.serves(servedParts(app, parts.threads, door))
+    listens = own
+    denyOwn()
+    live.serves({ ...servedParts(app, parts.threads, door), forwards })
     return serviceOf(url, token, pool, live, closer(parts, draining))
   } catch (error) {
     await closeAll(parts)
@@ -120,7 +128,12 @@ type Parts = {
 
 type OwnDeps = Omit<AppDeps, 'connectionsMax' | 'draining' | 'isClosing'>
 
-function appDeps(live: LiveConfig, pool: Pool, threads: HttpThreads | null): OwnDeps {
+function appDeps(
+  live: LiveConfig,
+  pool: Pool,
+  forwards: ServedForwards,
+  threads: HttpThreads | null,
+): OwnDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -131,7 +144,11 @@ function appDeps(live: LiveConfig, pool: Pool, threads: HttpThreads | null): Own
     tls: http.tls ?? false,
     limits,
     version: version(),
-    reload: () => live.reload(),
+    reload: async () => {
+      const report = live.reload()
+      await forwards.settled
+      return report
+    },
     mayListen: place => live.listenRules.admits(place),
     accessLog: () => live.config.http.accessLog,
     log: { level: logLevel, stream: stderrLog() },
@@ -214,51 +231,6 @@ function demoTargets({ plain, tls }: DemoUpstream): Record<string, Target> {
   return {
     demo: normaliseTarget({ ...plain, reuse: 'clean' }),
     'demo-tls': normaliseTarget({ host, port, tls: { ca, servername }, reuse: 'clean' }),
-  }
-}
-
-function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions['onEvent']>>[0]): void {
-  switch (event.kind) {
-    case 'decision': {
-      const { decision } = event
-      if (decision.verdict === 'admitted') log.debug({ decision }, 'dial admitted')
-      else log.info({ decision }, 'dial refused')
-      return
-    }
-    case 'leak':
-      log.warn(
-        event.lease.report,
-        'a lease is held for longer than leakDetection allows: its holder may have forgotten to release it',
-      )
-      return
-    case 'leak_over':
-      log.warn(event.lease.report, 'a lease that was held for longer than leakDetection allows has ended')
-      return
-    case 'worker_lost':
-      log.error(
-        { worker: event.worker, err: event.error },
-        'an I/O worker died: its connections are lost, and another worker takes its place',
-      )
-      return
-    case 'fault':
-      log.error(
-        { err: event.error },
-        'serving a connection failed, and it was closed for that; this is a fault of sockpool, please report it',
-      )
-      return
-    case 'clients_dropped':
-      log.warn({ clients: event.clients }, 'clients were disconnected: too many wait to be served')
-      return
-    case 'missed_wake':
-      log.error(
-        'the pool heard of bytes up to a second late: a wake-up between two threads was missed; this is a fault of sockpool, please report it',
-      )
-      return
-    case 'lost':
-      log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
-      return
-    default:
-      event satisfies never
   }
 }
 

@@ -25,6 +25,7 @@ import { Connections } from './io/connections.ts'
 import { Dialler } from './io/dialler.ts'
 import { HolderBells } from './io/holder-bells.ts'
 import { Listeners } from './io/listeners.ts'
+import { Splices } from './io/splice/splices.ts'
 import { Upgrades } from './io/upgrades.ts'
 
 const port = parentPort
@@ -58,6 +59,7 @@ const connections = new Connections({
   tell,
 })
 const upgrades = new Upgrades(connections, tell)
+const splices = new Splices({ connections, listeners, tell })
 
 const doorbell = new Doorbell(
   ownBell,
@@ -76,6 +78,7 @@ const sweep = setInterval(() => {
   sweepGuard.run(() => vitals.add('beats', 1))
   sweepGuard.run(() => doorbell.findMissed(() => vitals.add('missedWakes', 1)))
   sweepGuard.run(() => listeners.tellDropped())
+  sweepGuard.run(() => splices.tellMoved())
 }, LIMITS.sweepIntervalMs)
 
 /** Goes through to its end whatever fails on the way: a thread that is told to stop, stops. */
@@ -111,6 +114,8 @@ function obey(message: ToIoWorker): void | Promise<void> {
       return connections.adopt(message)
     case 'refuse':
       return listeners.refuse(message.listener, message.incoming)
+    case 'splice':
+      return splices.begin(message)
     case 'unlisten':
       return listeners.unlisten(message.listener)
     case 'hush':
@@ -151,6 +156,11 @@ function refuse(message: ToIoWorker, reason: unknown): void {
       // There is no way back from a handshake that failed.
       if (message.kind === 'secure') connections.find(channel, generation)?.destroy('tls')
       return
+    }
+    case 'splice': {
+      const { channel, generation } = message
+      connections.find(channel, generation)?.destroy()
+      return tell({ kind: 'unspliced', channel, generation, how: 'lost', bytesIn: 0, bytesOut: 0 })
     }
     case 'listen':
     case 'unlisten':

@@ -1,4 +1,5 @@
 import { CLIENT_LIMITS } from './client-limits.ts'
+import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
@@ -327,9 +328,11 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof CLIENT_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
-  typeof MULTIPLEX_LIMITS = {
+  typeof MULTIPLEX_LIMITS &
+  typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
+  ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
   ...MULTIPLEX_LIMITS,

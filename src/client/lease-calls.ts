@@ -59,6 +59,8 @@ export async function readThere(
 /** The service bounds each of its waits; a caller that set none waits on. */
 async function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBounds): Promise<WireAnswer> {
   const { verb, name, json } = call
+  // From here on it is the same message, however often it is asked for.
+  const from = keeper.isReplayed ? { offset: keeper.stream.source.position } : {}
   for (;;) {
     try {
       return await withTimeout(bounds.timeoutMs, timeoutMs =>
@@ -66,9 +68,11 @@ async function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBo
           name,
           method: 'POST',
           verb,
-          ...(json === undefined ? { query: { timeoutMs } } : { json: { ...json, timeoutMs } }),
+          ...(json === undefined
+            ? { query: { ...from, timeoutMs } }
+            : { json: { ...json, ...from, timeoutMs } }),
           headers: { accept: verb === 'parse' ? 'application/json' : 'application/octet-stream' },
-          repeat: 'unsent',
+          repeat: keeper.isReplayed ? 'always' : 'unsent',
           bounds: { signal: bounds.signal },
           timeoutCode: 'READ_TIMEOUT',
           answerMs: answerMsOf(timeoutMs),

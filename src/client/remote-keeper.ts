@@ -26,6 +26,8 @@ export type RemoteKeeperDeps = {
   readonly view: LeaseView
   /** Milliseconds, as far as they are known; null where the caller named none and the service's clock cannot be seen. */
   readonly ttlMs: number | null
+  /** The service keeps what was read last, so that a read can be made again from the same place. */
+  readonly isReplayed: boolean
   readonly onEnded: () => void
 }
 
@@ -33,6 +35,7 @@ export class RemoteKeeper {
   readonly id: string
   readonly target: string
   readonly reused: boolean
+  readonly isReplayed: boolean
   readonly stream: RemoteStream
   readonly #caller: ServiceCaller
   readonly #onEnded: () => void
@@ -44,12 +47,13 @@ export class RemoteKeeper {
   #givenBack: Promise<ReleaseResult> | null = null
   #isAborted = false
 
-  constructor({ caller, view, ttlMs, onEnded }: RemoteKeeperDeps) {
+  constructor({ caller, view, ttlMs, isReplayed, onEnded }: RemoteKeeperDeps) {
     this.#caller = caller
     this.#onEnded = onEnded
     this.id = view.id
     this.target = view.target
     this.reused = view.reused
+    this.isReplayed = isReplayed
     this.#connection = view.connection
     this.#ttlMs = ttlMs
     this.#expiresAt = instant(view.expiresAt)

@@ -54,7 +54,7 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
       name: 'the wait for a connection',
       method: 'POST',
       path: '/v1/leases',
-      json: { target: wireTarget(target), ttlMs: ttl, waitMs: wait },
+      json: { target: wireTarget(target), ttlMs: ttl, waitMs: wait, ...(this.#repeats && { replay: true }) },
       headers: { 'idempotency-key': randomKey() },
       repeat: 'always',
       bounds: request,
@@ -65,6 +65,7 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
       caller: this.#caller,
       view,
       ttlMs: ttl ?? ttlBetween(answer, view),
+      isReplayed: this.#repeats,
       onEnded: () => this.#ended(keeper),
     })
     this.#held.add(keeper)
@@ -224,6 +225,11 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
     bounds: CallBounds,
   ): Promise<ControlResult> {
     return await orderCall(this.#caller, target, order, bounds)
+  }
+
+  /** Calls are made again: then the service keeps what was read, for a while. */
+  get #repeats(): boolean {
+    return this.#caller.retry.attempts > 1
   }
 
   async #look<T>(name: string, path: string): Promise<T> {

@@ -62,6 +62,11 @@ export class RemoteSource implements ByteSource {
     return this.#received
   }
 
+  /** Bytes that came and the service was not told of: a window's at the most, if it keeps to its word. */
+  get untold(): number {
+    return this.#received - this.#told
+  }
+
   /** Whether the service knows what was read. */
   get isToldOf(): boolean {
     return this.#told >= this.position

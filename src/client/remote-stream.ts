@@ -9,6 +9,7 @@
  */
 import { errorText } from '../base/error-text.ts'
 import { SockpoolError } from '../base/errors.ts'
+import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
 import { afterClose, endAfter, tlsEnding } from './after-close.ts'
@@ -190,6 +191,11 @@ export class RemoteStream {
     const skipped = Math.min(this.#skip, bytes.length)
     this.#skip -= skipped
     if (skipped < bytes.length) this.source.feed(skipped === 0 ? bytes : bytes.subarray(skipped))
+    if (this.source.untold <= LIMITS.streamWindowBytes + LIMITS.streamMessageBytesMax) return
+    this.over({
+      kind: 'failed',
+      error: new SockpoolError('INTERNAL', 'the service sent more than a window holds'),
+    })
   }
 
   #tell(offset: number): boolean {

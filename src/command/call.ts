@@ -91,7 +91,7 @@ export function describeProblem({ status, body }: Answer): string {
   return `the service answered with status ${status}`
 }
 
-function placeOf(url: string, path: string): RequestOptions {
+export function placeOf(url: string, path: string): RequestOptions {
   if (url.startsWith('unix:')) {
     const socketPath = url.slice('unix:'.length)
     const fault = unixPathFault(socketPath)
@@ -115,7 +115,7 @@ function send(isTls: boolean, options: RequestOptions, body: string | undefined)
   })
 }
 
-function unreachable(url: string, error: unknown): CommandError {
+export function unreachable(url: string, error: unknown): CommandError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const reason = errorText(cause)

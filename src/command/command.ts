@@ -8,11 +8,14 @@ import { Command, CommanderError, InvalidArgumentError, Option } from '@commande
 import type { Command as UntypedCommand } from 'commander'
 import { errorText } from '../base/error-text.ts'
 import { LOG_LEVELS } from '../config/config.ts'
+import { FORWARD_MODES } from '../config/forward.ts'
 import { CommandError } from './command-error.ts'
 import { printEffectiveConfig, validateConfig } from './config-commands.ts'
+import { connect } from './connect.ts'
 import { control, drainWorker, kill, reload, resize, type VERBS } from './control.ts'
 import { demo } from './demo.ts'
 import { exchange } from './exchange.ts'
+import { forward } from './forward.ts'
 import { healthcheck } from './healthcheck.ts'
 import { connection, LISTINGS, list } from './rows.ts'
 import { serve } from './serve.ts'
@@ -59,6 +62,7 @@ function buildProgram(version: string, streams: Streams): Command {
   addServe(program, streams)
   addConfig(program, streams)
   addExchange(program, streams)
+  addForward(program, streams)
   addListings(program, streams)
   addControl(program, streams)
   program
@@ -134,6 +138,39 @@ function addExchange(program: Command, streams: Streams): void {
     .addOption(keyOption())
     .option('-c, --config <file>', 'the config file that names the target, when dialling directly')
     .action((target, options) => exchange(target, options, streams))
+}
+
+function addForward(program: Command, streams: Streams): void {
+  program
+    .command('forward')
+    .description('listen on a local port, each of whose connections is one lease of a target')
+    .requiredOption('--listen <address>', 'HOST:PORT or unix:PATH; port 0 takes any')
+    .requiredOption('--target <name>', "a target's name, or HOST:PORT")
+    .option('-c, --config <file>', 'the config file that names the target, for a pool of its own')
+    .option('--url <url>', 'lease of the service at this address instead; default: SOCKPOOL_URL')
+    .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
+    .addOption(
+      new Option('--mode <mode>', 'what a client is lent, and for how long')
+        .choices(FORWARD_MODES)
+        .default('session' as const),
+    )
+    .action(options => forward(options, streams))
+  program
+    .command('connect')
+    .description('make stdin and stdout one leased connection of a running service')
+    .argument('<target>', "a target's name, or HOST:PORT")
+    .option(
+      '--url <url>',
+      "the service's address; default: SOCKPOOL_URL, or the one this environment configures",
+    )
+    .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
+    .addOption(caOption())
+    .addOption(certOption())
+    .addOption(keyOption())
+    .action((target, options) => connect(target, options, streams))
 }
 
 function addListings(program: Command, streams: Streams): void {

@@ -3,6 +3,7 @@
  * stays as it is, and is told by its path.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { formatAddress } from './address.ts'
 import type { Config, Token } from './config.ts'
 
 /** How many of one kind there are of each sort. */
@@ -20,6 +21,8 @@ export type ConfigChange = {
   readonly ignored: readonly string[]
   readonly targets: ChangeCounts
   readonly tokens: ChangeCounts
+  /** Told apart by where they listen. */
+  readonly forwards: ChangeCounts
 }
 
 /**
@@ -36,7 +39,6 @@ const FIXED: readonly { readonly path: string; readonly of: (config: Config) => 
   { path: 'http.tls.clientCa', of: config => config.http.tls?.clientCa !== undefined },
   { path: 'limits.bodyBytes', of: config => config.limits.bodyBytes },
   { path: 'limits.operationTimeout', of: config => config.limits.operationTimeoutMs },
-  { path: 'forwards', of: config => config.forwards },
 ]
 
 export function configChange(running: Config, next: Config): ConfigChange {
@@ -47,13 +49,14 @@ export function configChange(running: Config, next: Config): ConfigChange {
     ignored: differs.filter(path => path !== 'http.tls.clientCa' || !differs.includes('http.tls')),
     targets: counts(running.targets, next.targets),
     tokens: counts(byName(running.auth?.tokens), byName(next.auth?.tokens)),
+    forwards: counts(byPlace(running.forwards), byPlace(next.forwards)),
   }
 }
 
 /** The next one, with what needs a restart as it runs. A new key of the config has to be put on either side here. */
 function runnable(running: Config, next: Config): Config {
-  const { targets, egress, ingress, limits, http } = next
-  const { listen, ioWorkers, parse, forwards, logLevel } = running
+  const { targets, egress, ingress, limits, http, forwards } = next
+  const { listen, ioWorkers, parse, logLevel } = running
   const { bodyBytes, operationTimeoutMs } = running.limits
   return {
     listen,
@@ -83,6 +86,10 @@ function tlsOf(running: Tls, next: Tls): Tls {
 
 function byName(tokens: readonly Token[] = []): Readonly<Record<string, Token>> {
   return Object.fromEntries(tokens.map(token => [token.name, token]))
+}
+
+function byPlace(forwards: Config['forwards']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(forwards.map(forward => [formatAddress(forward.listen), forward]))
 }
 
 function counts(

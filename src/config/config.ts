@@ -1,5 +1,6 @@
 /** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
-import type { ListenAddress, ServeAddress } from './address.ts'
+import type { ServeAddress } from './address.ts'
+import type { ForwardConfig } from './forward.ts'
 import type { ListenRule } from './listen-rule.ts'
 import type { Target } from './target.ts'
 
@@ -60,6 +61,6 @@ export type Config = {
   }
   /** By name. Ask with `Object.hasOwn`. */
   readonly targets: Readonly<Record<string, Target>>
-  readonly forwards: readonly { readonly listen: ListenAddress; readonly target: string }[]
+  readonly forwards: readonly ForwardConfig[]
   readonly logLevel: LogLevel
 }

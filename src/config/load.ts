@@ -13,6 +13,7 @@ import { ConfigError, type ConfigFault } from './config-error.ts'
 import { readConfigFile } from './config-file.ts'
 import { type Environment, environmentLayer, type Layer, processEnvironment } from './environment.ts'
 import { fileUrl } from './file-url.ts'
+import { buildForward, checkForwards, type ForwardDraft } from './forward.ts'
 import { fromText } from './from-text.ts'
 import { interpret } from './interpret.ts'
 import { parseListenRule } from './listen-rule.ts'
@@ -112,10 +113,11 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
   return { config: deepFreeze(build(draft, tokens, flags)), effective, schema }
 }
 
-type Draft = Omit<Config, 'auth' | 'http' | 'targets' | 'logLevel'> & {
+type Draft = Omit<Config, 'auth' | 'http' | 'targets' | 'forwards' | 'logLevel'> & {
   readonly auth: { readonly tokens: readonly Token[] }
   readonly http: Omit<Config['http'], 'tls'> & { readonly tls?: NonNullable<Config['http']['tls']> }
   readonly targets: Readonly<Record<string, TargetDraft>>
+  readonly forwards: readonly ForwardDraft[]
 }
 
 function build(draft: Draft, tokens: readonly Token[], flags: ConfigFlags): Config {
@@ -125,6 +127,7 @@ function build(draft: Draft, tokens: readonly Token[], flags: ConfigFlags): Conf
     auth: flags.noAuth ? null : { tokens },
     http: { ...draft.http, tls: draft.http.tls ?? null },
     targets: Object.fromEntries(targets),
+    forwards: draft.forwards.map(buildForward),
     logLevel: flags.logLevel ?? 'info',
   }
 }
@@ -176,14 +179,7 @@ function checkAll(effective: unknown, report: Report, { checkRule, checkHost }: 
   const targets = field(effective, 'targets')
   for (const [name, target] of Object.entries(isRecord(targets) ? targets : {}))
     checkTarget(target, `targets.${name}`, report)
-  for (const [index, forward] of entriesOf(field(effective, 'forwards'))) {
-    const target = field(forward, 'target')
-    if (typeof target === 'string' && field(targets, target) === undefined)
-      report(
-        `forwards.${index}.target`,
-        `must be the name of a target, and none is called ${JSON.stringify(target)}`,
-      )
-  }
+  checkForwards(field(effective, 'forwards'), targets, report)
   for (const [index, token] of entriesOf(field(field(effective, 'auth'), 'tokens'))) {
     const limits = field(token, 'limits')
     if (field(limits, 'burst') !== undefined && field(limits, 'requestsPerSecond') === undefined)

@@ -133,6 +133,16 @@ export function choice(description: string, words: readonly string[], options: O
   return Type.Enum([...words], { description, expects: `one of ${words.join(', ')}`, ...options })
 }
 
+/** One of a few values that are not all words. */
+export function oneOf(
+  description: string,
+  values: readonly (string | boolean)[],
+  expects: string,
+  options: Options = {},
+): SchemaNode {
+  return Type.Unsafe({ enum: [...values], description, expects, ...options })
+}
+
 export function flag(description: string, options: Options = {}): SchemaNode {
   return Type.Boolean({ description, expects: 'true or false', ...options })
 }

@@ -5,6 +5,7 @@
 import { DEFAULTS } from '../base/defaults.ts'
 import { LIMITS } from '../base/limits.ts'
 import { ACCESS_LOGS } from './config.ts'
+import { FORWARD_MODES } from './forward.ts'
 import type { PemContent } from './pem.ts'
 import {
   choice,
@@ -14,6 +15,7 @@ import {
   list,
   mapping,
   named,
+  oneOf,
   optional,
   type SchemaNode,
   size,
@@ -68,7 +70,9 @@ export function configSchema(parallelism: number): SchemaNode {
       expects:
         'a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or a digit',
     }),
-    forwards: list('Local ports whose every accepted connection is one lease.', forward()),
+    forwards: list('Local ports for unmodified programs: each accepted connection is one lease.', forward(), {
+      maxItems: LIMITS.forwardsMax,
+    }),
   })
 }
 
@@ -191,6 +195,27 @@ function forward(): SchemaNode {
   return mapping('One forward.', {
     listen: text('Where to accept: `HOST:PORT` or `unix:PATH`.', LISTEN, { kind: 'listen' }),
     target: text('The name of a target.', 'the name of a target', { minLength: 1 }),
+    mode: choice(
+      'What is lent to a client: `session`, a connection for as long as the client stays; `message`, one only while a message of its is under way.',
+      FORWARD_MODES,
+      { default: 'session' },
+    ),
+    tls: optional(
+      mapping(
+        'TLS that clients speak to the forward; default: none.',
+        {
+          cert: pemFile('The certificate chain', 'certificates'),
+          key: pemFile('The key of `cert`', 'private key'),
+        },
+        { keyPair: true },
+      ),
+    ),
+    proxyProtocol: oneOf(
+      "Whether the target is told each client's address, by a PROXY protocol header before anything else; with it no connection serves a second client.",
+      [false, 'v2'],
+      'false or v2',
+      { default: false },
+    ),
   })
 }
 

@@ -21,7 +21,7 @@ import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { admitRelayed } from './door/relay-pass.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
-import { registerTunnels } from './door/tunnels.ts'
+import { registerTunnels, type TunnelHandler } from './door/tunnels.ts'
 import { UpgradedSockets } from './door/upgraded-sockets.ts'
 import { registerUpgrades } from './door/upgrades.ts'
 import { CallerListeners } from './leases/caller-listeners.ts'
@@ -32,6 +32,7 @@ import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
 import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
+import { forwardRoutes } from './routes/forward-routes.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
@@ -45,18 +46,21 @@ import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
 import { streamRoute } from './routes/stream-route.ts'
+import { tunnelHandler, tunnelRoutes } from './routes/tunnel-routes.ts'
 import { compileValidator } from './routes/validation.ts'
 import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-routes.ts'
 
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
-  const app = guardedApp(deps, door)
-  registerApi(app, deps)
-  return app
+  return guardedApp(deps, door, app => registerApi(app, deps))
 }
 
-/** An app without routes: what every request passes before it reaches one. */
-export function guardedApp(deps: DoorDeps, door: LiveDoor): FastifyInstance {
+/** What every request passes before it reaches a route. `register`: registers the routes, and says who opens tunnels. */
+export function guardedApp(
+  deps: DoorDeps,
+  door: LiveDoor,
+  register: (app: FastifyInstance) => TunnelHandler | null,
+): FastifyInstance {
   const app = fastify({
     ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
@@ -82,7 +86,8 @@ export function guardedApp(deps: DoorDeps, door: LiveDoor): FastifyInstance {
   refuseMalformedQueries(app)
   const known = connectionDoor(app, deps)
   const { isClosing } = deps
-  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open: null })
+  const open = register(app)
+  registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open })
   return app
 }
 
@@ -103,35 +108,39 @@ function upgradedSockets({ draining }: DoorDeps): UpgradedSockets {
   return sockets
 }
 
-/** Registers the routes, in the order in which the OpenAPI document lists them. */
-function registerApi(app: FastifyInstance, deps: AppDeps): void {
+/** Registers the routes, in the order in which the OpenAPI document lists them; what opens the tunnels of CONNECT. */
+function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   const { pool, version, now } = deps
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
   const listeners = new CallerListeners({ now, onFault })
   const calls = new Calls(deps, table)
+  const acquirer = new LeaseAcquirer(pool, table)
   app.register(swagger, openApiDocument(version))
   app.register(openApiRoutes)
   registerRoutes(app, [
     healthRoutes(calls, pool),
-    leaseRoutes(calls, new LeaseAcquirer(pool, table), table),
+    leaseRoutes(calls, acquirer, table, pool),
     readerRoutes(calls),
     writeLinesRoute(calls),
     writerVerbRoutes(calls),
     writeRoute(calls),
     startTlsRoute(calls),
     streamRoute(calls),
+    tunnelRoutes(calls, acquirer, pool),
     linesRoute(calls),
     exchangeRoute(calls, pool),
     ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool, deps.httpRows),
+    forwardRoutes(pool),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
     eventsRoute(calls, pool, deps.draining),
   ])
+  return tunnelHandler(acquirer, pool)
 }
 
 function serverOptions(deps: DoorDeps, policy: HostPolicy) {

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
 import type { TargetTls } from '../config/target.ts'
 import type { ListenPlace } from '../egress/listen-rules.ts'
+import type { SessionLeases } from '../pool/forward/session-leases.ts'
 import type { Lease } from '../pool/lease/lease.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { ReloadResult } from '../pool/pool-change.ts'
@@ -87,6 +88,12 @@ export type RowsPort = {
   stats(): PoolStats
 }
 
+/** The clients of local ports for unmodified programs. */
+export type ForwardsPort = {
+  stats(): readonly object[]
+  readonly leases: Pick<SessionLeases, 'rows' | 'kill'>
+}
+
 /** What an operator tells the pool to do. */
 export type ControlPort = Pick<
   Pool,
@@ -119,7 +126,10 @@ export type PoolPort = LeasingPort &
   ListeningPort &
   RowsPort &
   ControlPort &
-  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & { readonly news: Pick<PoolNews, 'listen'> }
+  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & {
+    readonly news: Pick<PoolNews, 'listen'>
+    readonly forwards: ForwardsPort
+  }
 
 /** TLS of the listener, as PEM text. With `clientCa`, every route but the open ones needs a client certificate. */
 export type ListenerTls = NonNullable<Config['http']['tls']>
@@ -131,7 +141,7 @@ export type ListenerTls = NonNullable<Config['http']['tls']>
 export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
 
 /** What a reload has come to. */
-export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'ignored'> & ReloadResult
+export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'forwards' | 'ignored'> & ReloadResult
 
 /** What `buildApp` is given. */
 export type AppDeps = DoorDeps & {
@@ -140,7 +150,7 @@ export type AppDeps = DoorDeps & {
   /** The place in its one spelling, where a rule of the operator admits a listener there; else null. Errors: INVALID_REQUEST. */
   readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
-  readonly reload: () => ReloadReport
+  readonly reload: () => ReloadReport | Promise<ReloadReport>
   /** Rows of the threads that serve HTTP; default: none. */
   readonly httpRows?: () => readonly object[]
 }

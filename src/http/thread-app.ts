@@ -22,13 +22,17 @@ export type ThreadAppDeps = DoorDeps & {
 
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildThreadApp(deps: ThreadAppDeps, door: LiveDoor): FastifyInstance {
-  const app = guardedApp(deps, door)
+  return guardedApp(deps, door, app => registerOwn(app, deps))
+}
+
+/** Tunnels never come here: whoever makes the app listen relays them. */
+function registerOwn(app: FastifyInstance, deps: ThreadAppDeps): null {
   relayDescribed(app, deps.relay)
   const onFault = (error: unknown): void => app.log.error({ err: error }, 'internal error')
   // No lease is ever put into this table: a call on one is relayed.
   const calls = new Calls(deps, new LeaseTable({ now: deps.now, onFault }))
   registerRoutes(app, [exchangeRoute(calls, deps.pool), parseBodyRoute(calls, deps.pool)])
-  return app
+  return null
 }
 
 /** Whether this app has the route. The path is compared as it was sent: another spelling of it is relayed. */

@@ -117,7 +117,7 @@ export class Leases {
     thread: number,
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
-    const { tenant, weight, origin: said, signal, timeoutMs, waitMs } = request
+    const { tenant, weight, wish, origin: said, signal, timeoutMs, waitMs } = request
     const refusal = this.#refusal(1)
     if (refusal !== null) throw refusal
     const startedMs = this.#deps.now()
@@ -128,7 +128,7 @@ export class Leases {
     for (;;) {
       const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
       const acquired = await pool.lease(
-        { tenant, weight, signal, waitMs: leftMs, allowedMs: boundMs },
+        { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs },
         (slot, connection) => {
           const record = this.#record(pool, slot, connection, request, origin)
           return { record, holder: record.begin(thread, make) }

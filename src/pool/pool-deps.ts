@@ -4,6 +4,7 @@ import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { EndName } from '../channel/values.ts'
 import type { Target } from '../config/target.ts'
 import type { WorkerDrain } from '../threads/worker-drains.ts'
+import type { ForwardEvent } from './forward/forwards.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { FormatJudge, ParseGauge, ParsePort } from './lease/parse-port.ts'
 import type { PoolChange, ReloadOptions } from './pool-change.ts'
@@ -19,6 +20,7 @@ export type PoolEvent =
   | { readonly kind: 'lost'; readonly target: string; readonly how: EndName }
   /** A fault of ours, which concerned one lease and closed its connection. */
   | { readonly kind: 'fault'; readonly error: unknown }
+  | { readonly kind: 'forward'; readonly event: ForwardEvent }
 
 /** The I/O workers, as the pool needs them. */
 export interface Fleet extends Connector, ListenerFleet {

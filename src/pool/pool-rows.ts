@@ -1,5 +1,6 @@
 /** What a pool shows of itself, in rows and counts: connections that it dialled, and those that came to it. */
 import type { Leases } from './leases.ts'
+import type { MessageForwards } from './message-forwards.ts'
 import type { Multiplexers } from './multiplex/multiplexers.ts'
 import type { PoolDeps } from './pool-deps.ts'
 import {
@@ -16,6 +17,7 @@ type PoolRowsDeps = Pick<PoolDeps, 'parse' | 'fleet'> & {
   readonly pools: TargetPools
   readonly leases: Leases
   readonly multiplexers: Multiplexers
+  readonly messages: MessageForwards
   readonly now: () => number
 }
 
@@ -29,8 +31,11 @@ export class PoolRows {
   }
 
   targets(): TargetStats[] {
-    const { pools, multiplexers } = this.#deps
-    return pools.stats(pool => multiplexers.statsOf(pool))
+    const { pools, multiplexers, messages } = this.#deps
+    return pools.stats(pool => ({
+      multiplex: multiplexers.statsOf(pool),
+      messages: messages.statsOf(pool.name),
+    }))
   }
 
   connections(): ConnectionStats[] {

@@ -8,11 +8,11 @@ import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import { settledWithin } from '../base/wait.ts'
-import type { Target } from '../config/target.ts'
 import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
-import type { Dial, ListenSpec } from '../threads/protocol.ts'
+import type { ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
+import type { Forwards } from './forward/forwards.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -21,7 +21,7 @@ import {
   useLease,
 } from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
-import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
+import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import {
@@ -34,27 +34,29 @@ import {
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
+import { MessageForwards } from './message-forwards.ts'
 import { Multiplexers } from './multiplex/multiplexers.ts'
+import { openTarget } from './open-target.ts'
 import type { ReloadOptions, ReloadResult } from './pool-change.ts'
 import type { Fleet, PoolDeps } from './pool-deps.ts'
+import { forwardsOf } from './pool-forwards.ts'
 import { PoolRows } from './pool-rows.ts'
-import { applyChange } from './reload.ts'
+import { applyChange, type ReloadedParts } from './reload.ts'
 import type { LeaseListener } from './server/lease-listener.ts'
 import type { LeaseListeners } from './server/lease-listeners.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
 import { type ControlOrder, carryOut, verbOf } from './target/control-order.ts'
 import { type ControlOptions, type KillResult, OperatedPool } from './target/operated-pool.ts'
-import { type PoolNews, TargetNews } from './target/pool-news.ts'
+import type { PoolNews } from './target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
-import { TargetPool } from './target/target-pool.ts'
-import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
 import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
 export class Pool extends OperatedPool implements AsyncDisposable {
+  readonly forwards: Forwards
   readonly news: PoolNews
   readonly #deps: PoolDeps
   readonly #now: () => number
@@ -63,6 +65,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   readonly #waiterCount: WaiterCount
   readonly #multiplexers: Multiplexers
   readonly #servers: Servers
+  /** The clients of forwards that have a connection only while a message is under way. */
+  readonly messages: MessageForwards
+  readonly #parts: ReloadedParts
   readonly #sweep: NodeJS.Timeout
   readonly #rows: PoolRows
   #attached: AttachListener | null = null
@@ -73,10 +78,10 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#deps = deps
     this.news = deps.news
     this.#now = deps.now ?? (() => performance.now())
+    const onFault = (error: unknown): void => deps.onEvent?.({ kind: 'fault', error })
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
-    this.#pools = new TargetPools(deps.targets, deps, (name, target, dial, origin) =>
-      this.#open(name, target, dial, origin),
-    )
+    const shared = { ...deps, waiterCount: this.#waiterCount, now: this.#now, onFault }
+    this.#pools = new TargetPools(deps.targets, deps, (...opened) => openTarget(shared, ...opened))
     this.#leases = new Leases({
       ...deps,
       now: this.#now,
@@ -89,16 +94,21 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       waiterCount: this.#waiterCount,
       now: this.#now,
       connect: (pool, signal) => this.#leases.share(pool, signal),
-      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+      onFault,
     })
     this.#servers = new Servers({
       ...deps,
       now: this.#now,
       makeHold: () => keepAliveSwitch(deps.fleet),
-      onFault: error => deps.onEvent?.({ kind: 'fault', error }),
+      onFault,
     })
+    this.forwards = forwardsOf(deps, this.#leases, this.#pools, this.#servers)
     const own = { now: this.#now, pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
-    this.#rows = new PoolRows({ ...deps, ...own })
+    const parts = { ...own, waiterCount: this.#waiterCount, news: deps.news, onFault }
+    this.messages = new MessageForwards(parts)
+    this.forwards.serveMode('message', this.messages.handler())
+    this.#parts = { ...parts, messages: this.messages }
+    this.#rows = new PoolRows({ ...deps, ...own, messages: this.messages })
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()
@@ -241,10 +251,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   reload(options: ReloadOptions): ReloadResult {
     const change = this.#deps.judge(options)
     if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
-    const onFault = (error: unknown): void => this.#deps.onEvent?.({ kind: 'fault', error })
-    const own = { pools: this.#pools, leases: this.#leases, multiplexers: this.#multiplexers }
-    const { news } = this
-    return applyChange({ ...own, waiterCount: this.#waiterCount, news, onFault }, change)
+    return applyChange(this.#parts, change)
   }
 
   protected override async order(
@@ -254,6 +261,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   ): Promise<ControlResult> {
     const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
     this.#multiplexers.tend()
+    this.messages.tend()
     this.news.tell('verb', target, { reason: verbOf(order) })
     return await this.#awaited(done)
   }
@@ -293,11 +301,14 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async #close(drainMs: number): Promise<void> {
     clearInterval(this.#sweep)
     this.#servers.close()
-    const listeners = [this.#leases.listeners.close(), this.#servers.waitClosed()]
-    const closing = [...this.#pools.all.map(pool => pool.close()), ...listeners]
+    this.messages.drain()
+    const targets = this.#pools.all.map(pool => pool.close())
+    const listeners = [this.forwards.close(), this.#leases.listeners.close(), this.#servers.waitClosed()]
+    const closing = [...listeners, ...targets]
     await this.#drained(drainMs)
     this.#leases.killAll()
     this.#multiplexers.close()
+    this.messages.close()
     this.#servers.abortClients()
     // What still closes has a bound of its own. A connection that does not heed it goes with its I/O worker.
     await this.#awaited(settledWithin(Promise.all(closing), LIMITS.closeLingerMs + LIMITS.workerStopMs))
@@ -310,16 +321,12 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#pools.sweep(this.#now())
     this.#leases.sweep()
     this.#multiplexers.tend()
+    this.messages.tend()
   }
 
   /** Keeps the process alive for an answer of the I/O workers: they answer by the doorbell, which does not. */
-  async #awaited<T>(answer: Promise<T>): Promise<T> {
-    this.#deps.fleet.hold()
-    try {
-      return await answer
-    } finally {
-      this.#deps.fleet.release()
-    }
+  #awaited<T>(answer: Promise<T>): Promise<T> {
+    return heldWhile(this.#deps.fleet, answer)
   }
 
   /** Resolves when all leases have ended, or after `drainMs`. */
@@ -327,22 +334,5 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     if (drainMs <= 0 || this.#leases.size + this.#servers.clients + this.#multiplexers.calls === 0) return
     const ends = [this.#leases.allEnded(), this.#servers.waitClosed(), this.#multiplexers.allAnswered()]
     await settledWithin(Promise.all(ends), drainMs)
-  }
-
-  #open(name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']): TargetPool {
-    const { fleet, random = Math.random } = this.#deps
-    return new TargetPool({
-      name,
-      target,
-      dial,
-      origin,
-      connector: fleet,
-      waiterCount: this.#waiterCount,
-      tidings: new TargetNews(this.news, name),
-      now: this.#now,
-      random,
-      onLost: how => this.#deps.onEvent?.({ kind: 'lost', target: name, how }),
-      onFault: error => this.#deps.onEvent?.({ kind: 'fault', error }),
-    })
   }
 }

@@ -5,6 +5,7 @@
 import { SockpoolError } from '../base/errors.ts'
 import type { LeaseRecord } from './lease/lease-record.ts'
 import type { Leases } from './leases.ts'
+import type { MessageForwards } from './message-forwards.ts'
 import type { Multiplexers } from './multiplex/multiplexers.ts'
 import type { PoolChange, ReloadResult } from './pool-change.ts'
 import type { PoolNews } from './target/pool-news.ts'
@@ -16,13 +17,14 @@ export type ReloadedParts = {
   readonly pools: TargetPools
   readonly leases: Leases
   readonly multiplexers: Multiplexers
+  readonly messages: MessageForwards
   readonly waiterCount: WaiterCount
   readonly news: PoolNews
   readonly onFault: (error: unknown) => void
 }
 
 export function applyChange(parts: ReloadedParts, change: PoolChange): ReloadResult {
-  const { pools, leases, multiplexers, waiterCount } = parts
+  const { pools, leases, multiplexers, messages, waiterCount } = parts
   const { targets, egress, leasesMax, waitersMax, mayUse } = change
   egress?.apply()
   leases.max = leasesMax ?? leases.max
@@ -38,6 +40,7 @@ export function applyChange(parts: ReloadedParts, change: PoolChange): ReloadRes
   // What was judged by the old rules, and is not connected yet, is judged again.
   if (egress !== null) for (const pool of pools.described) pool.control.reconnect()
   multiplexers.tend()
+  messages.tend()
   parts.news.tell('reload', null, { reason: 'applied' })
   return { leasesEnded, connectionsRetired, listenersClosed: closed.listeners }
 }

@@ -48,7 +48,11 @@ export function makeThreads({ live, pool, ...deps }: ThreadParts): HttpThreads {
 }
 
 /** What a reload changes of the listener: the main thread's own, or that of the threads before it. */
-export function servedParts(app: App, threads: HttpThreads | null, door: LiveDoor): ServedParts {
+export function servedParts(
+  app: App,
+  threads: HttpThreads | null,
+  door: LiveDoor,
+): Omit<ServedParts, 'forwards'> {
   if (threads === null) return { door, setTls: tls => showCertificate(app, tls) }
   const all = {
     replace: (rules: ServedRules): void => {
@@ -67,7 +71,10 @@ function showCertificate(app: App, { cert, key, clientCa }: ListenerTls): void {
 }
 
 /** `own`: where this process is not to dial itself. */
-type Listening = { readonly url: string; readonly own: readonly { address: string; port: number }[] }
+export type HttpListening = {
+  readonly url: string
+  readonly own: readonly { address: string; port: number }[]
+}
 
 /** Errors: the system's; an Error where nobody is asked for a token and others than this machine reach the socket. */
 export async function listen(
@@ -75,7 +82,7 @@ export async function listen(
   threads: HttpThreads | null,
   config: Config,
   door: LiveDoor,
-): Promise<Listening> {
+): Promise<HttpListening> {
   const { listen: address, http } = config
   if (address.kind === 'fd') return await listenOnInherited(app, address, config, door)
   if (address.kind === 'unix') {
@@ -95,7 +102,7 @@ async function listenOnInherited(
   address: InheritedSocket,
   { http, auth }: Config,
   door: LiveDoor,
-): Promise<Listening> {
+): Promise<HttpListening> {
   await app.ready()
   // Fastify takes it that each socket has an address, or a path that is known.
   app.server.listen({ fd: address.fd })

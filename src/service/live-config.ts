@@ -12,7 +12,9 @@ import type { Target } from '../config/target.ts'
 import { ListenRules } from '../egress/listen-rules.ts'
 import { type DoorRules, tokensAllow } from '../http/door/live-door.ts'
 import type { ReloadReport } from '../http/ports.ts'
+import { isForwardTenant } from '../pool/forward/forward-spec.ts'
 import type { Pool } from '../pool/pool.ts'
+import { announcedTargets } from './announced-targets.ts'
 
 /** What a new configuration changes of the HTTP side. */
 export type ServedRules = DoorRules & Pick<Config['http'], 'accessLog'>
@@ -20,6 +22,7 @@ export type ServedRules = DoorRules & Pick<Config['http'], 'accessLog'>
 /** What a new configuration holds for, beside the pool. */
 export type ServedParts = {
   readonly door: { replace(rules: ServedRules): void }
+  readonly forwards: { replace(forwards: Config['forwards']): void }
   /** Has the listener show another certificate. Errors: the system's, and it shows the one that it had. */
   readonly setTls: (tls: NonNullable<Config['http']['tls']>) => void
 }
@@ -90,14 +93,14 @@ export class LiveConfig {
 
   #reload(): ReloadReport {
     if (this.#parts === null) throw new SockpoolError('NOT_READY', 'the service does not serve yet')
-    const { config, ignored, targets, tokens } = configChange(this.#config, this.#deps.reread())
+    const { config, ignored, targets, tokens, forwards } = configChange(this.#config, this.#deps.reread())
     this.#checkTokens(config)
     const result = this.#apply(config, this.#parts)
     this.#config = config
-    return { targets, tokens, ...result, ignored }
+    return { targets, tokens, forwards, ...result, ignored }
   }
 
-  #apply(config: Config, { door, setTls }: ServedParts): ReturnType<Pool['reload']> {
+  #apply(config: Config, { door, forwards, setTls }: ServedParts): ReturnType<Pool['reload']> {
     const { http, egress, ingress, limits } = config
     const listenRules = new ListenRules(ingress.listen)
     const auth = this.#authOf(config)
@@ -108,12 +111,14 @@ export class LiveConfig {
         targets: this.#targetsOf(config),
         egress,
         limits: { leases: limits.leases, waiters: limits.waiters },
-        mayUse: (tenant, target) => tokensAllow(auth, tenant, target),
+        // What clients of a forward hold goes on, whatever becomes of the forward.
+        mayUse: (tenant, target) => isForwardTenant(tenant) || tokensAllow(auth, tenant, target),
         mayListen: (tenant, place) => tokensAllow(auth, tenant, null) && listenRules.admits(place) !== null,
       })
       this.#listenRules = listenRules
       const { hosts, origins, accessLog } = http
       door.replace({ auth, hosts, origins, accessLog })
+      forwards.replace(config.forwards)
       return result
     } catch (error) {
       if (before !== null) setTls(before)
@@ -133,8 +138,8 @@ export class LiveConfig {
     return auth?.tokens.length === 0 && made !== null ? { tokens: [made] } : auth
   }
 
-  #targetsOf({ targets }: Config): Readonly<Record<string, Target>> {
-    return { ...this.#deps.targets, ...targets }
+  #targetsOf({ targets, forwards }: Config): Readonly<Record<string, Target>> {
+    return announcedTargets({ ...this.#deps.targets, ...targets }, forwards)
   }
 }
 

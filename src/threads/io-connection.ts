@@ -14,7 +14,8 @@ import { invariant } from '../base/errors.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { DoorbellMemory, Ringer } from '../channel/doorbell.ts'
 import type { CheckName, EndName } from '../channel/values.ts'
-import type { ShareMessage, SocketFacts, TlsSide } from './protocol.ts'
+import type { ShareMessage, SocketFacts, SpliceTerms, TlsSide } from './protocol.ts'
+import type { SpliceListener, ThreadSplices, WaitingIncoming } from './thread-splices.ts'
 import type { UpgradePort } from './tls-upgrades.ts'
 
 /** The side that owns the connection: the pool. */
@@ -41,6 +42,7 @@ export type IoConnectionDeps = {
   readonly doorbell: DoorbellMemory
   readonly facts: SocketFacts
   readonly upgrades: UpgradePort
+  readonly splices: ThreadSplices
   readonly tell: (message: ShareMessage) => void
   /** Whether its I/O worker is to take nothing new. */
   readonly isRetiring: () => boolean
@@ -68,6 +70,7 @@ export class IoConnection {
   readonly doorbell: DoorbellMemory
   readonly #generation: number
   readonly #upgrades: UpgradePort
+  readonly #splices: ThreadSplices
   readonly #tell: (message: ShareMessage) => void
   readonly #isRetiring: () => boolean
   readonly #onFree: () => void
@@ -85,6 +88,7 @@ export class IoConnection {
     this.#generation = deps.channel.generation
     this.#facts = deps.facts
     this.#upgrades = deps.upgrades
+    this.#splices = deps.splices
     this.#tell = deps.tell
     this.#isRetiring = deps.isRetiring
     this.#onFree = deps.onFree
@@ -117,6 +121,16 @@ export class IoConnection {
   /** It serves many at once from now on, until its end: its I/O worker need not know of their messages. */
   share(): void {
     this.#tell({ kind: 'share', channel: this.channel.number, generation: this.#generation })
+  }
+
+  /** Joins it, which is leased and has no ends but this, with a client; false where that lives in another thread. */
+  splice(client: WaitingIncoming, terms: SpliceTerms, listener: SpliceListener): boolean {
+    if (client.splices !== this.#splices) return false
+    const { listener: accepted, incoming } = client
+    const own = { channel: this.channel.number, generation: this.#generation }
+    client.forget()
+    this.#splices.begin(own, { listener: accepted, incoming }, terms, listener)
+    return true
   }
 
   /** Its I/O worker is drained: it may serve nobody new. */

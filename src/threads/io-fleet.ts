@@ -84,7 +84,8 @@ export class IoFleet {
   async open(request: OpenRequest): Promise<IoConnection> {
     if (this.#threads.every(thread => thread === null)) await this.#waitForWorker(request)
     this.#checkRoom()
-    const opening = this.#leastLoaded().open(request)
+    const wanted = request.worker === undefined ? null : this.#threads[request.worker]
+    const opening = (wanted ?? this.#leastLoaded()).open(request)
     this.#doorbell.cover(this.#slabNumbers.channels)
     return await opening
   }
@@ -100,7 +101,9 @@ export class IoFleet {
     onIncoming: OnIncoming,
     onFailed: (error: SockpoolError) => void,
   ): Promise<IoListener> {
-    const threads = spec.reusePort ? this.#threads.filter(thread => thread !== null) : [this.#leastLoaded()]
+    const threads = spec.reusePort
+      ? this.#threads.filter(thread => thread !== null)
+      : [this.#leastLoaded(({ load, listeners }) => load + listeners)]
     if (threads.length === 0) throw noWorker()
     const listener = new IoListener({
       spec,
@@ -218,9 +221,10 @@ export class IoFleet {
       )
   }
 
-  #leastLoaded(): IoThread {
+  #leastLoaded(loadOf: (thread: IoThread) => number = ({ load }) => load): IoThread {
     let least: IoThread | null = null
-    for (const thread of this.#threads) if (thread && thread.load < (least?.load ?? Infinity)) least = thread
+    for (const thread of this.#threads)
+      if (thread && loadOf(thread) < (least === null ? Infinity : loadOf(least))) least = thread
     if (least === null) throw noWorker()
     return least
   }

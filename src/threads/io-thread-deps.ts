@@ -33,6 +33,8 @@ export type OpenRequest = {
   readonly dial: Dial
   readonly connectTimeoutMs: number
   readonly signal?: AbortSignal | undefined
+  /** The I/O worker to dial in; default, and where that one is dead: the least loaded. */
+  readonly worker?: number | undefined
   /** Told of the place that was tried last, before the promise settles; those before it have failed. */
   readonly onPlace?: ((place: number) => void) | undefined
 }

@@ -7,13 +7,13 @@ import { reviveError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
-import type { Channel } from '../channel/channel.ts'
 import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from '../channel/doorbell.ts'
 import { SlabAllocator } from '../channel/slab.ts'
 import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
 import { IoConnection } from './io-connection.ts'
-import type { IoThreadDeps, Opening, OpenRequest } from './io-thread-deps.ts'
+import type { IoThreadDeps, OpenRequest } from './io-thread-deps.ts'
 import { NameLookups } from './name-lookups.ts'
+import { Openings } from './openings.ts'
 import type {
   EgressData,
   FailedMessage,
@@ -37,9 +37,10 @@ export class IoThread {
   readonly #ringer: TurnRinger
   readonly #doorbell: DoorbellMemory
   readonly #vitals: Vitals
-  readonly #openings = new Map<number, Opening>()
+  readonly #openings = new Openings()
   readonly #own = new Map<number, IoConnection>()
   readonly #listeners = new ThreadListeners({
+    worker: () => this.index,
     tell: message => this.#tell(message),
     adopt: (listener, incoming) => this.#adopt(listener, incoming),
   })
@@ -131,6 +132,10 @@ export class IoThread {
     return this.#own.size
   }
 
+  get listeners(): number {
+    return this.#listeners.count
+  }
+
   get utilization(): number {
     return this.#isGone ? 0 : this.#worker.performance.eventLoopUtilization().utilization
   }
@@ -168,7 +173,7 @@ export class IoThread {
     signal?.addEventListener('abort', giveUp, { once: true })
     const { memory, generation } = channel
     this.#tell({ kind: 'open', memory, generation, dial, connectTimeoutMs })
-    return this.#opening(channel, () => signal?.removeEventListener('abort', giveUp), onPlace)
+    return this.#openings.add(channel, () => signal?.removeEventListener('abort', giveUp), onPlace)
   }
 
   /** Binds. Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST. */
@@ -223,18 +228,7 @@ export class IoThread {
     const channel = this.#slabs.take()
     const { memory, generation } = channel
     this.#tell({ kind: 'adopt', listener, incoming, memory, generation })
-    return await this.#opening(channel, () => {})
-  }
-
-  /** Resolves when the worker serves the channel. */
-  #opening(
-    channel: Channel,
-    forget: () => void,
-    onPlace: (place: number) => void = () => {},
-  ): Promise<IoConnection> {
-    const { promise, resolve, reject } = Promise.withResolvers<IoConnection>()
-    this.#openings.set(channel.number, { channel, resolve, reject, onPlace, forget })
-    return promise
+    return await this.#openings.add(channel, () => {})
   }
 
   #tell(message: ToIoWorker): void {
@@ -252,7 +246,11 @@ export class IoThread {
       case 'listening':
       case 'unlistened':
       case 'incoming':
+      case 'departed':
         return this.#listeners.received(message)
+      case 'unspliced':
+      case 'moved':
+        return this.#listeners.splices.received(message)
       case 'hushed':
       case 'secured':
       case 'unsecured':
@@ -280,17 +278,8 @@ export class IoThread {
     this.#deps.onFault(reviveError(error))
   }
 
-  #settle(message: OpenedMessage | FailedMessage): Opening | null {
-    const opening = this.#openings.get(message.channel)
-    if (opening === undefined || opening.channel.generation !== message.generation) return null
-    this.#openings.delete(message.channel)
-    opening.forget()
-    if (message.place !== undefined) opening.onPlace(message.place)
-    return opening
-  }
-
   #opened(message: OpenedMessage): void {
-    const opening = this.#settle(message)
+    const opening = this.#openings.settle(message)
     if (opening === null) return
     const { channel } = opening
     const connection: IoConnection = new IoConnection({
@@ -301,6 +290,7 @@ export class IoThread {
       doorbell: this.#doorbell,
       facts: message.facts,
       upgrades: this.#upgrades,
+      splices: this.#listeners.splices,
       tell: message => this.#tell(message),
       isRetiring: () => this.#isRetiring,
       onFree: () => {
@@ -321,7 +311,7 @@ export class IoThread {
   }
 
   #failed(message: FailedMessage): void {
-    const opening = this.#settle(message)
+    const opening = this.#openings.settle(message)
     if (opening === null) return
     this.#slabs.giveBack(opening.channel)
     this.#tellEmpty()
@@ -334,11 +324,7 @@ export class IoThread {
     this.#isGone = true
     this.#started.resolve(false)
     this.#emptied.resolve()
-    for (const { reject, forget } of this.#openings.values()) {
-      forget()
-      reject(lostBefore(this.#error))
-    }
-    this.#openings.clear()
+    this.#openings.fail(() => lostBefore(this.#error))
     // Whoever is told of the loss may fail over it; all the others are told as well.
     this.#guard.run(() => this.#listeners.fail(lostBefore(this.#error)))
     this.#guard.run(() => this.#upgrades.fail(lost(this.#error)))

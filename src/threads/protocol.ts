@@ -9,6 +9,7 @@
  *   pool ► io   serve       announce what waits and what will come
  *   pool ► io   adopt       serve the channel with an accepted connection
  *   pool ► io   refuse      destroy an accepted connection
+ *   pool ► io   splice      join an accepted connection with a leased one of this thread
  *   pool ► io   unlisten    stop listening; destroy what still waits
  *   pool ► io   hush        stop reading plain text: TLS is about to start
  *   pool ► io   secure      start TLS on a hushed connection
@@ -24,6 +25,9 @@
  *   io ► pool   listening   the listener is bound, to these addresses
  *   io ► pool   unlistened  the listener could not be bound, or is closed
  *   io ► pool   incoming    an accepted connection waits to be adopted or refused
+ *   io ► pool   departed    an accepted connection that waits sends nothing more, or is gone
+ *   io ► pool   unspliced   a joined client is done with its lease, or could not be joined
+ *   io ► pool   moved       so many bytes have passed between those that are joined
  *   io ► pool   hushed      nothing more is read; these bytes had no room in the ring
  *   io ► pool   secured     TLS is up
  *   io ► pool   unsecured   it is not, and the connection is destroyed
@@ -118,6 +122,8 @@ export type ListenSpec = {
       }
   readonly backlog: number
   readonly reusePort: boolean
+  /** Accepted ones are read while they wait, and it is told that they have ended or gone: for those to be joined. */
+  readonly isWatched?: boolean | undefined
   readonly tls: TlsServer | null
   /** Milliseconds until a client has to be done with the TLS handshake. */
   readonly handshakeTimeoutMs: number
@@ -139,6 +145,16 @@ export type AdoptMessage = OfListener & {
   readonly generation: number
 }
 export type RefuseMessage = OfListener & { readonly kind: 'refuse'; readonly incoming: number }
+/** What a client and a leased connection are joined under. */
+export type SpliceTerms = {
+  /** Once messages or a dialog prove that nothing is owed, the connection outlasts its client. */
+  readonly reuses: boolean
+  /** An end of TLS without close_notify is passed on as if it were one. */
+  readonly allowTruncated: boolean
+}
+
+export type SpliceMessage = OfListener &
+  OfChannel & { readonly kind: 'splice'; readonly incoming: number; readonly terms: SpliceTerms }
 export type UnlistenMessage = OfListener & { readonly kind: 'unlisten' }
 export type HushMessage = OfChannel & { readonly kind: 'hush' }
 export type ShareMessage = OfChannel & { readonly kind: 'share' }
@@ -196,6 +212,7 @@ export type ToIoWorker =
   | ServeMessage
   | AdoptMessage
   | RefuseMessage
+  | SpliceMessage
   | UnlistenMessage
   | HushMessage
   | ShareMessage
@@ -254,7 +271,29 @@ export type UnlistenedMessage = OfListener & {
   /** Why it could not be bound; null: it was closed as asked. */
   readonly error: ErrorFields | null
 }
-export type IncomingMessage = OfListener & { readonly kind: 'incoming'; readonly incoming: number }
+export type IncomingMessage = OfListener & {
+  readonly kind: 'incoming'
+  readonly incoming: number
+  /** Of a watched listener: where the client is, and where it came to. */
+  readonly from?: ClientFacts | undefined
+}
+export type DepartedMessage = OfListener & {
+  readonly kind: 'departed'
+  readonly incoming: number
+  /** `ended`: it sends nothing more, and may still listen. */
+  readonly how: 'ended' | 'gone'
+}
+
+/** The two ends of an accepted connection, as SocketFacts has them. */
+export type ClientFacts = Omit<SocketFacts, 'tls'>
+
+/** Bytes from the target, and to it, since the two were joined. */
+type Moved = { readonly bytesIn: number; readonly bytesOut: number }
+
+/** The connection is as good as its messages say, and serves its lease on; it is to be released, or closed where it was `lost`. */
+export type UnsplicedMessage = OfChannel &
+  Moved & { readonly kind: 'unspliced'; readonly how: 'freed' | 'lost' }
+export type MovedMessage = { readonly kind: 'moved'; readonly pairs: readonly (OfChannel & Moved)[] }
 export type HushedMessage = OfChannel & { readonly kind: 'hushed'; readonly bytes: Uint8Array }
 export type SecuredMessage = OfChannel & { readonly kind: 'secured'; readonly facts: SocketFacts }
 export type UnsecuredMessage = OfChannel & { readonly kind: 'unsecured'; readonly error: ErrorFields }
@@ -292,6 +331,9 @@ export type FromIoWorker =
   | ListeningMessage
   | UnlistenedMessage
   | IncomingMessage
+  | DepartedMessage
+  | UnsplicedMessage
+  | MovedMessage
   | HushedMessage
   | SecuredMessage
   | UnsecuredMessage

@@ -3,18 +3,22 @@ import { reviveError } from '../base/errors.ts'
 import type { IoConnection } from './io-connection.ts'
 import type {
   BoundAddress,
+  DepartedMessage,
   IncomingMessage,
   ListeningMessage,
   ListenSpec,
   ToIoWorker,
   UnlistenedMessage,
 } from './protocol.ts'
+import { type ClientLeaving, ThreadSplices, type WaitingIncoming } from './thread-splices.ts'
 
 /** An accepted connection that waits for a word. Exactly one of the two is to be called, at once. */
 export type Incoming = {
   /** Errors: CONNECTION_RESET (it hung up meanwhile), QUEUE_FULL, WORKER_LOST. */
   adopt(): Promise<IoConnection>
   refuse(): void
+  /** Of a watched listener: who it is, to be joined with a connection of its own thread; else null. */
+  readonly client: WaitingIncoming | null
 }
 
 export type OnIncoming = (incoming: Incoming) => void
@@ -29,6 +33,8 @@ export type BoundListener = {
 }
 
 export type ThreadListenersDeps = {
+  /** The number of the worker. */
+  readonly worker: () => number
   readonly tell: (message: ToIoWorker) => void
   readonly adopt: (listener: number, incoming: number) => Promise<IoConnection>
 }
@@ -38,9 +44,14 @@ type Entry = {
   readonly resolve: (addresses: readonly BoundAddress[]) => void
   readonly reject: (error: Error) => void
   readonly closed: PromiseWithResolvers<void>
+  /** Of those who wait and are watched: what they have done, and who hears of it. */
+  readonly leaving: Map<number, Leaving>
 }
 
+type Leaving = { how: ClientLeaving | null; tell: ((how: ClientLeaving) => void) | null }
+
 export class ThreadListeners {
+  readonly splices: ThreadSplices
   readonly #deps: ThreadListenersDeps
   readonly #entries = new Map<number, Entry>()
   #next = 1
@@ -48,6 +59,7 @@ export class ThreadListeners {
 
   constructor(deps: ThreadListenersDeps) {
     this.#deps = deps
+    this.splices = new ThreadSplices(deps.tell)
   }
 
   get count(): number {
@@ -61,7 +73,7 @@ export class ThreadListeners {
     const listener = this.#next++
     const { promise, resolve, reject } = Promise.withResolvers<readonly BoundAddress[]>()
     const closed = Promise.withResolvers<void>()
-    this.#entries.set(listener, { onIncoming, resolve, reject, closed })
+    this.#entries.set(listener, { onIncoming, resolve, reject, closed, leaving: new Map() })
     tell({ kind: 'listen', listener, spec })
     const addresses = await promise
     let closing = false
@@ -76,7 +88,7 @@ export class ThreadListeners {
     }
   }
 
-  received(message: ListeningMessage | UnlistenedMessage | IncomingMessage): void {
+  received(message: ListeningMessage | UnlistenedMessage | IncomingMessage | DepartedMessage): void {
     const { listener } = message
     const entry = this.#entries.get(listener)
     if (entry === undefined) return
@@ -87,12 +99,15 @@ export class ThreadListeners {
         this.#entries.delete(listener)
         if (message.error) entry.reject(reviveError(message.error))
         return entry.closed.resolve()
-      case 'incoming': {
-        const { incoming } = message
-        return entry.onIncoming({
-          adopt: () => this.#deps.adopt(listener, incoming),
-          refuse: () => this.#deps.tell({ kind: 'refuse', listener, incoming }),
-        })
+      case 'incoming':
+        return this.#arrived(entry, message)
+      case 'departed': {
+        const { incoming, how } = message
+        const leaving = entry.leaving.get(incoming)
+        if (leaving === undefined) return
+        leaving.how = how
+        if (how === 'gone') entry.leaving.delete(incoming)
+        return leaving.tell?.(how)
       }
       default:
         message satisfies never
@@ -102,10 +117,40 @@ export class ThreadListeners {
   /** The thread is gone, and with it what it listened on. */
   fail(error: Error): void {
     this.#lost = error
-    for (const { reject, closed } of this.#entries.values()) {
+    const all = [...this.#entries.values()]
+    this.#entries.clear()
+    for (const { reject, closed, leaving } of all) {
       reject(error)
       closed.resolve()
+      for (const { tell } of leaving.values()) tell?.('gone')
     }
-    this.#entries.clear()
+    this.splices.fail()
+  }
+
+  #arrived(entry: Entry, { listener, incoming, from }: IncomingMessage): void {
+    const { tell, adopt } = this.#deps
+    const worker = this.#deps.worker()
+    entry.onIncoming({
+      adopt: () => adopt(listener, incoming),
+      refuse: () => {
+        entry.leaving.delete(incoming)
+        tell({ kind: 'refuse', listener, incoming })
+      },
+      client:
+        from === undefined ? null : { listener, incoming, worker, from, ...this.#watch(entry, incoming) },
+    })
+  }
+
+  #watch(entry: Entry, incoming: number): Pick<WaitingIncoming, 'splices' | 'onLeft' | 'forget'> {
+    const leaving: Leaving = { how: null, tell: null }
+    entry.leaving.set(incoming, leaving)
+    return {
+      splices: this.splices,
+      onLeft: heard => {
+        leaving.tell = heard
+        if (leaving.how !== null) heard(leaving.how)
+      },
+      forget: () => void entry.leaving.delete(incoming),
+    }
   }
 }

@@ -293,6 +293,24 @@ describe('a stream that is cut', () => {
     expect(await lease.release()).toEqual({ outcome: 'reused', reason: 'clean' })
   })
 
+  test('loses no message that was parsed, and has none parsed twice, wherever answers are lost', async () => {
+    const way = await FailingWay.start(service.port)
+    onTestFinished(() => way.close())
+    const pool = connect({ url: way.url, retry: { attempts: 50, budgetMs: 30_000 } })
+    const lease = await pool.lease('script')
+    const peer = await peerOf(lease)
+    let next = 0
+    way.cutAfter(() => 300 + ((next++ * 397) % 1_500))
+    way.cutAll()
+    await peer.send(Array.from({ length: 20 }, (_, at) => `{"at":${at}}\n`).join(''))
+    const values: unknown[] = []
+    while (values.length < 20) values.push(await lease.parse('ndjson'))
+    expect(values).toEqual(Array.from({ length: 20 }, (_, at) => ({ at })))
+    expect(way.cuts).toBeGreaterThan(5)
+    way.cutAfter(() => Number.POSITIVE_INFINITY)
+    await lease.discard()
+  })
+
   test('ends where nobody answers any more, when its tries are over', async () => {
     const proxy = await proxied()
     const pool = connect({ url: proxy.url, retry: { attempts: 2 } })

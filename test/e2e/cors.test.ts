@@ -84,6 +84,21 @@ describe('a page of a listed origin', () => {
     expect(answer.headers.get('vary')?.split(/, */).sort()).toEqual(['accept', 'origin'])
   })
 
+  test('may read what goes on and on', async () => {
+    const lease = await service.api.lease('demo')
+    onTestFinished(async () => void (await lease.release('?discard=true')))
+    for (const path of ['/v1/events', `${lease.path}/lines`]) {
+      const gone = new AbortController()
+      const answer = await fetch(new URL(path, service.url), {
+        headers: { authorization: `Bearer ${service.token}`, ...from(LISTED).headers },
+        signal: gone.signal,
+      })
+      const cors = Object.fromEntries([...answer.headers].filter(([name]) => CORS.test(name)))
+      gone.abort()
+      expect([path, answer.status, cors]).toEqual([path, 200, NAMED])
+    }
+  })
+
   test('is named in the spelling that it sent, and there is one for each', async () => {
     for (const origin of ['http://localhost:3000', 'HTTPS://Console.Example'])
       expect(corsOf(await service.api.get('/v1/stats', from(origin)))).toMatchObject({

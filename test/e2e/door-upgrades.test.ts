@@ -81,10 +81,10 @@ describe('CONNECT', () => {
     }
   })
 
-  test('is answered 4xx and closed with a token too, and from a page 403', async () => {
+  test('to what no rule allows is answered 403 and closed, and from a page too', async () => {
     for (const header of [`Proxy-Authorization: Bearer ${service.token}`, basic(`any:${service.token}`)]) {
       const answer = await ask(header)
-      expect([answer.status, answer.headers.get('connection')]).toEqual([404, 'close'])
+      expect([answer.status, answer.headers.get('connection')]).toEqual([403, 'close'])
       expect((await ask(header, 'Origin: http://evil.example')).status).toBe(403)
       expect((await ask(header, 'Sec-Fetch-Site: same-site')).status).toBe(403)
     }

@@ -3,7 +3,7 @@
  * it prints. docs/asyncio.md has a test of its own, and so have programs in other languages (languages.test.ts).
  */
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { run } from '../../src/command/command.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { captureStreams } from '../support/captured-streams.ts'
@@ -11,6 +11,7 @@ import { makeCertificate } from '../support/certificates.ts'
 import { ownBlocksOf } from '../support/foreign-programs.ts'
 import { type Block, blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
 import { pagePaths, readPage } from '../support/pages.ts'
+import { startServiceProcess } from '../support/service-process.ts'
 import { ShellSession } from '../support/shell-session.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
 import { startProgram, typeFaultsOf } from '../support/tutorial-run.ts'
@@ -29,9 +30,23 @@ function blocksIn(language: string): readonly (Block & { readonly path: string }
   )
 }
 
+const SERVICE = 'http://127.0.0.1:7070'
+
+/** Where a program calls the service at its usual place, that is one of the test's own, with the demo's targets. */
+async function withService(
+  files: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  if (!Object.values(files).some(text => text.includes(SERVICE))) return files
+  const service = await startServiceProcess({ args: ['--demo', '--no-auth'] })
+  onTestFinished(() => service.stop())
+  return Object.fromEntries(
+    Object.entries(files).map(([name, text]) => [name, text.replaceAll(SERVICE, service.url)]),
+  )
+}
+
 describe('the programs of the pages', () => {
   test.for(PROGRAMS)('$path:$line prints what is shown', async ({ files, prints }) => {
-    const running = await startProgram(files)
+    const running = await startProgram(await withService(files))
     expect(await running.printed()).toBe(prints)
   })
 

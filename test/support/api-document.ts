@@ -63,7 +63,7 @@ export function apiDocument(): Promise<ApiDocument> {
 
 async function makeDocument(): Promise<ApiDocument> {
   const app = buildApp({
-    pool: {} as Partial<PoolPort> as PoolPort,
+    pool: { forwards: {} } as unknown as PoolPort,
     auth: null,
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     hosts: [],

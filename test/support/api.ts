@@ -55,6 +55,9 @@ export type LeaseWishes = {
 
 const PROBLEM_TEXTS = ['type', 'title', 'detail', 'code'] as const
 
+/** Made while whatever the test needs is started. */
+const DESCRIBED = describedAnswers()
+
 export class Api {
   readonly url: string
   readonly #token: string | null
@@ -98,7 +101,7 @@ export class Api {
 
   /** Whatever a test is about: what the service answers must be what its document says. */
   async #hold(method: string, path: string, { status, headers, bytes }: Answer): Promise<void> {
-    const described = await describedAnswers()
+    const described = await DESCRIBED
     const { pathname } = new URL(path, this.url)
     const fault = described.faultOf(method, pathname, { status, bytes, headers: new Map(headers) })
     if (fault !== null) throw new Error(`the API's document does not describe this: ${fault}`)

@@ -21,7 +21,7 @@ export type HeldAnswer = {
 
 /** Headers of HTTP itself, and of rules that hold for every route. */
 const OF_HTTP =
-  /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|trailer|vary|cache-control|etag|last-modified|accept-ranges|access-control-.*)$/
+  /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|trailer|vary|cache-control|x-accel-buffering|etag|last-modified|accept-ranges|access-control-.*)$/
 
 const PROBLEM = 'application/problem+json'
 
@@ -55,7 +55,8 @@ export class DescribedAnswers {
 
   /** What is wrong with an answer; null where it is as described. */
   faultOf(method: string, target: string, answer: HeldAnswer): string | null {
-    const found = this.find(method, target)
+    // What goes on for as long as something comes answers no HEAD.
+    const found = method === 'HEAD' && answer.status === 404 ? null : this.find(method, target)
     if (found === null) return this.#faultOfStranger(answer)
     const { path, operation } = found
     const place = `${method.toLowerCase()} ${path} ${answer.status}`

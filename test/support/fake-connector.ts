@@ -10,6 +10,7 @@ import type { CheckName, EndName } from '../../src/channel/values.ts'
 import type { Connector } from '../../src/pool/target/connector.ts'
 import { IoConnection } from '../../src/threads/io-connection.ts'
 import type { NameAnswer } from '../../src/threads/protocol.ts'
+import { ThreadSplices } from '../../src/threads/thread-splices.ts'
 
 type Request = Parameters<Connector['open']>[0]
 
@@ -170,6 +171,7 @@ export class FakeConnector implements Connector {
         hush: async () => new Uint8Array(),
         secure: () => Promise.reject(new Error('no TLS here')),
       },
+      splices: new ThreadSplices(() => {}),
       tell: () => {},
       isRetiring: () => false,
       onFree: () => this.#slabs.giveBack(channel),

@@ -39,7 +39,7 @@ export const ROOMS: Readonly<Record<string, Rows>> = {
     ['bytes'],
     ['.'],
   ],
-  pool: [['.'], ['attached', 'multiplex', 'server'], ['lease'], ['target']],
+  pool: [['.'], ['attached', 'multiplex', 'server', 'forward'], ['lease'], ['target']],
   streams: [['channel-ends', 'adapters'], ['blocking'], ['reading', 'writing'], ['.']],
 }
 

@@ -3,14 +3,15 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { onTestFinished } from 'vitest'
 import { ROOT } from './service-process.ts'
 import { makeFolder } from './temporary-folder.ts'
 
 const PLAYER = fileURLToPath(new URL('../fixtures/tutorial/play.py', import.meta.url))
-const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
+/** What a program imports from 'sockpool', and from its entries. */
+const ENTRIES = { index: 'src/library/index.ts', client: 'src/client/node.ts' } as const
 const TIMEOUT_MS = 20_000
 
 /** What docs/asyncio.md says is there. */
@@ -53,9 +54,13 @@ async function makeProject(files: Readonly<Record<string, string>>): Promise<str
   const folder = await makeFolder()
   const own = join(folder, 'node_modules', 'sockpool')
   await mkdir(own, { recursive: true })
-  await writeFile(join(own, 'package.json'), '{"type":"module","exports":"./index.js"}')
+  const exports = { '.': './index.js', './client': './client.js' }
+  await writeFile(join(own, 'package.json'), JSON.stringify({ type: 'module', exports }))
   // Node strips no types below node_modules, so what lies there only points at the source.
-  await writeFile(join(own, 'index.js'), `export * from ${JSON.stringify(INDEX)}\n`)
+  for (const [name, source] of Object.entries(ENTRIES)) {
+    const { href } = pathToFileURL(join(ROOT, source))
+    await writeFile(join(own, `${name}.js`), `export * from ${JSON.stringify(href)}\n`)
+  }
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   return folder
@@ -91,7 +96,7 @@ function compilerOptions(): ts.CompilerOptions {
     ROOT,
     {
       typeRoots: [join(ROOT, 'node_modules', '@types')],
-      paths: { sockpool: [join(ROOT, 'src', 'library', 'index.ts')] },
+      paths: { sockpool: [join(ROOT, ENTRIES.index)], 'sockpool/client': [join(ROOT, ENTRIES.client)] },
       // A line of a tour may end in a name that nobody reads.
       noUnusedLocals: false,
       // Prints nothing, so it says nothing of what it exports.

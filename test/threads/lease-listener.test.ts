@@ -82,18 +82,27 @@ test('a listener whose address is lost with its I/O worker ends, and tells those
   expect(faults).toContainEqual(expect.objectContaining({ kind: 'fault' }))
 })
 
-test('unclaimed connections of all listeners together leave room for others', async () => {
-  const pool = openServicePool({}, { connectionsMax: 8 })
-  const [one, two] = [await listen(pool), await listen(pool, { tenant: 'two' })]
-  await dial(one)
-  await dial(two)
-  await until('both wait', () => one.stats().waiting + two.stats().waiting === 2)
-  await dropped(await dial(two))
-  expect(two.stats()).toMatchObject({ waiting: 1, refused: 1 })
+test('unclaimed connections leave room for other tenants, and for those whom a call waits for', async () => {
+  const pool = openServicePool({}, { connectionsMax: 16 })
+  const [one, two, three] = await Promise.all(['one', 'two', 'three'].map(tenant => listen(pool, { tenant })))
+  if (!one || !two || !three) throw new Error('nothing listens')
+  for (const listener of [one, two]) {
+    await dial(listener)
+    await dial(listener)
+    await until('both wait', () => listener.stats().waiting === 2)
+  }
+  // Half of the room is the most for one, and all of it is taken.
+  for (const listener of [one, three]) {
+    await dropped(await dial(listener))
+    expect(listener.stats()).toMatchObject({ refused: 1 })
+  }
+  const accepting = three.accept()
+  await dial(three)
+  const wanted = await accepting
   const lease = await one.accept()
-  await dial(two)
-  await until('there is room again', () => two.stats().waiting === 2)
-  await lease.release()
+  await dial(three)
+  await until('there is room again', () => three.stats().waiting === 1)
+  await Promise.all([lease.release(), wanted.release()])
 })
 
 test('a call is refused where too many leases are held, and its connection waits on', async () => {

@@ -58,6 +58,12 @@ describe('package.json', () => {
   })
 
   test('exports the entries that a bundle needs', () => {
-    expect(Object.keys(manifest.exports)).toEqual(['.', './io-worker', './parse-worker', './package.json'])
+    expect(Object.keys(manifest.exports)).toEqual([
+      '.',
+      './client',
+      './io-worker',
+      './parse-worker',
+      './package.json',
+    ])
   })
 })

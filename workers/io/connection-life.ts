@@ -3,7 +3,7 @@
  * whatever else only some of the states need is part of those states, so nothing is left over from the last one.
  *
  *   connecting ─► dialog ─► fresh ───────► leased ◄──────► hushed         TLS is about to start
- *        └──────────────────▲ │            │ ▲ │
+ *        └──────────────────▲ │            │ ▲ │◄──────► spliced        its bytes are a client's, in this thread
  *                             │            │ └─┼────── idle
  *                             │            ▼   │        ▲
  *                             ├────────► checking ──────┘                 the release check found nothing
@@ -27,6 +27,7 @@ import type { HolderBells } from './holder-bells.ts'
 import type { Inflow } from './inflow.ts'
 import type { Linger } from './linger.ts'
 import type { ReleaseCheck } from './release-check.ts'
+import type { SpliceUnderWay } from './splice/splice.ts'
 
 export type ConnectionState =
   /** It is dialled. Bytes may come before the dial is known to have succeeded. */
@@ -39,6 +40,13 @@ export type ConnectionState =
   | { readonly at: 'leased'; readonly socket: Socket; readonly epoch: number }
   /** TLS is about to start: plain bytes go neither in nor out. */
   | { readonly at: 'hushed'; readonly socket: Socket; readonly epoch: number }
+  /** Its lease is a client's of a forward, which lives in this thread too. */
+  | {
+      readonly at: 'spliced'
+      readonly socket: Socket
+      readonly epoch: number
+      readonly splice: SpliceUnderWay
+    }
   /** Its lease was released: may it serve again? */
   | { readonly at: 'checking'; readonly socket: Socket; readonly epoch: number; readonly check: ReleaseCheck }
   /** It may serve again. A byte that comes in poisons it. */
@@ -65,8 +73,9 @@ const NEXT: Readonly<Record<At, readonly At[]>> = {
   connecting: ['dialog', 'fresh', 'over'],
   dialog: ['dialog', 'fresh', 'closing', 'over'],
   fresh: ['leased', 'checking', 'lingering', 'closing', 'over'],
-  leased: ['hushed', 'checking', 'lingering', 'closing', 'draining', 'over'],
+  leased: ['hushed', 'spliced', 'checking', 'lingering', 'closing', 'draining', 'over'],
   hushed: ['leased', 'closing', 'over'],
+  spliced: ['leased', 'closing', 'over'],
   checking: ['idle', 'closing', 'over'],
   idle: ['leased', 'checking', 'lingering', 'closing', 'over'],
   lingering: ['finishing', 'closing', 'draining', 'over'],
@@ -111,6 +120,7 @@ export class ConnectionLife {
     // It goes on with itself where TLS was started.
     if (before.at === 'dialog' && next.at !== 'dialog') before.run.fail('closed')
     if (before.at === 'checking') before.check.disturb('error')
+    if (before.at === 'spliced') before.splice.parted()
     if (next.at === 'lingering') this.#deps.linger.begin()
     if (next.at !== 'over') return
     this.#deps.linger.end()
@@ -154,7 +164,7 @@ export class ConnectionLife {
     const state = this.#state
     if (!('socket' in state)) return
     const { inflow, channel } = this.#deps
-    const how = state.at === 'closing' ? state.how : state.at === 'hushed' ? 'tls' : 'closed'
+    const how = endOfState(state)
     inflow.finish(how)
     const { epoch } = state
     const isAwaited = isLease(epoch) && channel.epoch === epoch
@@ -188,5 +198,19 @@ export class ConnectionLife {
     if (state.at === 'over') return
     this.enter({ at: 'over' })
     if ('socket' in state) state.socket.destroy()
+  }
+}
+
+/** How it has ended, for all that its state knows, where the socket says no more than that it is gone. */
+function endOfState(state: ConnectionState): EndName {
+  switch (state.at) {
+    case 'closing':
+      return state.how
+    case 'hushed':
+      return 'tls'
+    case 'spliced':
+      return state.splice.isOver ? 'fin' : 'closed'
+    default:
+      return 'closed'
   }
 }

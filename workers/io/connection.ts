@@ -29,6 +29,8 @@ import { Outflow } from './outflow.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
+import { type JoinRequest, join } from './splice/join.ts'
+import type { Splice } from './splice/splice.ts'
 import { Traffic } from './traffic.ts'
 
 /** What a connection is given by its I/O worker. */
@@ -152,6 +154,9 @@ export class Connection {
   /** Goes on with the TLS socket that wraps the hushed one. */
   readonly secured: (socket: Socket) => void = this.#guard.action(socket => this.#secured(socket))
 
+  /** Joins the client with the lease that it serves; null: there is none, or it has ended, and the client is as it was. */
+  readonly join: (request: JoinRequest) => Splice | null = this.#guard.entry(asked => this.#join(asked), null)
+
   /** For a socket that reads into buffers of its own. */
   feedFrom(socket: Socket): void {
     this.#ears.feedFrom(socket)
@@ -214,6 +219,14 @@ export class Connection {
     this.#ears.feedFrom(socket)
     if (socket.closed) return this.#life.gone()
     this.#rung()
+  }
+
+  #join(request: JoinRequest): Splice | null {
+    this.#follow()
+    const { channel } = this
+    const [life, inflow, outflow, guard] = [this.#life, this.#inflow, this.#outflow, this.#guard]
+    const hasDialog = this.#dialogs.has('onRelease')
+    return join({ ...this.#deps, channel, life, inflow, outflow, guard, hasDialog }, request)
   }
 
   /** What has come is the peer's greeting. */
@@ -310,6 +323,7 @@ export class Connection {
     this.#follow()
     const state = this.#life.state
     if (state.at === 'dialog') return this.#life.destroy('closed')
+    if (state.at === 'spliced') return state.splice.ended(this.#ears.peerEnd)
     this.#inflow.finish(this.#ears.peerEnd)
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')

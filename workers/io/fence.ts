@@ -39,6 +39,9 @@ export function ask(state: EpochState, epoch: number, shut: keyof typeof SHUT): 
     case 'leased':
       if (shut === 'close') return 'close'
       return steps === 1 ? 'check' : 'nothing'
+    case 'spliced':
+      // Its lease ends by a message of this thread's own, or by an abort.
+      return steps === 1 || shut === 'close' ? 'drop' : 'nothing'
     case 'hushed':
       if (steps === 1) return 'drop'
       return shut === 'close' ? 'close' : 'nothing'
@@ -60,6 +63,7 @@ function stepsMax({ at, epoch }: EpochState): number {
       return 2
     case 'leased':
     case 'hushed':
+    case 'spliced':
       return 1
     case 'lingering':
     case 'finishing':

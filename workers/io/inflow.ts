@@ -14,7 +14,7 @@
 import { ChunkList } from '../../src/base/chunk-list.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Channel } from '../../src/channel/channel.ts'
-import type { RingProducer } from '../../src/channel/ring.ts'
+import type { RingConsumer, RingProducer } from '../../src/channel/ring.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { EndName } from '../../src/channel/values.ts'
 import type { MessageBalance } from './message-balance.ts'
@@ -176,6 +176,17 @@ export class Inflow {
   /** Takes the spill away: who upgrades the connection feeds it to TLS. The socket counts as not paused then. */
   takeSpill(): Buffer {
     return this.#spill.takeAll()
+  }
+
+  /**
+   * Takes all that came and that nobody has read, for who is in this thread and will have the next bytes too: the ring is
+   * empty, and the socket counts as not paused. `consumer`: the ring's other end, which nobody else has then.
+   */
+  takeUnread(consumer: RingConsumer): readonly Buffer[] {
+    const taken = consumer.views().map(piece => Buffer.from(piece))
+    consumer.consume(consumer.readable)
+    this.#isPaused = false
+    return this.hasSpill ? [...taken, this.takeSpill()] : taken
   }
 
   unpause(): void {

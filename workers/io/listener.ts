@@ -19,7 +19,7 @@ import { secureAsServer } from './tls-server.ts'
 export type ListenerDeps = {
   readonly spec: ListenSpec
   /** An accepted connection waits, by this number. */
-  readonly announce: (incoming: number) => void
+  readonly announce: (incoming: number, socket: Socket) => void
   /** A fault of ours, for which one client was disconnected. */
   readonly onFault: (error: unknown) => void
   /** Milliseconds until a handshake gives way where too many are under way; default: LIMITS.handshakeYieldMs. */
@@ -28,7 +28,7 @@ export type ListenerDeps = {
 
 export class Listener {
   readonly #spec: ListenSpec
-  readonly #announce: (incoming: number) => void
+  readonly #announce: ListenerDeps['announce']
   readonly #onFault: (error: unknown) => void
   readonly #handshakeYieldMs: number
   #servers: Server[] = []
@@ -75,7 +75,7 @@ export class Listener {
   serve(): void {
     if (this.#isServing) return
     this.#isServing = true
-    for (const incoming of this.#waiting.keys()) this.#announce(incoming)
+    for (const [incoming, socket] of this.#waiting) this.#announce(incoming, socket)
   }
 
   /** An announced connection, which is the caller's from now on; undefined where it has ended meanwhile. */
@@ -178,7 +178,7 @@ export class Listener {
     const incoming = this.#next++
     this.#waiting.set(incoming, socket)
     socket.once('close', () => this.#waiting.delete(incoming))
-    if (this.#isServing) this.#announce(incoming)
+    if (this.#isServing) this.#announce(incoming, socket)
   }
 
   #drop(socket: Socket): void {

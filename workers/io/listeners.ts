@@ -4,11 +4,21 @@ import { SockpoolError } from '../../src/base/errors.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { FromIoWorker, ListenMessage } from '../../src/threads/protocol.ts'
 import { Listener } from './listener.ts'
+import { socketFacts } from './socket-facts.ts'
+import { type HandedClient, WaitingClient } from './splice/waiting-client.ts'
+
+type ListenerEntry = {
+  readonly listener: Listener
+  /** Of a unix socket; else empty. */
+  readonly path: string
+  /** Of a watched listener: who was announced and has not been taken. */
+  readonly clients: Map<number, WaitingClient>
+}
 
 export class Listeners {
   readonly #resolver: NameResolver
   readonly #tell: (message: FromIoWorker) => void
-  readonly #listeners = new Map<number, { readonly listener: Listener; readonly path: string }>()
+  readonly #listeners = new Map<number, ListenerEntry>()
 
   constructor(resolver: NameResolver, tell: (message: FromIoWorker) => void) {
     this.#resolver = resolver
@@ -16,14 +26,25 @@ export class Listeners {
   }
 
   async listen({ listener: number, spec }: ListenMessage): Promise<void> {
+    const clients: ListenerEntry['clients'] = new Map()
+    const path = spec.where.kind === 'unix' ? spec.where.path : ''
+    const watch = (incoming: number, socket: Socket): void => {
+      const client = new WaitingClient(socket, how => {
+        if (how === 'gone') clients.delete(incoming)
+        this.#tell({ kind: 'departed', listener: number, incoming, how })
+      })
+      clients.set(incoming, client)
+      const { tls: _, ...from } = socketFacts(socket, { local: path })
+      this.#tell({ kind: 'incoming', listener: number, incoming, from })
+    }
+    const announce = (incoming: number): void => this.#tell({ kind: 'incoming', listener: number, incoming })
     const listener = new Listener({
       spec,
-      announce: incoming => this.#tell({ kind: 'incoming', listener: number, incoming }),
+      announce: spec.isWatched === true ? watch : announce,
       onFault: error =>
         this.#tell({ kind: 'mishandled', message: 'listen', error: SockpoolError.from(error).toJSON() }),
     })
-    const path = spec.where.kind === 'unix' ? spec.where.path : ''
-    this.#listeners.set(number, { listener, path })
+    this.#listeners.set(number, { listener, path, clients })
     try {
       const addresses = await listener.open(this.#resolver)
       this.#tell({ kind: 'listening', listener: number, addresses })
@@ -45,7 +66,16 @@ export class Listeners {
     return found && socket && { socket, path: found.path }
   }
 
+  /** An announced client of a watched listener, to be joined; undefined where it is gone. */
+  takeClient(number: number, incoming: number): HandedClient | undefined {
+    const found = this.#listeners.get(number)
+    const client = found?.clients.get(incoming)
+    found?.clients.delete(incoming)
+    return found?.listener.take(incoming) && client?.take()
+  }
+
   refuse(number: number, incoming: number): void {
+    this.#listeners.get(number)?.clients.delete(incoming)
     this.#listeners.get(number)?.listener.refuse(incoming)
   }
 

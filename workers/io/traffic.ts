@@ -31,7 +31,9 @@ export class Traffic {
 
   /** The buffer for the next read, never empty. */
   nextBuffer(): Buffer {
-    const { at } = this.#deps.life.state
+    const { state } = this.#deps.life
+    if (state.at === 'spliced') return state.splice.nextBuffer()
+    const { at } = state
     const isServing = at === 'fresh' || at === 'leased' || at === 'idle'
     return isServing ? this.#deps.inflow.nextBuffer() : this.#deps.scratch
   }
@@ -45,6 +47,8 @@ export class Traffic {
       case 'leased':
         this.#deps.inflow.deliver(buffer, count)
         return !this.#deps.inflow.pauseIfFull()
+      case 'spliced':
+        return state.splice.received(count, buffer)
       case 'connecting':
         state.early.push(Buffer.from(buffer.subarray(0, count)))
         return true

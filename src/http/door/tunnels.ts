@@ -118,10 +118,12 @@ function problemOf(error: unknown): string {
   return rawProblem(error, isUnknown ? proxy : {})
 }
 
-/** Command-line tools send Basic, with the token as the password. */
+/** Command-line tools send Basic, with the token as the password, or, where that is empty, as the user. */
 function proxyToken(header: string | undefined): string | undefined {
   const basic = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(header ?? '')?.[1]
   if (basic === undefined) return header
   const text = Buffer.from(basic, 'base64').toString('utf8')
-  return `Bearer ${text.slice(text.indexOf(':') + 1)}`
+  const colon = text.indexOf(':')
+  const [user, password] = colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)]
+  return `Bearer ${password || user}`
 }

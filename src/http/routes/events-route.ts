@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { LIMITS } from '../../base/limits.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
+import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { AppDeps, PoolPort } from '../ports.ts'
 import { EventFeed } from '../streaming/event-feed.ts'
@@ -13,8 +14,13 @@ import { sendOpenEnded } from './open-ended.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { answer, CLOSED, ProblemAnswer } from './schemas.ts'
 
+const EXAMPLE =
+  'id: mx1s-7\nevent: lease\n' +
+  'data: {"at":"2026-11-28T23:30:53.338Z","target":"demo","lease":"66596bee1034","connection":"c1","ms":0.3}\n\n'
+
 const EventsSchema = {
   tags: ['operation'],
+  operationId: 'followEvents',
   summary: 'Follow what happens in the pool',
   description:
     'For an admin. Server-sent events `lease`, `release`, `connect`, `close`, `wait`, `worker`, `breaker`, `verb`, `reload`; ' +
@@ -24,13 +30,14 @@ const EventsSchema = {
     'last-event-id': Type.Optional(
       Type.String({
         description: 'The `id` of the last event that the client has: those since are sent first.',
+        examples: ['41'],
       }),
     ),
   }),
   querystring: Type.Object({}, CLOSED),
   response: {
     200: answer('Events, for as long as the client follows.', {
-      'text/event-stream': Type.Unsafe<unknown>({}),
+      'text/event-stream': Type.Unsafe<unknown>({ examples: [EXAMPLE] }),
     }),
     default: ProblemAnswer,
   },
@@ -53,6 +60,7 @@ export function eventsRoute(
         url: '/v1/events',
         exposeHeadRoute: false,
         schema: EventsSchema,
+        problems: [...ADMIN_PROBLEMS, 'DRAINING'],
         run: (request, reply) => {
           principalOf(request).assertAdmin()
           calls.checkOpen()

@@ -14,6 +14,7 @@ const LiveSchema = {
   security,
   operationId: 'live',
   summary: 'Whether the process answers',
+  description: 'For a liveness probe: whoever asks, and whatever the Host.',
   response: { 200: Type.Object({ status: Type.Literal('live') }, { title: 'Live' }) },
 }
 
@@ -22,6 +23,8 @@ const ReadySchema = {
   security,
   operationId: 'ready',
   summary: 'Whether new leases are taken',
+  description:
+    'For a readiness probe: 503 not_ready while I/O workers start, draining once the service shuts down.',
   response: {
     200: Type.Object({ status: Type.Literal('ready') }, { title: 'Ready' }),
     default: ProblemAnswer,

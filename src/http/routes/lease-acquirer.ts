@@ -48,7 +48,7 @@ export class LeaseAcquirer {
     const origin = leaseOriginOf(request)
     const acquire = async (whoWaits: AbortSignal): Promise<CallerLease> => {
       checkOpen()
-      return await this.#lease(wishes, principal, whoWaits, origin)
+      return await this.lease(wishes, principal, whoWaits, origin)
     }
     if (key === null) return await acquire(signal)
     const { tenant } = principal
@@ -56,7 +56,8 @@ export class LeaseAcquirer {
     return await this.#keys.lease({ tenant, key, fingerprint, signal }, acquire)
   }
 
-  async #lease(
+  /** A lease for whoever holds its signal. Errors: as `acquire`. */
+  async lease(
     { target: described, ttlMs, waitMs, replay }: LeaseWishes,
     { tenant, weight, quota }: Principal,
     signal: AbortSignal,

@@ -8,7 +8,7 @@ import { ACQUIRE_PROBLEMS } from '../document/problem-codes.ts'
 import { principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { LeasePort } from '../ports.ts'
+import type { LeasePort, PoolPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import type { LeaseAcquirer } from './lease-acquirer.ts'
 import { type RouteTable, route } from './route-table.ts'
@@ -100,6 +100,8 @@ const ListSchema = {
   tags,
   operationId: 'listLeases',
   summary: 'List your leases',
+  description:
+    'Those of your token that have not ended, oldest first. An admin sees those of the clients of forwards too.',
   response: { 200: Type.Object({ leases: Type.Array(LeaseStateSchema) }), default: ProblemAnswer },
 }
 
@@ -107,6 +109,7 @@ const LookSchema = {
   tags,
   operationId: 'getLease',
   summary: 'Look at a lease',
+  description: 'How far it has read and written, and what it did last. Does not renew it.',
   params: LeaseParams,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },
 }
@@ -115,6 +118,7 @@ const RenewSchema = {
   tags,
   operationId: 'renewLease',
   summary: 'Renew a lease',
+  description: 'Its time begins anew, with a new ttl.',
   params: LeaseParams,
   body: RenewBody,
   response: { 200: LeaseStateSchema, default: ProblemAnswer },
@@ -132,7 +136,12 @@ const ReleaseSchema = {
   response: { 200: ReleaseAnswer, default: ProblemAnswer },
 }
 
-export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseTable): RouteTable {
+export function leaseRoutes(
+  calls: Calls,
+  acquirer: LeaseAcquirer,
+  table: LeaseTable,
+  pool: Pick<PoolPort, 'forwards'>,
+): RouteTable {
   return {
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
@@ -142,7 +151,7 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
         method: 'GET',
         url: '/v1/leases',
         schema: ListSchema,
-        run: request => listLeases(table, request),
+        run: request => listLeases(table, pool, request),
       }),
       route({
         method: 'GET',
@@ -160,18 +169,26 @@ export function leaseRoutes(calls: Calls, acquirer: LeaseAcquirer, table: LeaseT
           return stateOf(held)
         },
       }),
-      route({
-        method: 'DELETE',
-        url: '/v1/leases/:id',
-        schema: ReleaseSchema,
-        run: request => {
-          if (request.query.kill === true) return kill(table, request)
-          const held = calls.leaseOf(request)
-          return request.query.discard === true ? held.lease.discard() : table.release(held)
-        },
-      }),
+      releaseRoute(calls, table, pool),
     ],
   }
+}
+
+function releaseRoute(
+  calls: Calls,
+  table: LeaseTable,
+  pool: Pick<PoolPort, 'forwards'>,
+): RouteTable['routes'][number] {
+  return route({
+    method: 'DELETE',
+    url: '/v1/leases/:id',
+    schema: ReleaseSchema,
+    run: request => {
+      if (request.query.kill === true) return kill(table, pool, request)
+      const held = calls.leaseOf(request)
+      return request.query.discard === true ? held.lease.discard() : table.release(held)
+    },
+  })
 }
 
 function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes'][number] {
@@ -193,17 +210,29 @@ function acquireRoute(calls: Calls, acquirer: LeaseAcquirer): RouteTable['routes
 /** Errors: LEASE_NOT_FOUND, LEASE_GONE. */
 function kill(
   table: LeaseTable,
+  pool: Pick<PoolPort, 'forwards'>,
   request: FastifyRequest & { readonly params: { readonly id: string } },
 ): { readonly outcome: 'closed'; readonly reason: string } {
   const { tenant, isAdmin } = principalOf(request)
-  const { lease } = table.find(request.params.id, isAdmin ? null : tenant)
-  lease.kill('killed')
+  const { id } = request.params
+  const { lease } =
+    isAdmin && pool.forwards.leases.kill(id) ? { lease: null } : table.find(id, isAdmin ? null : tenant)
+  lease?.kill('killed')
   return { outcome: 'closed', reason: 'killed' }
 }
 
-function listLeases(table: LeaseTable, request: FastifyRequest): { leases: object[] } {
+/** Clients of a forward are no callers of the API: their leases are an admin's to see. */
+function listLeases(
+  table: LeaseTable,
+  pool: Pick<PoolPort, 'forwards'>,
+  request: FastifyRequest,
+): { leases: object[] } {
   checkRoomForAnswer(request)
-  return { leases: table.list(principalOf(request).tenant).map(stateOf) }
+  const { tenant, isAdmin } = principalOf(request)
+  const others = isAdmin
+    ? pool.forwards.leases.rows().map(row => ({ ...row, state: 'leased', expiresAt: null }))
+    : []
+  return { leases: [...table.list(tenant).map(stateOf), ...others] }
 }
 
 /** A lease as the answer to whoever asked for it. */

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { pickType } from '../bytes/accept.ts'
 import { type ByteEncoding, ByteEncodingSchema } from '../bytes/byte-text.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
+import { READ_PROBLEMS } from '../document/problem-codes.ts'
 import type { AppLimits } from '../ports.ts'
 import { invalidField } from '../problems.ts'
 import { LeaseLines } from '../streaming/lease-lines.ts'
@@ -17,6 +18,7 @@ import { answer, CLOSED, LeaseParams, ProblemAnswer } from './schemas.ts'
 
 const linesSchema = (limits: AppLimits) => ({
   tags: ['streams'],
+  operationId: 'streamLines',
   summary: 'Stream the lines of a lease',
   description:
     'Each as it comes, without its end: `{"offset","line"}` as NDJSON; as events, whose `id` is the offset, and which go ' +
@@ -25,7 +27,7 @@ const linesSchema = (limits: AppLimits) => ({
   params: LeaseParams,
   headers: Type.Object({
     'last-event-id': Type.Optional(
-      Type.String({ description: 'The `id` of the last event that the client has.' }),
+      Type.String({ description: 'The `id` of the last event that the client has.', examples: ['0'] }),
     ),
   }),
   querystring: Type.Object(
@@ -39,9 +41,9 @@ const linesSchema = (limits: AppLimits) => ({
   ),
   response: {
     200: answer('Lines, for as long as they come.', {
-      'application/x-ndjson': Type.Unsafe<unknown>({}),
-      'text/event-stream': Type.Unsafe<unknown>({}),
-      'text/plain': Type.Unsafe<unknown>({}),
+      'application/x-ndjson': Type.Unsafe<unknown>({ examples: ['{"offset":0,"line":"hello"}\n'] }),
+      'text/event-stream': Type.Unsafe<unknown>({ examples: ['id: 0\ndata: hello\n\n'] }),
+      'text/plain': Type.Unsafe<unknown>({ examples: ['hello\n'] }),
     }),
     204: Type.Null({
       description: 'The client has all lines, and the stream has ended: it need not come again.',
@@ -59,6 +61,7 @@ export function linesRoute(calls: Calls): RouteTable {
         // It takes the lines out of the stream.
         exposeHeadRoute: false,
         schema: linesSchema(calls.limits),
+        problems: READ_PROBLEMS.filter(code => code !== 'READ_TIMEOUT'),
         run: (request, reply) => streamLines(calls, request, reply),
       }),
     ],

@@ -112,6 +112,7 @@ const ListSchema = {
   tags,
   operationId: 'listListeners',
   summary: 'List your listeners',
+  description: 'Those of your token that listen.',
   response: { 200: Type.Object({ listeners: Type.Array(ListenerState) }), default: ProblemAnswer },
 }
 
@@ -119,6 +120,7 @@ const LookSchema = {
   tags,
   operationId: 'getListener',
   summary: 'Look at a listener',
+  description: 'Where it listens, who waits, and when it ends.',
   params: ListenerParams,
   response: { 200: ListenerState, default: ProblemAnswer },
 }

@@ -21,9 +21,10 @@ export function openApiDocument(version: string): FastifyDynamicSwaggerOptions {
           'A connection pooler for any TCP or TLS protocol. Sizes are bytes, durations milliseconds that end in `Ms`, ' +
             'instants RFC 3339 that end in `At`.',
           'What fails is `application/problem+json`: each operation lists its codes by status. A method and path that is ' +
-            'no operation is 404 `not_found`. HEAD answers wherever GET does.',
+            'no operation is 404 `not_found`. HEAD answers wherever GET does, but where an answer goes on.',
           `Codes of problems: ${Object.keys(ERROR_CODES).join(', ').toLowerCase()}.`,
         ].join('\n\n'),
+        contact: { name: 'The sockpool project' },
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'The service that this document is from.' }],

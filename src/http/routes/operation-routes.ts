@@ -166,6 +166,7 @@ const TargetsSchema = {
   tags,
   operationId: 'listTargets',
   summary: 'List the targets',
+  description: 'Those that your token may use; an admin sees those that callers have described, too.',
   response: { 200: Type.Object({ targets: Type.Array(Target) }), default: ProblemAnswer },
 }
 
@@ -173,6 +174,7 @@ const TargetSchema = {
   tags,
   operationId: 'getTarget',
   summary: 'Look at a target',
+  description: 'Its pool, its hosts, its breaker, and what is awaited of it.',
   params: Type.Object({ name: Type.String({ description: 'The name of a target.', examples: ['demo'] }) }),
   response: { 200: Target, default: ProblemAnswer },
 }
@@ -181,6 +183,7 @@ const ConnectionsSchema = {
   tags,
   operationId: 'listConnections',
   summary: 'List the connections',
+  description: 'Those of your token; an admin sees all.',
   response: { 200: Type.Object({ connections: Type.Array(Connection) }), default: ProblemAnswer },
 }
 
@@ -188,6 +191,7 @@ const WorkersSchema = {
   tags,
   operationId: 'listWorkers',
   summary: 'List the I/O workers, and the threads that serve HTTP where there are several',
+  description: 'The threads in which connections live.',
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
 
@@ -235,6 +239,7 @@ const StatsSchema = {
   tags,
   operationId: 'getStats',
   summary: 'Counts of the whole service',
+  description: 'What is held, awaited and used right now.',
   response: { 200: Stats, default: ProblemAnswer },
 }
 

@@ -25,6 +25,7 @@ const ReloadSchema = {
       {
         targets: Counts,
         tokens: Counts,
+        forwards: Counts,
         leasesEnded: Type.Integer({ description: 'Leases that are gone, with the reason revoked.' }),
         connectionsRetired: Type.Integer({
           description: 'Connections that serve nobody new: closed now, or when they come back.',
@@ -53,10 +54,10 @@ export function reloadRoute(calls: Calls, reload: AppDeps['reload']): RouteTable
         url: '/v1/reload',
         schema: ReloadSchema,
         problems: [...ADMIN_PROBLEMS, 'DRAINING'],
-        run: request => {
+        run: async request => {
           principalOf(request).assertAdmin()
           calls.checkOpen()
-          const { ignored, ...numbers } = reload()
+          const { ignored, ...numbers } = await reload()
           return { ...numbers, ignored: [...ignored] }
         },
       }),

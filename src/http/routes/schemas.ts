@@ -152,6 +152,7 @@ export const LeaseStateSchema: TSchema = Type.Object(
     ageMs: Type.Integer(),
     idleMs: Type.Integer({ description: 'Since its last operation; 0 while one runs.' }),
     lastOperation: nullable(Type.String({ examples: ['readline'] })),
+    origin: Type.Optional(Type.String({ description: 'Of a client of a forward: where it came in.' })),
   },
   { title: 'LeaseState' },
 )

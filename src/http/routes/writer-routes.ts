@@ -75,23 +75,62 @@ const writeLinesSchema = (limits: AppLimits) => ({
 })
 
 /** A verb that answers without a body. */
-const verbSchema = <Query extends TObject>(operationId: string, summary: string, querystring: Query) => ({
+const verbSchema = <Query extends TObject>(
+  operationId: string,
+  summary: string,
+  description: string,
+  querystring: Query,
+) => ({
   tags,
   operationId,
   summary,
+  description,
   params: LeaseParams,
   querystring,
   response: { 204: NoContent, default: ProblemAnswer },
 })
 
+const waiting = (limits: AppLimits) => Type.Object({ timeoutMs: timeoutMs(limits) }, CLOSED)
+
+const drainSchema = (limits: AppLimits) =>
+  verbSchema(
+    'drain',
+    'Wait until the peer has taken enough of what was written',
+    'Down to the low water mark; at once where little is buffered.',
+    waiting(limits),
+  )
+
+const waitClosedSchema = (limits: AppLimits) =>
+  verbSchema(
+    'waitClosed',
+    'Wait until the connection is closed',
+    'After a close, and once all is sent.',
+    waiting(limits),
+  )
+
 const NoQuery = Type.Object({}, CLOSED)
-const WriteEofSchema = verbSchema('writeEof', 'End the writing side; reading goes on', NoQuery)
+const WriteEofSchema = verbSchema(
+  'writeEof',
+  'End the writing side; reading goes on',
+  'The peer sees EOF. Not on TLS, which has no half-close.',
+  NoQuery,
+)
 const CloseSchema = {
-  ...verbSchema('close', 'Close the connection after what was written is sent', NoQuery),
+  ...verbSchema(
+    'close',
+    'Close the connection after what was written is sent',
+    'The answer does not wait for that: wait_closed does.',
+    NoQuery,
+  ),
   response: { 202: NoContent, default: ProblemAnswer },
 }
 const IsClosingSchema = {
-  ...verbSchema('isClosing', 'Whether the connection is closing or closed', NoQuery),
+  ...verbSchema(
+    'isClosing',
+    'Whether the connection is closing or closed',
+    'By this side: an EOF of the peer is told by reads.',
+    NoQuery,
+  ),
   response: { 200: Type.Object({ closing: Type.Boolean() }), default: ProblemAnswer },
 }
 
@@ -148,7 +187,6 @@ export function writeLinesRoute(calls: Calls): RouteTable {
 }
 
 export function writerVerbRoutes(calls: Calls): RouteTable {
-  const Waiting = Type.Object({ timeoutMs: timeoutMs(calls.limits) }, CLOSED)
   return {
     readBodies: registerJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
@@ -157,7 +195,7 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/drain',
-        schema: verbSchema('drain', 'Wait until the peer has taken enough of what was written', Waiting),
+        schema: drainSchema(calls.limits),
         problems: WRITE_PROBLEMS,
         run: (request, reply) => perform(calls, 'drain', request, reply.code(204), drainOnly),
       }),
@@ -178,7 +216,7 @@ export function writerVerbRoutes(calls: Calls): RouteTable {
       route({
         method: 'POST',
         url: '/v1/leases/:id/wait_closed',
-        schema: verbSchema('waitClosed', 'Wait until the connection is closed', Waiting),
+        schema: waitClosedSchema(calls.limits),
         problems: WRITE_PROBLEMS,
         run: (request, reply) =>
           perform(calls, 'wait_closed', request, reply.code(204), (writer, wait) => writer.waitClosed(wait)),

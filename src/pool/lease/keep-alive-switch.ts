@@ -14,3 +14,13 @@ export function keepAliveSwitch(holdable: Holdable): (isOn: boolean) => void {
     else holdable.release()
   }
 }
+
+/** Keeps the process or thread alive until the answer is there. Errors: the answer's. */
+export async function heldWhile<T>(holdable: Holdable, answer: Promise<T>): Promise<T> {
+  holdable.hold()
+  try {
+    return await answer
+  } finally {
+    holdable.release()
+  }
+}

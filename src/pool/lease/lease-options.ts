@@ -11,6 +11,7 @@ import {
 } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
+import type { DialWish } from '../target/dial-wish.ts'
 
 export type LeaseOptions = WaitOptions & {
   /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
@@ -52,12 +53,15 @@ export class LeaseRequest extends CallBounds {
   readonly replay: boolean
   readonly weight: number
   readonly origin: LeaseOptions['origin']
+  /** What its connection has to be beside what the target says; null: nothing. */
+  readonly wish: DialWish | null
 
   /** Judged already. */
   constructor(
     bounds: CallBounds,
     { tenant, weight, origin }: TenantShare,
     { ttlMs, waitMs, replay = false }: LeaseAsking = {},
+    wish: DialWish | null = null,
   ) {
     super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
     this.tenant = tenant ?? ''
@@ -66,6 +70,7 @@ export class LeaseRequest extends CallBounds {
     this.replay = replay
     this.weight = weight ?? 1
     this.origin = origin
+    this.wish = wish
   }
 }
 

@@ -55,7 +55,7 @@ export type LeaseListenerDeps = LeaseListenOptions & {
   readonly now: () => number
   readonly waiterCount: WaiterCount
   readonly bind: (onIncoming: OnIncoming, onFailed: (error: SockpoolError) => void) => Promise<Listening>
-  /** Whether all listeners together have room for one more connection that waits. */
+  /** Whether all listeners together, and those of its tenant, have room for one more connection that waits. */
   readonly hasRoom: () => boolean
   /** `onGone`: its socket is gone. */
   readonly adopt: (
@@ -229,10 +229,11 @@ export class LeaseListener {
   #incoming(incoming: Incoming): void {
     const { backlog, maxConnections, hasRoom } = this.#deps
     const count = this.#connections.size + this.#adopting
-    const hasPlace =
-      (this.#calls.size > this.#adopting || this.unclaimed < backlog) &&
-      (maxConnections === null || count < maxConnections)
-    if (this.#state.kind !== 'listening' || !hasPlace || !hasRoom()) return this.#refuse(incoming)
+    // One that a call waits for takes no room from those that nobody wants yet.
+    const isWanted = this.#calls.size > this.#adopting
+    const hasPlace = maxConnections === null || count < maxConnections
+    const mayWait = isWanted || (this.unclaimed < backlog && hasRoom())
+    if (this.#state.kind !== 'listening' || !hasPlace || !mayWait) return this.#refuse(incoming)
     this.#adopting++
     incoming
       .adopt()

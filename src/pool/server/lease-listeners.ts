@@ -65,7 +65,7 @@ export class LeaseListeners {
         waiterCount,
         onFault,
         bind: (onIncoming, onFailed) => fleet.listen({ ...spec, where }, onIncoming, onFailed),
-        hasRoom: () => this.#unclaimed < this.#unclaimedMax,
+        hasRoom: () => this.#hasRoom(options.tenant),
         adopt: (connection, onGone) => this.#adopt(connection, options.tenant, onGone),
         onEnded: () => this.#entries.delete(entry),
       })
@@ -127,10 +127,15 @@ export class LeaseListeners {
     await Promise.all(open)
   }
 
-  get #unclaimed(): number {
-    let count = 0
-    for (const { listener } of this.#entries) count += listener?.unclaimed ?? 0
-    return count
+  /** Half of the room is the most that one tenant may fill. */
+  #hasRoom(tenant: string): boolean {
+    let [all, own] = [0, 0]
+    for (const entry of this.#entries) {
+      const unclaimed = entry.listener?.unclaimed ?? 0
+      all += unclaimed
+      if (entry.tenant === tenant) own += unclaimed
+    }
+    return all < this.#unclaimedMax && own < Math.ceil(this.#unclaimedMax / 2)
   }
 
   #enter(place: Place, tenant: string): Entry {

@@ -73,6 +73,7 @@ export class Server implements AsyncDisposable {
   /** Accepted, and on their way to the handler. */
   #adopting = 0
   #forever: PromiseWithResolvers<void> | null = null
+  readonly #unbound = Promise.withResolvers<void>()
 
   private constructor(deps: ServerDeps) {
     this.#deps = deps
@@ -156,6 +157,7 @@ export class Server implements AsyncDisposable {
     this.#forever?.resolve()
     const ended = (): void => {
       this.#state = { kind: 'closing', listens: false }
+      this.#unbound.resolve()
       this.#settle()
     }
     this.#settle()
@@ -163,6 +165,11 @@ export class Server implements AsyncDisposable {
       this.#report(error as Error)
       ended()
     })
+  }
+
+  /** Resolves once it is closed and its address is free, whatever clients are left. */
+  get unbound(): Promise<void> {
+    return this.#unbound.promise
   }
 
   /** Closes every client's connection after what was written to it. */

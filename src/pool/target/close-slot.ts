@@ -30,7 +30,7 @@ export function closeSlot(
 /** The socket of a slot is gone, by whoever's doing: tells who counted on it, and whether somebody held it. */
 export function loseSlot(slots: Slots, slot: Slot, how: EndName): boolean {
   const { state, connection } = slot
-  const reason = how === 'poisoned' ? 'poisoned' : 'error'
+  const reason = how === 'poisoned' ? 'poisoned' : isPeerEnd(how) ? 'half_closed' : 'error'
   if (state.kind !== 'closing') slots.move(slot, { kind: 'closing', connection, reason, lingers: false })
   if (state.kind === 'quarantined')
     state.tell({ outcome: 'closed', reason: isPeerEnd(how) ? 'half_closed' : 'error' })

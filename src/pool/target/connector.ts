@@ -8,6 +8,8 @@ export interface Connector {
     readonly dial: Dial
     readonly connectTimeoutMs: number
     readonly signal?: AbortSignal
+    /** The I/O worker to dial in; default: the least loaded. */
+    readonly worker?: number
     /** Told of the place that was tried last, before the promise settles; those before it have failed. */
     readonly onPlace?: (place: number) => void
   }): Promise<IoConnection>

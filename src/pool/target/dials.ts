@@ -12,6 +12,7 @@ import type { Dial } from '../../threads/protocol.ts'
 import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
 import type { Connector } from './connector.ts'
 import { DialBackoff } from './dial-backoff.ts'
+import { type DialWish, wishedDial } from './dial-wish.ts'
 import { Hosts, type LeasedByHost } from './hosts.ts'
 import type { TargetNews } from './pool-news.ts'
 
@@ -105,11 +106,12 @@ export class Dials {
   }
 
   /** Errors: those of the dial. */
-  open(attempt: DialAttempt, signal: AbortSignal): Promise<IoConnection> {
+  open(attempt: DialAttempt, signal: AbortSignal, wish: DialWish | null = null): Promise<IoConnection> {
     const { target, dial, connector } = this.#deps
     const places = attempt.order.map(host => dial.places[host]).filter(place => place !== undefined)
     return connector.open({
-      dial: { ...dial, places },
+      dial: wishedDial({ ...dial, places }, wish),
+      ...(wish && { worker: wish.worker }),
       connectTimeoutMs: target.pool.connectTimeoutMs,
       signal,
       onPlace: place => attempt.tried(place),

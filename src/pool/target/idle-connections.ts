@@ -6,16 +6,20 @@ import type { QueueEntry } from '../../base/queue.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import { closeSlot } from './close-slot.ts'
+import { fits } from './dial-wish.ts'
 import type { Hosts } from './hosts.ts'
 import type { Probes } from './probes.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
 import { mayPass } from './turns.ts'
 import type { WaitQueue } from './wait-queue.ts'
-import type { Waiter, Waiters } from './waiters.ts'
+import type { Asking, Waiter, Waiters } from './waiters.ts'
 
 /** One that may be lent. */
 export type IdleConnection = { readonly slot: Slot; readonly connection: IoConnection }
+
+/** Who asks for one. */
+export type IdleAsking = Pick<Asking, 'tenant' | 'wish'>
 
 export type IdleConnectionsDeps = {
   readonly slots: Slots
@@ -38,18 +42,18 @@ export class IdleConnections {
   }
 
   /** One that this tenant may have and that is still good: the most recently used, or that of the best host. */
-  choose(tenant: string): IdleConnection | null {
-    return this.#deps.hosts().choose(this.#usable(tenant, 'proven'), ({ slot }) => slot.host)
+  choose(asking: IdleAsking): IdleConnection | null {
+    return this.#deps.hosts().choose(this.#usable(asking, 'proven'), ({ slot }) => slot.host)
   }
 
   /** As `choose`, of those that have to show first that they are good. */
-  chooseDue(tenant: string): IdleConnection | null {
-    return this.#deps.hosts().choose(this.#usable(tenant, 'due'), ({ slot }) => slot.host)
+  chooseDue(asking: IdleAsking): IdleConnection | null {
+    return this.#deps.hosts().choose(this.#usable(asking, 'due'), ({ slot }) => slot.host)
   }
 
   /** Has one of those asked; false where there is none. */
-  probe(tenant: string): boolean {
-    const due = this.chooseDue(tenant)
+  probe(asking: IdleAsking): boolean {
+    const due = this.chooseDue(asking)
     if (due !== null) this.#probes.begin(due.slot)
     return due !== null
   }
@@ -64,11 +68,11 @@ export class IdleConnections {
     let foremost: QueueEntry<Waiter> | null = null
     for (const waiter of waiters) {
       if (this.#slots.idle.length === 0) return
-      const idle = this.choose(waiter.value.tenant)
+      const idle = this.choose(waiter.value)
       if (idle !== null) {
         if (foremost !== null) foremost.value.passedBy++
         queue.serve(waiter, idle.slot, idle.connection)
-      } else if (unprovided() > 0 && this.probe(waiter.value.tenant)) {
+      } else if (unprovided() > 0 && this.probe(waiter.value)) {
         provided++
       } else if (foremost === null) {
         if (provided < this.#slots.rooms || this.makeRoom(waiters, waiter)) provided++
@@ -101,24 +105,39 @@ export class IdleConnections {
   /** Closes what lies idle for another tenant, so that a new connection may be dialled; false where the caller may wait. */
   makeRoom(waiters: Waiters, waiter: QueueEntry<Waiter>): boolean {
     const { idle } = this.#slots
-    const useless = idle.find(({ tenant }) => tenant !== null && waiters.sizeOf(tenant) === 0)
+    const useless =
+      idle.find(({ tenant }) => tenant !== null && waiters.sizeOf(tenant) === 0) ?? misfit(idle, waiter.value)
     const slot = useless ?? idle[0]
-    if (slot === undefined || slot.tenant === null) return false
-    if (slot !== useless && mayPass(this.#slots, waiters, waiter, slot.tenant)) return false
+    if (slot === undefined || (slot.tenant === null && slot !== useless)) return false
+    if (slot !== useless && slot.tenant !== null && mayPass(this.#slots, waiters, waiter, slot.tenant))
+      return false
     closeSlot(this.#slots, slot, 'evicted')
     return true
   }
 
   /** The most recently used first. What is no good any more is closed on the way. */
-  *#usable(tenant: string, which: 'proven' | 'due'): Generator<IdleConnection, void, undefined> {
+  *#usable(
+    { tenant, wish = null }: IdleAsking,
+    which: 'proven' | 'due',
+  ): Generator<IdleConnection, void, undefined> {
     for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
       const slot = this.#slots.idle[index]
       if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
       if (slot.state.kind !== 'idle') continue
       const { connection } = slot.state
+      if (!fits(wish, slot, connection)) continue
       if (!connection.isFresh || this.#deps.now() >= slot.diesMs)
         closeSlot(this.#slots, slot, connection.isFresh ? 'lifetime' : 'error')
       else if (this.#probes.isDue(slot) === (which === 'due')) yield { slot, connection }
     }
   }
+}
+
+/** One that this caller would have, did it not live in another thread, or were its caller's own words not to be said first. */
+function misfit(idle: readonly Slot[], { tenant, wish }: Waiter): Slot | undefined {
+  if (wish === null) return undefined
+  const isTheirs = (slot: Slot): boolean => slot.tenant === null || slot.tenant === tenant
+  return idle.find(
+    slot => isTheirs(slot) && slot.state.kind === 'idle' && !fits(wish, slot, slot.state.connection),
+  )
 }

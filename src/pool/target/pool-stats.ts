@@ -34,7 +34,24 @@ export type MultiplexStats = {
   readonly unsolicited: number
 }
 
-export type TargetStats = {
+/** The clients of front doors that have a connection of a target only while a message is under way. */
+export type MessageForwardStats = {
+  readonly clients: number
+  /** Clients that keep a connection until they leave. */
+  readonly pinned: number
+  /** How often so far a client was given a connection for good, or for as long as it blocks, by reason. */
+  readonly pins: Readonly<Record<string, number>>
+}
+
+/** How a target is used beside leases. */
+export type TargetUses = {
+  /** Null where nothing is shared. */
+  readonly multiplex: MultiplexStats | null
+  /** Null where there was no such front door. */
+  readonly messages: MessageForwardStats | null
+}
+
+export type TargetStats = TargetUses & {
   readonly name: string
   /** Whose described target it is; null for a configured one. */
   readonly tenant: string | null
@@ -48,8 +65,6 @@ export type TargetStats = {
   readonly expectedWaitMs: number | null
   readonly breaker: BreakerName
   readonly hosts: readonly HostStats[]
-  /** Null where nothing is shared. */
-  readonly multiplex: MultiplexStats | null
   readonly reuse: 'clean' | 'never'
   readonly opened: number
   /** Connections closed so far, by reason. */
@@ -100,11 +115,7 @@ export function poolStats(
   }
 }
 
-export function targetStats(
-  pool: TargetPool,
-  tenant: string | null,
-  multiplex: MultiplexStats | null,
-): TargetStats {
+export function targetStats(pool: TargetPool, tenant: string | null, uses: TargetUses): TargetStats {
   const { opened, closed } = pool.history
   const { max, min } = pool.target.pool
   return {
@@ -115,7 +126,7 @@ export function targetStats(
     waiters: pool.waiters,
     expectedWaitMs: pool.expectedWaitMs,
     ...pool.health,
-    multiplex,
+    ...uses,
     reuse: pool.target.reuse,
     opened,
     closed,

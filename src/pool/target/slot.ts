@@ -10,7 +10,8 @@
 import { type GoneReason, invariant } from '../../base/errors.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
-import type { FlightRecorder } from './flight-recorder.ts'
+import type { DialWish } from './dial-wish.ts'
+import { FlightRecorder } from './flight-recorder.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 
 export const SLOT_STATES = ['connecting', 'idle', 'leased', 'multiplexed', 'quarantined', 'closing'] as const
@@ -73,6 +74,8 @@ export class Slot {
   tenant: string | null = null
   /** Where it is connected to, in the list of its target's hosts. */
   host = 0
+  /** Whom it was dialled for alone; null: whoever takes it. */
+  own: DialWish | null = null
   /** Reconnects of its target that were before its dial. */
   generation = 0
   /** Leases it has served or serves. */
@@ -95,6 +98,19 @@ export class Slot {
     this.diesMs = diesMs
   }
 
+  /** For a connection that is about to be dialled: up to a tenth of its life shorter at random, so that a pool never renews all at once. */
+  static dialled(
+    controller: AbortController,
+    { now, random }: { readonly now: () => number; readonly random: () => number },
+    maxLifetimeMs: number,
+    own: DialWish | null,
+  ): Slot {
+    const diesMs = now() + maxLifetimeMs * (1 - random() / 10)
+    const slot = new Slot(controller, now(), diesMs, new FlightRecorder(now))
+    slot.own = own
+    return slot
+  }
+
   get state(): SlotState {
     return this.#state
   }
@@ -107,6 +123,7 @@ export class Slot {
   /** Why the connection has served its time, or null. `maxUses`: 0 for no bound. */
   spent(nowMs: number, maxUses: number): 'lifetime' | 'max_uses' | null {
     if (nowMs >= this.diesMs) return 'lifetime'
+    if (this.own !== null) return 'max_uses'
     return maxUses > 0 && this.uses >= maxUses ? 'max_uses' : null
   }
 

@@ -14,8 +14,9 @@ import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
 import { closeSlot, closeSurplusDials, loseSlot } from './close-slot.ts'
+import { DialTurns } from './dial-turns.ts'
+import { ownOf } from './dial-wish.ts'
 import { type DialAttempt, goneAtOnce } from './dials.ts'
-import { FlightRecorder } from './flight-recorder.ts'
 import type { HostStats, Hosts } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { LiveTarget } from './live-target.ts'
@@ -39,6 +40,7 @@ export class TargetPool {
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #queue: WaitQueue
+  readonly #turns: DialTurns
   readonly #live: LiveTarget
   readonly #probes: Probes
   readonly #idle: IdleConnections
@@ -62,6 +64,7 @@ export class TargetPool {
     const { settings } = this.#live
     this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: onDue })
     this.#waiters = this.#queue.waiters
+    this.#turns = new DialTurns({ slots, waiters: this.#waiters, probing: () => this.#probes.underWay })
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
     this.#probes = new Probes({ ...deps, target, slots, retires, onDone: onDue })
@@ -125,24 +128,24 @@ export class TargetPool {
    * `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease<Held>(
-    { tenant, weight, waitMs, signal, allowedMs }: LeaseWait,
+    { tenant, weight, wish = null, waitMs, signal, allowedMs }: LeaseWait,
     begin: Begin<Held>,
   ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     if (this.control.refusal !== null) throw this.control.refusal
     const askedMs = this.#deps.now()
     const { isActive } = this.control
-    const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose(tenant) : null
+    const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose({ tenant, wish }) : null
     if (idle) return this.#hand(idle.slot, idle.connection, { tenant, askedMs }, begin)
     const refusal = isActive ? this.#live.dials.refusal : null
     if (refusal !== null) throw refusal
     if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
-    if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue(tenant) === null)
+    if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue({ tenant, wish }) === null)
       throw this.#queue.newcomer('POOL_EXHAUSTED', 'no connection is free')
     // Who will not wait for others still waits for its own dial, and for the turn of that.
     const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, { tenant, askedMs }, begin)
-    const served = this.#queue.add({ tenant, weight }, { signal, timeoutMs, allowedMs }, hand)
+    const served = this.#queue.add({ tenant, weight, wish }, { signal, timeoutMs, allowedMs }, hand)
     this.#dispatch()
     return await served
   }
@@ -253,21 +256,19 @@ export class TargetPool {
   }
 
   #dial(): void {
-    const { now, random, onFault } = this.#deps
     const controller = new AbortController()
-    // Up to a tenth earlier at random, so that a pool never renews all at once.
-    const diesMs = now() + this.target.pool.maxLifetimeMs * (1 - random() / 10)
-    const slot = new Slot(controller, now(), diesMs, new FlightRecorder(now))
+    const wish = this.#turns.next()
+    const slot = Slot.dialled(controller, this.#deps, this.target.pool.maxLifetimeMs, ownOf(wish))
     slot.generation = this.control.generation
     const attempt = this.#live.dials.begin()
     this.#slots.add(slot)
     attempt.dials
-      .open(attempt, controller.signal)
+      .open(attempt, controller.signal, wish)
       .then(
         connection => this.#connected(slot, attempt, connection),
         error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),
       )
-      .catch(onFault)
+      .catch(this.#deps.onFault)
   }
 
   #connected(slot: Slot, attempt: DialAttempt, connection: IoConnection): void {
@@ -283,18 +284,15 @@ export class TargetPool {
       onClosed: how => this.#gone(slot, how),
     })
     // It was given up while it was dialled.
-    if (slot.state.kind !== 'connecting') {
-      connection.abort()
-      return
-    }
+    if (slot.state.kind !== 'connecting') return connection.abort()
     const now = this.#deps.now()
     slot.flight.add('connect', 'ok', slot.createdMs, now - slot.createdMs)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
-    const { first } = this.#waiters
+    const first = this.#turns.firstFor(slot, connection)
     if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
     else {
-      const why = this.origin === 'described' ? 'unwanted' : this.control.retires(slot)
+      const why = this.origin === 'described' || slot.own ? 'unwanted' : this.control.retires(slot)
       if (why !== null) this.#close(slot, why)
     }
     this.#dispatch()
@@ -307,7 +305,7 @@ export class TargetPool {
     this.#free(slot)
     attempt.dials.failed(attempt, error.code)
     this.#idle.closeEjected()
-    if (isWanted && error.code !== 'ABORTED') this.#waiters.failFirst(error)
+    if (isWanted && error.code !== 'ABORTED') this.#turns.fail(slot, error)
     // Each dial under way still answers somebody; the others would wait for nothing.
     for (let { refusal } = this.#live.dials; refusal !== null; { refusal } = this.#live.dials)
       if (this.#waiters.size <= this.#slots.connecting || !this.#waiters.failLast(refusal)) break
@@ -317,9 +315,9 @@ export class TargetPool {
   #checked(slot: Slot, found: CheckName): void {
     if (slot.state.kind !== 'quarantined') return
     const { connection, tell, call } = slot.state
-    const now = this.#deps.now()
     const why = found === 'clean' ? this.#spent(slot) : found === 'unanswered' ? (slot.doubt ?? found) : found
     if (why !== null) return this.#close(slot, why)
+    const now = this.#deps.now()
     slot.flight.end(call, 'clean', now)
     this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
     tell({ outcome: 'reused', reason: 'clean' })

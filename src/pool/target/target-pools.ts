@@ -11,9 +11,9 @@ import type { Dial } from '../../threads/protocol.ts'
 import { dialOf, keyOf } from './dial-of.ts'
 import {
   type ConnectionReport,
-  type MultiplexStats,
   reportOf,
   type TargetStats,
+  type TargetUses,
   targetStats,
 } from './pool-stats.ts'
 import type { TargetPool } from './target-pool.ts'
@@ -115,9 +115,10 @@ export class TargetPools {
   }
 
   /** Named targets first. */
-  stats(multiplexOf: (pool: TargetPool) => MultiplexStats | null): TargetStats[] {
-    const named = [...this.#named.values()].map(pool => targetStats(pool, null, multiplexOf(pool)))
-    return [...named, ...[...this.#adHoc.values()].map(pool => targetStats(pool, pool.tenant, null))]
+  stats(usesOf: (pool: TargetPool) => TargetUses): TargetStats[] {
+    const named = [...this.#named.values()].map(pool => targetStats(pool, null, usesOf(pool)))
+    const unused: TargetUses = { multiplex: null, messages: null }
+    return [...named, ...[...this.#adHoc.values()].map(pool => targetStats(pool, pool.tenant, unused))]
   }
 
   /** Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, QUEUE_FULL. */

@@ -7,12 +7,14 @@ import type { SockpoolError } from '../../base/errors.ts'
 import { Queue, type QueueEntry } from '../../base/queue.ts'
 import { Wait, type WaitOptions } from '../../base/wait.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
+import type { DialWish } from './dial-wish.ts'
 import type { Slot } from './slot.ts'
 import type { WaiterCount } from './waiter-count.ts'
 
 /** `Place`: what a caller waits for. */
 export type Waiter<Place extends readonly unknown[] = LeasedPlace> = {
   readonly tenant: string
+  readonly wish: DialWish | null
   /** Counts the callers of this target. */
   readonly arrival: number
   /** Instants on the monotonic clock, in milliseconds. */
@@ -32,7 +34,12 @@ export type LeasedPlace = readonly [slot: Slot, connection: IoConnection]
 export type Begin<Held, Place extends readonly unknown[] = LeasedPlace> = (...place: Place) => Held
 
 /** Who asks, and the tenant's share while others wait; default: 1. */
-export type Asking = { readonly tenant: string; readonly weight?: number | undefined }
+export type Asking = {
+  readonly tenant: string
+  readonly weight?: number | undefined
+  /** Default: any connection. */
+  readonly wish?: DialWish | null | undefined
+}
 
 /** What waiters tell of themselves. */
 export type WaitersDeps = {
@@ -64,6 +71,8 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
   readonly #lines = new Map<string, Line<Place>>()
   readonly #deps: WaitersDeps
   #size = 0
+  /** Of those who wait, the ones that do not take any connection. */
+  #wishes = 0
   #arrivals = 0
   /** The turn that was served last: whoever comes new begins there. */
   #turn = 0
@@ -74,6 +83,10 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
 
   get size(): number {
     return this.#size
+  }
+
+  get hasWishes(): boolean {
+    return this.#wishes > 0
   }
 
   /** How many wait of this tenant. */
@@ -110,8 +123,9 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
   }
 
   /** What `begin` gave. Errors: its own; those of the wait: WAIT_TIMEOUT with the position, ABORTED. */
-  add<Held>({ tenant, weight = 1 }: Asking, options: WaitOptions, begin: Begin<Held, Place>): Promise<Held> {
+  add<Held>(asking: Asking, options: WaitOptions, begin: Begin<Held, Place>): Promise<Held> {
     const { now, explain, onLeft, count } = this.#deps
+    const { tenant, weight = 1, wish = null } = asking
     const wait = new Wait<Held>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
       explain(error, this.#positionOf(entry))
       this.#leave(entry)
@@ -129,8 +143,9 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     const untilMs = sinceMs + (options.timeoutMs ?? Infinity)
     const arrival = this.#arrivals++
     const fail: Waiter<Place>['fail'] = error => wait.reject(error)
-    const entry = line.queue.add({ tenant, arrival, sinceMs, untilMs, serve, fail, passedBy: 0 })
+    const entry = line.queue.add({ tenant, wish, arrival, sinceMs, untilMs, serve, fail, passedBy: 0 })
     this.#size++
+    if (wish !== null) this.#wishes++
     count.joined()
     return wait.promise
   }
@@ -184,6 +199,7 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     const line = this.#lines.get(entry.value.tenant)
     if (!line?.queue.remove(entry)) return
     this.#size--
+    if (entry.value.wish !== null) this.#wishes--
     // Nothing that is past tells more of a tenant.
     for (const [tenant, { queue, turn }] of line.queue.size > 0 ? [] : this.#lines)
       if (queue.size === 0 && (this.#size === 0 || turn <= this.#turn)) this.#lines.delete(tenant)

@@ -68,7 +68,13 @@ describe('loadConfig', () => {
     })
     expect(config.ingress.listen).toEqual([{ host: '127.0.0.1', firstPort: 0, lastPort: 0 }])
     expect(config.forwards).toEqual([
-      { listen: { kind: 'tcp', host: '127.0.0.1', port: 6380 }, target: 'cache' },
+      {
+        listen: { kind: 'tcp', host: '127.0.0.1', port: 6380 },
+        target: 'cache',
+        mode: 'session',
+        tls: null,
+        proxyProtocol: false,
+      },
     ])
     expect(config.targets).toEqual({
       cache: {

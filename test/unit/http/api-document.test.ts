@@ -32,11 +32,20 @@ function operations(): readonly Named[] {
 
 /** What is missing of an operation, or of something in it. */
 function gapsOf({ place, operation }: Named): readonly string[] {
-  const { operationId, summary, tags = [], parameters = [], requestBody, responses } = operation
+  const {
+    operationId,
+    summary,
+    description: purpose,
+    tags = [],
+    parameters = [],
+    requestBody,
+    responses,
+  } = operation
   const known = document.tags.map(({ name }) => name)
   const gaps: string[] = []
   if (!/^[a-z]\w*$/.test(operationId ?? '')) gaps.push('operationId')
   if (!summary) gaps.push('summary')
+  if (!purpose) gaps.push('description')
   if (tags.length === 0 || tags.some(tag => !known.includes(tag))) gaps.push('tags')
   for (const { name, description } of parameters) if (!description) gaps.push(`description of ${name}`)
   for (const [type, media] of Object.entries(requestBody?.content ?? {}))

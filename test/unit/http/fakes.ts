@@ -285,6 +285,10 @@ export class FakePool implements PoolPort {
   free: Promise<void> = Promise.resolve()
   targetRows: TargetRow[] = [targetRow('cache'), targetRow('other')]
   connectionRows: ConnectionRow[] = []
+  readonly forwards: PoolPort['forwards'] = {
+    stats: () => [],
+    leases: { rows: () => [], kill: () => false },
+  }
 
   #onLease: ((request: LeaseOptions) => void) | null = null
 
@@ -461,9 +465,10 @@ export interface Harness {
 const COUNTS = { added: 1, changed: 2, removed: 3, unchanged: 4 }
 
 /** What a reload comes to here. */
-export const RELOADED: ReturnType<AppDeps['reload']> = {
+export const RELOADED: Awaited<ReturnType<AppDeps['reload']>> = {
   targets: COUNTS,
   tokens: COUNTS,
+  forwards: COUNTS,
   leasesEnded: 5,
   connectionsRetired: 6,
   listenersClosed: 7,

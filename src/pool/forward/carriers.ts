@@ -1,0 +1,200 @@
+/**
+ * The connections that carry the messages of one front door, each for one client at a time, and the clients that wait for
+ * one. What a client is done with goes to the next that waits, without the way over the pool, for a short while: then, or
+ * where nobody waits, or somebody else waits for the target, the pool has it back, to judge it and to give it to whoever is
+ * next.
+ */
+import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import type { Frame } from '../../frames/frame.ts'
+import type { Held } from '../lease/exchange.ts'
+import type { TargetPool } from '../target/target-pool.ts'
+import type { WaiterCount } from '../target/waiter-count.ts'
+import { Waiters } from '../target/waiters.ts'
+import { Carrier } from './carrier.ts'
+
+export type CarriersDeps = {
+  /** Errors: TARGET_NOT_FOUND. */
+  readonly pool: () => TargetPool
+  /** Errors: TARGET_DENIED where the target has no frame any more by which messages could be told apart. */
+  readonly frame: () => Frame
+  readonly tenant: string
+  /** A lease of the target's. `waitMs`: Infinity for as long as it takes. Errors: as Leases.acquire. */
+  readonly acquire: (signal: AbortSignal, waitMs: number) => Promise<Held>
+  readonly waiterCount: WaiterCount
+  readonly now: () => number
+  /** A fault of ours, which nobody awaits. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** What concerns all who wait, and not only the next of them. */
+const FOR_ALL: ReadonlySet<ErrorCode> = new Set([
+  'BREAKER_OPEN',
+  'DRAINING',
+  'TARGET_PAUSED',
+  'TARGET_NOT_FOUND',
+])
+
+export class Carriers {
+  readonly #deps: CarriersDeps
+  readonly #waiters: Waiters<readonly [Carrier]>
+  readonly #out = new Set<Carrier>()
+  /** Leases that are waited for. */
+  readonly #acquires = new Set<AbortController>()
+  #isClosed = false
+
+  constructor(deps: CarriersDeps) {
+    this.#deps = deps
+    const { waiterCount: count, now } = deps
+    this.#waiters = new Waiters({
+      count,
+      now,
+      explain: (error, position) => error.add({ position, bytesAccepted: 0 }),
+      onLeft: () => this.#stopAcquires(),
+    })
+  }
+
+  /** Connections that are some client's at the moment. */
+  get size(): number {
+    return this.#out.size
+  }
+
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  /**
+   * A connection for one client, which gives it back by `give` or keeps it by `keep`. Errors: WAIT_TIMEOUT, QUEUE_FULL,
+   * POOL_EXHAUSTED, BREAKER_OPEN, TARGET_PAUSED, TARGET_NOT_FOUND, DRAINING, and those of the dial.
+   */
+  async acquire(): Promise<Carrier> {
+    const { waiterCount, tenant } = this.#deps
+    if (this.#isClosed) throw new SockpoolError('DRAINING', 'the front door is closed')
+    const waitMs = this.#waitMs
+    if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
+    const bounds = waitMs > 0 ? { timeoutMs: waitMs } : {}
+    const served = this.#waiters.add({ tenant }, bounds, carrier => carrier)
+    this.#pump()
+    return await served
+  }
+
+  /** A client is done with it. */
+  give(carrier: Carrier): void {
+    if (this.#mayGoOn(carrier)) this.#serve(carrier)
+    else this.#letGo(carrier)
+  }
+
+  /** A client keeps it; it is none of these any more. */
+  keep(carrier: Carrier): Held {
+    this.#out.delete(carrier)
+    return carrier.held
+  }
+
+  /** To be called now and then, and when an operator has spoken. */
+  tend(): void {
+    if (this.#waiters.size === 0) return
+    try {
+      const { refusal } = this.#deps.pool().control
+      if (refusal !== null) this.#failAll(refusal)
+    } catch (error) {
+      this.#failAll(SockpoolError.from(error))
+    }
+    this.#pump()
+  }
+
+  /** Ends all of it at once. */
+  close(): void {
+    this.#isClosed = true
+    this.#failAll(new SockpoolError('DRAINING', 'the front door is closed'))
+    this.#stopAcquires()
+    for (const carrier of [...this.#out]) carrier.kill()
+  }
+
+  /** How long a client may wait. Errors: TARGET_NOT_FOUND. */
+  get #waitMs(): number {
+    return this.#deps.pool().target.pool.waitTimeoutMs
+  }
+
+  #mayGoOn(carrier: Carrier): boolean {
+    if (this.#waiters.size === 0 || !carrier.isClean || carrier.ageMs >= LIMITS.forwardTurnMs) return false
+    try {
+      const pool = this.#deps.pool()
+      // Who waits for the target beside these clients has its turn.
+      return (
+        pool.control.isActive && pool.waiters <= this.#acquires.size && carrier.frame === this.#deps.frame()
+      )
+    } catch {
+      // The target is no more, or another: its connections are given back.
+      return false
+    }
+  }
+
+  #serve(carrier: Carrier): void {
+    const { first } = this.#waiters
+    if (first === null) this.#letGo(carrier)
+    else this.#waiters.take(first).serve(carrier)
+  }
+
+  #letGo(carrier: Carrier): void {
+    this.#out.delete(carrier)
+    carrier.release()
+    this.#pump()
+  }
+
+  /** As many leases are waited for as clients wait, but for those that the connections at hand come round to. */
+  #pump(): void {
+    if (this.#waiters.size === 0 || this.#isClosed) return
+    try {
+      const { max, waitTimeoutMs } = this.#deps.pool().target.pool
+      const most = waitTimeoutMs > 0 ? max - this.#out.size : Number.POSITIVE_INFINITY
+      // At least one, where nothing comes round.
+      const wanted = Math.min(this.#waiters.size, Math.max(most, this.#out.size === 0 ? 1 : 0))
+      while (this.#acquires.size < wanted) this.#begin(waitTimeoutMs > 0 ? Number.POSITIVE_INFINITY : 0)
+    } catch (error) {
+      this.#failAll(SockpoolError.from(error))
+    }
+  }
+
+  #begin(waitMs: number): void {
+    const { acquire, onFault } = this.#deps
+    const controller = new AbortController()
+    this.#acquires.add(controller)
+    acquire(controller.signal, waitMs)
+      .then(
+        held => this.#acquired(controller, held),
+        error => this.#failed(controller, SockpoolError.from(error)),
+      )
+      .catch(onFault)
+  }
+
+  #acquired(controller: AbortController, held: Held): void {
+    this.#acquires.delete(controller)
+    let carrier: Carrier
+    try {
+      carrier = new Carrier(held, this.#deps.frame(), this.#deps.now)
+    } catch (error) {
+      void held.keeper.giveBack('policy', false)
+      return this.#failAll(SockpoolError.from(error))
+    }
+    this.#out.add(carrier)
+    if (this.#isClosed) carrier.kill()
+    this.#serve(carrier)
+  }
+
+  /** As each dial that fails answers one caller. */
+  #failed(controller: AbortController, error: SockpoolError): void {
+    this.#acquires.delete(controller)
+    if (FOR_ALL.has(error.code)) this.#failAll(error)
+    else if (error.code !== 'ABORTED') this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 }))
+    this.#pump()
+  }
+
+  #failAll(error: SockpoolError): void {
+    while (this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 })));
+  }
+
+  /** Nobody waits for what would come next. */
+  #stopAcquires(): void {
+    if (this.#waiters.size === 0) for (const acquire of this.#acquires) acquire.abort()
+  }
+}
