@@ -1,6 +1,6 @@
 /** A connection that a request has taken out of HTTP, or asks to: its bytes go to the main thread's app and back as they are. */
 import type { IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export type TunnelEnds = {
@@ -30,10 +30,16 @@ export function tunnel({ request, socket, head }: TunnelEnds, { path, pass, admi
   }
   main.on('error', cut)
   socket.on('error', cut)
+  // A unix socket knows no reset: a main thread that breaks it off has not read all, or ends without a last word.
+  let hasEnded = false
+  main.once('end', () => {
+    hasEnded = true
+  })
   main.once('close', () => {
-    // What it said last may still be on its way to the client.
-    if (socket.writableEnded) return
-    socket.end()
+    if (hasEnded && socket.writableFinished) return void socket.destroy()
+    if (hasEnded) return void socket.end(() => socket.destroy())
+    if ('resetAndDestroy' in socket) (socket as Socket).resetAndDestroy()
+    else socket.destroy()
   })
   socket.once('close', () => main.destroy())
   main.once('data', (first: Buffer) => {
