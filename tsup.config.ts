@@ -109,6 +109,7 @@ const options: Options = {
     'io-worker': 'workers/io-worker.ts',
     'parse-worker': 'workers/parse-worker.ts',
     'demo-worker': 'workers/demo-worker.ts',
+    'http-worker': 'workers/http-worker.ts',
   },
   format: ['esm'],
   target: 'node22',

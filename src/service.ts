@@ -4,15 +4,12 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { chmod } from 'node:fs/promises'
 import { pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
 import { stderrLog } from './base/stderr-log.ts'
-import { formatAddress, isLocalOnly, type ListenAddress, localUrl } from './config/address.ts'
 import type { Config, Token } from './config/config.ts'
 import { normaliseTarget, type Target } from './config/target.ts'
 import { hashToken } from './config/token-file.ts'
@@ -20,12 +17,13 @@ import { ListenRules } from './egress/listen-rules.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
-import { prepareUnixSocket } from './http/door/unix-socket.ts'
-import type { AppDeps, ListenerTls, ReloadReport } from './http/ports.ts'
+import type { AppDeps, ReloadReport } from './http/ports.ts'
 import { joinPool, type ServiceTraits } from './library/create-pool.ts'
 import type { Pool } from './pool/pool.ts'
 import { announcedTargets } from './service/announced-targets.ts'
 import { logEvent } from './service/event-log.ts'
+import { checkCertificate, type HttpThreads } from './service/http-threads.ts'
+import { type HttpListening, httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
 import { LiveConfig } from './service/live-config.ts'
 import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
@@ -66,7 +64,8 @@ export async function startService(
   const listenRules = new ListenRules(config.ingress.listen)
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
-  const shares = shareDescriptors(descriptorLimit(), threadsOf(config))
+  const httpThreads = httpThreadsOf(config, log)
+  const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
   const { pool, deny } = joinPool(
     {
@@ -81,41 +80,60 @@ export async function startService(
   )
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
-  const parts = { config, listenRules, made, targets: added, pool, log }
-  const live = new LiveConfig({ ...parts, reread: reread ?? (() => config) })
+  const rules = { config, listenRules, made, targets: added, pool, log }
+  const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
   const draining = new AbortController()
-  let app: App | null = null
-  const denyOwn = (): void => deny([...localAddresses(), ...ownListener(app), ...pool.forwards.addresses])
+  const parts: Parts = { pool, demo, live, app: null, threads: null }
+  let listens: HttpListening['own'] = []
+  const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
   const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
   try {
     await forwards.open(config.forwards)
-    const deps = appDeps(live, pool, forwards, shares.http, draining.signal)
+    const { signal } = draining
+    const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
+    parts.threads = httpThreads > 1 ? makeThreads({ ...common, live, pool, log }) : null
+    const deps = { ...appDeps(live, pool, forwards, parts.threads), ...common }
     const door = new LiveDoor(deps)
-    app = buildListener(deps, door)
-    const built = app
-    const url = await listen(built, config, door)
+    const app = buildListener(deps, door)
+    parts.app = app
+    const { url, own } = await listen(app, parts.threads, config, door)
+    listens = own
     denyOwn()
-    live.serves({ door, forwards, setTls: tls => showCertificate(built, tls) })
-    let closed: Promise<void> | null = null
-    const close = (): Promise<void> => {
-      draining.abort()
-      closed ??= closeAll(built, pool, demo, live)
-      return closed
-    }
-    return serviceOf(url, token, pool, live, close)
+    live.serves({ ...servedParts(app, parts.threads, door), forwards })
+    return serviceOf(url, token, pool, live, closer(parts, draining))
   } catch (error) {
-    await closeAll(app, pool, demo, live)
+    await closeAll(parts)
     throw error
   }
 }
+
+/** Closes once, however often it is asked to. */
+function closer(parts: Parts, draining: AbortController): Service['close'] {
+  let closed: Promise<void> | null = null
+  return () => {
+    draining.abort()
+    closed ??= closeAll(parts)
+    return closed
+  }
+}
+
+/** What there is to close, as far as the start has come. */
+type Parts = {
+  readonly pool: Pool
+  readonly demo: DemoUpstream | null
+  readonly live: LiveConfig
+  app: App | null
+  threads: HttpThreads | null
+}
+
+type OwnDeps = Omit<AppDeps, 'connectionsMax' | 'draining' | 'isClosing'>
 
 function appDeps(
   live: LiveConfig,
   pool: Pool,
   forwards: ServedForwards,
-  connectionsMax: number,
-  draining: AbortSignal,
-): AppDeps {
+  threads: HttpThreads | null,
+): OwnDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
     pool,
@@ -125,10 +143,7 @@ function appDeps(
     origins: http.origins,
     tls: http.tls ?? false,
     limits,
-    connectionsMax,
     version: version(),
-    isClosing: () => draining.aborted,
-    draining,
     reload: async () => {
       const report = live.reload()
       await forwards.settled
@@ -137,6 +152,11 @@ function appDeps(
     mayListen: place => live.listenRules.admits(place),
     accessLog: () => live.config.http.accessLog,
     log: { level: logLevel, stream: stderrLog() },
+    ...(threads !== null && {
+      tallies: threads.tallies,
+      relaySecret: threads.secret,
+      httpRows: () => threads.rows(),
+    }),
   }
 }
 
@@ -161,16 +181,9 @@ function serviceOf(
   }
 }
 
-/** Connections that are open go on as they began. */
-function showCertificate(app: App, { cert, key, clientCa }: ListenerTls): void {
-  // What was built to speak TLS is a TLS server, whatever Fastify calls it.
-  const server = app.server as unknown as { setSecureContext(options: object): void }
-  server.setSecureContext({ cert, key, ...(clientCa !== undefined && { ca: clientCa }) })
-}
-
-/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, and a demo's. */
-function threadsOf({ ioWorkers, parse }: Config): number {
-  return 2 + ioWorkers + 3 * parse.workers
+/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, a demo's, and HTTP's own. */
+function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
+  return 2 + ioWorkers + 3 * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
 }
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
@@ -181,6 +194,8 @@ function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {
 /** Errors of the operator's certificate are told as what they are. */
 function buildListener(deps: AppDeps, door: LiveDoor): App {
   try {
+    // Where threads speak TLS, this app does not.
+    if (deps.tls !== false && deps.relaySecret !== undefined) checkCertificate(deps.tls)
     return buildApp(deps, door)
   } catch (error) {
     if (deps.tls === false) throw error
@@ -189,14 +204,10 @@ function buildListener(deps: AppDeps, door: LiveDoor): App {
   }
 }
 
-async function closeAll(
-  app: App | null,
-  pool: Pool,
-  demo: DemoUpstream | null,
-  live: LiveConfig,
-): Promise<void> {
+async function closeAll({ app, threads, pool, demo, live }: Parts): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
+  await threads?.close()
   if (app !== null) await closeServer(app)
   await demo?.close()
 }
@@ -209,44 +220,6 @@ async function closeServer(app: App): Promise<void> {
   } finally {
     clearTimeout(cut)
   }
-}
-
-/** Errors: the system's; an Error where nobody is asked for a token and others than this machine reach the socket. */
-async function listen(app: App, { listen: address, http, auth }: Config, door: LiveDoor): Promise<string> {
-  const scheme = http.tls ? 'https' : 'http'
-  if (address.kind === 'fd') {
-    await app.ready()
-    // Fastify takes it that each socket has an address, or a path that is known.
-    app.server.listen({ fd: address.fd })
-    await once(app.server, 'listening')
-    const bound = boundAddress(app)
-    door.policy.listensAt(bound)
-    if (auth === null && !isLocalOnly(bound))
-      throw new Error('--no-auth is accepted on loopback and unix-socket listeners only')
-    return bound.kind === 'tcp' ? localUrl(bound, scheme) : formatAddress(address)
-  }
-  if (address.kind === 'tcp') {
-    await app.listen({ host: address.host, port: address.port })
-    const bound = app.server.address()
-    const port = typeof bound === 'object' && bound ? bound.port : address.port
-    return localUrl({ kind: 'tcp', host: address.host, port }, scheme)
-  }
-  await prepareUnixSocket(address.path)
-  await app.listen({ path: address.path })
-  await chmod(address.path, 0o600)
-  return `unix:${address.path}`
-}
-
-/** Node knows no path of a unix socket that was made by others. */
-function boundAddress(app: App): ListenAddress {
-  const bound = app.server.address()
-  if (typeof bound === 'object' && bound) return { kind: 'tcp', host: bound.address, port: bound.port }
-  return { kind: 'unix', path: bound ?? '' }
-}
-
-function ownListener(app: App | null): { address: string; port: number }[] {
-  const bound = app?.server.address()
-  return typeof bound === 'object' && bound ? [{ address: bound.address, port: bound.port }] : []
 }
 
 function generated(token: string): Token {

@@ -37,6 +37,12 @@ export const HTTP_LIMITS = {
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */
   httpRequestsPerSocketMax: 1_000,
   httpHeaderBytesMax: 8_192,
+  /** The same where one thread relays a request to another, which adds what it knows of the client. */
+  relayHeaderBytesMax: 16_384,
+  /** Milliseconds that a connection between two threads may idle: less than an HTTP connection may. */
+  relayIdleMs: 30_000,
+  /** Connections between two threads that the kernel keeps until they are accepted: all may come in one turn. */
+  relayBacklog: 4_096,
   httpHeadersTimeoutMs: 10_000,
   /** Milliseconds between two looks for connections whose headers are late: 15 s hold with room to spare. */
   httpCheckIntervalMs: 2_000,

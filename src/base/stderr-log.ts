@@ -12,7 +12,8 @@ export function stderrLog(): LogSink {
   return sink
 }
 
-function describeLoss(lines: number): string {
+/** The line of a log that has lost so many. */
+export function describeLoss(lines: number): string {
   const msg = 'log lines were dropped: the reader of stderr was away, too slow, or out of room'
   return `${JSON.stringify({ level: WARN, time: Date.now(), name: 'sockpool', lines, msg })}\n`
 }

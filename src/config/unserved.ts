@@ -9,12 +9,11 @@ export type Unserved = { readonly path: string; readonly message: string }
 const NOTHING = 'is accepted, but nothing acts on it yet'
 
 /** The keys that were set to more than their defaults. */
-export function unservedKeys({ parse, http }: Config): Unserved[] {
+export function unservedKeys({ parse }: Config): Unserved[] {
   const found: Unserved[] = []
   const tell = (isSet: boolean, path: string): void => {
     if (isSet) found.push({ path, message: `${path} ${NOTHING}` })
   }
   tell(parse.isolation !== 'auto', 'parse.isolation')
-  tell(http.threads !== 1, 'http.threads')
   return found
 }

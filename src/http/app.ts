@@ -12,12 +12,13 @@ import { registerClientSignal } from './bytes/client-signal.ts'
 import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
-import { registerConnectionDoor } from './door/connection-door.ts'
+import { ConnectionDoor, registerConnectionDoor } from './door/connection-door.ts'
 import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
 import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerExpectations } from './door/raw-answers.ts'
+import { admitRelayed } from './door/relay-pass.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
 import { registerTunnels, type TunnelHandler } from './door/tunnels.ts'
@@ -25,7 +26,7 @@ import { UpgradedSockets } from './door/upgraded-sockets.ts'
 import { registerUpgrades } from './door/upgrades.ts'
 import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
-import type { AppDeps, ListenerTls } from './ports.ts'
+import type { AppDeps, DoorDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
@@ -51,6 +52,15 @@ import { writeLinesRoute, writeRoute, writerVerbRoutes } from './routes/writer-r
 
 /** Builds the app. The caller makes it listen, and closes it. `door`: for whoever replaces its rules later. */
 export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): FastifyInstance {
+  return guardedApp(deps, door, app => registerApi(app, deps))
+}
+
+/** What every request passes before it reaches a route. `register`: registers the routes, and says who opens tunnels. */
+export function guardedApp(
+  deps: DoorDeps,
+  door: LiveDoor,
+  register: (app: FastifyInstance) => TunnelHandler | null,
+): FastifyInstance {
   const app = fastify({
     ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
@@ -63,7 +73,7 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
-  registerRequestTurns(app)
+  registerRequestTurns(app, deps.relaySecret === undefined ? LIMITS.httpRequestsPerSocketMax : Infinity)
   registerHeldBytes(app)
   const { policy, callers } = door
   registerCors(app, policy)
@@ -74,15 +84,25 @@ export function buildApp(deps: AppDeps, door: LiveDoor = new LiveDoor(deps)): Fa
   const sockets = upgradedSockets(deps)
   registerUpgrades(app, sockets)
   refuseMalformedQueries(app)
-  const connections = deps.connectionsMax ?? LIMITS.httpConnectionsMax
-  const known = registerConnectionDoor(app, connections, deps.tls !== false)
+  const known = connectionDoor(app, deps)
   const { isClosing } = deps
-  const open = registerApi(app, deps)
+  const open = register(app)
   registerTunnels(app, { policy, callers, door: known, sockets, isClosing, open })
   return app
 }
 
-function upgradedSockets({ draining }: AppDeps): UpgradedSockets {
+/** Where other threads accept the connections they bound them, and this app admits what they relay. */
+function connectionDoor(
+  app: FastifyInstance,
+  { connectionsMax, tls, relaySecret }: DoorDeps,
+): ConnectionDoor {
+  const connections = connectionsMax ?? LIMITS.httpConnectionsMax
+  if (relaySecret === undefined) return registerConnectionDoor(app, connections, tls !== false)
+  admitRelayed(app.server, relaySecret)
+  return new ConnectionDoor(connections, false)
+}
+
+function upgradedSockets({ draining }: DoorDeps): UpgradedSockets {
   const sockets = new UpgradedSockets()
   draining?.addEventListener('abort', () => sockets.drain(), { once: true })
   return sockets
@@ -114,7 +134,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
     ...listenerRoutes({ ...deps, calls, table, listeners }),
     parseBodyRoute(calls, pool),
     parseLeaseRoute(calls, pool),
-    operationRoutes(pool),
+    operationRoutes(pool, deps.httpRows),
     forwardRoutes(pool),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
@@ -123,18 +143,23 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   return tunnelHandler(acquirer, pool)
 }
 
-function serverOptions({ limits, tls, isClosing }: AppDeps, policy: HostPolicy) {
+function serverOptions(deps: DoorDeps, policy: HostPolicy) {
+  const { limits, isClosing, log } = deps
+  // Between threads nothing is encrypted, and a header is added to what its client sent.
+  const isRelayed = deps.relaySecret !== undefined
+  const tls = isRelayed ? false : deps.tls
   const http = {
     IncomingMessage: HttpRequest,
     // Node's own refusal has no body; the host policy refuses the request with a problem.
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,
     connectionsCheckingInterval: LIMITS.httpCheckIntervalMs,
-    maxHeaderSize: LIMITS.httpHeaderBytesMax,
+    maxHeaderSize: isRelayed ? LIMITS.relayHeaderBytesMax : LIMITS.httpHeaderBytesMax,
   }
   return {
     bodyLimit: limits.bodyBytes,
-    maxRequestsPerSocket: LIMITS.httpRequestsPerSocketMax,
+    ...(log.requestIds !== undefined && { genReqId: requestIds(log.requestIds) }),
+    maxRequestsPerSocket: isRelayed ? 0 : LIMITS.httpRequestsPerSocketMax,
     keepAliveTimeout: LIMITS.httpKeepAliveMs,
     // Ends a connection that is silent in both directions for longer than any wait that a request may ask for.
     connectionTimeout: Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs,
@@ -157,6 +182,11 @@ function serverOptions({ limits, tls, isClosing }: AppDeps, policy: HostPolicy) 
     },
     clientErrorHandler: answerClientError,
   }
+}
+
+function requestIds(prefix: string): () => string {
+  let next = 1
+  return () => `${prefix}-${(next++).toString(36)}`
 }
 
 /** A caller without a certificate may connect, as the probes do; `Callers` decides what it may ask for. */

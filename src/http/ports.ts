@@ -3,6 +3,7 @@
  * configuration export. A test satisfies each port with a small fake. All of it runs on the thread that serves HTTP, and
  * none of it touches a target's socket.
  */
+import type { SharedTallies } from '../channel/shared-tallies.ts'
 import type { ListenAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigChange } from '../config/config-change.ts'
@@ -142,11 +143,22 @@ export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs
 /** What a reload has come to. */
 export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'forwards' | 'ignored'> & ReloadResult
 
-/** What `buildApp` is given. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
-export type AppDeps = Pick<Config, 'auth'> & {
+/** What `buildApp` is given. */
+export type AppDeps = DoorDeps & {
+  readonly pool: PoolPort
+  readonly version: string
+  /** The place in its one spelling, where a rule of the operator admits a listener there; else null. Errors: INVALID_REQUEST. */
+  readonly mayListen: (place: ListenPlace) => ListenPlace | null
+  /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
+  readonly reload: () => ReloadReport | Promise<ReloadReport>
+  /** Rows of the threads that serve HTTP; default: none. */
+  readonly httpRows?: () => readonly object[]
+}
+
+/** What every app needs. `auth: null` asks for no token: every caller is the one tenant `local` and an admin. */
+export type DoorDeps = Pick<Config, 'auth'> & {
   /** Null where that is not known before it listens: `HostPolicy.listensAt` tells then. */
   readonly listen: ListenAddress | null
-  readonly pool: PoolPort
   /** `host` or `host:port` forms beside the listener's own that a Host header may name. */
   readonly hosts: readonly string[]
   /** Origins of web pages that may call, as browsers send them: `https://console.example`. */
@@ -154,18 +166,22 @@ export type AppDeps = Pick<Config, 'auth'> & {
   /** False: the listener speaks plain HTTP. */
   readonly tls: false | ListenerTls
   readonly limits: AppLimits
-  readonly version: string
-  /** The place in its one spelling, where a rule of the operator admits a listener there; else null. Errors: INVALID_REQUEST. */
-  readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** True from the moment the service drains: no new leases. */
   readonly isClosing: () => boolean
   /** Fires at that moment; default: never. */
   readonly draining?: AbortSignal
-  /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
-  readonly reload: () => ReloadReport | Promise<ReloadReport>
   /** Which requests are logged, by the configuration as it holds now. */
   readonly accessLog: () => Config['http']['accessLog']
-  readonly log: { readonly level: string; readonly stream?: { write(line: string): void } }
+  readonly log: {
+    readonly level: string
+    readonly stream?: { write(line: string): void }
+    /** What the ids of requests begin with, where several apps write one log; default: `req`. */
+    readonly requestIds?: string
+  }
+  /** Where several threads serve HTTP: what each tenant has in use on all of them. */
+  readonly tallies?: SharedTallies
+  /** Where other threads accept the connections: the secret by which their word on a caller is known. */
+  readonly relaySecret?: string
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number
   /** Monotonic milliseconds; default: `performance.now`. */

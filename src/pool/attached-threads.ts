@@ -1,6 +1,7 @@
 /** Lets other threads of the process use the pool: each by a line of its own. */
 import { AttachListener } from '../threads/attach-listener.ts'
 import { AttachedThread, type AttachHost } from './attached/attached-thread.ts'
+import { frameOr } from './lease/exchange-request.ts'
 import type { Leases } from './leases.ts'
 import type { Multiplexers } from './multiplex/multiplexers.ts'
 import type { PoolDeps } from './pool-deps.ts'
@@ -25,7 +26,12 @@ export function attachListener(
           const { name, target: found } = pools.find(target, tenant)
           return { name, max: found.pool.max }
         },
-        exchange: async (target, exchange) => await multiplexers.exchange(pools.find(target, ''), exchange),
+        exchange: async (target, exchange) => {
+          const found = pools.find(target, '')
+          // Before anything is dialled for an exchange that cannot end.
+          if ('messages' in exchange.read) frameOr(exchange.read.frame, pools.frameOf(target))
+          return await multiplexers.exchange(found, exchange)
+        },
         ...host,
         setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
       }),

@@ -16,9 +16,12 @@ import { isForwardTenant } from '../pool/forward/forward-spec.ts'
 import type { Pool } from '../pool/pool.ts'
 import { announcedTargets } from './announced-targets.ts'
 
+/** What a new configuration changes of the HTTP side. */
+export type ServedRules = DoorRules & Pick<Config['http'], 'accessLog'>
+
 /** What a new configuration holds for, beside the pool. */
 export type ServedParts = {
-  readonly door: { replace(rules: DoorRules): void }
+  readonly door: { replace(rules: ServedRules): void }
   readonly forwards: { replace(forwards: Config['forwards']): void }
   /** Has the listener show another certificate. Errors: the system's, and it shows the one that it had. */
   readonly setTls: (tls: NonNullable<Config['http']['tls']>) => void
@@ -113,7 +116,8 @@ export class LiveConfig {
         mayListen: (tenant, place) => tokensAllow(auth, tenant, null) && listenRules.admits(place) !== null,
       })
       this.#listenRules = listenRules
-      door.replace({ auth, hosts: http.hosts, origins: http.origins })
+      const { hosts, origins, accessLog } = http
+      door.replace({ auth, hosts, origins, accessLog })
       forwards.replace(config.forwards)
       return result
     } catch (error) {

@@ -23,6 +23,7 @@
  *   lease         for a connection                           GrantData
  *   exchange      one round trip on a shared connection      SharedReplyData, or null where the target has none
  *   parse         to decode complete bytes                   a Parcel of the values
+ *   write         the same, as JSON text                     the bytes of the text
  *   run           to run a module in a parse worker          what it returned
  *   parseMessage  to parse a message of a lease's reader     LoanData
  *   runOn         to run a module on a lease's reader        LoanData
@@ -34,7 +35,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
-import type { AnswerForm } from '../base/answer-form.ts'
+import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import type { ErrorFields, GoneReason } from '../base/errors.ts'
 import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
@@ -76,10 +77,12 @@ export type RequestData = {
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean
   }
-  /** One message of the target's own frame for another. */
+  /** Messages of the target's own frame for others. */
   readonly exchange: {
     readonly target: string
     readonly write: Uint8Array
+    /** How many are the answer. */
+    readonly messages: number
     readonly limit: number | undefined
     readonly tenant: string | undefined
     readonly weight: number | undefined
@@ -90,6 +93,14 @@ export type RequestData = {
     readonly format: string
     readonly bytes: Uint8Array
     readonly options: object | undefined
+    readonly timeoutMs: number | undefined
+  }
+  readonly write: {
+    readonly format: string
+    readonly bytes: Uint8Array
+    readonly wrap: TextWrap
+    readonly options: object | undefined
+    readonly tenant: string | undefined
     readonly timeoutMs: number | undefined
   }
   readonly run: {

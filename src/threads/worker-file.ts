@@ -4,7 +4,7 @@
  * The ending of this very file tells which of the two it is.
  */
 
-export type WorkerName = 'io-worker' | 'parse-worker' | 'demo-worker'
+export type WorkerName = 'io-worker' | 'parse-worker' | 'demo-worker' | 'http-worker'
 
 /**
  * The URL of a thread's entry.

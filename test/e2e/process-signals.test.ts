@@ -5,7 +5,14 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Api } from '../support/api.ts'
-import { CLI, ROOT, type ServiceProcess, startServiceProcess, within } from '../support/service-process.ts'
+import {
+  CLI,
+  ROOT,
+  type ServiceProcess,
+  servedBy,
+  startServiceProcess,
+  within,
+} from '../support/service-process.ts'
 
 async function start(options: Parameters<typeof startServiceProcess>[0] = {}): Promise<ServiceProcess> {
   const service = await startServiceProcess(options)
@@ -43,7 +50,8 @@ describe('serve', () => {
     }
     expect((await service.api.get('/livez')).status).toBe(200)
     // What the process listens on, as the system says it: the debugger would be one more.
-    expect(await listenersOf(service.pid)).toBe(1)
+    // Each thread that serves HTTP has a socket of its own on the one port.
+    expect(await listenersOf(service.pid)).toBe(Number(servedBy()['SOCKPOOL_HTTP_THREADS'] ?? 1))
   })
 
   test('says at the first SIGINT what it waits for, and stops at once at the second', async () => {

@@ -30,7 +30,15 @@ export const ROWS: Rows = [
 
 /** The rooms of a folder, in rows of their own. A unit is a room, or `.`: the files that lie in the folder itself. */
 export const ROOMS: Readonly<Record<string, Rows>> = {
-  http: [['app'], ['routes'], ['streaming'], ['leases', 'door', 'document'], ['bytes'], ['.']],
+  http: [
+    ['thread-app'],
+    ['app'],
+    ['routes'],
+    ['streaming'],
+    ['leases', 'door', 'document'],
+    ['bytes'],
+    ['.'],
+  ],
   pool: [['.'], ['attached', 'multiplex', 'server', 'forward'], ['lease'], ['target']],
   streams: [['channel-ends', 'adapters'], ['blocking'], ['reading', 'writing'], ['.']],
 }
@@ -44,6 +52,10 @@ export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly m
   'parse-worker': {
     own: /^workers\/(parse-worker\.ts|parse\/)/,
     may: /^src\/(base|frames|channel|streams|parse\/formats)\//,
+  },
+  'http-worker': {
+    own: /^workers\/(http-worker\.ts|http\/)/,
+    may: /^src\/((base|config|channel|http|pool\/attached)\/|threads\/http-protocol\.ts$)/,
   },
   'demo-worker': { own: /^workers\/demo-worker\.ts/, may: /^src\/(base\/|threads\/demo-upstream\.ts$)/ },
 }

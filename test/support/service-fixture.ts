@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/config.ts'
 import { type ConfigFlags, loadConfig } from '../../src/config/load.ts'
 import { type Service, startService } from '../../src/service.ts'
 import { Api } from './api.ts'
+import { servedBy } from './service-process.ts'
 
 export type ServiceFixtureOptions = {
   /** As a config file says it; `listen` defaults to a free port of 127.0.0.1. */
@@ -33,7 +34,8 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const file = join(folder, 'sockpool.yaml')
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...config }))
-  const reread = (): Config => loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment: {} })
+  const environment = servedBy()
+  const reread = (): Config => loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment })
   const service = await startService(reread(), { demo, reread })
   options.finally(() => service.close())
   const { url, token } = service

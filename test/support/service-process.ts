@@ -177,9 +177,15 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>, what: st
 }
 
 /** Settings of whoever runs the tests must not become those of the service. */
+/** Who runs the tests may have all services serve HTTP on several threads. */
+export function servedBy(): Readonly<Record<string, string>> {
+  const { SOCKPOOL_HTTP_THREADS: threads } = process.env
+  return threads === undefined ? {} : { SOCKPOOL_HTTP_THREADS: threads }
+}
+
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SOCKPOOL_'))
-  return Object.fromEntries(kept)
+  return { ...Object.fromEntries(kept), ...servedBy() }
 }
 
 function exitOf(child: ChildProcess): Promise<number | string> {

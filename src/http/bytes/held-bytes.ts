@@ -16,34 +16,55 @@ export class HeldBytes {
   readonly #owner: string
   readonly #bytesMax: number
   readonly #whole: HeldBytes | null
-  #bytes = 0
+  readonly #tally: ByteTally
 
-  /** `owner` names who has reached the bound. `whole`: what these bytes are a part of. */
-  constructor(owner: string, bytesMax: number, whole: HeldBytes | null = null) {
+  /** `owner` names who has reached the bound. `whole`: what these bytes are a part of. `tally`: where several threads count. */
+  constructor(
+    owner: string,
+    bytesMax: number,
+    whole: HeldBytes | null = null,
+    tally: ByteTally = new OwnBytes(),
+  ) {
     this.#owner = owner
     this.#bytesMax = bytesMax
     this.#whole = whole
+    this.#tally = tally
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#tally.bytes
   }
 
   /** Errors: QUEUE_FULL where these bytes, or those of the whole, have reached their bound. */
   checkRoom(more: number): void {
     this.#whole?.checkRoom(more)
-    if (this.#bytes === 0 || this.#bytes + more <= this.#bytesMax) return
+    const { bytes } = this.#tally
+    if (bytes === 0 || bytes + more <= this.#bytesMax) return
     throw new SockpoolError(
       'QUEUE_FULL',
-      `${this.#bytes} bytes of bodies and unread answers are held for ${this.#owner}, of at most ` +
+      `${bytes} bytes of bodies and unread answers are held for ${this.#owner}, of at most ` +
         `${this.#bytesMax}; read the answers that are on their way, then ask again`,
     )
   }
 
   /** Counts bytes that are in memory now; a negative number takes them off again. */
   add(bytes: number): void {
-    this.#bytes += bytes
+    this.#tally.addBytes(bytes)
     this.#whole?.add(bytes)
+  }
+}
+
+/** Where bytes are counted. */
+export interface ByteTally {
+  readonly bytes: number
+  addBytes(bytes: number): void
+}
+
+class OwnBytes implements ByteTally {
+  bytes = 0
+
+  addBytes(bytes: number): void {
+    this.bytes += bytes
   }
 }
 

@@ -9,10 +9,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { Token } from '../../config/config.ts'
 import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
-import type { AppDeps } from '../ports.ts'
+import type { DoorDeps } from '../ports.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
 import { wantedUpgrade } from './http-request.ts'
 import { PRINCIPAL, Principal, type PrincipalOptions } from './principal.ts'
+import { isCountedRequest } from './relay-pass.ts'
 
 /** The tenant of every caller where authentication is off. */
 const LOCAL_TENANT = 'local'
@@ -25,21 +26,24 @@ const TOKEN_SUBPROTOCOL = 'token.'
 /** Pages that are the same for everybody: they need no token, but a Host header of this service. */
 export const DOCS_PREFIX = '/docs'
 
-type CallersOptions = Pick<AppDeps, 'auth' | 'tls' | 'now' | 'limits'>
+type CallersOptions = Pick<DoorDeps, 'auth' | 'tls' | 'now' | 'limits' | 'tallies'>
 
 /** All callers that the service knows. */
 export class Callers {
   readonly #local: Principal | null
-  readonly #makePrincipal: (options: Omit<PrincipalOptions, 'now' | 'heldBytes'>) => Principal
+  readonly #makePrincipal: (options: Omit<PrincipalOptions, 'now' | 'heldBytes' | 'tally'>) => Principal
   readonly #needsCertificate: boolean
   #known: readonly { readonly hash: Buffer; readonly principal: Principal }[] = []
 
-  constructor({ auth, tls, limits, now = () => performance.now() }: CallersOptions) {
+  constructor({ auth, tls, limits, tallies, now = () => performance.now() }: CallersOptions) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
     const bounds = heldBytesBounds(limits.bodyBytes)
-    const all = new HeldBytes('all callers', bounds.service)
-    this.#makePrincipal = options =>
-      new Principal({ ...options, now, heldBytes: new HeldBytes('this token', bounds.token, all) })
+    const all = new HeldBytes('all callers', bounds.service, null, tallies?.all)
+    this.#makePrincipal = options => {
+      const tally = tallies?.of(options.tenant)
+      const heldBytes = new HeldBytes('this token', bounds.token, all, tally)
+      return new Principal({ ...options, now, heldBytes, tally })
+    }
     const local = { tenant: LOCAL_TENANT, isAdmin: true, targets: ['*'] }
     this.#local = auth === null ? this.#makePrincipal(local) : null
     this.replace(auth?.tokens ?? [])
@@ -119,7 +123,7 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
     const principal = callers.identify(headers.authorization ?? subprotocolToken(headers), socket)
     request.setDecorator(PRINCIPAL, principal)
     request.setDecorator(HELD_BYTES, principal.heldBytes)
-    principal.countRequest()
+    if (!isCountedRequest(request.raw)) principal.countRequest()
     done()
   })
 }

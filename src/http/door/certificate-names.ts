@@ -2,6 +2,7 @@
  * The names that a client certificate stands for. The listener asks for a certificate but lets callers without one
  * connect, because the probes have none; so each connection is asked here whether its certificate was verified.
  */
+import { relayedPeer } from './relayed-peer.ts'
 
 /** The part of a TLS connection that is used here; a plain connection has none of it. */
 interface TlsPeer {
@@ -18,6 +19,8 @@ const NAMES = new WeakMap<object, readonly string[]>()
 
 /** The common name and then the first DNS or URI name; none where no certificate was verified. */
 export function certificateNames(socket: object): readonly string[] {
+  const relayed = relayedPeer(socket)
+  if (relayed) return relayed.names
   const peer: TlsPeer = socket
   if (!isVerified(socket) || peer.getPeerCertificate === undefined) return []
   const known = NAMES.get(socket)
@@ -32,6 +35,8 @@ export function certificateNames(socket: object): readonly string[] {
 
 /** Whether the client showed a certificate that an authority trusted by the listener has signed. */
 export function isVerified(socket: object): boolean {
+  const relayed = relayedPeer(socket)
+  if (relayed) return relayed.isVerified
   const peer: TlsPeer = socket
   return peer.authorized === true
 }

@@ -80,6 +80,13 @@ export class ConnectionDoor {
   }
 }
 
+const DOOR = 'connectionDoor'
+
+/** The door of an app that has one. */
+export function connectionDoorOf(app: FastifyInstance): ConnectionDoor {
+  return app.getDecorator<ConnectionDoor>(DOOR)
+}
+
 /** Bounds the app's connections; to be registered behind the authentication, whose word it takes. */
 export function registerConnectionDoor(
   app: FastifyInstance,
@@ -87,6 +94,7 @@ export function registerConnectionDoor(
   speaksTls: boolean,
 ): ConnectionDoor {
   const door = new ConnectionDoor(max, speaksTls)
+  app.decorate(DOOR, door)
   const server: HttpServer = app.server
   // What comes in the same turn as too many others before them is closed by Node itself.
   server.maxConnections = max

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { ListenAddress } from '../../config/address.ts'
-import type { AppDeps } from '../ports.ts'
+import type { DoorDeps } from '../ports.ts'
 import { invalidField } from '../problems.ts'
 import { isOpenRoute } from './auth.ts'
 
@@ -28,7 +28,7 @@ export interface HostFacts extends PageFacts {
   readonly localPort: number | undefined
 }
 
-export type HostRules = Pick<AppDeps, 'listen' | 'hosts' | 'origins'> & {
+export type HostRules = Pick<DoorDeps, 'listen' | 'hosts' | 'origins'> & {
   /** Whether the listener itself speaks TLS. */
   readonly tls: boolean
 }
@@ -163,7 +163,7 @@ export function originForm(request: Pick<IncomingMessage, 'url' | 'headers'>): s
   return path.startsWith('/') ? path : `/${path}`
 }
 
-function ownNames(listen: AppDeps['listen']): string[] {
+function ownNames(listen: DoorDeps['listen']): string[] {
   if (listen === null || listen.kind === 'unix') return []
   const host = listen.host.toLowerCase()
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')

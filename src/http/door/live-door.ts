@@ -1,17 +1,17 @@
 /** Who may come in, and under which names: what a reload of the configuration changes of the HTTP app, in one step. */
 import type { Config } from '../../config/config.ts'
-import type { AppDeps } from '../ports.ts'
+import type { DoorDeps } from '../ports.ts'
 import { Callers } from './auth.ts'
 import { HostPolicy } from './hosts.ts'
 import { matchesGlob } from './principal.ts'
 
-export type DoorRules = Pick<AppDeps, 'auth' | 'hosts' | 'origins'>
+export type DoorRules = Pick<DoorDeps, 'auth' | 'hosts' | 'origins'>
 
 export class LiveDoor {
   readonly policy: HostPolicy
   readonly callers: Callers
 
-  constructor(deps: DoorRules & Pick<AppDeps, 'listen' | 'tls' | 'limits' | 'now'>) {
+  constructor(deps: DoorRules & Pick<DoorDeps, 'listen' | 'tls' | 'limits' | 'now' | 'tallies'>) {
     this.policy = new HostPolicy({ ...deps, tls: deps.tls !== false })
     this.callers = new Callers(deps)
   }

@@ -1,11 +1,13 @@
 /** One authenticated caller: which targets it may use, how fast it may send requests, and how much it may hold. */
 import type { FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import type { SharedTally } from '../../channel/shared-tally.ts'
 import type { TokenLimits } from '../../config/config.ts'
 import type { HeldBytes } from '../bytes/held-bytes.ts'
 import type { TargetChoice } from '../ports.ts'
 import { Quota } from './quota.ts'
 import { RequestRate } from './request-rate.ts'
+import { SharedRate } from './shared-rate.ts'
 
 /** The name under which a request keeps its caller. */
 export const PRINCIPAL = 'principal'
@@ -27,6 +29,8 @@ export interface PrincipalOptions extends Rights {
   readonly heldBytes: HeldBytes
   /** Monotonic milliseconds. */
   readonly now: () => number
+  /** Where several threads serve HTTP: what this caller has in use on all of them. */
+  readonly tally?: SharedTally | undefined
 }
 
 export class Principal {
@@ -35,14 +39,16 @@ export class Principal {
   readonly heldBytes: HeldBytes
   readonly #now: () => number
   #rights: Rights
-  #rate: RequestRate | null
+  readonly #tally: SharedTally | undefined
+  #rate: Pick<RequestRate, 'take'> | null
 
-  constructor({ tenant, heldBytes, now, ...rights }: PrincipalOptions) {
+  constructor({ tenant, heldBytes, now, tally, ...rights }: PrincipalOptions) {
     this.heldBytes = heldBytes
     this.tenant = tenant
     this.#now = now
     this.#rights = rights
-    this.quota = new Quota(rights.limits ?? {})
+    this.#tally = tally
+    this.quota = new Quota(rights.limits ?? {}, tally)
     this.#rate = this.#newRate()
   }
 
@@ -61,12 +67,15 @@ export class Principal {
     this.quota.limits = rights.limits ?? {}
     const isSameRate =
       before?.requestsPerSecond === rights.limits?.requestsPerSecond && before?.burst === rights.limits?.burst
-    if (!isSameRate) this.#rate = this.#newRate()
+    if (isSameRate) return
+    this.#tally?.beginRate()
+    this.#rate = this.#newRate()
   }
 
-  #newRate(): RequestRate | null {
+  #newRate(): Pick<RequestRate, 'take'> | null {
     const { requestsPerSecond, burst = requestsPerSecond } = this.#rights.limits ?? {}
     if (requestsPerSecond === undefined || burst === undefined) return null
+    if (this.#tally) return new SharedRate({ requestsPerSecond, burst, tally: this.#tally })
     return new RequestRate({ requestsPerSecond, burst, now: this.#now })
   }
 

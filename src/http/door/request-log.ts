@@ -8,7 +8,7 @@ import { type FastifyInstance, type FastifyRequest, LogController } from 'fastif
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
-import type { AppDeps } from '../ports.ts'
+import type { DoorDeps } from '../ports.ts'
 import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
 
@@ -16,7 +16,7 @@ import { principalOf } from './principal.ts'
 const HASH_CHARS = 12
 
 /** Fastify's own lines about requests name URLs, so they are off; these options shape what else it logs. */
-export function loggerOptions(log: AppDeps['log']): {
+export function loggerOptions(log: DoorDeps['log']): {
   logger: {
     level: string
     stream: { write(line: string): void }
@@ -44,13 +44,21 @@ export function loggerOptions(log: AppDeps['log']): {
   }
 }
 
+const elsewhere = new WeakSet<FastifyRequest>()
+
+/** Another app answers the request, and writes its line. */
+export function logsElsewhere(request: FastifyRequest): void {
+  elsewhere.add(request)
+}
+
 /** The name under which the app keeps what is to be logged. */
 const ACCESS_LOG = 'accessLog'
 
 /** Logs each request that is to be logged once, when it is done. */
-export function registerRequestLog(app: FastifyInstance, accessLog: AppDeps['accessLog']): void {
+export function registerRequestLog(app: FastifyInstance, accessLog: DoorDeps['accessLog']): void {
   app.decorate(ACCESS_LOG, accessLog)
   app.addHook('onResponse', (request, reply, done) => {
+    if (elsewhere.has(request)) return done()
     const which = accessLog()
     const isFailure = reply.statusCode >= 500 || isSlow(request, reply.elapsedTime)
     if (which === 'all' || (which === 'errors' && isFailure)) {
@@ -74,7 +82,7 @@ function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
 
 /** Logs a request that left HTTP, when its connection is closed, where all are logged: no failure shows by then. */
 export function logUpgraded(request: FastifyRequest, ms: number): void {
-  if (request.server.getDecorator<AppDeps['accessLog']>(ACCESS_LOG)() !== 'all') return
+  if (request.server.getDecorator<DoorDeps['accessLog']>(ACCESS_LOG)() !== 'all') return
   request.log.info({ ...describeRequest(request), status: 101, ms }, 'request')
 }
 

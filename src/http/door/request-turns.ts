@@ -39,14 +39,13 @@ class RequestTurns {
     })
   }
 
-  /** Requests that came so far. */
-  get count(): number {
-    return this.#count
-  }
-
-  /** Calls `start` when it is this request's turn; never, where an answer before it ends the connection. */
-  enter(request: IncomingMessage, response: ServerResponse, start: () => void): void {
-    this.#count++
+  /**
+   * Calls `start` when it is this request's turn, with its place among all that the connection has sent, from 1; never,
+   * where an answer before it ends the connection.
+   */
+  enter(request: IncomingMessage, response: ServerResponse, begin: (place: number) => void): void {
+    const place = ++this.#count
+    const start = (): void => begin(place)
     if (this.#isEnding) return
     // The client has said that this is its last request.
     if (!response.shouldKeepAlive) this.#isEnding = true
@@ -118,19 +117,42 @@ export function afterLastAnswer(socket: object, next: () => void): void {
 }
 
 /**
+ * Calls `start` when it is the request's turn, with its place among all that the connection has sent. `timeoutMs`: the
+ * silence that the server allows a connection.
+ */
+export function takeTurn(
+  request: IncomingMessage,
+  response: ServerResponse,
+  timeoutMs: number,
+  start: (place: number) => void,
+): void {
+  const { socket } = request
+  const turns = connections.get(socket) ?? new RequestTurns(socket, timeoutMs)
+  connections.set(socket, turns)
+  turns.enter(request, response, start)
+}
+
+/** The answer that is being given is the connection's last: what was sent behind its request is never begun. */
+export function endTurns(socket: object): void {
+  connections.get(socket)?.end()
+}
+
+/**
  * Lets each request in when it is its turn. At the last request of a connection Node announces its end and from then on
  * answers 503, but it never ends the connection; so the last answer ends it here.
  */
-export function registerRequestTurns(app: FastifyInstance): void {
+export function registerRequestTurns(
+  app: FastifyInstance,
+  requestsMax: number = LIMITS.httpRequestsPerSocketMax,
+): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const { raw } = request
-    const turns = connections.get(raw.socket) ?? new RequestTurns(raw.socket, app.server.timeout)
-    connections.set(raw.socket, turns)
-    turns.enter(raw, reply.raw, done)
-    if (turns.count >= LIMITS.httpRequestsPerSocketMax) reply.header('connection', 'close')
+    takeTurn(request.raw, reply.raw, app.server.timeout, place => {
+      if (place >= requestsMax) reply.header('connection', 'close')
+      done()
+    })
   })
   app.addHook('onSend', (request, reply, _payload, done) => {
-    if (reply.getHeader('connection') === 'close') connections.get(request.raw.socket)?.end()
+    if (reply.getHeader('connection') === 'close') endTurns(request.raw.socket)
     done()
   })
 }

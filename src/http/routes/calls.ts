@@ -6,7 +6,7 @@ import { clientSignalOf } from '../bytes/client-signal.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
 import type { LeaseTable } from '../leases/lease-table.ts'
-import type { AppDeps, AppLimits, TargetChoice } from '../ports.ts'
+import type { AppLimits, DoorDeps, TargetChoice } from '../ports.ts'
 
 /** A wait that ends with its client, or with its time. */
 export interface CallWait {
@@ -22,7 +22,7 @@ export class Calls {
   readonly isClosing: () => boolean
   readonly #table: LeaseTable
 
-  constructor({ limits, isClosing }: Pick<AppDeps, 'limits' | 'isClosing'>, table: LeaseTable) {
+  constructor({ limits, isClosing }: Pick<DoorDeps, 'limits' | 'isClosing'>, table: LeaseTable) {
     this.limits = limits
     this.controlBodyBytesMax = Math.min(limits.bodyBytes, LIMITS.controlBodyBytesMax)
     this.isClosing = isClosing

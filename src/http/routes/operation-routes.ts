@@ -9,7 +9,7 @@ import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { ADMIN_PROBLEMS } from '../document/problem-codes.ts'
 import { type Principal, principalOf } from '../door/principal.ts'
-import type { RowsPort, TargetRow } from '../ports.ts'
+import type { AppDeps, RowsPort, TargetRow } from '../ports.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
 
@@ -141,7 +141,7 @@ const ConnectionWithOperations = row(
 const Worker = row(
   {
     id: perhaps(count),
-    kind: perhaps(Type.String({ description: 'io.', examples: ['io'] })),
+    kind: perhaps(Type.String({ description: 'io or http.', examples: ['io'] })),
     state: perhaps(
       Type.String({
         description: 'serving, or draining beside its successor of the same id.',
@@ -149,7 +149,8 @@ const Worker = row(
       }),
     ),
     threadId: perhaps(count),
-    connections: perhaps(count),
+    connections: perhaps(counted('Open to targets; of a thread that serves HTTP, to callers.')),
+    requests: perhaps(counted('HTTP requests so far; of a thread that serves HTTP.')),
     dialled: perhaps(counted('Connects ever attempted.')),
     bytesIn: perhaps(count),
     bytesOut: perhaps(count),
@@ -189,7 +190,7 @@ const ConnectionsSchema = {
 const WorkersSchema = {
   tags,
   operationId: 'listWorkers',
-  summary: 'List the I/O workers',
+  summary: 'List the I/O workers, and the threads that serve HTTP where there are several',
   description: 'The threads in which connections live.',
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
@@ -242,7 +243,10 @@ const StatsSchema = {
   response: { 200: Stats, default: ProblemAnswer },
 }
 
-export function operationRoutes(pool: RowsPort): RouteTable {
+export function operationRoutes(
+  pool: RowsPort,
+  httpRows: NonNullable<AppDeps['httpRows']> = () => [],
+): RouteTable {
   return {
     readBodies: registerJsonBodies,
     routes: [
@@ -277,7 +281,7 @@ export function operationRoutes(pool: RowsPort): RouteTable {
         method: 'GET',
         url: '/v1/workers',
         schema: WorkersSchema,
-        run: async () => ({ workers: [...(await pool.workers())] }),
+        run: async () => ({ workers: [...(await pool.workers()), ...httpRows()] }),
       }),
       route({
         method: 'GET',

@@ -36,12 +36,12 @@ export class AttachedExchanges {
     target: string | AdHocTarget,
     { write, read, share, bounds, limit }: JudgedExchange,
   ): RequestData['exchange'] | null {
-    const isOwn = 'messages' in read && read.messages === 1 && read.frame === null
-    if (typeof target !== 'string' || !isOwn || this.#unshared.has(target)) return null
+    if (typeof target !== 'string' || !('messages' in read) || read.frame !== null) return null
+    if (this.#unshared.has(target)) return null
     const { tenant, weight } = share
     const { timeoutMs, allowedMs } = bounds
     const bytes = typeof write === 'string' ? Buffer.from(write) : write
-    return { target, write: bytes, limit, tenant, weight, timeoutMs, allowedMs }
+    return { target, write: bytes, messages: read.messages, limit, tenant, weight, timeoutMs, allowedMs }
   }
 
   #replyOf(target: string, reply: Reply): ExchangeReply | null {

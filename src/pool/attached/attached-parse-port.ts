@@ -1,12 +1,12 @@
 /** The parse workers of the pool, asked for by an attached thread. */
-import type { AnswerForm } from '../../base/answer-form.ts'
+import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
 import { type ErrorFields, reviveError, SockpoolError } from '../../base/errors.ts'
 import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
 import { aborted } from '../../base/wait.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import type { LoanData } from '../../threads/attach-protocol.ts'
-import type { LoanPort, ParseCall } from '../lease/parse-port.ts'
+import type { LoanPort, ParseCall, TenantCall } from '../lease/parse-port.ts'
 
 /** The pool's thread keeps the channel from others until the borrower is gone. */
 const LOST: LoanResult['reader'] = { kind: 'lost', threadGone: Promise.resolve() }
@@ -29,6 +29,18 @@ export class AttachedParsePort implements LoanPort {
   ): Promise<unknown[]> {
     const parcel = await this.#line.request('parse', { format, bytes, options, timeoutMs }, signal)
     return (await unpackValue(parcel as Parcel)) as unknown[]
+  }
+
+  /** As `parse`, as JSON text. */
+  async write(
+    format: string,
+    bytes: Uint8Array,
+    wrap: TextWrap,
+    options?: object,
+    { signal, timeoutMs, tenant }: TenantCall = {},
+  ): Promise<Uint8Array> {
+    const data = { format, bytes, wrap, options, tenant, timeoutMs }
+    return (await this.#line.request('write', data, signal)) as Uint8Array
   }
 
   async run(

@@ -3,6 +3,7 @@
  * this thread and the I/O worker directly. Leases are of two kinds: `lease` gives the asynchronous one that the pool
  * itself gives, `leaseSync` one for straight-line code that blocks.
  */
+import type { TextWrap } from '../../base/answer-form.ts'
 import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../../base/options.ts'
@@ -29,7 +30,7 @@ import {
   type ReaderTraits,
 } from '../lease/lease-options.ts'
 import { LeaseRecord, type LeaseRecordDeps } from '../lease/lease-record.ts'
-import type { ParseCall } from '../lease/parse-port.ts'
+import type { ParseCall, TenantCall } from '../lease/parse-port.ts'
 import type { ControlOrder } from '../target/control-order.ts'
 import { type KillResult, OperatedPool } from '../target/operated-pool.ts'
 import type { PoolStats } from '../target/pool-stats.ts'
@@ -202,6 +203,17 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   ): Promise<unknown[]> {
     if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
     return await this.#parse.parse(format, bytes, options, CallBounds.of(call))
+  }
+
+  /** As Pool.parseToText; the bytes are copied. */
+  parseToText(
+    format: string,
+    bytes: Uint8Array,
+    wrap: TextWrap,
+    options?: object,
+    call: TenantCall = {},
+  ): Promise<Uint8Array> {
+    return this.#parse.write(format, bytes, wrap, options, call)
   }
 
   /** As Pool.run. */

@@ -146,10 +146,9 @@ export class AttachedThread implements ThreadServer {
         return await this.#lease(message.data, signal)
       case 'exchange':
         return await this.#exchange(message.data, signal)
-      case 'parse': {
-        const { format, bytes, options, timeoutMs } = message.data
-        return await parse.pack(format, bytes, options, { signal, timeoutMs })
-      }
+      case 'parse':
+      case 'write':
+        return await this.#parse(message, signal)
       case 'run': {
         const { module, argument, timeoutMs } = message.data
         return await parse.run(module, argument, { signal, timeoutMs })
@@ -214,11 +213,22 @@ export class AttachedThread implements ThreadServer {
     return grantOf(number, record)
   }
 
+  async #parse(
+    { name, data }: Extract<RequestMessage, { name: 'parse' | 'write' }>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { format, bytes, options, timeoutMs } = data
+    const { parse } = this.#host
+    if (name === 'parse') return await parse.pack(format, bytes, options, { signal, timeoutMs })
+    const { wrap, tenant } = data
+    return await parse.write(format, bytes, wrap, options, { signal, timeoutMs, tenant })
+  }
+
   async #exchange(data: RequestData['exchange'], signal: AbortSignal): Promise<SharedReplyData | null> {
-    const { target, write, limit, tenant, weight, timeoutMs, allowedMs } = data
+    const { target, write, messages, limit, tenant, weight, timeoutMs, allowedMs } = data
     const reply = await this.#host.exchange(target, {
       write,
-      read: { messages: 1, frame: null },
+      read: { messages, frame: null },
       bounds: new CallBounds(signal, timeoutMs, allowedMs),
       share: { tenant, weight },
       limit,

@@ -37,5 +37,5 @@ test('unservedKeys name each key that is accepted and has no effect', async () =
     targets: { a: target },
     forwards: [{ listen: '127.0.0.1:0', target: 'a' }],
   }
-  expect(await pathsOf(config)).toEqual(['parse.isolation', 'http.threads'])
+  expect(await pathsOf(config)).toEqual(['parse.isolation'])
 })

@@ -1,10 +1,27 @@
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
+import { SharedTally } from '../../../src/channel/shared-tally.ts'
 import { RequestRate } from '../../../src/http/door/request-rate.ts'
+import { SharedRate } from '../../../src/http/door/shared-rate.ts'
 
-function bucket(requestsPerSecond: number, burst: number) {
+type Make = (requestsPerSecond: number, burst: number, now: () => number) => { take(): void }
+
+const plain: Make = (requestsPerSecond, burst, now) => new RequestRate({ requestsPerSecond, burst, now })
+
+/** Two threads take turns. */
+const shared: Make = (requestsPerSecond, burst, now) => {
+  const first = new SharedTally(2, 0)
+  const nowNs = (): bigint => BigInt(Math.round(now() * 1e6))
+  const rates = [first, new SharedTally(2, 1, first.memory)].map(
+    tally => new SharedRate({ requestsPerSecond, burst, tally, nowNs }),
+  )
+  let turn = 0
+  return { take: () => rates[turn++ % 2]?.take() }
+}
+
+function bucketOf(make: Make, requestsPerSecond: number, burst: number) {
   let nowMs = 0
-  const rate = new RequestRate({ requestsPerSecond, burst, now: () => nowMs })
+  const rate = make(requestsPerSecond, burst, () => nowMs)
   /** How many requests pass at the instant. */
   const passing = (atMs: number): number => {
     nowMs = atMs
@@ -20,7 +37,12 @@ function bucket(requestsPerSecond: number, burst: number) {
   return { rate, passing }
 }
 
-describe('RequestRate', () => {
+describe.each([
+  ['RequestRate', plain],
+  ['SharedRate', shared],
+])('%s', (_name, make) => {
+  const bucket = (requestsPerSecond: number, burst: number) => bucketOf(make, requestsPerSecond, burst)
+
   test('admits the burst, then one request for each share of a second', () => {
     const { passing } = bucket(10, 3)
     expect([0, 0, 99, 100, 150, 200, 10_000].map(passing)).toEqual([3, 0, 0, 1, 0, 1, 3])

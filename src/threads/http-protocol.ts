@@ -1,0 +1,71 @@
+/**
+ * Every message between the service's main thread and a thread that serves HTTP, in one file. Requests go another way:
+ * through the pool where the thread serves them itself, and through the main thread's private socket where it relays them.
+ *
+ *   direction        kind        purpose
+ *   main ► thread    listen      bind the port; answered by `listening` or `failed`
+ *   main ► thread    rules       who may come in, from now on *
+ *   main ► thread    closing     the service drains: no new leases, and each answer is its connection's last *
+ *   main ► thread    logged      the last `log` has been taken
+ *   main ► thread    close       end what is under way, and then the thread
+ *   thread ► main    listening   the port is bound
+ *   thread ► main    failed      it could not be
+ *   thread ► main    log         log lines, one batch at a time
+ *
+ *   * A notice: the thread takes it off its port before the next request, for the main thread raises `notices` with it.
+ *     So it holds on all threads from the moment at which the main thread goes on.
+ */
+import type { CountMemory } from '../channel/shared-count.ts'
+import type { TallyMemories } from '../channel/shared-tallies.ts'
+import type { TcpAddress } from '../config/address.ts'
+import type { Config } from '../config/config.ts'
+import type { PoolHandle } from './attach-protocol.ts'
+
+/** What a reload changes of the door. */
+export type HttpRulesData = {
+  readonly auth: Config['auth']
+  readonly hosts: readonly string[]
+  readonly origins: readonly string[]
+  readonly tls: Config['http']['tls']
+  readonly accessLog: Config['http']['accessLog']
+  readonly tallies: TallyMemories
+}
+
+/** What a thread is started with. */
+export type HttpThreadData = {
+  /** From 1: the main thread is 0. */
+  readonly slot: number
+  /** That count together, the main thread among them. */
+  readonly slots: number
+  readonly pool: PoolHandle
+  /** Where the main thread takes relayed requests, and what proves that they are. */
+  readonly relay: { readonly path: string; readonly secret: string }
+  readonly rules: HttpRulesData
+  readonly isClosing: boolean
+  readonly listen: TcpAddress
+  readonly limits: Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
+  readonly connectionsMax: number
+  readonly logLevel: string
+  readonly notices: CountMemory
+  /** Written by the thread: HTTP connections that are open, and requests that have come. */
+  readonly connections: CountMemory
+  readonly requests: CountMemory
+}
+
+export type ToHttpThread =
+  | {
+      readonly kind: 'listen'
+      readonly hosts: readonly string[]
+      readonly port: number
+      /** Nobody else may have the port yet; what comes after shares it with this thread. */
+      readonly isFirst: boolean
+    }
+  | { readonly kind: 'rules'; readonly rules: HttpRulesData }
+  | { readonly kind: 'closing' }
+  | { readonly kind: 'logged' }
+  | { readonly kind: 'close' }
+
+export type FromHttpThread =
+  | { readonly kind: 'listening'; readonly address: string; readonly port: number }
+  | { readonly kind: 'failed'; readonly message: string; readonly code: string | null }
+  | { readonly kind: 'log'; readonly text: string }
