@@ -48,6 +48,19 @@ async function leaseAtLast(): Promise<LeaseView> {
   }
 }
 
+/** The bounds of the target are what a wild request has made of them: 100 ms for a dial may be too few. */
+async function echoAtLast(): Promise<void> {
+  for (let round = 0; ; round++) {
+    const { text } = await service.api.post('/v1/exchange?target=demo&read=line', {
+      body: 'still here\n',
+      headers: { 'content-type': 'application/octet-stream' },
+    })
+    if (text === 'still here\n') return
+    if (round === ROUNDS) throw new Error(`the service exchanges no more: ${text}`)
+    await tidy()
+  }
+}
+
 /** What is wrong with the answers to a batch. */
 async function play(port: number, batch: readonly WildRequest[]): Promise<readonly string[]> {
   const lease = await leaseAtLast()
@@ -119,12 +132,13 @@ describe('every operation', () => {
     expect(statuses.get(400) ?? 0).toBeGreaterThan(REQUESTS / 20)
     const [, warm = 0, , , last = 0] = least
     expect(last - warm).toBeLessThan(GROWTH_MAX)
-    const echoed = await service.api.post('/v1/exchange?target=demo&read=line', {
-      body: 'still here\n',
-      headers: { 'content-type': 'application/octet-stream' },
-    })
-    expect(echoed.text).toBe('still here\n')
+    await echoAtLast()
     // Requests of the bad kind are logged; a fault of the service has another line.
-    expect(service.stderr().split('\n').filter(line => !line.endsWith('"msg":"request"}'))).toEqual([''])
+    expect(
+      service
+        .stderr()
+        .split('\n')
+        .filter(line => !line.endsWith('"msg":"request"}')),
+    ).toEqual([''])
   })
 })
