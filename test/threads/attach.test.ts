@@ -88,7 +88,7 @@ test('AttachedPool parses in the parse workers of the pool, also from its live c
   const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
   const thread = attach(pool, 'parse')
   expect(await thread.next()).toEqual({
-    first: { value: { a: [1, 2, 3] }, offset: 0 },
+    first: { a: [1, 2, 3] },
     rest: 'rest\n',
     verdict: { outcome: 'reused', reason: 'clean' },
   })

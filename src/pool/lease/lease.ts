@@ -169,23 +169,18 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
-   * Reads one message in a parse worker, off this thread; bytes after it stay readable.
+   * The value of the next message, read in a parse worker, off this thread; bytes after it stay readable.
    *
    * Errors: FORMAT_NOT_FOUND, INVALID_REQUEST, PARSE_FAILED, PARSE_LIMIT, PARSE_TIMEOUT, QUEUE_FULL, READ_BUSY,
    * READ_TIMEOUT, INCOMPLETE_READ (an empty `partial`: EOF between messages), LEASE_GONE, ABORTED. After a time-out or an
    * abort nothing is removed, and the lease goes on.
    */
-  async parse(
-    format: string,
-    options?: object,
-    call: ParseCall = CallBounds.NONE,
-  ): Promise<{ value: unknown; offset: number }> {
-    const { offset } = this.reader
+  async parse(format: string, options?: object, call: ParseCall = CallBounds.NONE): Promise<unknown> {
     const form = { kind: 'parcel' } as const
     const parcel = await this.#lend(call, (port, lent, rest) =>
       port.parseMessage(lent, format, options, { ...rest, form }),
     )
-    return { value: await unpackValue(parcel as Parcel), offset }
+    return await unpackValue(parcel as Parcel)
   }
 
   /**
@@ -213,7 +208,7 @@ export class Lease implements AsyncDisposable {
   ): AsyncGenerator<unknown, void, undefined> {
     for (;;) {
       try {
-        yield (await this.parse(format, options, call)).value
+        yield await this.parse(format, options, call)
       } catch (error) {
         const isCut = error instanceof SockpoolError && error.code === 'INCOMPLETE_READ'
         const partial = isCut && 'partial' in error ? (error.partial as Uint8Array) : null
