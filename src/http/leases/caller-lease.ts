@@ -19,7 +19,6 @@ export class CallerLease {
   readonly #reads = new CallTurns('read', 'READ_TIMEOUT')
   readonly #writes = new CallTurns('write', 'DRAIN_TIMEOUT')
   #isReading = false
-  #isBreakTold = false
   #firstAnswer: object | null = null
 
   constructor(lease: LeasePort, tenant: string, onFault: OnFault, side: 'client' | 'server' = 'client') {
@@ -84,11 +83,7 @@ export class CallerLease {
   }
 
   /** Takes the one chance to tell that the connection broke; false where a read has told it already. */
-  tellBreak(): boolean {
-    if (this.#isBreakTold) return false
-    this.#isBreakTold = true
-    return true
-  }
+  readonly tellBreak: () => boolean = once()
 
   /**
    * Gives the connection back. Where its last bytes still wait for a peer that does not take them, the answer does not
@@ -131,4 +126,14 @@ function readBusy(): SockpoolError {
 /** What every call on a lease that has ended fails with. */
 export function goneError(reason: GoneReason): SockpoolError {
   return new SockpoolError('LEASE_GONE', `this lease has ended: ${reason}`, { reason })
+}
+
+/** True the first time it is called. It holds nothing of the lease: a tombstone keeps it for minutes. */
+function once(): () => boolean {
+  let isOver = false
+  return () => {
+    const isFirst = !isOver
+    isOver = true
+    return isFirst
+  }
 }

@@ -103,7 +103,7 @@ export class LeaseTable {
   }
 
   #tombstoneOf(held: CallerLease, reason: GoneReason): Tombstone {
-    const tellBreak = reason === 'reset' ? () => held.tellBreak() : null
+    const tellBreak = reason === 'reset' ? held.tellBreak : null
     return { tenant: held.tenant, reason, diedAt: this.#now(), tellBreak }
   }
 
