@@ -9,7 +9,11 @@ test('reload ends what may not go on, on every end of it, and leaves the rest', 
   const pool = await openPool({ targets: { it, other: it } })
   const [gone, kept] = [await pool.lease('it'), await pool.lease('other')]
   const reading = gone.reader.readLine().catch((error: unknown) => error)
-  expect(pool.reload({ targets: { other: it } })).toEqual({ leasesEnded: 1, connectionsRetired: 0 })
+  expect(pool.reload({ targets: { other: it } })).toEqual({
+    leasesEnded: 1,
+    connectionsRetired: 0,
+    listenersClosed: 0,
+  })
   expect(gone.gone).toBe('revoked')
   expect(await reading).toMatchObject({ code: 'LEASE_GONE', reason: 'revoked' })
   expect(() => gone.writer.write('x')).toThrow(expect.objectContaining({ reason: 'revoked' }))
