@@ -20,7 +20,7 @@ test('reload ends what may not go on, on every end of it, and leaves the rest', 
   await expect(pool.lease('it')).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND' })
   const described = await pool.lease({ host: server.host, port: server.port })
   const mayUse = (_tenant: string, target: string | null): boolean => target !== null
-  expect(pool.reload({ mayUse })).toEqual({ leasesEnded: 1, connectionsRetired: 0 })
+  expect(pool.reload({ mayUse })).toEqual({ leasesEnded: 1, connectionsRetired: 0, listenersClosed: 0 })
   expect([described.gone, kept.gone]).toEqual(['revoked', null])
   kept.writer.write('x\n')
   expect((await kept.reader.readLine()).toString()).toBe('x\n')
