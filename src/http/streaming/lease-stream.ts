@@ -69,6 +69,7 @@ export class LeaseStream {
     socket.on('message', (data, isBinary) => this.#heard(data as Buffer, isBinary))
     // The WebSocket closes by itself then, with a code that says what was wrong.
     socket.on('error', () => this.#finish(null))
+    socket.on('closing', () => this.#finish(null))
     left.whenDraining(() => this.#finish(DRAINING))
   }
 

@@ -1,7 +1,7 @@
 /** The handshake of a WebSocket, and the bounds of what comes over it. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { LIMITS } from '../../base/limits.ts'
 import { endWith } from '../door/raw-answers.ts'
 import type { LeftHttp } from '../door/upgrades.ts'
@@ -10,9 +10,18 @@ import { invalidField, rawProblem } from '../problems.ts'
 const SUBPROTOCOL = 'sockpool.v1'
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 
+/** Tells of its close before it says so to its client, who may ask for the lease as soon as it hears of that. */
+class TellingWebSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    this.emit('closing')
+    super.close(code, reason)
+  }
+}
+
 /** `closeTimeout` is newer than the types. */
 const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   noServer: true,
+  WebSocket: TellingWebSocket,
   clientTracking: false,
   // A hostile client would have the service inflate what it never sent.
   perMessageDeflate: false,
