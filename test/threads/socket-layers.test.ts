@@ -334,8 +334,11 @@ describe('TLS over the duplex of a lease that speaks TLS itself', () => {
     inner.write('GET')
     expect(await readSlowly(inner)).toBe(BYTES)
     await until('the layer closed', () => record.has('close'))
-    expect(outcomeOf(record.list)).toMatchObject({ reading: ['end'], ending: ['close false'] })
-    expect(await lease.ended).toBe('released')
+    const { reading, ending } = outcomeOf(record.list)
+    expect(reading).toEqual(['end'])
+    // The peer closes by itself: where it was first, the layer's own farewell meets nobody, as on a net.Socket.
+    expect([['close false'], ['error EPIPE write', 'close false']]).toContainEqual(ending)
+    expect(['released', 'reset']).toContain(await lease.ended)
   })
 })
 
