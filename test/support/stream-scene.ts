@@ -35,7 +35,10 @@ export async function startStreamScene(): Promise<StreamScene> {
     leased: async (wishes = {}) => {
       const lease = await service.api.lease('peer', wishes)
       undo.push(() => lease.release('?discard=true'))
-      return { lease, peer: await upstream.from(lease.view.connection.localPort) }
+      const peer = await upstream.from(lease.view.connection.localPort)
+      // A connection that is reused has heard of the lease before, whose question must not pass for this one's.
+      peer.forget()
+      return { lease, peer }
     },
     streamOf: async (lease, query = '') => {
       const headers = { authorization: `Bearer ${service.token}` }

@@ -50,6 +50,11 @@ export class Peer {
     return this.#received
   }
 
+  /** What came so far was another lease's: `received` counts from here. */
+  forget(): void {
+    this.#received = Buffer.alloc(0)
+  }
+
   /** Resolves when the service has ended its writing side, or the whole connection. */
   async ended(): Promise<void> {
     await this.#until(() => this.#ended || this.socket.destroyed, 'the connection ends')
