@@ -16,7 +16,7 @@ import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
-import type { AcceptedLease, AcceptedTerms } from './server/accepted-connection.ts'
+import { type AcceptedLease, type AcceptedTerms, termsOfAccepted } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
 import type { Refusal, ReleaseResult } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
@@ -170,16 +170,7 @@ export class Leases {
     const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
     let entry: QueueEntry<LeaseRecord> | null = null
     const record = new LeaseRecord({
-      terms: {
-        target,
-        tenant,
-        reused: false,
-        reuse: 'never',
-        ttlMs: null,
-        replayBytes: 0,
-        allowTruncated: false,
-        frame: null,
-      },
+      terms: termsOfAccepted(target, tenant),
       connection,
       parse,
       now,

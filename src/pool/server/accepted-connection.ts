@@ -7,6 +7,7 @@
  */
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { LeaseEnds } from '../lease/lease-ends.ts'
+import type { LeaseTerms } from '../lease/lease-keeper.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
 import { FlightRecorder } from '../target/flight-recorder.ts'
 import { type ConnectionReport, type ConnectionStats, connectionRow } from '../target/pool-stats.ts'
@@ -19,6 +20,20 @@ export type AcceptedTerms = {
   readonly tenant: string
   readonly recorder: FlightRecorder
   readonly giveBack: (refusal: Refusal | null, graceful: boolean) => Promise<ReleaseResult>
+}
+
+/** Of any lease on a connection that was accepted: it begins without a ttl, and serves nobody after it. */
+export function termsOfAccepted(target: string, tenant: string): LeaseTerms {
+  return {
+    target,
+    tenant,
+    reused: false,
+    reuse: 'never',
+    ttlMs: null,
+    replayBytes: 0,
+    allowTruncated: false,
+    frame: null,
+  }
 }
 
 /** A lease that nobody has been given yet. */

@@ -6,6 +6,7 @@ import type { OnIncoming } from '../../threads/thread-listeners.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
 import { LeaseRecord } from '../lease/lease-record.ts'
 import type { LoanPort } from '../lease/parse-port.ts'
+import { termsOfAccepted } from './accepted-connection.ts'
 import { type Client, type ConnectionHandler, type Listening, Server } from './server.ts'
 
 /** The I/O workers, as servers need them. */
@@ -105,16 +106,7 @@ export class Servers {
     const { parse, now, onFault } = this.#deps
     const target = where.kind === 'unix' ? `unix:${where.path}` : `port ${connection.facts.localPort}`
     const record = new LeaseRecord({
-      terms: {
-        target,
-        tenant: '',
-        reused: false,
-        reuse: 'never',
-        ttlMs: null,
-        replayBytes: 0,
-        allowTruncated: false,
-        frame: null,
-      },
+      terms: termsOfAccepted(target, ''),
       connection,
       parse,
       now,
