@@ -3,9 +3,8 @@
  * thread. Both stand behind the same app, so the row measures what the pool costs a request.
  */
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from '../../src/http/app.ts'
-import type { PoolPort } from '../../src/http/ports.ts'
 import { createPool } from '../../src/library/create-pool.ts'
+import { type HandBuiltPool, handBuiltApp } from '../support/hand-built-app.ts'
 import { beginStretch } from './busy.ts'
 import { Child, startPeer } from './child.ts'
 import type { LoadOrder, LoadResult } from './exchange-load.ts'
@@ -31,7 +30,7 @@ async function setUp(): Promise<Field> {
   })
   const plain = new PlainPool(port, CALLERS)
   const ours = await serve(pool)
-  const rival = await serve(plain as Partial<PoolPort> as PoolPort)
+  const rival = await serve(plain)
   return {
     contenders: [contender('sockpool', ours, load), contender('generic-pool', rival, load)],
     close: async () => {
@@ -43,24 +42,8 @@ async function setUp(): Promise<Field> {
   }
 }
 
-async function serve(pool: PoolPort): Promise<FastifyInstance> {
-  const app = buildApp({
-    pool,
-    auth: null,
-    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    hosts: [],
-    origins: [],
-    tls: false,
-    limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
-    version: '0.0.0',
-    mayListen: () => null,
-    isClosing: () => false,
-    reload: () => {
-      throw new Error('nothing is read anew here')
-    },
-    accessLog: () => 'errors',
-    log: { level: 'silent' },
-  })
+async function serve(pool: HandBuiltPool): Promise<FastifyInstance> {
+  const app = handBuiltApp(pool)
   await app.listen({ host: '127.0.0.1', port: 0 })
   return app
 }

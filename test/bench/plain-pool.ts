@@ -12,6 +12,8 @@ const NEWLINE = 0x0a
 
 /** A pool of plain sockets that knows one target and reads replies of one line. */
 export class PlainPool implements Pick<LeasingPort, 'exchange'> {
+  /** It has no front doors; the app looks for their leases. */
+  readonly forwards: object = {}
   readonly #pool: GenericPool<LineSocket>
 
   constructor(port: number, max: number) {

@@ -1,6 +1,5 @@
 /** The OpenAPI document of an app that serves nobody: what the sources say of the API. */
-import { buildApp } from '../../src/http/app.ts'
-import type { PoolPort } from '../../src/http/ports.ts'
+import { handBuiltApp } from './hand-built-app.ts'
 
 export type ApiSchema = Readonly<Record<string, unknown>> & {
   readonly type?: string
@@ -62,23 +61,7 @@ export function apiDocument(): Promise<ApiDocument> {
 }
 
 async function makeDocument(): Promise<ApiDocument> {
-  const app = buildApp({
-    pool: { forwards: {} } as unknown as PoolPort,
-    auth: null,
-    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    hosts: [],
-    origins: [],
-    tls: false,
-    limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
-    version: '0.0.0',
-    mayListen: () => null,
-    isClosing: () => false,
-    reload: () => {
-      throw new Error('nothing is read anew here')
-    },
-    accessLog: () => 'errors',
-    log: { level: 'silent' },
-  })
+  const app = handBuiltApp({ forwards: {} })
   await app.ready()
   const document = app.swagger() as unknown as ApiDocument
   await app.close()
