@@ -32,8 +32,7 @@ function connect(options: ConnectPoolOptions = {}): RemotePool {
 }
 
 async function answering(asked: string, reply: string | Uint8Array, thenEnd = false): Promise<void> {
-  const peer = await scripted.upstream.next()
-  await peer.received(Buffer.byteLength(asked))
+  const peer = await scripted.upstream.asking(Buffer.byteLength(asked))
   if (thenEnd) peer.end(reply)
   else await peer.send(reply)
 }
@@ -68,7 +67,7 @@ describe('exchange', () => {
 
   test('reads to the end, and says how that came', async () => {
     const asking = connect().exchange('script', { write: Buffer.from([0, 255]), read: { eof: true } })
-    const peer = await scripted.upstream.next()
+    const peer = await scripted.upstream.asking(2)
     expect(await peer.received(2)).toEqual(Buffer.from([0, 255]))
     peer.end('all')
     expect(await asking).toMatchObject({ data: Buffer.from('all'), eof: true, ending: 'fin' })
@@ -77,8 +76,7 @@ describe('exchange', () => {
   test('goes by the frame of the target, and by counts of it', async () => {
     const pool = connect()
     const first = pool.exchange('lines', { write: 'ask\n' })
-    const peer = await scripted.upstream.next()
-    await peer.received(4)
+    const peer = await scripted.upstream.asking(4)
     await peer.send('one\n')
     expect(String((await first).data)).toBe('one\n')
     const both = pool.exchange('lines', { write: 'a\nb\n', read: { frames: 2 } })
@@ -150,8 +148,7 @@ describe('exchange', () => {
     const given = failure(
       pool.exchange('script', { write: 'a', read: { line: true }, signal: caller.signal }),
     )
-    const peer = await scripted.upstream.next()
-    await peer.received(1)
+    const peer = await scripted.upstream.asking(1)
     caller.abort('why')
     expect(await given).toMatchObject({ code: 'ABORTED', name: 'AbortError', cause: 'why' })
     // The service has heard of it.

@@ -18,8 +18,7 @@ const scripted = useScriptedService(place => ({
 
 /** The next connection answers as soon as it has been asked. */
 async function answering(asked: string, reply: string | Uint8Array, thenEnd = false): Promise<void> {
-  const peer = await scripted.upstream.next()
-  await peer.received(Buffer.byteLength(asked))
+  const peer = await scripted.upstream.asking(Buffer.byteLength(asked))
   if (thenEnd) peer.end(reply)
   else await peer.send(reply)
 }
@@ -65,7 +64,7 @@ describe('POST /v1/exchange', () => {
     const body = new Uint8Array([0, 255, 10])
     const path = '/v1/exchange?target=script&read=until:ff&separatorEncoding=hex&encoding=hex'
     const exchange = scripted.api.postForJson(path, { body })
-    const peer = await scripted.upstream.next()
+    const peer = await scripted.upstream.asking(3)
     expect(await peer.received(3)).toEqual(Buffer.from(body))
     await peer.send(Buffer.from([1, 255]))
     expect(await exchange).toEqual({ data: '01ff', encoding: 'hex', offset: 0, eof: false, reused: false })
@@ -74,7 +73,7 @@ describe('POST /v1/exchange', () => {
   test('takes base64 in JSON', async () => {
     const json = { target: 'script', write: { base64: 'AP8=' }, read: 'line' }
     const exchange = scripted.api.post('/v1/exchange', { json })
-    const peer = await scripted.upstream.next()
+    const peer = await scripted.upstream.asking(2)
     expect(await peer.received(2)).toEqual(Buffer.from([0, 255]))
     await peer.send('ok\n')
     expect((await exchange).text).toBe('ok\n')
@@ -85,8 +84,7 @@ describe('POST /v1/exchange', () => {
     const round = (text: string, more: object = {}) =>
       api.post('/v1/exchange', { json: { target: 'clean', write: { text }, read: 'line', ...more } })
     const first = round('one\n')
-    const peer = await upstream.next()
-    await peer.received(4)
+    const peer = await upstream.asking(4)
     await peer.send('1\n')
     expect((await first).headers.get('sockpool-reused')).toBe('false')
     const second = round('two\n')
@@ -102,8 +100,7 @@ describe('POST /v1/exchange', () => {
     expect(late).toMatchObject({ status: 504, code: 'read_timeout', bytesDelivered: 0, retryable: false })
     await peer.ended()
     const fourth = round('four\n')
-    const next = await upstream.next()
-    await next.received(5)
+    const next = await upstream.asking(5)
     await next.send('4\n')
     expect((await fourth).text).toBe('4\n')
   })
@@ -123,8 +120,7 @@ describe('POST /v1/exchange', () => {
 
   test('fails where the connection breaks before the reply to EOF is whole', async () => {
     const resetting = async (): Promise<void> => {
-      const peer = await scripted.upstream.next()
-      await peer.received('ask'.length)
+      const peer = await scripted.upstream.asking('ask'.length)
       const before = await bytesIn()
       await peer.send('half')
       await expect.poll(bytesIn).toBe(before + 'half'.length)
@@ -227,7 +223,7 @@ describe('an exchange whose peer ends too soon', () => {
 test('an exchange that is late may not be repeated, and names the time that it was given', async () => {
   const [answer] = await Promise.all([
     scripted.api.post('/v1/exchange', ask('line', { timeoutMs: 500 })),
-    scripted.upstream.next().then(peer => peer.received(3)),
+    scripted.upstream.asking(3),
   ])
   expect(problemOf(answer)).toMatchObject({
     status: 504,

@@ -27,8 +27,7 @@ const ask = (target: string, read?: unknown, more: object = {}) => ({
 
 /** The next connection answers as soon as it has been asked, in these pieces, and ends where it is told to. */
 async function answering(pieces: readonly (string | Uint8Array)[], thenEnd = false): Promise<void> {
-  const peer = await scripted.upstream.next()
-  await peer.received('ask\r\n'.length)
+  const peer = await scripted.upstream.asking('ask\r\n'.length)
   for (const piece of pieces) await peer.send(piece)
   if (thenEnd) peer.end()
 }
@@ -77,8 +76,7 @@ describe('POST /v1/exchange', () => {
 
   test('a message longer than its frame allows is refused when that is known, and closes the connection', async () => {
     const answer = scripted.api.post('/v1/exchange', ask('marked'))
-    const peer = await scripted.upstream.next()
-    await peer.received('ask\r\n'.length)
+    const peer = await scripted.upstream.asking('ask\r\n'.length)
     await peer.send(`<${'x'.repeat(1_100)}`)
     expect(problemOf(await answer)).toMatchObject({ status: 413, code: 'limit_overrun' })
     await peer.ended()

@@ -50,6 +50,11 @@ export class Peer {
     return this.#received
   }
 
+  /** How many bytes came so far. */
+  get heard(): number {
+    return this.#received.length
+  }
+
   /** What came so far was another lease's: `received` counts from here. */
   forget(): void {
     this.#received = Buffer.alloc(0)
@@ -83,6 +88,11 @@ export type Upstream = {
   readonly accepted: number
   /** The next connection that nobody has taken yet. */
   next(): Promise<Peer>
+  /**
+   * The first connection that nobody has taken yet and that has sent at least `count` bytes. The pool may open one
+   * more than it uses: a connection that comes back serves the call for which another is being dialled.
+   */
+  asking(count: number): Promise<Peer>
   /** The connection that comes from this port, as a lease names it in `connection.localPort`. */
   from(port: number): Promise<Peer>
   close(): Promise<void>
@@ -102,6 +112,7 @@ export async function startUpstream(): Promise<Upstream> {
     waiting.push(peer)
     byPort.set(socket.remotePort, peer)
     server.emit('peer')
+    socket.on('data', () => server.emit('heard'))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -111,6 +122,14 @@ export async function startUpstream(): Promise<Upstream> {
       const peer = waiting.shift()
       if (peer) return peer
       await once(server, 'peer')
+    }
+  }
+  const asking = async (count: number): Promise<Peer> => {
+    for (;;) {
+      const place = waiting.findIndex(({ heard }) => heard >= count)
+      const [peer] = place < 0 ? [] : waiting.splice(place, 1)
+      if (peer) return peer
+      await once(server, 'heard')
     }
   }
   const from = async (wanted: number): Promise<Peer> => {
@@ -133,6 +152,7 @@ export async function startUpstream(): Promise<Upstream> {
       return accepted
     },
     next: () => within(PEER_TIMEOUT_MS, next(), 'no connection came'),
+    asking: count => within(PEER_TIMEOUT_MS, asking(count), `no connection sent ${count} bytes`),
     from: wanted => within(PEER_TIMEOUT_MS, from(wanted), `no connection came from port ${wanted}`),
     close: () => {
       closed ??= close()
