@@ -154,6 +154,9 @@ const OWN_LIMITS = {
   parseDepthMax: 64,
   parseElementsMax: 1_000_000,
   parseStringBytesMax: 536_870_888,
+  /** Bytes that may come out of one compressed byte; what is so small may always come out, as tiny inputs vary more. */
+  parseRatioMax: 100,
+  parseRatioFreeBytes: 65_536,
   /** Parts of a value that one thread hands to another at a time: that many take a few milliseconds to clone. */
   cloneValuesMax: 8_192,
   /** Bytes of a JSON body that carries no payload: a target with its CA certificates fits. */

@@ -17,7 +17,7 @@ import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
 import { type ParseTask, sharedNow } from './formats/parse-task.ts'
-import { findFormat } from './formats/registry.ts'
+import { configureInput, configureMessages } from './formats/registry.ts'
 import { Lender } from './lender.ts'
 import { failed, loanResultOf, unwrapped } from './loan-outcome.ts'
 import { MessageTurns } from './message-turns.ts'
@@ -84,9 +84,9 @@ export class Parsers {
     this.#calls = new TaskPool(shared)
   }
 
-  /** Judges a format and its options. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+  /** Judges a format and its options for a live connection. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
   checkFormat(format: string, options?: unknown): void {
-    findFormat(format).configure(options)
+    configureMessages(format, options)
   }
 
   /**
@@ -139,7 +139,7 @@ export class Parsers {
     isKept: boolean,
     call: ParseCallOptions,
   ): Promise<unknown> {
-    findFormat(format).configure(options)
+    configureInput(format, options)
     if (!(bytes instanceof Uint8Array)) throw new TypeError('the bytes to parse must be a Uint8Array')
     if (bytes.length > this.#bytesMax)
       throw new SockpoolError('PARSE_LIMIT', `the input is longer than ${this.#bytesMax} bytes`, {
@@ -148,7 +148,7 @@ export class Parsers {
     const { buffer } = bytes
     const isOwn = !isKept && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
     const sent = isOwn ? bytes : new Uint8Array(bytes)
-    const task: ParseTask = { kind: 'bytes', format, options, form, bytes: sent }
+    const task: ParseTask = { kind: 'bytes', format, options, form, bytes: sent, bytesMax: this.#bytesMax }
     const transfer = [sent.buffer as ArrayBuffer]
     return unwrapped(await this.#bytes.run(task, { ...this.#call('parse()', call), transfer }))
   }
@@ -168,7 +168,7 @@ export class Parsers {
     call: MessageCallOptions = {},
   ): Promise<LoanResult> {
     try {
-      findFormat(format).configure(options)
+      configureMessages(format, options)
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }

@@ -4,15 +4,16 @@ import { SockpoolError } from '../../src/base/errors.ts'
 import { decodeAll } from '../../src/parse/formats/decode-all.ts'
 import { isBlank, JsonScanner } from '../../src/parse/formats/json-scanner.ts'
 import { readMessage, type Turn } from '../../src/parse/formats/read-message.ts'
-import { FORMAT_NAMES, findFormat } from '../../src/parse/formats/registry.ts'
+import { FORMAT_NAMES } from '../../src/parse/formats/registry.ts'
 import { ScriptedSource } from '../fixtures/streams/scripted-source.ts'
+import { decoderOf } from '../support/decoders.ts'
 
 type Reading = { values: unknown[]; failure: string | null }
 
 function whole(format: string, input: Buffer): Reading {
   const values: unknown[] = []
   try {
-    return { values: decodeAll(findFormat(format).configure({}), input), failure: null }
+    return { values: decodeAll(decoderOf(format), input), failure: null }
   } catch (error) {
     if (error instanceof SockpoolError) return { values, failure: error.code }
     throw error
@@ -33,7 +34,7 @@ function piecewise(format: string, input: Buffer, sizes: number[]): Reading {
   const values: unknown[] = []
   for (;;) {
     try {
-      const result = readMessage(source, findFormat(format).configure({}), TURN, Number.POSITIVE_INFINITY)
+      const result = readMessage(source, decoderOf(format), TURN, Number.POSITIVE_INFINITY)
       if (result.kind === 'message') values.push(result.value)
     } catch (error) {
       if (!(error instanceof SockpoolError)) throw error

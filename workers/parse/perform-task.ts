@@ -10,6 +10,7 @@ import { giveBackMemory } from '../../src/base/large-memory.ts'
 import { packValue } from '../../src/base/value-parcel.ts'
 import { LoanWords } from '../../src/channel/loan-words.ts'
 import { decodeAll, writeAll } from '../../src/parse/formats/decode-all.ts'
+import { decompress } from '../../src/parse/formats/decompress.ts'
 import type { Cutting } from '../../src/parse/formats/format.ts'
 import {
   type LoanTicket,
@@ -19,7 +20,7 @@ import {
   type TaskOutcome,
 } from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
-import { findFormat } from '../../src/parse/formats/registry.ts'
+import { configureInput, configureMessages } from '../../src/parse/formats/registry.ts'
 import { TextSink } from '../../src/parse/formats/text-sink.ts'
 import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
 import type { BlockingSource } from '../../src/streams/byte-source.ts'
@@ -45,8 +46,8 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
       return { outcome, returned: null }
     }
     case 'channel':
-      return onLoan(task.ticket, borrow, (source, deadline) =>
-        readMessage(source, messageForm(task), task.turn, deadline),
+      return onLoan(task.ticket, borrow, async (source, deadline) =>
+        readMessage(source, await messageForm(task), task.turn, deadline),
       )
     case 'run':
       return { outcome: await attempt(() => call(task.module, task.argument)), returned: null }
@@ -70,16 +71,23 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
 type Asked = { readonly format: string; readonly options: unknown; readonly form: AnswerForm }
 
 /** A Parcel of all values, or their text. */
-function answerTo({ format, options, form }: Asked, input: Buffer): unknown {
-  const decoder = findFormat(format).configure(options)
-  return form.kind === 'text'
-    ? writeAll(decoder.text, input, form.wrap)
-    : packValue(decodeAll(decoder, input))
+async function answerTo(
+  { format, options, form, bytesMax }: Asked & { readonly bytesMax: number },
+  bytes: Buffer,
+): Promise<unknown> {
+  const asked = configureInput(format, options)
+  const decoder = await asked.format.open()
+  const input = asked.coding === null ? bytes : decompress(asked.coding, bytes, bytesMax)
+  return form.kind === 'text' ? writeAll(decoder, input, form.wrap) : packValue(decodeAll(decoder, input))
 }
 
 /** How one message is cut out and becomes a Parcel of its value, or its text. */
-function messageForm({ format, options, form }: Asked): Cutting & { decode: (message: Buffer) => unknown } {
-  const decoder = findFormat(format).configure(options)
+async function messageForm({
+  format,
+  options,
+  form,
+}: Asked): Promise<Cutting & { decode: (message: Buffer) => unknown }> {
+  const decoder = await configureMessages(format, options).open()
   if (form.kind === 'parcel')
     return { cutter: decoder.cutter, decode: message => packValue(decoder.decode(message)) }
   const { before, end, after } = form.wrap

@@ -1,8 +1,9 @@
 import type { TextWrap } from '../../base/answer-form.ts'
 import { reviveError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { Cutting, Decoder, TextForm } from './format.ts'
+import type { Cutting, Decoder } from './format.ts'
 import { TextSink } from './text-sink.ts'
+import { jsonText } from './value-text.ts'
 
 /**
  * All values of an input that is complete, in order. An input without a message has none.
@@ -11,27 +12,32 @@ import { TextSink } from './text-sink.ts'
  */
 export function decodeAll(decoder: Decoder, input: Buffer): unknown[] {
   const values: unknown[] = []
-  eachMessage(decoder, input, message => {
+  const add = (value: unknown): void => {
     if (values.length === LIMITS.parseElementsMax)
       throw new SockpoolError('PARSE_LIMIT', `the input has more than ${LIMITS.parseElementsMax} values`, {
         offset: 0,
       })
-    values.push(decoder.decode(message))
-  })
+    values.push(value)
+  }
+  if (decoder.whole) for (const value of decoder.whole(input)) add(value)
+  else eachMessage(decoder, input, message => add(decoder.decode(message)))
   return values
 }
 
 /** As `decodeAll`, but the values as text that the caller wishes wrapped. */
-export function writeAll(form: TextForm, input: Buffer, wrap: TextWrap): Uint8Array {
+export function writeAll(decoder: Decoder, input: Buffer, wrap: TextWrap): Uint8Array {
+  const { text } = decoder
   const sink = new TextSink(input.length + wrap.before.length + wrap.after.length)
   sink.text(wrap.before)
   let isFirst = true
-  eachMessage(form, input, message => {
+  const add = (write: () => void): void => {
     if (!isFirst) sink.text(wrap.between)
     isFirst = false
-    form.write(message, sink)
+    write()
     sink.text(wrap.end)
-  })
+  }
+  if (decoder.whole) for (const value of decoder.whole(input)) add(() => sink.text(jsonText(value)))
+  else eachMessage(text, input, message => add(() => text.write(message, sink)))
   sink.text(wrap.after)
   return sink.finish()
 }

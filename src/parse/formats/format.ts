@@ -2,6 +2,11 @@
  * What a format is. It knows bytes alone: no thread, no connection. The same code cuts one message out of a live
  * connection and all messages out of an input that is complete, so both agree whatever the chunks were.
  *
+ *   name, options ──► configure ──► open ──► Decoder ──► cutter   where a message ends, as its bytes arrive
+ *                     judged on      its                 ├► decode   the value of one message
+ *                     any thread     library is          ├► text     the same as JSON text
+ *                                    loaded here         └► whole    all values of a complete input, where that is more
+ *
  * To add a format: one file that exports a `Format`, and its line in registry.ts.
  */
 import type { TextOutput } from './text-sink.ts'
@@ -15,10 +20,16 @@ export interface Format {
    *
    * Errors: INVALID_REQUEST with the path of each bad option.
    */
-  configure(options: unknown): Decoder
+  configure(options: unknown): ConfiguredFormat
 }
 
-/** A format with its options set. Its own `cutter` is the one for values, which are bounded as they cost memory. */
+/** A format with its options set. */
+export interface ConfiguredFormat {
+  /** Loads what decoding needs, on the thread that decodes. Errors: INVALID_REQUEST for a module that is no format's. */
+  open(): Decoder | Promise<Decoder>
+}
+
+/** Its own `cutter` is the one for values, which are bounded as they cost memory. */
 export interface Decoder extends Cutting {
   /**
    * The value of one message that a cutter has measured. `message` is a private copy.
@@ -30,6 +41,14 @@ export interface Decoder extends Cutting {
 
   /** The same values as JSON text, which need not exist as values for that. */
   readonly text: TextForm
+
+  /**
+   * The values of an input that is complete, in order, where they are not those of its messages one by one: a header
+   * that names what follows, a document of several parts. They are made as they are asked for.
+   *
+   * Errors: PARSE_FAILED, PARSE_LIMIT, with `offset` in bytes from the start of the input.
+   */
+  whole?(input: Buffer): Iterable<unknown>
 }
 
 export interface Cutting {
@@ -61,6 +80,9 @@ export interface Cutter {
    */
   finish(): number | 'none' | 'partial'
 
-  /** What it has seen, for a cutter on another thread that goes on with the rest of the message. */
-  save(): CutterState
+  /**
+   * What it has seen, for a cutter on another thread that goes on with the rest of the message; null where that cannot
+   * be said, and the other one begins with the message's first byte again.
+   */
+  save(): CutterState | null
 }

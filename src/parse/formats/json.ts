@@ -8,7 +8,7 @@
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { closedOptions } from './closed-options.ts'
-import type { CutterState, Decoder, Format, TextForm } from './format.ts'
+import type { ConfiguredFormat, CutterState, Decoder, Format, TextForm } from './format.ts'
 import { JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 import { walkJson } from './json-walk.ts'
 import type { TextOutput } from './text-sink.ts'
@@ -19,11 +19,13 @@ const text: TextForm = {
   write: writeJson,
 }
 
+const decoder: Decoder = { cutter: saved => new JsonScanner(VALUE_BOUNDS, saved), decode: decodeJson, text }
+
 export const json: Format = {
   name: 'json',
-  configure(options: unknown): Decoder {
+  configure(options: unknown): ConfiguredFormat {
     closedOptions('json', options, [])
-    return { cutter: saved => new JsonScanner(VALUE_BOUNDS, saved), decode: decodeJson, text }
+    return { open: () => decoder }
   },
 }
 

@@ -3,7 +3,7 @@
  * last line needs no end; after a last `\n` there is no further, empty line.
  */
 import { closedOptions } from './closed-options.ts'
-import type { Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
+import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
 import { utf8Text } from './utf8-text.ts'
 
 const LF = 0x0a
@@ -14,11 +14,13 @@ const text: TextForm = {
   write: (message, sink) => sink.text(JSON.stringify(decodeLine(message))),
 }
 
+const decoder: Decoder = { cutter: saved => new LineCutter(saved), decode: decodeLine, text }
+
 export const lines: Format = {
   name: 'lines',
-  configure(options: unknown): Decoder {
+  configure(options: unknown): ConfiguredFormat {
     closedOptions('lines', options, [])
-    return { cutter: saved => new LineCutter(saved), decode: decodeLine, text }
+    return { open: () => decoder }
   },
 }
 

@@ -1,7 +1,7 @@
 /** JSON values, one a line. A line that holds only white space belongs to the message after it. */
 import { SockpoolError } from '../../base/errors.ts'
 import { closedOptions } from './closed-options.ts'
-import type { Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
+import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
 import { decodeJson, writeJson } from './json.ts'
 import { isBlank, type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 
@@ -15,11 +15,13 @@ const text: TextForm = {
   },
 }
 
+const decoder: Decoder = { cutter: saved => new RecordCutter(saved), decode: decodeRecord, text }
+
 export const ndjson: Format = {
   name: 'ndjson',
-  configure(options: unknown): Decoder {
+  configure(options: unknown): ConfiguredFormat {
     closedOptions('ndjson', options, [])
-    return { cutter: saved => new RecordCutter(saved), decode: decodeRecord, text }
+    return { open: () => decoder }
   },
 }
 

@@ -30,6 +30,8 @@ export type ParseTask =
       readonly options: unknown
       readonly form: AnswerForm
       readonly bytes: Uint8Array
+      /** Bytes that may come out of them where they are compressed. */
+      readonly bytesMax: number
     }
   | {
       readonly kind: 'channel'

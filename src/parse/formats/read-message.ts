@@ -21,7 +21,7 @@ export type Turn = {
 }
 
 /** How far the bytes of a message that is not whole have been looked at. */
-export type SeenMessage = { readonly count: number; readonly cutter: CutterState }
+export type SeenMessage = { readonly count: number; readonly cutter: CutterState | null }
 
 export type TurnResult<T> =
   | { readonly kind: 'message'; readonly value: T }
@@ -42,7 +42,7 @@ export function readMessage<T>(
   turn: Turn,
   deadline: number,
 ): TurnResult<T> {
-  const cutter = format.cutter(turn.seen?.cutter)
+  const cutter = format.cutter(turn.seen?.cutter ?? undefined)
   const length = awaitMessage(source, cutter, turn, deadline)
   if (typeof length !== 'number') return length
   const value = format.decode(frontBytes(source.views(), length))
@@ -56,7 +56,8 @@ function awaitMessage(
   { bytesMax, patienceMs, seen: before }: Turn,
   deadline: number,
 ): number | TurnResult<never> {
-  let seen = before?.count ?? 0
+  // A cutter that could not say what it had seen begins again.
+  let seen = before?.cutter ? before.count : 0
   for (;;) {
     // The end is read first: what precedes it is available by then, so that nothing before it is missed.
     const { end } = source

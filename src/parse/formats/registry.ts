@@ -1,5 +1,8 @@
+/** All formats by their names, and what every format is asked in the same way. */
 import { SockpoolError } from '../../base/errors.ts'
-import type { Format } from './format.ts'
+import { invalidOption } from '../../base/options.ts'
+import { type Coding, codingOption } from './decompress.ts'
+import type { ConfiguredFormat, Format } from './format.ts'
 import { json } from './json.ts'
 import { lines } from './lines.ts'
 import { ndjson } from './ndjson.ts'
@@ -19,4 +22,23 @@ export function findFormat(name: string): Format {
     'FORMAT_NOT_FOUND',
     `there is no format of this name; known: ${FORMAT_NAMES.join(', ')}`,
   )
+}
+
+/** How a complete input is taken in: what it was compressed with, then its format. */
+export type InputFormat = { readonly coding: Coding | null; readonly format: ConfiguredFormat }
+
+/** Judges a format and its options for a complete input. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+export function configureInput(name: string, options: unknown): InputFormat {
+  const format = findFormat(name)
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    return { coding: null, format: format.configure(options) }
+  const { decompress, ...own } = options as { readonly decompress?: unknown }
+  return { coding: codingOption(decompress), format: format.configure(own) }
+}
+
+/** As `configureInput`, for messages of a live connection. */
+export function configureMessages(name: string, options: unknown): ConfiguredFormat {
+  const { coding, format } = configureInput(name, options)
+  if (coding === null) return format
+  throw invalidOption('options.decompress', 'is for inputs that are complete; a connection has no end yet')
 }

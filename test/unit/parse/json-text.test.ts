@@ -2,16 +2,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeAll, writeAll } from '../../../src/parse/formats/decode-all.ts'
-import { findFormat } from '../../../src/parse/formats/registry.ts'
 import { thrown } from '../../fixtures/thrown.ts'
+import { decoderOf } from '../../support/decoders.ts'
 
 const WRAP = { before: '<', between: '|', end: ';', after: '>' }
 
 const written = (text: string | Uint8Array, format = 'json'): string =>
-  Buffer.from(writeAll(findFormat(format).configure({}).text, Buffer.from(text), WRAP)).toString()
+  Buffer.from(writeAll(decoderOf(format), Buffer.from(text), WRAP)).toString()
 
 const decoded = (text: string | Uint8Array, format = 'json'): unknown[] =>
-  decodeAll(findFormat(format).configure({}), Buffer.from(text))
+  decodeAll(decoderOf(format), Buffer.from(text))
 
 describe('the text of a JSON value', () => {
   test.each([

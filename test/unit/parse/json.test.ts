@@ -3,8 +3,9 @@ import { decodeAll } from '../../../src/parse/formats/decode-all.ts'
 import { json } from '../../../src/parse/formats/json.ts'
 import { JsonScanner } from '../../../src/parse/formats/json-scanner.ts'
 import { thrown } from '../../fixtures/thrown.ts'
+import { decoderOf } from '../../support/decoders.ts'
 
-const parse = (text: string | Uint8Array): unknown[] => decodeAll(json.configure({}), Buffer.from(text))
+const parse = (text: string | Uint8Array): unknown[] => decodeAll(decoderOf('json'), Buffer.from(text))
 
 describe('json', () => {
   test.each([

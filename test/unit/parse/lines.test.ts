@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { decodeAll } from '../../../src/parse/formats/decode-all.ts'
-import { lines } from '../../../src/parse/formats/lines.ts'
-import { ndjson } from '../../../src/parse/formats/ndjson.ts'
 import { FORMAT_NAMES, findFormat } from '../../../src/parse/formats/registry.ts'
 import { thrown } from '../../fixtures/thrown.ts'
+import { decoderOf } from '../../support/decoders.ts'
 
 describe('lines', () => {
-  const parse = (text: string | Uint8Array): unknown[] => decodeAll(lines.configure(null), Buffer.from(text))
+  const parse = (text: string | Uint8Array): unknown[] =>
+    decodeAll(decoderOf('lines', null), Buffer.from(text))
 
   test.each([
     ['', []],
@@ -36,7 +36,7 @@ describe('lines', () => {
 })
 
 describe('ndjson', () => {
-  const parse = (text: string): unknown[] => decodeAll(ndjson.configure({}), Buffer.from(text))
+  const parse = (text: string): unknown[] => decodeAll(decoderOf('ndjson'), Buffer.from(text))
 
   test.each([
     ['', []],

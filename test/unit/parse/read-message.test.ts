@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { readMessage, type Turn, type TurnResult } from '../../../src/parse/formats/read-message.ts'
-import { findFormat } from '../../../src/parse/formats/registry.ts'
 import type { StreamEnd } from '../../../src/streams/byte-source.ts'
 import { ScriptedSource } from '../../fixtures/streams/scripted-source.ts'
 import { thrown } from '../../fixtures/thrown.ts'
+import { decoderOf } from '../../support/decoders.ts'
 
 const FIN: StreamEnd = { kind: 'fin' }
 const reset = new SockpoolError('CONNECTION_RESET', 'the peer reset the connection')
@@ -17,8 +17,7 @@ const turn = (
   format = 'json',
   more: Partial<Turn> = {},
   deadline = Number.POSITIVE_INFINITY,
-): TurnResult<unknown> =>
-  readMessage(source, findFormat(format).configure({}), { ...TURN, ...more }, deadline)
+): TurnResult<unknown> => readMessage(source, decoderOf(format), { ...TURN, ...more }, deadline)
 
 /** The value of a message that comes whole. */
 const read = (source: ScriptedSource, format = 'json'): unknown => {
