@@ -44,7 +44,8 @@ export function writeAll(decoder: Decoder, input: Buffer, wrap: TextWrap): Uint8
 
 function eachMessage(cutting: Cutting, input: Buffer, use: (message: Buffer) => void): void {
   let start = 0
-  while (start < input.length) {
+  // An empty input is looked at too: it may be none that the format takes.
+  while (start === 0 || start < input.length) {
     const rest = input.subarray(start)
     try {
       const cutter = cutting.cutter()

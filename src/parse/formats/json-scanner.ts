@@ -42,6 +42,8 @@ const STATE = {
   hex: 8,
   literal: 9,
   number: 10,
+  /** Within the byte order mark that may stand before a text. */
+  mark: 11,
 } as const
 
 type State = (typeof STATE)[keyof typeof STATE]
@@ -50,6 +52,8 @@ const [ARRAY, OBJECT] = [0, 1]
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'))
+/** U+FEFF in UTF-8. */
+export const BYTE_ORDER_MARK: Buffer = Buffer.from([0xef, 0xbb, 0xbf])
 const NO_LITERAL: Buffer = Buffer.alloc(0)
 const LITERALS: ReadonlyMap<number, Buffer> = new Map(
   ['true', 'false', 'null'].map(word => [word.charCodeAt(0), Buffer.from(word)]),
@@ -93,6 +97,7 @@ export class JsonScanner implements Cutter {
   }
 
   finish(): number | 'none' | 'partial' {
+    if (this.#state === STATE.mark) return 'partial'
     if (this.#elements === 0) return 'none'
     const whole = this.#depth === 0 && this.#state === STATE.number && isWholeNumber(this.#number)
     return whole ? this.#seen : 'partial'
@@ -148,7 +153,8 @@ export class JsonScanner implements Cutter {
       case STATE.firstElement:
         if (isBlank(byte)) return 0
         if (byte === 0x5d && this.#state === STATE.firstElement) return this.#close(byte)
-        this.#begin(byte)
+        if (byte === BYTE_ORDER_MARK[0] && this.#seen === 0) this.#state = STATE.mark
+        else this.#begin(byte)
         return 0
       case STATE.firstKey:
       case STATE.key:
@@ -174,6 +180,10 @@ export class JsonScanner implements Cutter {
         return this.#stepLiteral(byte)
       case STATE.number:
         return this.#stepNumber(byte)
+      case STATE.mark:
+        if (byte !== BYTE_ORDER_MARK[this.#seen]) throw this.#wrong(byte)
+        if (this.#seen === 2) this.#state = STATE.value
+        return 0
       default:
         return this.#state satisfies never
     }

@@ -3,11 +3,12 @@
  * grammar is right, so that a few bytes tell what stands where.
  *
  * Keys that would reach a prototype in the program that reads the value are refused here, for values and for text alike:
- * `__proto__`, and `prototype` in the object of a `constructor`.
+ * `__proto__`, and `prototype` in the object of a `constructor`. Where it is asked for, a key that its object has already is too.
  */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import { isBlank } from './json-scanner.ts'
+import type { JsonOptions } from './json-options.ts'
+import { BYTE_ORDER_MARK, isBlank } from './json-scanner.ts'
 
 /** What of the text is of interest; the places are byte offsets, `to` is behind the last byte. */
 export type JsonVisitor = {
@@ -21,9 +22,9 @@ const BACKSLASH = 0x5c
 const COLON = 0x3a
 
 /** Errors: PARSE_FAILED with the offset of a forbidden key, and the visitor's own. */
-export function walkJson(text: Buffer, visitor: JsonVisitor): void {
-  const keys = new KeyWatch(text)
-  let index = 0
+export function walkJson(text: Buffer, visitor: JsonVisitor, duplicates: JsonOptions['duplicates']): void {
+  const keys = new KeyWatch(text, duplicates === 'error')
+  let index = markLength(text)
   while (index < text.length) {
     const byte = text[index] ?? 0
     const from = index
@@ -43,16 +44,24 @@ export function walkJson(text: Buffer, visitor: JsonVisitor): void {
   }
 }
 
+/** Bytes of the byte order mark before the text. */
+export function markLength(text: Buffer): number {
+  return text[0] === BYTE_ORDER_MARK[0] ? BYTE_ORDER_MARK.length : 0
+}
+
 /** Follows the brackets, to know whose keys it is shown. */
 class KeyWatch {
   readonly #text: Buffer
   /** For each open bracket, whether it holds the value of a key `constructor`. */
   readonly #isConstructor = new Uint8Array(LIMITS.parseDepthMax + 1)
+  /** For each open bracket, the keys that its object has so far; null where nobody asks. */
+  readonly #known: (Set<string> | undefined)[] | null
   #depth = 0
   #afterConstructor = false
 
-  constructor(text: Buffer) {
+  constructor(text: Buffer, isUnique: boolean) {
     this.#text = text
+    this.#known = isUnique ? [] : null
   }
 
   key(from: number, to: number): void {
@@ -61,6 +70,7 @@ class KeyWatch {
       throw new SockpoolError('PARSE_FAILED', 'the JSON text holds a forbidden prototype property', {
         offset: from - 1,
       })
+    if (this.#known !== null) this.#note(this.#known, from, to)
     this.#afterConstructor = name === 'constructor'
   }
 
@@ -70,8 +80,20 @@ class KeyWatch {
       this.#depth += 1
       this.#isConstructor[this.#depth] = this.#afterConstructor && byte === 0x7b ? 1 : 0
       this.#afterConstructor = false
+      if (this.#known !== null) this.#known[this.#depth] = undefined
     } else if (byte === 0x7d || byte === 0x5d) this.#depth -= 1
     else if (byte === 0x2c) this.#afterConstructor = false
+  }
+
+  #note(known: (Set<string> | undefined)[], from: number, to: number): void {
+    const keys = known[this.#depth] ?? new Set<string>()
+    known[this.#depth] = keys
+    const name = JSON.parse(this.#text.toString('utf8', from - 1, to + 1)) as string
+    if (keys.has(name))
+      throw new SockpoolError('PARSE_FAILED', 'an object in the JSON text has the same key twice', {
+        offset: from - 1,
+      })
+    keys.add(name)
   }
 
   /** The key, where it may be one that is forbidden. */

@@ -1,28 +1,36 @@
 /** JSON values, one a line. A line that holds only white space belongs to the message after it. */
 import { SockpoolError } from '../../base/errors.ts'
-import { closedOptions } from './closed-options.ts'
-import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format, TextForm } from './format.ts'
+import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format } from './format.ts'
 import { decodeJson, writeJson } from './json.ts'
+import { type JsonOptions, jsonOptions } from './json-options.ts'
 import { isBlank, type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 
 const LF = 0x0a
 
-const text: TextForm = {
-  cutter: saved => new RecordCutter(saved),
-  write(message, sink) {
-    checkRecord(message, TEXT_BOUNDS)
-    writeJson(message, sink)
-  },
-}
-
-const decoder: Decoder = { cutter: saved => new RecordCutter(saved), decode: decodeRecord, text }
-
 export const ndjson: Format = {
   name: 'ndjson',
   configure(options: unknown): ConfiguredFormat {
-    closedOptions('ndjson', options, [])
-    return { open: () => decoder }
+    const asked = jsonOptions('ndjson', options)
+    return { open: () => recordDecoder(asked) }
   },
+}
+
+function recordDecoder(options: JsonOptions): Decoder {
+  const cutter = (saved?: CutterState): Cutter => new RecordCutter(saved)
+  return {
+    cutter,
+    decode(message) {
+      checkRecord(message, VALUE_BOUNDS)
+      return decodeJson(message, options)
+    },
+    text: {
+      cutter,
+      write(message, sink) {
+        checkRecord(message, TEXT_BOUNDS)
+        writeJson(message, sink, options)
+      },
+    },
+  }
 }
 
 /** Cuts by the newline alone, so that a line that is wrong has an end too and can be told by its offset. */
@@ -55,11 +63,6 @@ class RecordCutter implements Cutter {
   save(): CutterState {
     return { seen: this.#seen, begun: this.#begun }
   }
-}
-
-function decodeRecord(message: Buffer): unknown {
-  checkRecord(message, VALUE_BOUNDS)
-  return decodeJson(message)
 }
 
 /** Errors: PARSE_FAILED for a line that is not one JSON value, PARSE_LIMIT. */

@@ -38,6 +38,22 @@ describe('the text of a JSON value', () => {
     expect(written('\n\n [1, 2]\t\r\n{ }', 'ndjson')).toBe('<[1,2];|{};>')
   })
 
+  test('has no byte order mark, quotes large whole numbers and refuses equal keys where it is asked to', () => {
+    const asked = (text: string, options: object, format = 'json'): string =>
+      Buffer.from(writeAll(decoderOf(format, options), Buffer.from(text), WRAP)).toString()
+    expect(written('\ufeff [ 1 ]')).toBe('<[1];>')
+    const numbers = ' [9007199254740993, -12345678901234567890 , 1e400,9007199254740991, "9007199254740993"]'
+    const quoted = '<["9007199254740993","-12345678901234567890",1e400,9007199254740991,"9007199254740993"];>'
+    for (const format of ['json', 'ndjson']) {
+      expect(asked(numbers, { bigint: 'string' }, format)).toBe(quoted)
+      expect(thrown(() => asked('{"a":1, "a":2}', { duplicates: 'error' }, format))).toMatchObject({
+        code: 'PARSE_FAILED',
+        offset: 8,
+      })
+    }
+    expect(asked('9007199254740993', { bigint: 'string', texts: 'one' })).toBe('<"9007199254740993";>')
+  })
+
   test('is of an input without a value what stands around the values', () => {
     expect(written(' \n')).toBe('<>')
     expect(written('', 'lines')).toBe('<>')

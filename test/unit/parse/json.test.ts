@@ -59,7 +59,10 @@ describe('json', () => {
     ['"abc', 4],
     ['[[1]', 4],
     ['1 2 ]', 4],
-    ['\ufeff{}', 0],
+    ['\ufeffx', 3],
+    ['\ufeff\ufeff1', 3],
+    ['1\ufeff2', 1],
+    ['\ufeff{"__proto__":1}', 4],
     ['/**/1', 0],
   ])('refuses %j at offset %i', (text, offset) => {
     expect(thrown(() => parse(text))).toMatchObject({ code: 'PARSE_FAILED', offset })
@@ -95,11 +98,77 @@ describe('json', () => {
     expect(thrown(() => parse(`${'{"a":'.repeat(65)}`))).toMatchObject({ code: 'PARSE_LIMIT', offset: 320 })
   })
 
+  test('passes over a byte order mark before a text', () => {
+    expect(parse('\ufeff{"a":1}')).toEqual([{ a: 1 }])
+    expect(parse('\ufeff 12')).toEqual([12])
+    expect(parse('\ufeff')).toEqual([])
+    expect(thrown(() => parse(Buffer.from([0xef, 0xbb])))).toMatchObject({ code: 'PARSE_FAILED', offset: 2 })
+    expect(thrown(() => parse(Buffer.from([0xef, 0xbb, 0x31])))).toMatchObject({ offset: 2 })
+  })
+
+  test('keeps large whole numbers as their digits where it is asked to', () => {
+    const input = '[9007199254740993,-12345678901234567890,9007199254740991,1e400,0.1234567890123456789]'
+    const bigint = (text: string): unknown[] =>
+      decodeAll(decoderOf('json', { bigint: 'string' }), Buffer.from(text))
+    expect(thrown(() => bigint(input))).toMatchObject({
+      code: 'PARSE_FAILED',
+      offset: input.indexOf('1e400'),
+    })
+    const [values] = bigint(input.replace('1e400', '1e300'))
+    expect(values).toEqual([
+      '9007199254740993',
+      '-12345678901234567890',
+      9007199254740991,
+      1e300,
+      0.12345678901234568,
+    ])
+    expect(bigint(`\ufeff${'9'.repeat(400)}`)).toEqual(['9'.repeat(400)])
+    expect(bigint('"é" 9007199254740993 {"é9007199254740993":9007199254740993}')).toEqual([
+      'é',
+      '9007199254740993',
+      { é9007199254740993: '9007199254740993' },
+    ])
+    expect(parse('9007199254740993')).toEqual([9007199254740992])
+  })
+
+  test('refuses equal keys of one object where it is asked to', () => {
+    const unique = (text: string): unknown[] =>
+      decodeAll(decoderOf('json', { duplicates: 'error' }), Buffer.from(text))
+    const fine = '{"a":{"a":[{"a":1},{"a":2}]},"b":"a","A":1} {"a":1}'
+    expect(unique(fine)).toEqual(parse(fine))
+    for (const [text, offset] of [
+      ['{"a":1,"a":1}', 7],
+      ['[{"b":{"a":{},"\\u0061":1}}]', 14],
+      ['1 {"é":1,"b":{"é":2},"é":3}', 23],
+    ] as const)
+      expect(thrown(() => unique(text))).toMatchObject({ code: 'PARSE_FAILED', offset })
+  })
+
+  test('takes one text alone where it is asked to', () => {
+    const one = (text: string): unknown[] => decodeAll(decoderOf('json', { texts: 'one' }), Buffer.from(text))
+    expect(one(' [1] \n')).toEqual([[1]])
+    expect(one('12')).toEqual([12])
+    for (const [text, offset] of [
+      ['[][]', 2],
+      ['1 2', 2],
+      ['', 0],
+      [' \n', 2],
+      ['\ufeff', 3],
+      ['[1', 2],
+      ['{}x', 2],
+    ] as const)
+      expect(thrown(() => one(text))).toMatchObject({ code: 'PARSE_FAILED', offset })
+  })
+
   test('refuses options, naming each', () => {
     expect(thrown(() => json.configure({ reviver: 1, depth: 2 }))).toMatchObject({
       code: 'INVALID_REQUEST',
       errors: [{ path: 'options.reviver' }, { path: 'options.depth' }],
     })
+    for (const [name, value] of Object.entries({ bigint: 'big', duplicates: true, texts: 1 }))
+      expect(thrown(() => json.configure({ [name]: value }))).toMatchObject({
+        errors: [{ path: `options.${name}` }],
+      })
     expect(thrown(() => json.configure('x'))).toMatchObject({ errors: [{ path: 'options' }] })
   })
 })
