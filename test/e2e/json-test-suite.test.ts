@@ -9,9 +9,11 @@ const scripted = useScriptedService(() => ({ config: { limits: { bodyBytes: '1Mi
 const REPLACEMENT = '\ufffd'
 
 /** The package has U+FFFD where the suite has bytes that are no UTF-8: such bytes they are again. */
-function bytesOf(input: string): Buffer {
+function bytesOf(input: string): Uint8Array<ArrayBuffer> {
   const pieces = input.split(REPLACEMENT).map(piece => Buffer.from(piece))
-  return Buffer.concat(pieces.flatMap((piece, index) => (index === 0 ? [piece] : [Buffer.of(0xff), piece])))
+  return new Uint8Array(
+    Buffer.concat(pieces.flatMap((piece, index) => (index === 0 ? [piece] : [Buffer.of(0xff), piece]))),
+  )
 }
 
 const parse = (input: string, query = ''): Promise<Answer> =>

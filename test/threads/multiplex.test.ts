@@ -385,6 +385,11 @@ describe('a target that shares connections', () => {
     const breaker = { failures: 1, openForMs: 60_000 }
     const it = { host: '127.0.0.1', port, frame: 'line', multiplex, breaker } as const
     const pool = await openPool({ targets: { it } })
+    // The first call alone, so that no second dial waits at the listener when that closes: it would be reset, not refused.
+    const first = ask(pool, 'first')
+    await until('the first is with the peer', () => held.length === 1)
+    held.shift()?.()
+    expect(await first).toBe('ok')
     const calls = Array.from({ length: 4 }, (_, index) => ask(pool, `call ${index}`))
     await until('the others wait, and nobody is there for them', () => pool.targets()[0]?.breaker === 'open')
     for (let answered = 0; answered < 4; answered++) {
