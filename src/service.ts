@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
@@ -19,6 +19,7 @@ import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
 import type { AppDeps, ReloadReport } from './http/ports.ts'
 import { joinPool, type ServiceTraits } from './library/create-pool.ts'
+import type { PoolOptions } from './library/pool-options.ts'
 import type { Pool } from './pool/pool.ts'
 import { announcedTargets } from './service/announced-targets.ts'
 import { logEvent } from './service/event-log.ts'
@@ -67,17 +68,7 @@ export async function startService(
   const httpThreads = httpThreadsOf(config, log)
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
-  const { pool, deny } = joinPool(
-    {
-      ioWorkers: config.ioWorkers,
-      parseWorkers: config.parse.workers,
-      targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
-      egress: config.egress,
-      limits: { leases: config.limits.leases, waiters: config.limits.waiters },
-      onEvent: event => logEvent(log, event),
-    },
-    traitsOf(config, shares.dials),
-  )
+  const { pool, deny } = joinPool(poolOptionsOf(config, added, log), traitsOf(config, shares.dials))
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
   const rules = { config, listenRules, made, targets: added, pool, log }
@@ -184,6 +175,18 @@ function serviceOf(
 /** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, a demo's, and HTTP's own. */
 function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
   return 2 + ioWorkers + 3 * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
+}
+
+function poolOptionsOf(config: Config, added: Readonly<Record<string, Target>>, log: Logger): PoolOptions {
+  return {
+    ioWorkers: config.ioWorkers,
+    parseWorkers: config.parse.workers,
+    formats: config.parse.formats,
+    targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
+    egress: config.egress,
+    limits: { leases: config.limits.leases, waiters: config.limits.waiters },
+    onEvent: event => logEvent(log, event),
+  }
 }
 
 function traitsOf({ limits }: Config, connectionsMax: number): ServiceTraits {

@@ -34,6 +34,7 @@ const FIXED: readonly { readonly path: string; readonly of: (config: Config) => 
   { path: 'ioWorkers', of: config => config.ioWorkers },
   { path: 'parse.workers', of: config => config.parse.workers },
   { path: 'parse.isolation', of: config => config.parse.isolation },
+  { path: 'parse.formats', of: config => config.parse.formats },
   { path: 'http.threads', of: config => config.http.threads },
   { path: 'http.tls', of: config => config.http.tls !== null },
   { path: 'http.tls.clientCa', of: config => config.http.tls?.clientCa !== undefined },

@@ -38,7 +38,12 @@ export type TokenLimits = {
 export type Config = {
   readonly listen: ServeAddress
   readonly ioWorkers: number
-  readonly parse: { readonly workers: number; readonly isolation: 'thread' | 'process' | 'auto' }
+  readonly parse: {
+    readonly workers: number
+    readonly isolation: 'thread' | 'process' | 'auto'
+    /** The `file:` URLs of modules, by the names of their formats. */
+    readonly formats: Readonly<Record<string, string>>
+  }
   /** null: no token is asked for. No tokens: the service makes one at start. */
   readonly auth: { readonly tokens: readonly Token[] } | null
   readonly http: {

@@ -28,6 +28,10 @@ const SERVE = 'HOST:PORT, [IPV6]:PORT, unix:PATH or fd:N with N from 3'
 
 /** A target's name: it stands in URLs, in metrics' labels and in the environment. */
 export const TARGET_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
+export const FORMAT_NAME = '^[a-z][a-z0-9-]{0,63}$'
+/** What a name of a format must be, in words. */
+export const FORMAT_NAME_RULE =
+  'a name of 1 to 64 lower-case letters, digits and dashes that begins with a letter'
 
 /**
  * `parallelism` is what the machine offers, for the default of `ioWorkers`.
@@ -50,12 +54,7 @@ export function configSchema(parallelism: number): SchemaNode {
       LIMITS.workersMax,
       { default: Math.min(LIMITS.workersMax, Math.max(1, parallelism - 1)) },
     ),
-    parse: mapping('Where bytes become values.', {
-      workers: count('Threads or processes that parse.', 1, LIMITS.workersMax, {
-        default: DEFAULTS.parseWorkers,
-      }),
-      isolation: choice('What a parser is kept in.', ['thread', 'process', 'auto'], { default: 'auto' }),
-    }),
+    parse: parse(),
     auth: mapping('Who may use the service.', { tokens: list('The bearer tokens.', token()) }),
     http: http(),
     egress: egress(),
@@ -73,6 +72,25 @@ export function configSchema(parallelism: number): SchemaNode {
     forwards: list('Local ports for unmodified programs: each accepted connection is one lease.', forward(), {
       maxItems: LIMITS.forwardsMax,
     }),
+  })
+}
+
+function parse(): SchemaNode {
+  return mapping('Where bytes become values.', {
+    workers: count('Threads or processes that parse.', 1, LIMITS.workersMax, {
+      default: DEFAULTS.parseWorkers,
+    }),
+    isolation: choice('What a parser is kept in.', ['thread', 'process', 'auto'], { default: 'auto' }),
+    formats: named(
+      'Formats of your own, by name.',
+      FORMAT_NAME,
+      text(
+        'A module that exports `decode`: a `file:` URL, or a path relative to the config file.',
+        'a file: URL or the path of a module',
+        { kind: 'module', minLength: 1 },
+      ),
+      { expects: FORMAT_NAME_RULE },
+    ),
   })
 }
 

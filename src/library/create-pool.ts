@@ -85,8 +85,11 @@ export function joinPool(
   return { pool, deny }
 }
 
-function parsersOf({ parseWorkers, parseWorkerFile }: JudgedPool, { parseBytesMax }: ServiceTraits): Parsers {
-  return new Parsers({ workers: parseWorkers, file: parseWorkerFile, bytesMax: parseBytesMax })
+function parsersOf(
+  { parseWorkers, parseWorkerFile, formats }: JudgedPool,
+  { parseBytesMax }: ServiceTraits,
+): Parsers {
+  return new Parsers({ workers: parseWorkers, file: parseWorkerFile, bytesMax: parseBytesMax, formats })
 }
 
 function fleetOf(

@@ -5,7 +5,9 @@ import type { Decision } from '../base/egress-data.ts'
 import { LIMITS } from '../base/limits.ts'
 import { countOption, invalidOption, optionsObject, requireFunction } from '../base/options.ts'
 import type { RingSizes } from '../channel/slab.ts'
+import { FORMAT_NAME, FORMAT_NAME_RULE } from '../config/schema.ts'
 import type { TargetInput } from '../config/target-input.ts'
+import { FORMAT_NAMES } from '../parse/formats/registry.ts'
 import type { PoolEvent } from '../pool/pool-deps.ts'
 import { chosenWorkerFile, ownWorkerFile, type WorkerFileInput } from './worker-files.ts'
 
@@ -14,6 +16,8 @@ export type PoolOptions = {
   readonly ioWorkers?: number | undefined
   /** Parse workers of each kind at the most; default 1. */
   readonly parseWorkers?: number | undefined
+  /** Formats of your own, by name: the modules that export their `decode`. */
+  readonly formats?: Readonly<Record<string, URL | string>> | undefined
   /** By name: what the config file says of a target, durations also as `...Ms`, PEM as text. */
   readonly targets?: Readonly<Record<string, TargetInput>> | undefined
   /**
@@ -48,6 +52,8 @@ export type WorkerEvent =
 export type JudgedPool = {
   readonly ioWorkers: number
   readonly parseWorkers: number
+  /** The `file:` URLs of modules. */
+  readonly formats: Readonly<Record<string, string>>
   readonly targets: NonNullable<PoolOptions['targets']>
   readonly egress: PoolOptions['egress']
   readonly leasesMax: number
@@ -61,7 +67,7 @@ export type JudgedPool = {
 
 /** Each option judged and read once; what a target says is judged by its own schema. Errors: INVALID_REQUEST. */
 export function judgedPool(options: PoolOptions): JudgedPool {
-  const { ioWorkers, parseWorkers, targets, egress, limits, adHocMax, rings, onEvent } =
+  const { ioWorkers, parseWorkers, formats, targets, egress, limits, adHocMax, rings, onEvent } =
     optionsObject(options)
   const { ioWorkerFile, parseWorkerFile } = options
   const { leases, waiters } = limits === undefined ? {} : optionsObject(limits, 'limits')
@@ -69,6 +75,7 @@ export function judgedPool(options: PoolOptions): JudgedPool {
   return {
     ioWorkers: countOption('ioWorkers', ioWorkers, 1, LIMITS.workersMax) ?? 1,
     parseWorkers: countOption('parseWorkers', parseWorkers, 1, LIMITS.workersMax) ?? DEFAULTS.parseWorkers,
+    formats: formats === undefined ? {} : judgedFormats(optionsObject(formats, 'formats')),
     targets: targets === undefined ? {} : { ...optionsObject(targets, 'targets') },
     egress: egress === undefined ? undefined : judgedEgress(egress),
     leasesMax: countOption('limits.leases', leases, 1) ?? DEFAULTS.leasesMax,
@@ -84,6 +91,18 @@ export function judgedPool(options: PoolOptions): JudgedPool {
       parseWorkerFile === undefined ? undefined : chosenWorkerFile('parseWorkerFile', parseWorkerFile),
     onEvent,
   }
+}
+
+/** Names that are free, and files that are there. */
+function judgedFormats(formats: NonNullable<PoolOptions['formats']>): JudgedPool['formats'] {
+  const entries = Object.entries(formats).map(([name, module]): [string, string] => {
+    const path = `formats.${name}`
+    if (!new RegExp(FORMAT_NAME).test(name)) throw invalidOption(path, `must have ${FORMAT_NAME_RULE}`)
+    if (FORMAT_NAMES.includes(name))
+      throw invalidOption(path, 'is the name of a format that comes with sockpool')
+    return [name, chosenWorkerFile(path, module).href]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** The rules themselves are judged where they are read. */

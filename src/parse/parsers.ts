@@ -17,7 +17,7 @@ import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
 import { type ParseTask, sharedNow } from './formats/parse-task.ts'
-import { configureInput, configureMessages } from './formats/registry.ts'
+import { configureInput, configureMessages, type FormatRef } from './formats/registry.ts'
 import { Lender } from './lender.ts'
 import { failed, loanResultOf, unwrapped } from './loan-outcome.ts'
 import { MessageTurns } from './message-turns.ts'
@@ -36,6 +36,8 @@ export type ParsersOptions = {
   readonly timeoutMs?: number | undefined
   /** The parse worker's file, for those who bundle this package; default: the one that comes with it. */
   readonly file?: URL | undefined
+  /** Formats beside our own, by name: the `file:` URLs of their modules. */
+  readonly formats?: Readonly<Record<string, string>> | undefined
 }
 
 export type ParseCallOptions = {
@@ -64,6 +66,8 @@ export type ParsersStats = {
 export class Parsers {
   readonly #timeoutMs: number
   readonly #bytesMax: number
+  /** The modules of formats that are not our own, by name. */
+  readonly #formats: ReadonlyMap<string, string>
   readonly #bytes: TaskPool
   readonly #messages: TaskPool
   readonly #turns: MessageTurns
@@ -75,6 +79,7 @@ export class Parsers {
     const { workers = DEFAULTS.parseWorkers, queueMax = LIMITS.parseQueueMax } = options
     this.#bytesMax = options.bytesMax ?? DEFAULTS.bodyBytesMax
     const { tenantWorkers = Math.ceil(workers / 2), file = workerFile('parse-worker') } = options
+    this.#formats = new Map(Object.entries(options.formats ?? {}))
     this.#timeoutMs = options.timeoutMs ?? DEFAULTS.operationTimeoutMs
     const shared = { file, threadsMax: workers, tenantThreadsMax: tenantWorkers, queueMax }
     this.#bytes = new TaskPool({ ...shared, heapMiB: LIMITS.parseHeapMiB })
@@ -86,7 +91,7 @@ export class Parsers {
 
   /** Judges a format and its options for a live connection. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
   checkFormat(format: string, options?: unknown): void {
-    configureMessages(format, options)
+    configureMessages(this.#refTo(format), options)
   }
 
   /**
@@ -139,7 +144,8 @@ export class Parsers {
     isKept: boolean,
     call: ParseCallOptions,
   ): Promise<unknown> {
-    configureInput(format, options)
+    const ref = this.#refTo(format)
+    configureInput(ref, options)
     if (!(bytes instanceof Uint8Array)) throw new TypeError('the bytes to parse must be a Uint8Array')
     if (bytes.length > this.#bytesMax)
       throw new SockpoolError('PARSE_LIMIT', `the input is longer than ${this.#bytesMax} bytes`, {
@@ -148,7 +154,14 @@ export class Parsers {
     const { buffer } = bytes
     const isOwn = !isKept && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
     const sent = isOwn ? bytes : new Uint8Array(bytes)
-    const task: ParseTask = { kind: 'bytes', format, options, form, bytes: sent, bytesMax: this.#bytesMax }
+    const task: ParseTask = {
+      kind: 'bytes',
+      format: ref,
+      options,
+      form,
+      bytes: sent,
+      bytesMax: this.#bytesMax,
+    }
     const transfer = [sent.buffer as ArrayBuffer]
     return unwrapped(await this.#bytes.run(task, { ...this.#call('parse()', call), transfer }))
   }
@@ -167,8 +180,9 @@ export class Parsers {
     options?: unknown,
     call: MessageCallOptions = {},
   ): Promise<LoanResult> {
+    const ref = this.#refTo(format)
     try {
-      configureMessages(format, options)
+      configureMessages(ref, options)
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }
@@ -176,7 +190,7 @@ export class Parsers {
     const asked = form ?? { kind: 'parcel' }
     const result = await this.#turns.read(
       lent,
-      (ticket, turn) => ({ kind: 'channel', format, options, form: asked, turn, ticket }),
+      (ticket, turn) => ({ kind: 'channel', format: ref, options, form: asked, turn, ticket }),
       rest,
     )
     const { outcome, reader } = result
@@ -257,6 +271,12 @@ export class Parsers {
       const threadGone = this.#modules.threadGone(lender.borrower)
       return { outcome: failed(error), reader: { kind: 'lost', threadGone } }
     }
+  }
+
+  /** Callers give names alone: which module a name stands for is said by whoever runs the pool. */
+  #refTo(name: string): FormatRef {
+    const module = this.#formats.get(name)
+    return module === undefined ? String(name) : { name, module }
   }
 
   #call<Options extends ParseCallOptions>(what: string, options: Options): Options & NamedCall {

@@ -6,6 +6,7 @@ import { useScriptedService } from '../support/scripted-service.ts'
 const scripted = useScriptedService(place => ({
   config: {
     limits: { bodyBytes: '4MiB' },
+    parse: { formats: { pairs: new URL('../fixtures/parse/pairs-format.ts', import.meta.url).href } },
     targets: { script: { ...place, pool: { max: 50 } } },
   },
 }))
@@ -20,6 +21,16 @@ describe('POST /v1/parse', () => {
     ['lines', 'one\ntwo\r\nthree', ['one', 'two', 'three']],
   ])('gives the values of %s', async (format, body, values) => {
     expect(jsonOf(await parse(format, body))).toEqual({ values })
+  })
+
+  test('gives the values of a format that the config names, by its options', async () => {
+    expect(jsonOf(await parse('pairs', 'a=1;b=2;'))).toEqual({ values: [{ a: '1' }, { b: '2' }] })
+    expect(jsonOf(await parse('pairs?separator=:', 'a:1;'))).toEqual({ values: [{ a: '1' }] })
+    expect(problemOf(await parse('pairs?separator=true', 'a:1;'))).toMatchObject({
+      status: 400,
+      code: 'invalid_request',
+    })
+    expect(problemOf(await parse('pairs', 'a=1;b;'))).toMatchObject({ status: 422, offset: 4 })
   })
 
   test('gives a value a line where NDJSON is asked for', async () => {

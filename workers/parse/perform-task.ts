@@ -20,7 +20,7 @@ import {
   type TaskOutcome,
 } from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
-import { configureInput, configureMessages } from '../../src/parse/formats/registry.ts'
+import { configureInput, configureMessages, type FormatRef } from '../../src/parse/formats/registry.ts'
 import { TextSink } from '../../src/parse/formats/text-sink.ts'
 import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
 import type { BlockingSource } from '../../src/streams/byte-source.ts'
@@ -68,7 +68,7 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
   }
 }
 
-type Asked = { readonly format: string; readonly options: unknown; readonly form: AnswerForm }
+type Asked = { readonly format: FormatRef; readonly options: unknown; readonly form: AnswerForm }
 
 /** A Parcel of all values, or their text. */
 async function answerTo(

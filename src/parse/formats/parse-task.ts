@@ -12,6 +12,7 @@ import type { ErrorFields } from '../../base/errors.ts'
 import type { LoanMemory } from '../../channel/loan-words.ts'
 import type { LentSource, ReturnedSource } from '../../streams/channel-ends/lent-source.ts'
 import type { Turn } from './read-message.ts'
+import type { FormatRef } from './registry.ts'
 
 /** What a borrower needs of a reader that is lent for the time of one task. */
 export type LoanTicket = {
@@ -26,7 +27,7 @@ export type LoanTicket = {
 export type ParseTask =
   | {
       readonly kind: 'bytes'
-      readonly format: string
+      readonly format: FormatRef
       readonly options: unknown
       readonly form: AnswerForm
       readonly bytes: Uint8Array
@@ -35,7 +36,7 @@ export type ParseTask =
     }
   | {
       readonly kind: 'channel'
-      readonly format: string
+      readonly format: FormatRef
       readonly options: unknown
       readonly form: AnswerForm
       readonly turn: Turn

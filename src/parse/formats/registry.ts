@@ -5,18 +5,23 @@ import { type Coding, codingOption } from './decompress.ts'
 import type { ConfiguredFormat, Format } from './format.ts'
 import { json } from './json.ts'
 import { lines } from './lines.ts'
+import { moduleFormat } from './module-format.ts'
 import { ndjson } from './ndjson.ts'
 
 const FORMATS: ReadonlyMap<string, Format> = new Map(
   [json, lines, ndjson].map(format => [format.name, format]),
 )
 
+/** A format of our own by its name, or another's by its module's `file:` URL. Plain data. */
+export type FormatRef = string | { readonly name: string; readonly module: string }
+
 /** The names that `findFormat` knows. */
 export const FORMAT_NAMES: readonly string[] = [...FORMATS.keys()]
 
 /** Errors: FORMAT_NOT_FOUND. */
-export function findFormat(name: string): Format {
-  const format = FORMATS.get(name)
+export function findFormat(ref: FormatRef): Format {
+  if (typeof ref === 'object') return moduleFormat(ref.name, ref.module)
+  const format = FORMATS.get(ref)
   if (format) return format
   throw new SockpoolError(
     'FORMAT_NOT_FOUND',
@@ -28,8 +33,8 @@ export function findFormat(name: string): Format {
 export type InputFormat = { readonly coding: Coding | null; readonly format: ConfiguredFormat }
 
 /** Judges a format and its options for a complete input. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
-export function configureInput(name: string, options: unknown): InputFormat {
-  const format = findFormat(name)
+export function configureInput(ref: FormatRef, options: unknown): InputFormat {
+  const format = findFormat(ref)
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     return { coding: null, format: format.configure(options) }
   const { decompress, ...own } = options as { readonly decompress?: unknown }
@@ -37,8 +42,8 @@ export function configureInput(name: string, options: unknown): InputFormat {
 }
 
 /** As `configureInput`, for messages of a live connection. */
-export function configureMessages(name: string, options: unknown): ConfiguredFormat {
-  const { coding, format } = configureInput(name, options)
+export function configureMessages(ref: FormatRef, options: unknown): ConfiguredFormat {
+  const { coding, format } = configureInput(ref, options)
   if (coding === null) return format
   throw invalidOption('options.decompress', 'is for inputs that are complete; a connection has no end yet')
 }

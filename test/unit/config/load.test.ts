@@ -41,7 +41,7 @@ describe('loadConfig', () => {
     expect(loadConfig({ environment: {} })).toEqual({
       listen: { kind: 'tcp', host: '127.0.0.1', port: 7070 },
       ioWorkers: Math.max(1, availableParallelism() - 1),
-      parse: { workers: 1, isolation: 'auto' },
+      parse: { workers: 1, isolation: 'auto', formats: {} },
       auth: { tokens: [] },
       http: { hosts: [], origins: [], threads: 1, accessLog: 'errors', tls: null },
       egress: { allow: [], dnsServers: [] },
