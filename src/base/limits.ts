@@ -3,6 +3,7 @@ import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
+import { TEXT_FORMAT_LIMITS } from './text-format-limits.ts'
 
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
@@ -332,6 +333,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MULTIPLEX_LIMITS &
+  typeof TEXT_FORMAT_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
@@ -339,4 +341,5 @@ export const LIMITS: typeof OWN_LIMITS &
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
   ...MULTIPLEX_LIMITS,
+  ...TEXT_FORMAT_LIMITS,
 }

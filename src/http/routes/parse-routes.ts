@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import type { TextWrap } from '../../base/answer-form.ts'
 import type { ErrorCode } from '../../base/errors.ts'
+import { FORMAT_NAMES } from '../../parse/formats/registry.ts'
 import { pickType } from '../bytes/accept.ts'
 import { registerByteBodies, registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
@@ -17,7 +18,7 @@ import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { answer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
 
-const FormatName = Type.String({ minLength: 1, description: 'json · ndjson · lines', examples: ['ndjson'] })
+const FormatName = Type.String({ minLength: 1, description: FORMAT_NAMES.join(' · '), examples: ['ndjson'] })
 const tags = ['parse']
 const PARSE_PROBLEMS: readonly ErrorCode[] = [
   'FORMAT_NOT_FOUND',

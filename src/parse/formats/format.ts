@@ -25,6 +25,9 @@ export interface Format {
 
 /** A format with its options set. */
 export interface ConfiguredFormat {
+  /** The path of an option that makes sense for a complete input alone; null or absent for none. */
+  readonly wholeOnly?: string | null
+
   /** Loads what decoding needs, on the thread that decodes. Errors: INVALID_REQUEST for a module that is no format's. */
   open(): Decoder | Promise<Decoder>
 }

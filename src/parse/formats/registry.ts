@@ -1,6 +1,7 @@
 /** All formats by their names, and what every format is asked in the same way. */
 import { SockpoolError } from '../../base/errors.ts'
 import { invalidOption } from '../../base/options.ts'
+import { csv } from './csv.ts'
 import { type Coding, codingOption } from './decompress.ts'
 import type { ConfiguredFormat, Format } from './format.ts'
 import { json } from './json.ts'
@@ -9,7 +10,7 @@ import { moduleFormat } from './module-format.ts'
 import { ndjson } from './ndjson.ts'
 
 const FORMATS: ReadonlyMap<string, Format> = new Map(
-  [json, lines, ndjson].map(format => [format.name, format]),
+  [csv, json, lines, ndjson].map(format => [format.name, format]),
 )
 
 /** A format of our own by its name, or another's by its module's `file:` URL. Plain data. */
@@ -44,6 +45,7 @@ export function configureInput(ref: FormatRef, options: unknown): InputFormat {
 /** As `configureInput`, for messages of a live connection. */
 export function configureMessages(ref: FormatRef, options: unknown): ConfiguredFormat {
   const { coding, format } = configureInput(ref, options)
-  if (coding === null) return format
-  throw invalidOption('options.decompress', 'is for inputs that are complete; a connection has no end yet')
+  const path = coding === null ? format.wholeOnly : 'options.decompress'
+  if (path) throw invalidOption(path, 'is for inputs that are complete; a connection has no end yet')
+  return format
 }
