@@ -8,9 +8,10 @@ import { json } from './json.ts'
 import { lines } from './lines.ts'
 import { moduleFormat } from './module-format.ts'
 import { ndjson } from './ndjson.ts'
+import { xml } from './xml.ts'
 
 const FORMATS: ReadonlyMap<string, Format> = new Map(
-  [csv, json, lines, ndjson].map(format => [format.name, format]),
+  [csv, json, lines, ndjson, xml].map(format => [format.name, format]),
 )
 
 /** A format of our own by its name, or another's by its module's `file:` URL. Plain data. */
