@@ -4,14 +4,16 @@ import { invalidOption } from '../../base/options.ts'
 import { csv } from './csv.ts'
 import { type Coding, codingOption } from './decompress.ts'
 import type { ConfiguredFormat, Format } from './format.ts'
+import { http1 } from './http1.ts'
 import { json } from './json.ts'
 import { lines } from './lines.ts'
 import { moduleFormat } from './module-format.ts'
 import { ndjson } from './ndjson.ts'
+import { smtp } from './smtp.ts'
 import { xml } from './xml.ts'
 
 const FORMATS: ReadonlyMap<string, Format> = new Map(
-  [csv, json, lines, ndjson, xml].map(format => [format.name, format]),
+  [csv, http1, json, lines, ndjson, smtp, xml].map(format => [format.name, format]),
 )
 
 /** A format of our own by its name, or another's by its module's `file:` URL. Plain data. */
