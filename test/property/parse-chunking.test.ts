@@ -1,19 +1,21 @@
-import { array, assert, constantFrom, integer, jsonValue, property, string } from 'fast-check'
+import { array, assert, constantFrom, integer, jsonValue, property } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { decodeAll } from '../../src/parse/formats/decode-all.ts'
+import type { Decoder } from '../../src/parse/formats/format.ts'
 import { isBlank, JsonScanner } from '../../src/parse/formats/json-scanner.ts'
 import { readMessage, type Turn } from '../../src/parse/formats/read-message.ts'
 import { FORMAT_NAMES } from '../../src/parse/formats/registry.ts'
 import { ScriptedSource } from '../fixtures/streams/scripted-source.ts'
-import { decoderOf } from '../support/decoders.ts'
+import { decoderOf, openDecoder } from '../support/decoders.ts'
+import { FORMAT_OPTIONS, noiseFor } from '../support/format-noise.ts'
 
 type Reading = { values: unknown[]; failure: string | null }
 
-function whole(format: string, input: Buffer): Reading {
+function whole(decoder: Decoder, input: Buffer): Reading {
   const values: unknown[] = []
   try {
-    return { values: decodeAll(decoderOf(format), input), failure: null }
+    return { values: decodeAll(decoder, input), failure: null }
   } catch (error) {
     if (error instanceof SockpoolError) return { values, failure: error.code }
     throw error
@@ -23,7 +25,7 @@ function whole(format: string, input: Buffer): Reading {
 const TURN: Turn = { bytesMax: 1_048_576, patienceMs: Number.POSITIVE_INFINITY, seen: null }
 
 /** The same input from a peer that sends it in pieces and then ends. */
-function piecewise(format: string, input: Buffer, sizes: number[]): Reading {
+function piecewise(decoder: Decoder, input: Buffer, sizes: number[]): Reading {
   const pieces: Buffer[] = []
   for (let start = 0, turn = 0; start < input.length; turn++) {
     const size = sizes[turn % sizes.length] ?? 1
@@ -34,7 +36,7 @@ function piecewise(format: string, input: Buffer, sizes: number[]): Reading {
   const values: unknown[] = []
   for (;;) {
     try {
-      const result = readMessage(source, decoderOf(format), TURN, Number.POSITIVE_INFINITY)
+      const result = readMessage(source, decoder, TURN, Number.POSITIVE_INFINITY)
       if (result.kind === 'message') values.push(result.value)
     } catch (error) {
       if (!(error instanceof SockpoolError)) throw error
@@ -65,16 +67,15 @@ function isParsed(text: string): boolean {
 }
 
 const sizes = array(integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 8 })
-/** Bytes that look like JSON and lines, mostly broken. */
-const noiseOf = (maxLength: number) =>
-  string({ unit: constantFrom(...'{}[]",:\\u0129.-+eE \r\ntruefalsn😀', 'null', '[1', '"a"'), maxLength })
+const subjects = [...FORMAT_NAMES.map(name => [name, {}] as const), ...FORMAT_OPTIONS]
 
-describe.each(FORMAT_NAMES)('%s', format => {
+describe.each(subjects)('%s with %j', (format, options) => {
   test('reads the same from any chunks as from one piece', async () => {
-    const cases = property(noiseOf(40), sizes, (text, pieces) => {
+    const decoder = await openDecoder(format, options)
+    const cases = property(noiseFor(format, 40), sizes, (text, pieces) => {
       const input = Buffer.from(text)
-      const expected = whole(format, input)
-      const actual = piecewise(format, input, pieces)
+      const expected = whole(decoder, input)
+      const actual = piecewise(decoder, input, pieces)
       if (expected.failure === null) expect(actual).toEqual(expected)
       else expect(actual.failure).not.toBeNull()
     })
@@ -84,7 +85,7 @@ describe.each(FORMAT_NAMES)('%s', format => {
 
 describe('json', () => {
   test('has an end exactly where JSON.parse takes the text', async () => {
-    const cases = property(noiseOf(6), text => {
+    const cases = property(noiseFor('json', 6), text => {
       expect(isOneText(text)).toBe(isParsed(text))
     })
     await assert(cases, { numRuns: 20_000 })
@@ -100,8 +101,8 @@ describe('json', () => {
         if (texts.some(text => text.includes('"__proto__"'))) return
         const input = Buffer.from(texts.join('\n'))
         const expected = { values: texts.map(text => JSON.parse(text)), failure: null }
-        expect(piecewise('json', input, pieces)).toEqual(expected)
-        if (indent === 0) expect(piecewise('ndjson', input, pieces)).toEqual(expected)
+        expect(piecewise(decoderOf('json'), input, pieces)).toEqual(expected)
+        if (indent === 0) expect(piecewise(decoderOf('ndjson'), input, pieces)).toEqual(expected)
       },
     )
     await assert(cases, { numRuns: 2_000 })
