@@ -18,7 +18,11 @@ import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { answer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
 
-const FormatName = Type.String({ minLength: 1, description: FORMAT_NAMES.join(' · '), examples: ['ndjson'] })
+const FormatName = Type.String({
+  minLength: 1,
+  description: `${FORMAT_NAMES.join(' · ')}, or one of the config`,
+  examples: ['ndjson'],
+})
 const tags = ['parse']
 const PARSE_PROBLEMS: readonly ErrorCode[] = [
   'FORMAT_NOT_FOUND',
