@@ -106,6 +106,11 @@ describe('the package', () => {
     expect(streamed).toEqual([100_001, 'reused'])
     const parsed = await service.api.post('/v1/parse/json', { body: '{"bundled":true}' })
     expect(parsed.text).toBe('{"values":[{"bundled":true}]}')
+    // Their libraries are loaded in the thread, when they are asked for.
+    const records = await service.api.post('/v1/parse/csv?header=true', { body: 'a,b\n1,"2"\n' })
+    expect(records.text).toBe('{"values":[{"a":"1","b":"2"}]}')
+    const documents = await service.api.post('/v1/parse/xml', { body: '<a b="1">c</a>' })
+    expect(documents.text).toBe('{"values":[{"a":{"@b":"1","#text":"c"}}]}')
     const document = JSON.parse((await service.api.get('/openapi.json')).text)
     expect(document.info.version).toBe(manifest.version)
     expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)
@@ -229,11 +234,16 @@ const BUNDLED = `
   const target = { host: '127.0.0.1', port: server.address.port }
   const { data } = await pool.exchange(target, { write: 'hello\\n', read: { line: true } })
   const values = await pool.parse('ndjson', Buffer.from('{"a":1}\\n[2]'))
+  values.push(...(await pool.parse('csv', Buffer.from('a,"b"'))), ...(await pool.parse('xml', Buffer.from('<a/>'))))
   await pool.close()
   console.log(JSON.stringify({ data: data.toString(), values }))
 `
 const ESBUILD_FOLDER = join(ROOT, 'node_modules', '.bin')
-const FROM_BUNDLE = { code: 0, stdout: '{"data":"hello\\n","values":[{"a":1},[2]]}\n', stderr: '' }
+const FROM_BUNDLE = {
+  code: 0,
+  stdout: '{"data":"hello\\n","values":[{"a":1},[2],["a","b"],{"a":""}]}\n',
+  stderr: '',
+}
 
 describe('a bundle of a program and the package', () => {
   let out = ''

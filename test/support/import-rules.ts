@@ -66,6 +66,8 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
   { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
   { name: /^ws$/, only: /^src\/(http\/streaming|client)\// },
+  { name: /^csv-parse(\/|$)/, only: /^src\/parse\/formats\/csv\.ts$/ },
+  { name: /^saxes$/, only: /^src\/parse\/formats\/xml\.ts$/ },
   { name: /^re2js$/, only: /^src\/base\/pattern\.ts$/ },
   { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]
