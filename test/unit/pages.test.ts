@@ -2,12 +2,21 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { SockpoolError } from '../../src/base/errors.ts'
 import { builtInFrame } from '../../src/frames/frames.ts'
+import { FORMAT_NAMES, findFormat } from '../../src/parse/formats/registry.ts'
 import { RequestJudge } from '../../src/pool/multiplex/shared-call.ts'
+import { thrown } from '../fixtures/thrown.ts'
 import { GENERATED } from '../support/generated-sections.ts'
 import { librarySurface } from '../support/library-surface.ts'
 import { blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
 import { pagePaths, README_LINES_MAX, readPage, sectionOf, withSection } from '../support/pages.ts'
+
+/** What a format finds wrong with options. */
+function faultsOf(format: string, options: object): readonly string[] {
+  const { errors = [] } = thrown(() => findFormat(format).configure(options)) as SockpoolError
+  return errors.map(({ message }) => message)
+}
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -102,6 +111,33 @@ describe('docs/library.md', () => {
     const members = surface.find(({ name }) => name === 'Lease')?.members ?? []
     expect(members).toEqual(expect.arrayContaining(['reader', 'release', '[Symbol.asyncDispose]']))
     expect(members.filter(member => member.startsWith('#') || member.startsWith('_'))).toEqual([])
+  })
+})
+
+describe('docs/formats.md', () => {
+  test('has a row and a section for each format, in their order', () => {
+    const page = readPage('docs/formats.md')
+    expect([...page.matchAll(/^## (.+)$/gm)].map(([, name]) => name)).toEqual(FORMAT_NAMES)
+    expect([...page.matchAll(/^\| \[`([\w-]+)`\]\(#/gm)].map(([, name]) => name)).toEqual(FORMAT_NAMES)
+  })
+
+  test('names no option that its format does not take', () => {
+    const known: Readonly<Record<string, string>> = {
+      header: 'csv',
+      texts: 'json',
+      shape: 'xml',
+      method: 'http1',
+    }
+    for (const [option, format] of Object.entries(known)) {
+      const [, section = ''] = readPage('docs/formats.md').split(`\n## ${format}\n`)
+      const options = [
+        ...(section.split('\n## ')[0]?.split('| field of')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm),
+      ]
+      expect(options.map(([, name]) => name)).toContain(option)
+      // A value that is no option's makes each of them say that it is wrong; an unknown one says so by itself.
+      for (const [, name = ''] of options)
+        expect(faultsOf(format, { [name]: 5 })).toEqual([expect.not.stringContaining('is not an option')])
+    }
   })
 })
 
