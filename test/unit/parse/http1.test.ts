@@ -226,7 +226,7 @@ describe('http1', () => {
       'HTTP/1.1 200 OK',
       'Transfer-Encoding: chunked',
       '',
-      '1\r\nx\r\n'.repeat(count) + '0',
+      `${'1\r\nx\r\n'.repeat(count)}0`,
       '',
       '',
     )

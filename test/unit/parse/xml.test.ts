@@ -169,7 +169,7 @@ describe('xml', () => {
     const { parseDepthMax: deep, parseElementsMax: most } = LIMITS
     const nested = (depth: number) => `${'<a>'.repeat(depth)}${'</a>'.repeat(depth)}`
     expect(await failureOf(nested(deep + 1))).toMatchObject({ code: 'PARSE_LIMIT', offset: deep * 3 + 2 })
-    expect(await failureOf('<a>'.repeat(deep) + '<b/>')).toMatchObject({ code: 'PARSE_LIMIT' })
+    expect(await failureOf(`${'<a>'.repeat(deep)}<b/>`)).toMatchObject({ code: 'PARSE_LIMIT' })
     const decoder = await openDecoder('xml')
     expect(decodeAll(decoder, Buffer.from(nested(deep)))).toHaveLength(1)
     expect(await failureOf(`<a>${'<b/>'.repeat(most)}</a>`)).toMatchObject({ code: 'PARSE_LIMIT' })
