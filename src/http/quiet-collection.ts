@@ -48,8 +48,12 @@ export class QuietCollection {
 /** For this thread. */
 export function quietCollection(): QuietCollection {
   let last = performance.eventLoopUtilization()
+  let collect: (() => void) | null = null
   return new QuietCollection({
-    collect: collector(),
+    collect: () => {
+      collect ??= collector()
+      collect()
+    },
     busyShare: () => {
       const before = last
       last = performance.eventLoopUtilization()
@@ -58,15 +62,15 @@ export function quietCollection(): QuietCollection {
   })
 }
 
-/** V8's own, which a program sees only where it asked for it at its start; a new context sees it from here on. */
-function collector(): () => void {
-  let collect: (() => void) | null = null
-  return () => {
-    if (collect === null) {
-      setFlagsFromString('--expose-gc')
-      collect = runInNewContext('gc') as () => void
-      setFlagsFromString('--no-expose-gc')
-    }
-    collect()
+/**
+ * V8's own, which a program sees only where it asked for it at its start; a new context sees it from here on. The flag is the
+ * whole process's: another thread that does the same may have taken it back in between, and then it is asked for again.
+ */
+export function collector(): () => void {
+  while (true) {
+    setFlagsFromString('--expose-gc')
+    const collect: unknown = runInNewContext('globalThis.gc')
+    setFlagsFromString('--no-expose-gc')
+    if (typeof collect === 'function') return collect as () => void
   }
 }

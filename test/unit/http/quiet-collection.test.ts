@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
 import { QuietCollection, quietCollection } from '../../../src/http/quiet-collection.ts'
+import type { CollectingOrder } from '../../support/collecting-thread.ts'
 
 const MUCH = LIMITS.quietCollectionBytes
 let busy: number
@@ -49,6 +52,26 @@ test('each burst has a collection of its own, and none comes after the end', () 
   quiet.stop()
   vi.advanceTimersByTime(60_000)
   expect(collected).toBe(3)
+})
+
+test('threads that collect at once do not hide the collector from each other', async () => {
+  vi.useRealTimers()
+  const order: CollectingOrder = { gate: new Int32Array(new SharedArrayBuffer(4)), rounds: 100 }
+  const threads = Array.from(
+    { length: 4 },
+    () =>
+      new Worker(new URL('../../support/collecting-thread.ts', import.meta.url), {
+        workerData: order,
+        execArgv: [],
+      }),
+  )
+  const words = () => Promise.all(threads.map(async thread => (await once(thread, 'message'))[0]))
+  expect(await words()).toEqual(Array(4).fill('ready'))
+  const ended = words()
+  Atomics.store(order.gate, 0, 1)
+  Atomics.notify(order.gate, 0)
+  expect(await ended).toEqual(Array(4).fill('done'))
+  await Promise.all(threads.map(thread => thread.terminate()))
 })
 
 test('garbage of the thread is gone after it', async () => {
