@@ -32,6 +32,13 @@ export const HTTP_LIMITS = {
   quietCollectionBytes: 67_108_864,
   quietCollectionMs: 5_000,
   quietCollectionBusyMax: 0.2,
+  /**
+   * Answers, however small, that come to the same: so many leave tens of MiB behind. Their callers have to be gone, though,
+   * which is when no more than that come between two looks: who makes light calls all day would feel each collection, and
+   * V8 keeps up with them.
+   */
+  quietCollectionCalls: 5_000,
+  quietCollectionCallsLeft: 25,
   /** Calls of one lease that wait for those before them; a caller has one under way, and a few repeats of it. */
   callTurnsMax: 1_024,
   /** HTTP: requests on one connection, bytes of its headers, milliseconds until they are complete. */

@@ -18,6 +18,8 @@ export type QuietCollectionDeps = {
 export class QuietCollection {
   readonly #deps: QuietCollectionDeps
   #bytes = 0
+  #calls = 0
+  #callsSeen = 0
   #timer: NodeJS.Timeout | null = null
 
   constructor(deps: QuietCollectionDeps) {
@@ -27,9 +29,13 @@ export class QuietCollection {
   /** So many bytes of a large body or answer have gone through. */
   passed(bytes: number): void {
     this.#bytes += bytes
-    if (this.#bytes < LIMITS.quietCollectionBytes || this.#timer !== null) return
-    this.#deps.busyShare()
-    this.#timer = setInterval(() => this.#look(), LIMITS.quietCollectionMs).unref()
+    if (this.#bytes >= LIMITS.quietCollectionBytes) this.#watch()
+  }
+
+  /** A call was answered, of whatever size: many small ones leave as much behind as a few large ones. */
+  answered(): void {
+    this.#calls++
+    if (this.#calls >= LIMITS.quietCollectionCalls) this.#watch()
   }
 
   stop(): void {
@@ -37,10 +43,21 @@ export class QuietCollection {
     this.#timer = null
   }
 
+  #watch(): void {
+    if (this.#timer !== null) return
+    this.#deps.busyShare()
+    this.#callsSeen = this.#calls
+    this.#timer = setInterval(() => this.#look(), LIMITS.quietCollectionMs).unref()
+  }
+
   #look(): void {
+    const fresh = this.#calls - this.#callsSeen
+    this.#callsSeen = this.#calls
     if (this.#deps.busyShare() > LIMITS.quietCollectionBusyMax) return
+    if (this.#bytes < LIMITS.quietCollectionBytes && fresh > LIMITS.quietCollectionCallsLeft) return
     this.stop()
     this.#bytes = 0
+    this.#calls = 0
     this.#deps.collect()
   }
 }

@@ -106,6 +106,7 @@ export function registerHeldBytes(app: FastifyInstance): void {
   })
   app.addHook('onResponse', (request, _reply, done) => {
     const held = holds.get(request)
+    quiet.answered()
     if (held !== undefined) quiet.passed(held.bytes)
     held?.end()
     done()

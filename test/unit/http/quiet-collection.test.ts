@@ -1,12 +1,17 @@
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
+import fastify from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
+import { HELD_BYTES, HeldBytes, registerHeldBytes } from '../../../src/http/bytes/held-bytes.ts'
 import { QuietCollection, quietCollection } from '../../../src/http/quiet-collection.ts'
 import type { CollectingOrder } from '../../support/collecting-thread.ts'
 
 const MUCH = LIMITS.quietCollectionBytes
+const MANY = LIMITS.quietCollectionCalls
+/** Milliseconds between two calls of a caller who has not gone. */
+const LIGHT_MS = LIMITS.quietCollectionMs / (2 * LIMITS.quietCollectionCallsLeft)
 let busy: number
 let collected: number
 let quiet: QuietCollection
@@ -52,6 +57,52 @@ test('each burst has a collection of its own, and none comes after the end', () 
   quiet.stop()
   vi.advanceTimersByTime(60_000)
   expect(collected).toBe(3)
+})
+
+test('a thread that has fallen quiet after many calls collects once', () => {
+  for (let call = 1; call < MANY; call++) quiet.answered()
+  vi.advanceTimersByTime(60_000)
+  expect(collected).toBe(0)
+  quiet.answered()
+  expect(collected).toBe(0)
+  vi.advanceTimersByTime(60_000)
+  expect(collected).toBe(1)
+})
+
+test('light calls that go on keep their garbage until they are over, but for that of much', () => {
+  const call = (): void => {
+    quiet.answered()
+    vi.advanceTimersByTime(LIGHT_MS)
+  }
+  for (let count = 0; count < 2 * MANY; count++) call()
+  expect(collected).toBe(0)
+  quiet.passed(MUCH)
+  for (let count = 0; count < 2 * MANY; count++) call()
+  expect(collected).toBe(1)
+  busy = 1
+  vi.advanceTimersByTime(60_000)
+  expect(collected).toBe(1)
+  busy = LIMITS.quietCollectionBusyMax
+  vi.advanceTimersByTime(LIMITS.quietCollectionMs)
+  expect(collected).toBe(2)
+})
+
+test('an app counts each answer, and the bytes of large ones', async () => {
+  vi.useRealTimers()
+  const answered = vi.spyOn(QuietCollection.prototype, 'answered')
+  const passed = vi.spyOn(QuietCollection.prototype, 'passed')
+  const app = fastify()
+  registerHeldBytes(app)
+  app.addHook('onRequest', async request => {
+    request.setDecorator(HELD_BYTES, new HeldBytes('the caller', Infinity))
+  })
+  app.get('/small', () => 'x')
+  app.get('/large', () => 'x'.repeat(LIMITS.heldBytesMin))
+  for (const url of ['/small', '/large', '/small']) await app.inject({ url })
+  expect(answered).toHaveBeenCalledTimes(3)
+  expect(passed.mock.calls).toEqual([[LIMITS.heldBytesMin]])
+  await app.close()
+  vi.restoreAllMocks()
 })
 
 test('threads that collect at once do not hide the collector from each other', async () => {
