@@ -107,6 +107,8 @@ describe('the package', () => {
     const parsed = await service.api.post('/v1/parse/json', { body: '{"bundled":true}' })
     expect(parsed.text).toBe('{"values":[{"bundled":true}]}')
     // Their libraries are loaded in the thread, when they are asked for.
+    const packed = await service.api.post('/v1/parse/msgpack', { body: new Uint8Array([0x91, 0x01]) })
+    expect(packed.text).toBe('{"values":[[1]]}')
     const records = await service.api.post('/v1/parse/csv?header=true', { body: 'a,b\n1,"2"\n' })
     expect(records.text).toBe('{"values":[{"a":"1","b":"2"}]}')
     const documents = await service.api.post('/v1/parse/xml', { body: '<a b="1">c</a>' })

@@ -67,7 +67,9 @@ function isParsed(text: string): boolean {
 }
 
 const sizes = array(integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 8 })
-const subjects = [...FORMAT_NAMES.map(name => [name, {}] as const), ...FORMAT_OPTIONS]
+/** It cannot be opened without options, and parse-binary.test.ts has noise of its own for it. */
+const names = FORMAT_NAMES.filter(name => name !== 'protobuf')
+const subjects = [...names.map(name => [name, {}] as const), ...FORMAT_OPTIONS]
 
 describe.each(subjects)('%s with %j', (format, options) => {
   test('reads the same from any chunks as from one piece', async () => {

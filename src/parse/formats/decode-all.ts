@@ -61,8 +61,8 @@ function eachMessage(cutting: Cutting, input: Buffer, use: (message: Buffer) => 
   }
 }
 
-/** A message counts from its own start; the caller counts from the start of the input. */
-function shifted(error: unknown, start: number): unknown {
+/** An error of what begins at `start`, which counts from its own start, for a caller who counts from another. */
+export function shifted(error: unknown, start: number): unknown {
   if (!(error instanceof SockpoolError) || error.offset === undefined || start === 0) return error
   return Object.assign(reviveError({ ...error.toJSON(), offset: error.offset + start }), {
     cause: error.cause,

@@ -6,14 +6,22 @@ import { type Coding, codingOption } from './decompress.ts'
 import type { ConfiguredFormat, Format } from './format.ts'
 import { http1 } from './http1.ts'
 import { json } from './json.ts'
+import { lengthPrefixed } from './length-prefixed.ts'
 import { lines } from './lines.ts'
+import { memcached } from './memcached.ts'
 import { moduleFormat } from './module-format.ts'
+import { msgpack } from './msgpack.ts'
 import { ndjson } from './ndjson.ts'
+import { protobuf } from './protobuf.ts'
+import { resp } from './resp.ts'
 import { smtp } from './smtp.ts'
 import { xml } from './xml.ts'
 
 const FORMATS: ReadonlyMap<string, Format> = new Map(
-  [csv, http1, json, lines, ndjson, smtp, xml].map(format => [format.name, format]),
+  [
+    ...[csv, http1, json, lengthPrefixed(knownFormat), lines, memcached],
+    ...[msgpack, ndjson, protobuf, resp, smtp, xml],
+  ].map(format => [format.name, format]),
 )
 
 /** A format of our own by its name, or another's by its module's `file:` URL. Plain data. */
@@ -21,6 +29,10 @@ export type FormatRef = string | { readonly name: string; readonly module: strin
 
 /** The names that `findFormat` knows. */
 export const FORMAT_NAMES: readonly string[] = [...FORMATS.keys()]
+
+function knownFormat(name: string): Format | null {
+  return FORMATS.get(name) ?? null
+}
 
 /** Errors: FORMAT_NOT_FOUND. */
 export function findFormat(ref: FormatRef): Format {
