@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { MessagePort } from 'node:worker_threads'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { certificateNames, isVerified } from '../../src/http/door/certificate-names.ts'
@@ -23,6 +24,8 @@ export type FrontDeps = {
   readonly connections: ConnectionDoor
   readonly relay: { readonly path: string; readonly secret: string }
   readonly isServedHere: (request: IncomingMessage) => boolean
+  /** A port whose other end the main thread takes as a connection that leaves HTTP. */
+  readonly openTunnel: () => MessagePort
   /** Before each request: hears what the main thread has told last. */
   readonly onRequest: () => void
 }
@@ -128,21 +131,22 @@ export class Front {
   }
 
   #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { path } = this.#deps.relay
+    const { openTunnel } = this.#deps
     const pass = this.#pass(request, false)
     const admit = (): boolean => this.#vouch(request.socket)
     if ('setTimeout' in socket) (socket as Socket).setTimeout(0)
     this.#tunnels.add(socket)
     socket.once('close', () => this.#tunnels.delete(socket))
     socket.on('error', () => socket.destroy())
-    afterLastAnswer(socket, () => tunnel({ request, socket, head }, { path, pass, admit }))
+    afterLastAnswer(socket, () => tunnel({ request, socket, head }, { openTunnel, pass, admit }))
   }
 
   #pass(request: IncomingMessage, isCounted: boolean): [name: string, value: string] {
     const { socket, httpVersion } = request
-    const { localAddress, localPort, remoteAddress, remotePort } = socket
+    const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket
     const names = certificateNames(socket).filter(name => name.length <= NAME_CHARS_MAX)
-    const peer = { localAddress, localPort, remoteAddress, remotePort, isVerified: isVerified(socket), names }
+    const addresses = { localAddress, localPort, remoteAddress, remotePort, remoteFamily }
+    const peer = { ...addresses, isVerified: isVerified(socket), names }
     return [RELAY_HEADER, relayValue(this.#deps.relay.secret, { ...peer, httpVersion, isCounted })]
   }
 
