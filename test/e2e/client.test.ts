@@ -284,7 +284,7 @@ describe('the pool', () => {
       id: lease.connection.id,
       operations: expect.any(Array),
     })
-    expect(await pool.workers()).toHaveLength(1)
+    expect((await pool.workers()).filter(({ kind }) => kind === 'io')).toHaveLength(1)
     expect(await pool.kill(lease.connection.id)).toEqual({ killed: 'connection' })
     expect(await failure(pool.kill('c-none'))).toMatchObject({ code: 'CONNECTION_NOT_FOUND' })
   })
