@@ -216,7 +216,7 @@ function drainWorkerRoute(calls: Calls, pool: ControlPort): RouteTable['routes']
         default: ProblemAnswer,
       },
     },
-    problems: [...ADMIN_PROBLEMS, 'WAIT_TIMEOUT', 'WORKER_LOST'],
+    problems: [...ADMIN_PROBLEMS, 'NOT_FOUND', 'WAIT_TIMEOUT', 'WORKER_LOST'],
     run: request => {
       principalOf(request).assertAdmin()
       return pool.drainWorker(Number(request.params.id), calls.waitOf(request, request.query.timeoutMs))

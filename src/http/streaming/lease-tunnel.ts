@@ -41,7 +41,10 @@ export class LeaseTunnel {
     const { held, left, answer } = this.#options
     const { socket } = left
     const cut = (what: string): void => this.#stop.abort(new SockpoolError('ABORTED', what))
-    const onClose = (): void => cut('the client disconnected')
+    const onClose = (): void => {
+      // Closed behind both ends: what it has sent last is still being passed on.
+      if (!(socket.readableEnded && socket.writableFinished)) cut('the client disconnected')
+    }
     socket.once('close', onClose)
     held.whenEnded(reason => cut(`the lease has ended: ${reason}`))
     try {
