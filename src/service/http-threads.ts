@@ -1,7 +1,7 @@
 /**
  * The service's HTTP threads, where there are several: they are what clients reach, and the app of the main thread answers
- * on a private socket what they relay. The socket's folder is this user's alone, and a secret that is made anew at each
- * start proves that a request comes from a thread of this process.
+ * on a private socket what they relay, and on a port each what leaves HTTP. The socket's folder is this user's alone, and a
+ * secret that is made anew at each start proves that a request comes from a thread of this process.
  */
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'

@@ -286,7 +286,7 @@ describe('the pool', () => {
       id: lease.connection.id,
       operations: expect.any(Array),
     })
-    expect((await pool.workers()).filter(({ kind }) => kind === 'io')).toHaveLength(1)
+    expect(await pool.workers()).toContainEqual(expect.objectContaining({ kind: 'io' }))
     expect(await pool.kill(lease.connection.id)).toEqual({ killed: 'connection' })
     expect(await failure(pool.kill('c-none'))).toMatchObject({ code: 'CONNECTION_NOT_FOUND' })
   })

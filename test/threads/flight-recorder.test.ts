@@ -117,9 +117,11 @@ describe('an exchange of another thread', () => {
 
   test('is one operation of its connection, blocking or not, with its bytes each way', async () => {
     const server = await startLineServer(echoLine)
-    const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean' }) } })
+    const it = targetOf(server, { reuse: 'clean', pool: { max: 1 } })
+    const pool = await openPool({ targets: { it } })
     const thread = attach(pool, 'exchangeBoth', { write: 'ping\n', read: { line: true } })
     await thread.exited
+    await until('its connection is back', () => pool.stats().connections.idle === 1)
     const exchanged = [
       { name: 'lease', outcome: 'ok' },
       { name: 'exchange', bytesIn: 5, bytesOut: 5, outcome: 'ok' },

@@ -48,6 +48,9 @@ import { exchangeSyncOn } from './exchange-sync.ts'
 export type LeaseSyncOptions = Omit<LeaseOptions, 'signal' | 'replay'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
 
+/** What becomes of the connection, the pool's thread alone knows. */
+const UNKNOWN: ReleaseResult = { outcome: 'closed', reason: 'error' }
+
 type Held = { readonly record: LeaseRecord; readonly connection: AttachedConnection }
 type Begun<Holder> = Held & { readonly holder: Holder }
 
@@ -94,8 +97,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     const data = { target, options, blocks: false, operation }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
-    const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) =>
-      resultOf(line.release({ lease: grant.lease, refusal, graceful, outcome: outcomeOf(failure) }))
+    const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) => {
+      const release = { lease: grant.lease, refusal, graceful, outcome: outcomeOf(failure) }
+      if (operation === null) return resultOf(line.release(release))
+      // Who asked for the one operation hears nothing of the connection, so that a reply would be for nobody.
+      line.post({ kind: 'release', request: null, ...release })
+      return Promise.resolve(UNKNOWN)
+    }
     const keepAlive = keepAliveSwitch({ hold: () => line.hold(), release: () => line.letGo() })
     const { record, holder } = this.#begin(
       grant,
