@@ -11,7 +11,7 @@ const project = (name: string, include: string[], testTimeout: number, more: obj
 })
 
 /** What is served by the main thread alone, however many serve HTTP: calls, streams, tunnels, their order and their ends. */
-const RELAYED = ['draining-answers', 'leases', 'pipelining', 'stream-endings', 'tunnels']
+const RELAYED = ['descriptors', 'draining-answers', 'leases', 'pipelining', 'stream-endings', 'tunnels']
 
 const config: ViteUserConfig = {
   test: {

@@ -7,15 +7,13 @@ import { Agent, type IncomingMessage, type Server, type ServerResponse } from 'n
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { MessagePort } from 'node:worker_threads'
-import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { certificateNames, isVerified } from '../../src/http/door/certificate-names.ts'
 import type { ConnectionDoor } from '../../src/http/door/connection-door.ts'
 import type { LiveDoor } from '../../src/http/door/live-door.ts'
 import { RELAY_HEADER, relayValue } from '../../src/http/door/relay-pass.ts'
 import { afterLastAnswer, takeTurn } from '../../src/http/door/request-turns.ts'
-import { rawProblem } from '../../src/http/problems.ts'
-import { relayRequest } from './relayed-request.ts'
+import { refuse, relayRequest } from './relayed-request.ts'
 import { tunnel } from './tunnel.ts'
 
 export type FrontDeps = {
@@ -80,7 +78,7 @@ export class Front {
 
   /** Has the main thread answer; `body`: what has been read of the request already, which is counted too. */
   relay(request: IncomingMessage, response: ServerResponse, body: Buffer | null, isLast: boolean): void {
-    const onUnreachable = (error: Error): void => this.#refuse(request.socket, error)
+    const onUnreachable = (error: Error): void => refuse({ request, response, isLast }, error)
     const pass = this.#pass(request, body !== null)
     const { path } = this.#deps.relay
     try {
@@ -148,11 +146,5 @@ export class Front {
     const addresses = { localAddress, localPort, remoteAddress, remotePort, remoteFamily }
     const peer = { ...addresses, isVerified: isVerified(socket), names }
     return [RELAY_HEADER, relayValue(this.#deps.relay.secret, { ...peer, httpVersion, isCounted })]
-  }
-
-  #refuse(socket: Duplex, cause: Error): void {
-    if (!socket.writable) return void socket.destroy()
-    const message = 'the thread that has the leases takes no more requests right now'
-    socket.end(rawProblem(new SockpoolError('QUEUE_FULL', message, { cause })))
   }
 }
