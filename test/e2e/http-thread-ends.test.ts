@@ -91,28 +91,6 @@ test('a client that takes no bytes is cut by a kill all the same', async () => {
   expect(visitor.error?.code).toBe('ECONNRESET')
 })
 
-test('what a client has sent behind the end of the target is still its last word', async () => {
-  let heard = ''
-  const server = await startTestServer(
-    socket => {
-      socket.setEncoding('utf8').on('data', text => {
-        heard += text
-      })
-      socket.end('bye\n')
-    },
-    { tolerant: true, halfOpen: true },
-  )
-  const service = await started(server.port)
-  const visitor = await tunnelOf(service)
-  await visitor.ended()
-  const word = 'x'.repeat(3_000_000)
-  visitor.socket.end(word)
-  await until('all has come', () => heard.length === word.length, 20_000)
-  await visitor.closed
-  expect(visitor.error).toBeNull()
-  await until('its lease has ended', () => service.leases === 0)
-})
-
 test('a thread that dies takes along the leases of its tunnels, and ends the calls that it relays; leases stay', async () => {
   const server = await startLineServer(echoLine, { tolerant: true })
   const service = await started(server.port)
