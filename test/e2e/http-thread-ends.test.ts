@@ -7,7 +7,7 @@ import { Visitor } from '../support/forward-fixture.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
-import { until } from '../support/until.ts'
+import { until, untilSteady } from '../support/until.ts'
 
 type Row = {
   readonly kind: string
@@ -77,11 +77,7 @@ test('a client that takes no bytes is cut by a kill all the same', async () => {
   visitor.socket.pause()
   const [socket] = server.sockets
   // Nobody takes more of it.
-  let written = -1
-  while (written !== socket?.bytesWritten) {
-    written = socket?.bytesWritten ?? 0
-    await new Promise(resolve => setTimeout(resolve, 200))
-  }
+  await untilSteady(() => socket?.bytesWritten ?? 0, 300)
   expect(await connectionsOf(service)).toBe(idle + 1)
   const { leases } = jsonOf<{ leases: { id: string }[] }>(await service.api.get('/v1/leases'))
   await service.api.request('DELETE', `/v1/leases/${leases[0]?.id}?kill=true`)
