@@ -6,9 +6,12 @@ const { NODE_COMPILE_CACHE = join(import.meta.dirname, 'node_modules/.cache/comp
 Object.assign(process.env, { NODE_COMPILE_CACHE })
 
 // Threads and servers under test belong to a process of their own, so that a leak shows in its own file.
-const project = (name: string, include: string[], testTimeout: number): object => ({
-  test: { name, include, testTimeout, hookTimeout: testTimeout, pool: 'forks' },
+const project = (name: string, include: string[], testTimeout: number, more: object = {}): object => ({
+  test: { name, include, testTimeout, hookTimeout: testTimeout, pool: 'forks', ...more },
 })
+
+/** What is served by the main thread alone, however many serve HTTP: calls, streams, tunnels, their order and their ends. */
+const RELAYED = ['descriptors', 'draining-answers', 'leases', 'pipelining', 'stream-endings', 'tunnels']
 
 const config: ViteUserConfig = {
   test: {
@@ -21,6 +24,10 @@ const config: ViteUserConfig = {
       project('threads', ['test/threads/**/*.test.ts'], 60_000),
       project('interop', ['test/interop/**/*.test.ts'], 60_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 120_000),
+      // All of e2e holds with two threads too (`SOCKPOOL_HTTP_THREADS=2 npx vitest run --project e2e`); these do each time.
+      project('e2e-threads', [`test/e2e/{${RELAYED}}.test.ts`], 120_000, {
+        env: { SOCKPOOL_HTTP_THREADS: '2' },
+      }),
     ],
   },
 }

@@ -4,7 +4,13 @@
  */
 import { once } from 'node:events'
 import type { Server } from 'node:net'
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import {
+  MessageChannel,
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads'
 import { pino } from 'pino'
 import { errorText } from '../src/base/error-text.ts'
 import { LIMITS } from '../src/base/limits.ts'
@@ -76,6 +82,7 @@ const front = new Front(
     connections: connectionDoorOf(app),
     relay: data.relay,
     isServedHere,
+    openTunnel,
     onRequest: () => {
       requests.add(1)
       hear()
@@ -92,6 +99,12 @@ server.prependListener('connection', socket => {
 front.stand()
 port.on('message', take)
 await app.ready()
+
+function openTunnel(): MessagePort {
+  const { port1, port2 } = new MessageChannel()
+  port.postMessage({ kind: 'tunnel', port: port2 } satisfies FromHttpThread, [port2])
+  return port1
+}
 
 /** Takes what has been told and not heard yet. */
 function hear(): void {

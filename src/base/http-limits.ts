@@ -50,6 +50,8 @@ export const HTTP_LIMITS = {
   relayIdleMs: 30_000,
   /** Connections between two threads that the kernel keeps until they are accepted: all may come in one turn. */
   relayBacklog: 4_096,
+  /** Bytes of a tunnel on their way from one thread to another: four reads of a socket, so that neither thread waits. */
+  relayWindowBytes: 262_144,
   httpHeadersTimeoutMs: 10_000,
   /** Milliseconds between two looks for connections whose headers are late: 15 s hold with room to spare. */
   httpCheckIntervalMs: 2_000,

@@ -4,6 +4,7 @@
  *
  *   pulse (one per pool)              0 beats      counts on while the pool's event loop turns
  *                                     1 closed     1 once the pool takes no more requests
+ *                                     2 changes    counts the changes of what the pool's targets are
  *   reply bell (one per thread)       0 replies    counts the messages that were posted to the thread
  *
  * A thread that blocks on its reply bell reads the count, looks for its reply, and only then blocks on the count it
@@ -13,7 +14,8 @@ import { SharedWords } from './words.ts'
 
 const BEATS = 0
 const CLOSED = 1
-const PULSE_WORDS = 2
+const CHANGES = 2
+const PULSE_WORDS = 3
 
 const REPLIES = 0
 const REPLY_WORDS = 1
@@ -47,6 +49,10 @@ export class Pulse {
     return this.#words.load(CLOSED) === 1
   }
 
+  get changes(): number {
+    return this.#words.load(CHANGES)
+  }
+
   /** The pool's thread only. */
   beat(): void {
     this.#words.store(BEATS, (this.beats + 1) | 0)
@@ -55,6 +61,11 @@ export class Pulse {
   /** The pool's thread only. */
   close(): void {
     this.#words.store(CLOSED, 1)
+  }
+
+  /** The pool's thread only, once a change holds. */
+  change(): void {
+    this.#words.store(CHANGES, (this.changes + 1) | 0)
   }
 }
 

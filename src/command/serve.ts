@@ -36,7 +36,6 @@ const CLOSE_MARGIN_MS = 5_000
 export async function serve({ config: file, demo, flags }: ServeOptions, { stdout }: Streams): Promise<void> {
   const sources = { flags, ...(file !== undefined && { file }) }
   const config = boundDrain(loadForCommand(sources), demo)
-  refuseThreads(config)
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
   logWarnings(log)
   const { startService } = await import('../service.ts')
@@ -56,15 +55,6 @@ export async function serve({ config: file, demo, flags }: ServeOptions, { stdou
       { err: error },
       'nobody could be told on stdout where the service listens; it serves all the same',
     ),
-  )
-}
-
-/** Errors: CommandError with exit code 2. */
-function refuseThreads({ http, listen }: Config): void {
-  if (http.threads === 1 || listen.kind !== 'tcp') return
-  throw new CommandError(
-    2,
-    'http.threads: must be 1: with several threads the end of a tunnel (CONNECT, Upgrade: tcp) by the service or by a reset does not reach its client yet',
   )
 }
 

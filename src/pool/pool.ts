@@ -251,7 +251,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   reload(options: ReloadOptions): ReloadResult {
     const change = this.#deps.judge(options)
     if (this.#closed !== null) throw new SockpoolError('DRAINING', 'the pool is closed')
-    return applyChange(this.#parts, change)
+    const result = applyChange(this.#parts, change)
+    this.#attached?.targetsChanged()
+    return result
   }
 
   protected override async order(

@@ -1,7 +1,7 @@
 /**
  * The service's HTTP threads, where there are several: they are what clients reach, and the app of the main thread answers
- * on a private socket what they relay. The socket's folder is this user's alone, and a secret that is made anew at each
- * start proves that a request comes from a thread of this process.
+ * on a private socket what they relay, and on a port each what leaves HTTP. The socket's folder is this user's alone, and a
+ * secret that is made anew at each start proves that a request comes from a thread of this process.
  */
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
@@ -10,6 +10,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import { LIMITS } from '../base/limits.ts'
 import { SharedTallies } from '../channel/shared-tallies.ts'
@@ -51,6 +52,7 @@ export class HttpThreads {
   readonly #slots: number
   #rules: Omit<HttpRulesData, 'tallies'>
   #folder: string | null = null
+  #takeTunnel: (socket: Duplex) => void = socket => void socket.destroy()
   readonly #removeFolder = (): void => {
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true })
     this.#folder = null
@@ -68,6 +70,7 @@ export class HttpThreads {
       firstId: deps.config.ioWorkers,
       dataOf: slot => this.#dataOf(slot),
       onLog: text => deps.sink.write(text),
+      onTunnel: socket => this.#takeTunnel(socket),
       onLost: (slot, error) => this.#lost(slot, error),
     })
   }
@@ -80,9 +83,13 @@ export class HttpThreads {
     return this.#path
   }
 
-  /** Starts the threads on the port of the configuration. Errors: the system's; a plain Error where it shares no ports. */
-  async listen(): Promise<BoundPlace> {
+  /**
+   * Starts the threads on the port of the configuration. `takeTunnel`: serves a connection that leaves HTTP, from its
+   * request on. Errors: the system's; a plain Error where it shares no ports.
+   */
+  async listen(takeTunnel: (socket: Duplex) => void): Promise<BoundPlace> {
     const { host, port } = this.#deps.listen
+    this.#takeTunnel = takeTunnel
     try {
       return await this.#fleet.listen(await addressesOf(host), port)
     } catch (error) {

@@ -133,7 +133,7 @@ async function listenAlone(app: App, { host, port }: TcpAddress): Promise<{ addr
 async function listenBehind(app: App, threads: HttpThreads): Promise<{ address: string; port: number }> {
   const path = await threads.prepare()
   await app.listen({ path, backlog: LIMITS.relayBacklog, listenTextResolver: () => 'HTTP threads may come' })
-  const bound = await threads.listen()
+  const bound = await threads.listen(socket => void app.server.emit('connection', socket))
   app.log.info(`Server listening at ${bound.address}, port ${bound.port}`)
   return bound
 }

@@ -99,6 +99,11 @@ export class AttachLine {
     this.#watch = setInterval(watch, LIMITS.sweepIntervalMs).unref()
   }
 
+  /** Another number once what the pool's targets are has changed. */
+  get changes(): number {
+    return this.#pulse.changes
+  }
+
   /** Asks and awaits the reply. Errors: the pool's; ABORTED, DRAINING, NOT_READY, WORKER_LOST. */
   async request<Name extends RequestName>(
     name: Name,

@@ -67,6 +67,11 @@ export class AttachListener {
     return this.#lines.size
   }
 
+  /** What a thread has learned of targets holds no longer. */
+  targetsChanged(): void {
+    this.#pulse.change()
+  }
+
   /** Tells all threads that nothing is answered any more, and lets go of them. */
   close(): void {
     if (!listening.delete(this.handle.pool)) return

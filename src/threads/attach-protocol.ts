@@ -76,6 +76,8 @@ export type RequestData = {
     }
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean
+    /** The one thing that it is for, as the flight recorder says it; null: whatever its holder does with it. */
+    readonly operation: string | null
   }
   /** Messages of the target's own frame for others. */
   readonly exchange: {
@@ -200,6 +202,8 @@ export type ReleaseMessage = {
   readonly refusal: string | null
   /** What was written is still to be sent. */
   readonly graceful: boolean
+  /** How the thread's last operation ended, as the flight recorder says it. */
+  readonly outcome: string
 }
 
 export type RenewMessage = {

@@ -8,6 +8,7 @@ import { LIMITS } from '../base/limits.ts'
 import { SharedCount } from '../channel/shared-count.ts'
 import type { HttpThreadData, ToHttpThread } from './http-protocol.ts'
 import { type BoundPlace, HttpThread, type HttpThreadRow } from './http-thread.ts'
+import type { RelayedSocket } from './relayed-socket.ts'
 import { workerFile } from './worker-file.ts'
 
 export type HttpFleetOptions = {
@@ -17,6 +18,8 @@ export type HttpFleetOptions = {
   /** What the thread of a slot, from 1, is started with now. */
   readonly dataOf: (slot: number) => Omit<HttpThreadData, 'connections' | 'requests' | 'notices'>
   readonly onLog: (text: string) => void
+  /** A client's connection leaves HTTP: it comes as one on which its request is the first. */
+  readonly onTunnel: (socket: RelayedSocket) => void
   /** A thread is dead, and another takes its place. */
   readonly onLost: (slot: number, error: Error | null) => void
 }
@@ -88,6 +91,7 @@ export class HttpFleet {
       file: workerFile('http-worker'),
       data: { ...this.#options.dataOf(slot), notices: this.#notices.memory },
       onLog: this.#options.onLog,
+      onTunnel: this.#options.onTunnel,
       onExit: error => this.#exited(index, thread, error),
     })
     const seat = this.#seats[index]

@@ -11,10 +11,19 @@
  *   thread ► main    listening   the port is bound
  *   thread ► main    failed      it could not be
  *   thread ► main    log         log lines, one batch at a time
+ *   thread ► main    tunnel      a client's connection leaves HTTP, or asks to: the other end of the port that stands for it
  *
  *   * A notice: the thread takes it off its port before the next request, for the main thread raises `notices` with it.
  *     So it holds on all threads from the moment at which the main thread goes on.
+ *
+ * On the port of a tunnel, in both directions (`RelayedSocket`):
+ *
+ *   bytes       what is sent
+ *   taken       so many of the bytes that came are on: as many more may be sent
+ *   end         nothing is sent any more; the other direction goes on
+ *   closed      the sender is gone; `isReset`: its last word is a reset
  */
+import type { MessagePort } from 'node:worker_threads'
 import type { CountMemory } from '../channel/shared-count.ts'
 import type { TallyMemories } from '../channel/shared-tallies.ts'
 import type { TcpAddress } from '../config/address.ts'
@@ -69,3 +78,10 @@ export type FromHttpThread =
   | { readonly kind: 'listening'; readonly address: string; readonly port: number }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string | null }
   | { readonly kind: 'log'; readonly text: string }
+  | { readonly kind: 'tunnel'; readonly port: MessagePort }
+
+export type TunnelMessage =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'taken'; readonly bytes: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'closed'; readonly isReset: boolean }

@@ -2,12 +2,15 @@
 import { Worker } from 'node:worker_threads'
 import { SharedCount } from '../channel/shared-count.ts'
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from './http-protocol.ts'
+import { RelayedSocket } from './relayed-socket.ts'
 
 export type HttpThreadDeps = {
   readonly file: URL
   readonly data: Omit<HttpThreadData, 'connections' | 'requests'>
   /** Lines for the log, with their line ends. */
   readonly onLog: (text: string) => void
+  /** A client's connection that leaves HTTP, from its request on. */
+  readonly onTunnel: (socket: RelayedSocket) => void
   /** The thread is gone; null where it ended by itself. */
   readonly onExit: (error: Error | null) => void
 }
@@ -129,6 +132,8 @@ export class HttpThread {
       case 'log':
         this.#deps.onLog(message.text)
         return this.tell({ kind: 'logged' })
+      case 'tunnel':
+        return this.#deps.onTunnel(new RelayedSocket(message.port))
       default:
         message satisfies never
     }

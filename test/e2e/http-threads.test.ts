@@ -322,8 +322,7 @@ describe('a service with http.threads: 2', () => {
   })
 })
 
-// The command refuses several threads until tunnels end through them.
-test.skip('a service with several threads drains as one, and ends', async () => {
+test('a service with several threads drains as one, and ends', async () => {
   const one = await startServiceProcess({
     args: ['--no-auth'],
     config: {
@@ -350,8 +349,7 @@ test.skip('a service with several threads drains as one, and ends', async () => 
   for (const line of one.stderr().trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow()
 })
 
-// The command refuses several threads until tunnels end through them.
-test.skip('a second service does not share the port of the first', async () => {
+test('a second service does not share the port of the first', async () => {
   const listen = `127.0.0.1:${service.port}`
   await expect(
     startServiceProcess({ listen, args: ['--no-auth'], config: { http: { threads: 2 } } }),

@@ -293,9 +293,9 @@ describe('an I/O worker that dies', () => {
     // Loaded into every thread: the I/O worker ends when the file appears.
     const text = `
       import { existsSync, rmSync } from 'node:fs'
-      import { isMainThread } from 'node:worker_threads'
+      import { threadName } from 'node:worker_threads'
       const order = process.env.TEST_DEATH_ORDER
-      if (!isMainThread) setInterval(() => {
+      if (threadName.startsWith('sockpool-io-')) setInterval(() => {
         if (!existsSync(order)) return
         rmSync(order, { force: true })
         process.exit(1)

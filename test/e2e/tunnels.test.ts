@@ -118,6 +118,34 @@ test.each(WAYS)(
   },
 )
 
+test.each(WAYS)(
+  '%s: what a client has sent behind the end of the target is still its last word',
+  async (_name, answer, openTunnel) => {
+    let heard = 0
+    const server = await startTestServer(
+      socket => {
+        socket.end('bye\n')
+        // The client is gone long before its last byte is taken.
+        socket.on('data', ({ length }) => {
+          heard += length
+          socket.pause()
+          setTimeout(() => socket.resume(), 20)
+        })
+      },
+      { tolerant: true, halfOpen: true },
+    )
+    const service = await started(server.port)
+    const visitor = await openTunnel(service)
+    await visitor.received(`${answer}bye\n`)
+    const word = Buffer.alloc(1_000_000, 'x')
+    visitor.socket.end(word)
+    await visitor.closed
+    await until('all has come', () => heard === word.length, 20_000)
+    expect(visitor.error).toBeNull()
+    await until('its lease has ended', () => service.leases === 0)
+  },
+)
+
 test.each(WAYS)('%s: neither side outruns the other', async (_name, _answer, openTunnel) => {
   const server = await startTestServer(socket => void socket.pipe(socket), { halfOpen: true, tolerant: true })
   const service = await started(server.port)

@@ -55,7 +55,7 @@ export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly m
   },
   'http-worker': {
     own: /^workers\/(http-worker\.ts|http\/)/,
-    may: /^src\/((base|config|channel|http|pool\/attached)\/|threads\/http-protocol\.ts$)/,
+    may: /^src\/((base|config|channel|http|pool\/attached)\/|threads\/(http-protocol|relayed-socket)\.ts$)/,
   },
   'demo-worker': { own: /^workers\/demo-worker\.ts/, may: /^src\/(base\/|threads\/demo-upstream\.ts$)/ },
 }

@@ -111,3 +111,36 @@ test('a lease of another thread tells its release with the bytes that the thread
   expect(released[0]).toMatchObject({ bytesIn: 12, bytesOut: 12, outcome: 'clean' })
   expect(leaks[0]).toMatchObject({ target: 'it', bytesIn: 12, bytesOut: 12 })
 })
+
+describe('an exchange of another thread', () => {
+  const rowsOf = (pool: Pool) => pool.connection(pool.connections()[0]?.id ?? '').operations
+
+  test('is one operation of its connection, blocking or not, with its bytes each way', async () => {
+    const server = await startLineServer(echoLine)
+    const it = targetOf(server, { reuse: 'clean', pool: { max: 1 } })
+    const pool = await openPool({ targets: { it } })
+    const thread = attach(pool, 'exchangeBoth', { write: 'ping\n', read: { line: true } })
+    await thread.exited
+    await until('its connection is back', () => pool.stats().connections.idle === 1)
+    const exchanged = [
+      { name: 'lease', outcome: 'ok' },
+      { name: 'exchange', bytesIn: 5, bytesOut: 5, outcome: 'ok' },
+      { name: 'release', bytesIn: 0, bytesOut: 0, outcome: 'clean' },
+    ]
+    expect(rowsOf(pool)).toMatchObject([{ name: 'connect', outcome: 'ok' }, ...exchanged, ...exchanged])
+  })
+
+  test('is told while it hangs, and its thread blocks', async () => {
+    const server = await startLineServer(() => {})
+    const pool = await openPool({ targets: { it: targetOf(server) } })
+    const thread = attach(pool, 'exchangeBoth', { write: 'ping\n', read: { line: true } })
+    await until('it is under way', () => pool.connections()[0]?.lastOperation === 'exchange')
+    expect(rowsOf(pool).map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
+      'connect ok',
+      'lease ok',
+      'exchange running',
+    ])
+    await thread.worker.terminate()
+    await until('its connection is closed', () => pool.connections().length === 0)
+  })
+})

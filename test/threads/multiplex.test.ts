@@ -527,6 +527,18 @@ describe('a shared target that is read anew', () => {
     expect(pool.targets()[0]?.multiplex).toBeNull()
   })
 
+  test('is shared by attached threads too from then on, which had leased its connections', async () => {
+    const peer = await startMultiplexPeer('line')
+    const pool = await openPool({ targets: { it: targetOf(peer, { frame: 'line' }) } })
+    const thread = attach(pool, 'sharedLater')
+    expect(await thread.next()).toEqual(['a\n', 'b\n'])
+    expect(pool.targets()[0]?.connections.multiplexed).toBe(0)
+    pool.reload(again(peer, { multiplex: {} }))
+    thread.worker.postMessage('again')
+    expect(await thread.next()).toEqual(['a\n', 'b\n'])
+    expect(pool.targets()[0]?.connections.multiplexed).toBe(1)
+  })
+
   test('is a new one where it comes back, also where nobody has called meanwhile', async () => {
     const { pool, peer } = await lines()
     await ask(pool, 'before')

@@ -6,15 +6,14 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { SockpoolError } from '../../src/base/errors.ts'
+import type { MessagePort } from 'node:worker_threads'
 import { LIMITS } from '../../src/base/limits.ts'
 import { certificateNames, isVerified } from '../../src/http/door/certificate-names.ts'
 import type { ConnectionDoor } from '../../src/http/door/connection-door.ts'
 import type { LiveDoor } from '../../src/http/door/live-door.ts'
 import { RELAY_HEADER, relayValue } from '../../src/http/door/relay-pass.ts'
 import { afterLastAnswer, takeTurn } from '../../src/http/door/request-turns.ts'
-import { rawProblem } from '../../src/http/problems.ts'
-import { relayRequest } from './relayed-request.ts'
+import { refuse, relayRequest } from './relayed-request.ts'
 import { tunnel } from './tunnel.ts'
 
 export type FrontDeps = {
@@ -23,6 +22,8 @@ export type FrontDeps = {
   readonly connections: ConnectionDoor
   readonly relay: { readonly path: string; readonly secret: string }
   readonly isServedHere: (request: IncomingMessage) => boolean
+  /** A port whose other end the main thread takes as a connection that leaves HTTP. */
+  readonly openTunnel: () => MessagePort
   /** Before each request: hears what the main thread has told last. */
   readonly onRequest: () => void
 }
@@ -77,7 +78,7 @@ export class Front {
 
   /** Has the main thread answer; `body`: what has been read of the request already, which is counted too. */
   relay(request: IncomingMessage, response: ServerResponse, body: Buffer | null, isLast: boolean): void {
-    const onUnreachable = (error: Error): void => this.#refuse(request.socket, error)
+    const onUnreachable = (error: Error): void => refuse({ request, response, isLast }, error)
     const pass = this.#pass(request, body !== null)
     const { path } = this.#deps.relay
     try {
@@ -128,27 +129,22 @@ export class Front {
   }
 
   #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { path } = this.#deps.relay
+    const { openTunnel } = this.#deps
     const pass = this.#pass(request, false)
     const admit = (): boolean => this.#vouch(request.socket)
     if ('setTimeout' in socket) (socket as Socket).setTimeout(0)
     this.#tunnels.add(socket)
     socket.once('close', () => this.#tunnels.delete(socket))
     socket.on('error', () => socket.destroy())
-    afterLastAnswer(socket, () => tunnel({ request, socket, head }, { path, pass, admit }))
+    afterLastAnswer(socket, () => tunnel({ request, socket, head }, { openTunnel, pass, admit }))
   }
 
   #pass(request: IncomingMessage, isCounted: boolean): [name: string, value: string] {
     const { socket, httpVersion } = request
-    const { localAddress, localPort, remoteAddress, remotePort } = socket
+    const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket
     const names = certificateNames(socket).filter(name => name.length <= NAME_CHARS_MAX)
-    const peer = { localAddress, localPort, remoteAddress, remotePort, isVerified: isVerified(socket), names }
+    const addresses = { localAddress, localPort, remoteAddress, remotePort, remoteFamily }
+    const peer = { ...addresses, isVerified: isVerified(socket), names }
     return [RELAY_HEADER, relayValue(this.#deps.relay.secret, { ...peer, httpVersion, isCounted })]
-  }
-
-  #refuse(socket: Duplex, cause: Error): void {
-    if (!socket.writable) return void socket.destroy()
-    const message = 'the thread that has the leases takes no more requests right now'
-    socket.end(rawProblem(new SockpoolError('QUEUE_FULL', message, { cause })))
   }
 }

@@ -4,9 +4,11 @@
  * sees its connection close at once; where the main thread cuts the connection, the client's is cut.
  */
 import { type Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { exhausted } from '../../src/base/descriptors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { endTurns } from '../../src/http/door/request-turns.ts'
 import { lingerAtEnd } from '../../src/http/lingering-close.ts'
+import { toProblem } from '../../src/http/problems.ts'
 
 export type RelayTarget = {
   readonly agent: Agent
@@ -52,6 +54,27 @@ export function relayRequest(order: RelayOrder, target: RelayTarget): void {
   sendBody(order, upstream)
 }
 
+/** Answers for the main thread, which could not be asked. The connection goes on, but for an upload that nobody reads. */
+export function refuse(
+  { request, response, isLast }: Pick<RelayOrder, 'request' | 'response' | 'isLast'>,
+  cause: Error,
+): void {
+  const { status, headers, body } = toProblem(
+    exhausted('the thread that has the leases cannot be asked', cause),
+  )
+  const text = JSON.stringify(body)
+  const isUnread = hasBody(request) && !request.complete
+  if (isLast || isUnread) {
+    response.setHeader('connection', 'close')
+    endTurns(request.socket)
+    lingerAtEnd(request.socket)
+  }
+  const own = { 'content-type': 'application/problem+json', 'content-length': Buffer.byteLength(text) }
+  response.writeHead(status, { ...headers, ...own })
+  response.end(text)
+  request.resume()
+}
+
 function setHeaders(upstream: ClientRequest, { request: from, body }: RelayOrder, pass: RelayTarget['pass']) {
   const [passName] = pass
   const found = new Map<string, { readonly name: string; readonly values: string[] }>()
@@ -88,10 +111,11 @@ function sendBody({ request: from, body }: RelayOrder, upstream: ClientRequest):
   }
   upstream.flushHeaders()
   from.on('data', (chunk: Buffer) => {
-    if (!upstream.write(chunk)) from.pause()
+    if (!upstream.destroyed && !upstream.write(chunk)) from.pause()
   })
   upstream.on('drain', () => from.resume())
   from.once('end', () => {
+    if (upstream.destroyed) return
     if (from.headers['transfer-encoding'] !== undefined) upstream.addTrailers(from.trailers as never)
     upstream.end()
   })

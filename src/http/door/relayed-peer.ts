@@ -9,6 +9,8 @@ export interface RelayedPeer {
   readonly localPort?: number | undefined
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
+  /** Undefined where its connection cannot be reset. */
+  readonly remoteFamily?: string | undefined
   /** Whether the client showed a certificate that the listener trusts, and the names that it stands for. */
   readonly isVerified: boolean
   readonly names: readonly string[]
@@ -24,7 +26,8 @@ export function relayedPeer(socket: object): RelayedPeer | null {
 /** From now on the connection stands for this client: it has its addresses, for whoever asks the socket. */
 export function standFor(socket: object, peer: RelayedPeer): void {
   peers.set(socket, peer)
-  const { localAddress, localPort, remoteAddress, remotePort } = peer
-  for (const [name, value] of Object.entries({ localAddress, localPort, remoteAddress, remotePort }))
+  const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = peer
+  const addresses = { localAddress, localPort, remoteAddress, remotePort, remoteFamily }
+  for (const [name, value] of Object.entries(addresses))
     Object.defineProperty(socket, name, { value, configurable: true })
 }

@@ -11,6 +11,7 @@
 import type { Duplex } from 'node:stream'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { breakOff } from '../break-off.ts'
 import { BYTE_TURNS } from '../byte-turns.ts'
 import type { LeftHttp } from '../door/upgrades.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'
@@ -40,7 +41,10 @@ export class LeaseTunnel {
     const { held, left, answer } = this.#options
     const { socket } = left
     const cut = (what: string): void => this.#stop.abort(new SockpoolError('ABORTED', what))
-    const onClose = (): void => cut('the client disconnected')
+    const onClose = (): void => {
+      // Closed behind both ends: what it has sent last is still being passed on.
+      if (!(socket.readableEnded && socket.writableFinished)) cut('the client disconnected')
+    }
     socket.once('close', onClose)
     held.whenEnded(reason => cut(`the lease has ended: ${reason}`))
     try {
@@ -150,13 +154,4 @@ function once(socket: Duplex, events: readonly string[], signal: AbortSignal): P
     signal.removeEventListener('abort', onAbort)
     for (const event of events) socket.off(event, done)
   })
-}
-
-type BreakableSocket = Duplex & { readonly remoteFamily?: unknown; resetAndDestroy?(): void }
-
-/** By a reset on TCP; TLS and unix sockets have none. */
-function breakOff(socket: BreakableSocket): void {
-  const isTcp = socket.remoteFamily !== undefined && !('encrypted' in socket)
-  if (isTcp && socket.resetAndDestroy) socket.resetAndDestroy()
-  else socket.destroy()
 }

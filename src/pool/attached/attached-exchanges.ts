@@ -1,6 +1,6 @@
 /**
  * Exchanges of an attached thread that can share a connection: the pool's thread has them, and this one asks it. Which
- * targets share none this thread learns with its first exchange on each.
+ * targets share none this thread learns with its first exchange on each, and anew when the pool's targets have changed.
  */
 import { aborted } from '../../base/wait.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
@@ -12,9 +12,12 @@ import type { AdHocTarget } from '../target/target-pools.ts'
 export class AttachedExchanges {
   readonly #line: AttachLine
   readonly #unshared = new Set<string>()
+  /** The change of the targets that it was learned after. */
+  #change: number
 
   constructor(line: AttachLine) {
     this.#line = line
+    this.#change = line.changes
   }
 
   /** The reply; null where the exchange takes a connection to itself. Errors: as Pool.exchange. */
@@ -23,13 +26,17 @@ export class AttachedExchanges {
     if (data === null) return null
     const { signal } = exchange.bounds
     if (signal?.aborted) throw aborted('the exchange', signal)
-    return this.#replyOf(data.target, (await this.#line.request('exchange', data, signal)) as Reply)
+    const change = this.#change
+    const reply = (await this.#line.request('exchange', data, signal)) as Reply
+    return this.#replyOf(data.target, reply, change)
   }
 
   /** As `exchange`, blocking this thread. */
   exchangeSync(target: string | AdHocTarget, exchange: JudgedExchange): ExchangeReply | null {
     const data = this.#dataOf(target, exchange)
-    return data && this.#replyOf(data.target, this.#line.requestSync('exchange', data) as Reply)
+    if (data === null) return null
+    const change = this.#change
+    return this.#replyOf(data.target, this.#line.requestSync('exchange', data) as Reply, change)
   }
 
   #dataOf(
@@ -37,16 +44,24 @@ export class AttachedExchanges {
     { write, read, share, bounds, limit }: JudgedExchange,
   ): RequestData['exchange'] | null {
     if (typeof target !== 'string' || !('messages' in read) || read.frame !== null) return null
-    if (this.#unshared.has(target)) return null
+    if (this.#isUnshared(target)) return null
     const { tenant, weight } = share
     const { timeoutMs, allowedMs } = bounds
     const bytes = typeof write === 'string' ? Buffer.from(write) : write
     return { target, write: bytes, messages: read.messages, limit, tenant, weight, timeoutMs, allowedMs }
   }
 
-  #replyOf(target: string, reply: Reply): ExchangeReply | null {
+  #isUnshared(target: string): boolean {
+    const { changes } = this.#line
+    if (changes !== this.#change) this.#unshared.clear()
+    this.#change = changes
+    return this.#unshared.has(target)
+  }
+
+  /** `change`: the last one before it was asked for. What was answered before a later one may not hold after it. */
+  #replyOf(target: string, reply: Reply, change: number): ExchangeReply | null {
     if (reply === null) {
-      this.#unshared.add(target)
+      if (change === this.#line.changes) this.#unshared.add(target)
       return null
     }
     const { buffer, byteOffset, byteLength } = reply.data

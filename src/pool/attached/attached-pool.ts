@@ -21,6 +21,7 @@ import { judgedExchange } from '../lease/exchange-request.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
+import { outcomeOf } from '../lease/lease-flight.ts'
 import type { LeaseHolder } from '../lease/lease-keeper.ts'
 import {
   EXCHANGE_TRAITS,
@@ -46,6 +47,9 @@ import { exchangeSyncOn } from './exchange-sync.ts'
 
 export type LeaseSyncOptions = Omit<LeaseOptions, 'signal' | 'replay'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
+
+/** What becomes of the connection, the pool's thread alone knows. */
+const UNKNOWN: ReleaseResult = { outcome: 'closed', reason: 'error' }
 
 type Held = { readonly record: LeaseRecord; readonly connection: AttachedConnection }
 type Begun<Holder> = Held & { readonly holder: Holder }
@@ -79,7 +83,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
     const { request, ...traits } = judgedLease(options)
-    const { keeper, ends } = await this.#lease(target, request, traits)
+    const { keeper, ends } = await this.#lease(target, request, traits, null)
     return new Lease(keeper, ends)
   }
 
@@ -87,12 +91,19 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     target: string | AdHocTarget,
     { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal }: LeaseRequest,
     traits: ReaderTraits,
+    operation: string | null,
   ): Promise<LeaseInHand> {
-    const data = { target, options: { waitMs, timeoutMs, ttlMs, replay, tenant, weight }, blocks: false }
+    const options = { waitMs, timeoutMs, ttlMs, replay, tenant, weight }
+    const data = { target, options, blocks: false, operation }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
-    const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful) =>
-      resultOf(line.release({ lease: grant.lease, refusal, graceful }))
+    const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) => {
+      const release = { lease: grant.lease, refusal, graceful, outcome: outcomeOf(failure) }
+      if (operation === null) return resultOf(line.release(release))
+      // Who asked for the one operation hears nothing of the connection, so that a reply would be for nobody.
+      line.post({ kind: 'release', request: null, ...release })
+      return Promise.resolve(UNKNOWN)
+    }
     const keepAlive = keepAliveSwitch({ hold: () => line.hold(), release: () => line.letGo() })
     const { record, holder } = this.#begin(
       grant,
@@ -119,7 +130,9 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     const judged = judgedExchange(options)
     const shared = await this.#exchanges.exchange(target, judged)
     if (shared !== null) return shared
-    return await exchangeBy(request => this.#lease(target, request, EXCHANGE_TRAITS), judged, now)
+    const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
+      this.#lease(target, request, EXCHANGE_TRAITS, 'exchange')
+    return await exchangeBy(acquire, judged, now)
   }
 
   /**
@@ -132,21 +145,21 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   leaseSync(target: string | AdHocTarget, options: LeaseSyncOptions = {}): BlockingLease {
     const { operationTimeoutMs, ...rest } = optionsObject(options)
     const { request, ...traits } = judgedLease(rest)
-    return this.#leaseSync(target, request, {
-      ...traits,
-      operationTimeoutMs: durationOption('operationTimeoutMs', operationTimeoutMs),
-    })
+    const operationTraits = { operationTimeoutMs: durationOption('operationTimeoutMs', operationTimeoutMs) }
+    return this.#leaseSync(target, request, { ...traits, ...operationTraits }, null)
   }
 
   #leaseSync(
     target: string | AdHocTarget,
     { waitMs, timeoutMs, ttlMs, tenant, weight }: LeaseRequest,
     traits: BlockingLeaseOptions,
+    operation: string | null,
   ): BlockingLease {
     const data = {
       target,
       options: { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight },
       blocks: true,
+      operation,
     }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
@@ -184,13 +197,14 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     if (shared !== null) return shared
     const { write, read, share, limit, bounds } = judged
     const startedMs = now()
-    const lease = this.#leaseSync(target, new LeaseRequest(bounds, share), EXCHANGE_TRAITS)
+    const lease = this.#leaseSync(target, new LeaseRequest(bounds, share), EXCHANGE_TRAITS, 'exchange')
     try {
       const reply = exchangeSyncOn(lease, write, read, limit, bounds.left(startedMs, now()))
       lease.letGo()
       return reply
-    } finally {
-      lease.abandon()
+    } catch (error) {
+      lease.abandon(error)
+      throw error
     }
   }
 

@@ -35,6 +35,9 @@ import { AttachedHolder } from './attached-holder.ts'
 /** A lease, and its ends as its record sees them. */
 export type Acquired<Holder> = { readonly record: LeaseRecord; readonly holder: Holder }
 
+/** `call`: of the one operation that it is for, in the flight recorder; -1 where it is for no certain one. */
+type HeldByThread = Acquired<AttachedHolder> & { readonly call: number }
+
 /** The pool, as its attached threads use it. */
 export interface AttachHost {
   /** As Pool.lease, for ends on the thread of that number. */
@@ -60,7 +63,7 @@ export class AttachedThread implements ThreadServer {
   readonly #line: ThreadLine
   readonly #host: AttachHost
   readonly #ringer: Ringer
-  readonly #leases = new Map<number, Acquired<AttachedHolder>>()
+  readonly #leases = new Map<number, HeldByThread>()
   readonly #requests = new Map<number, AbortController>()
   #nextLease = 1
   #isGone = false
@@ -98,8 +101,9 @@ export class AttachedThread implements ThreadServer {
     this.#isGone = true
     for (const controller of this.#requests.values()) controller.abort()
     // What it left half done nobody knows.
-    for (const { record, holder } of this.#leases.values()) {
+    for (const { record, holder, call } of this.#leases.values()) {
       holder.leave()
+      record.flight?.endedAs(call, 'aborted')
       void record.giveBack('discarded', false)
     }
     this.#leases.clear()
@@ -114,10 +118,11 @@ export class AttachedThread implements ThreadServer {
     this.#reply(message.request, outcome)
   }
 
-  async #release({ request, lease: number, refusal, graceful }: ReleaseMessage): Promise<void> {
+  async #release({ request, lease: number, refusal, graceful, outcome }: ReleaseMessage): Promise<void> {
     const lease = this.#leases.get(number)
     this.#leases.delete(number)
     lease?.holder.leave()
+    lease?.record.flight?.endedAs(lease.call, outcome)
     const result = await lease?.record.giveBack(refusal as Refusal | null, graceful)
     const unknown: ReleaseResult = { outcome: 'closed', reason: 'discarded' }
     if (request !== null) this.#reply(request, { ok: true, value: result ?? unknown })
@@ -209,7 +214,9 @@ export class AttachedThread implements ThreadServer {
     }
     if (record.gone !== null) throw goneError(record.gone)
     holder.granted()
-    this.#leases.set(number, acquired)
+    const { operation } = data
+    const call = operation === null ? -1 : (record.flight?.waits(operation) ?? -1)
+    this.#leases.set(number, { ...acquired, call })
     return grantOf(number, record)
   }
 

@@ -8,6 +8,7 @@ import type { BlockingReader } from '../../streams/blocking/blocking-reader.ts'
 import type { BlockingWriter } from '../../streams/blocking/blocking-writer.ts'
 import type { AttachLine } from '../../threads/attach-line.ts'
 import { type ConnectionFacts, connectionFacts } from '../lease/connection-facts.ts'
+import { outcomeOf } from '../lease/lease-flight.ts'
 import { ttlOption } from '../lease/lease-options.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
@@ -17,6 +18,7 @@ import type { BlockingEnds } from './blocking-ends.ts'
 export class BlockingGiveBack {
   readonly #line: AttachLine
   readonly #lease: number
+  #failure: unknown = null
   /** Whether the holder waits for the result, and what it was. */
   #state: { readonly kind: 'posts' } | { readonly kind: 'blocks' } | Done = { kind: 'posts' }
 
@@ -35,10 +37,15 @@ export class BlockingGiveBack {
     if (this.#state.kind === 'posts') this.#state = { kind: 'blocks' }
   }
 
+  /** What its last operation has failed with; told when it is given back. */
+  failed(error: unknown): void {
+    this.#failure = error
+  }
+
   async giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
     const blocks = this.#state.kind === 'blocks'
     this.#state = { kind: 'done', result: { outcome: 'closed', reason: refusal ?? 'error' } }
-    const release = { lease: this.#lease, refusal, graceful }
+    const release = { lease: this.#lease, refusal, graceful, outcome: outcomeOf(this.#failure) }
     if (!blocks) this.#line.post({ kind: 'release', request: null, ...release })
     else this.#state = { kind: 'done', result: this.#await(release) }
     return this.#state.result
@@ -136,8 +143,9 @@ export class BlockingLease implements Disposable {
     this.#release()
   }
 
-  /** As `discard`, but does not block; nothing where the connection was given back already. */
-  abandon(): void {
+  /** As `discard` after this error, but does not block; nothing where the connection was given back already. */
+  abandon(error: unknown): void {
+    this.#back.failed(error)
     this.#giveBack('discarded', false)
   }
 

@@ -31,8 +31,13 @@ export class LeaseFlight implements CallWatch {
   }
 
   end(call: number, error: unknown): void {
+    this.endedAs(call, outcomeOf(error))
+  }
+
+  /** As `end`, where what came of it is told in the recorder's words. */
+  endedAs(call: number, outcome: string): void {
     if (call < 0) return
-    this.#recorder.end(call, error === null ? 'ok' : outcomeOf(error))
+    this.#recorder.end(call, outcome)
     this.settle(call)
   }
 
@@ -69,7 +74,8 @@ export class LeaseFlight implements CallWatch {
   }
 }
 
-/** The code of an error, as problems have it. What is no error of ours says nothing that a row may hold. */
-function outcomeOf(error: unknown): string {
+/** `ok` for null; the code of an error, as problems have it. What is no error of ours says nothing that a row may hold. */
+export function outcomeOf(error: unknown): string {
+  if (error === null) return 'ok'
   return error instanceof SockpoolError ? error.code.toLowerCase() : 'error'
 }

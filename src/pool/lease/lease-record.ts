@@ -37,8 +37,8 @@ export type LeaseRecordDeps = {
   readonly leakDetectionMs?: number | undefined
   /** Where it was asked for. */
   readonly origin?: LeaseOrigin | undefined
-  /** Gives the connection back; called once. */
-  readonly giveBack: (refusal: Refusal | null, graceful: boolean) => Promise<ReleaseResult>
+  /** Gives the connection back; called once. `failure`: what its last operation failed with; null where it did not. */
+  readonly giveBack: (refusal: Refusal | null, graceful: boolean, failure: unknown) => Promise<ReleaseResult>
   /** Whether the lease keeps the process alive; off at first. */
   readonly keepAlive: (isOn: boolean) => void
   /** Its ttl is over: to be answered by `kill`, by whoever has the say. */
@@ -86,6 +86,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   #epoch = 0
   #id: string | null = null
   #hasLeaked = false
+  #failure: unknown = null
   #state: State = { kind: 'held' }
 
   constructor(deps: LeaseRecordDeps) {
@@ -197,9 +198,11 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     this.clock.begin(name)
     try {
       const value = await run()
+      this.#failure = null
       flight?.end(call, null)
       return value
     } catch (error) {
+      this.#failure = error
       flight?.end(call, error)
       throw error
     } finally {
@@ -297,7 +300,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
     if (this.#hasLeaked) this.#deps.onLeak('leak_over')
     this.#holder.ended(reason)
-    this.#deps.giveBack(refusal, graceful).then(resolve, error => {
+    this.#deps.giveBack(refusal, graceful, this.#failure).then(resolve, error => {
       this.fault(error)
       resolve({ outcome: 'closed', reason: 'error' })
     })
