@@ -117,7 +117,7 @@ function obey(message: ToIoWorker): void | Promise<void> {
     case 'splice':
       return splices.begin(message)
     case 'unlisten':
-      return listeners.unlisten(message.listener)
+      return listeners.unlisten(message)
     case 'hush':
       return upgrades.hush(message)
     case 'secure':

@@ -62,6 +62,8 @@ const OWN_LIMITS = {
   incomingMax: 1_024,
   /** Milliseconds after which a handshake gives its place to a newcomer, where too many are under way: it is no honest one. */
   handshakeYieldMs: 5_000,
+  /** Turns that a listener which is to go waits at the most for one in which nobody comes: under a flood there is none. */
+  listenerLeaveTurns: 1_000,
   /** Milliseconds a TLS handshake may take on a connection that is there already, as asyncio's. */
   tlsHandshakeTimeoutMs: 60_000,
   /** Milliseconds more that the I/O worker gives a handshake: its caller's own clock is to end it first. */

@@ -39,6 +39,7 @@ import {
   type EndName,
   SHUT,
   SHUT_BY_STRENGTH,
+  SHUT_RESET,
   type ShutName,
 } from './values.ts'
 import { WideClaim, type WidePlace } from './wide-rings.ts'
@@ -180,8 +181,14 @@ export class Channel {
     return flags === 0 ? 'open' : (SHUT_BY_STRENGTH.find(how => (flags & SHUT[how]) !== 0) ?? 'abort')
   }
 
-  requestShut(how: ShutName): void {
-    raise(this.words, OUT_END, SHUT[how])
+  /** Whether the peer is to see a reset. */
+  get asksReset(): boolean {
+    return (this.words.load(OUT_END) & SHUT_RESET) !== 0
+  }
+
+  /** `reset` is an abort that the peer cannot take for an end. */
+  requestShut(how: ShutName | 'reset'): void {
+    raise(this.words, OUT_END, how === 'reset' ? SHUT.abort | SHUT_RESET : SHUT[how])
   }
 
   get epoch(): number {

@@ -30,6 +30,8 @@ export const END_NAMES: readonly (keyof typeof END)[] = Object.keys(END) as Arra
 /** What the holder asks of the outbound direction once its last byte is sent: flags, of which the strongest counts. */
 export const SHUT = { open: 0, finish: 1, close: 2, abort: 4 } as const
 export type ShutName = Exclude<keyof typeof SHUT, 'open'>
+/** Beside `abort`: the peer is to see a reset, where there is one, and no end. */
+export const SHUT_RESET = 8
 export const SHUT_BY_STRENGTH: readonly ShutName[] = ['abort', 'close', 'finish']
 
 /**

@@ -23,7 +23,12 @@ export {
   type StreamReaderOptions,
 } from '../streams/reading/stream-reader.ts'
 export { StreamWriter } from '../streams/writing/stream-writer.ts'
-export type { SendOptions, SentUntil, StartTlsOptions } from '../streams/writing/writer-options.ts'
+export type {
+  AbortOptions,
+  SendOptions,
+  SentUntil,
+  StartTlsOptions,
+} from '../streams/writing/writer-options.ts'
 export type { ConnectPoolOptions, RetryOptions } from './client-options.ts'
 export type { RemoteLease } from './remote-lease.ts'
 export type { RemotePool, ServiceReload } from './remote-pool.ts'

@@ -7,7 +7,7 @@
  */
 import { ChunkList } from '../base/chunk-list.ts'
 import { LIMITS } from '../base/limits.ts'
-import type { ByteSink } from '../streams/byte-sink.ts'
+import type { ByteSink, SinkShut } from '../streams/byte-sink.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
 
 type Deps = {
@@ -67,9 +67,10 @@ export class RemoteSink implements ByteSink {
     this.#fulfil()
   }
 
-  shut(how: 'finish' | 'close' | 'abort'): void {
+  shut(how: SinkShut): void {
     if (this.#end !== null) return
-    if (how === 'abort') {
+    // The service has no other word for a reset.
+    if (how === 'abort' || how === 'reset') {
       this.#kept.drop(this.pending)
       this.#deps.abort()
       return

@@ -6,7 +6,7 @@ import { settledWithin } from '../base/wait.ts'
 import { formatAddress, type ListenAddress } from '../config/address.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../streams/writing/stream-writer.ts'
-import { openTunnel, type TunnelCall } from './tunnel.ts'
+import { breakOff, openTunnel, type Tunnel, type TunnelCall } from './tunnel.ts'
 
 export type RemoteForwardOptions = {
   readonly listen: ListenAddress
@@ -26,12 +26,15 @@ export async function openRemoteForward(options: RemoteForwardOptions): Promise<
   const { createPool, startServer } = await import('../library/index.ts')
   const pool = await createPool({ ioWorkers: 1 })
   const serve = async (reader: StreamReader, writer: StreamWriter): Promise<void> => {
+    let tunnel: Tunnel | null = null
     try {
-      const tunnel = await openTunnel(url, { ...call, signal: AbortSignal.timeout(LIMITS.leaseWaitMsMax) })
+      tunnel = await openTunnel(url, { ...call, signal: AbortSignal.timeout(LIMITS.leaseWaitMsMax) })
       await joined(reader, writer, tunnel)
     } catch (error) {
       onRefused(errorText(error))
-      writer.abort()
+      // What broke on one side is no end on the other.
+      writer.abort({ reset: tunnel !== null })
+      if (tunnel !== null) breakOff(tunnel)
     }
   }
   const settings = { pool, maxConnections: LIMITS.forwardClientsMax, backlog: LIMITS.forwardBacklog }
@@ -59,14 +62,11 @@ export async function openRemoteForward(options: RemoteForwardOptions): Promise<
   }
 }
 
-/** Bytes both ways, and each end behind the last of them. Errors: the first that breaks either side; both are over then. */
-async function joined(reader: StreamReader, writer: StreamWriter, tunnel: Duplex): Promise<void> {
-  try {
-    await Promise.all([toTunnel(reader, tunnel), fromTunnel(tunnel, writer)])
-    writer.close()
-  } finally {
-    tunnel.destroy()
-  }
+/** Bytes both ways, and each end behind the last of them. Errors: the first that breaks either side; both are to be broken off. */
+async function joined(reader: StreamReader, writer: StreamWriter, tunnel: Tunnel): Promise<void> {
+  await Promise.all([toTunnel(reader, tunnel), fromTunnel(tunnel, writer)])
+  writer.close()
+  tunnel.destroy()
 }
 
 async function toTunnel(reader: StreamReader, tunnel: Duplex): Promise<void> {

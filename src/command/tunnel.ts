@@ -15,13 +15,16 @@ export type TunnelCall = {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What an upgrade hands over is a socket, of TLS or not. */
+export type Tunnel = Duplex & { readonly encrypted?: boolean; resetAndDestroy?(): void }
+
 /**
  * The connection, once the service has switched to it: what it gives and takes are the target's bytes, and each side ends
  * as the target's does.
  *
  * Errors: CommandError with exit code 1 where none answers, or the service refuses; 2 where `url` is no URL.
  */
-export async function openTunnel(url: string, { target, token, tls, signal }: TunnelCall): Promise<Duplex> {
+export async function openTunnel(url: string, { target, token, tls, signal }: TunnelCall): Promise<Tunnel> {
   const options = {
     ...placeOf(url, `/v1/connect/${encodeURIComponent(target)}`),
     ...tls,
@@ -45,8 +48,14 @@ export async function openTunnel(url: string, { target, token, tls, signal }: Tu
   const answered = await promise.catch((error: unknown) => {
     throw unreachable(url, error)
   })
-  if (!('statusCode' in answered)) return answered as Duplex
+  if (!('statusCode' in answered)) return answered as Tunnel
   throw await refusal(answered as IncomingMessage)
+}
+
+/** So that the service cannot take it for an end: by a reset, which TLS has none of. */
+export function breakOff(tunnel: Tunnel): void {
+  if (!tunnel.encrypted && tunnel.resetAndDestroy) tunnel.resetAndDestroy()
+  else tunnel.destroy()
 }
 
 async function refusal(answer: IncomingMessage): Promise<CommandError> {

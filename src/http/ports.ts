@@ -47,7 +47,8 @@ export type ReaderPort = Pick<
 /** How the sending side, or the whole connection, ends. */
 type ClosingPort = Pick<StreamWriter, 'canWriteEof' | 'writeEof' | 'close' | 'isClosing' | 'waitClosed'>
 
-export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' | 'offset'> & ClosingPort
+export type WriterPort = Pick<StreamWriter, 'writeLines' | 'drain' | 'startTls' | 'offset' | 'abort'> &
+  ClosingPort
 
 /** What an answer tells about a lease. */
 type LeaseFacts = Pick<

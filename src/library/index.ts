@@ -41,7 +41,12 @@ export {
   type StreamReaderOptions,
 } from '../streams/reading/stream-reader.ts'
 export { StreamWriter } from '../streams/writing/stream-writer.ts'
-export type { SendOptions, SentUntil, StartTlsOptions } from '../streams/writing/writer-options.ts'
+export type {
+  AbortOptions,
+  SendOptions,
+  SentUntil,
+  StartTlsOptions,
+} from '../streams/writing/writer-options.ts'
 export type { PoolHandle } from '../threads/attach-protocol.ts'
 export { attachPool } from './attach-pool.ts'
 export {

@@ -1,6 +1,12 @@
 import type { StreamEnd } from './byte-source.ts'
 
 /**
+ * After all accepted bytes: `finish` sends FIN, `close` closes. `abort` drops them and closes at once; `reset` does so by a
+ * reset, where the connection has one.
+ */
+export type SinkShut = 'finish' | 'close' | 'abort' | 'reset'
+
+/**
  * Where a StreamWriter's bytes go: a channel's ring, an HTTP request. The sink owns a bounded buffer; what does
  * not fit stays with the writer. Everything here is synchronous but the wish.
  */
@@ -14,8 +20,7 @@ export interface ByteSink {
   /** Accepts as many of the bytes as fit, copies them, and returns how many that were. */
   write(bytes: Uint8Array): number
 
-  /** After all accepted bytes: `finish` sends FIN, `close` closes. `abort` drops them and closes at once. */
-  shut(how: 'finish' | 'close' | 'abort'): void
+  shut(how: SinkShut): void
 
   /**
    * Asks for one call of `wake` as soon as at most `level` bytes are pending or the connection has ended.

@@ -36,6 +36,7 @@ export interface ConnectionHolder {
 export type IoConnectionDeps = {
   readonly id: string
   readonly worker: number
+  readonly thread: number
   readonly channel: Channel
   /** The I/O worker's doorbell, to ring here and to lend to other threads. */
   readonly ringer: Ringer
@@ -64,7 +65,10 @@ type State =
 
 export class IoConnection {
   readonly id: string
+  /** The number of its I/O worker, which a successor inherits. */
   readonly worker: number
+  /** The number of its thread, which no other has. */
+  readonly thread: number
   readonly channel: Channel
   readonly ringer: Ringer
   readonly doorbell: DoorbellMemory
@@ -82,6 +86,7 @@ export class IoConnection {
   constructor(deps: IoConnectionDeps) {
     this.id = deps.id
     this.worker = deps.worker
+    this.thread = deps.thread
     this.channel = deps.channel
     this.ringer = deps.ringer
     this.doorbell = deps.doorbell

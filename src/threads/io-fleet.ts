@@ -15,9 +15,11 @@ import type { IoFleetOptions } from './io-fleet-options.ts'
 import { IoListener } from './io-listener.ts'
 import { IoThread } from './io-thread.ts'
 import type { OpenRequest } from './io-thread-deps.ts'
+import { leastLoaded } from './least-loaded.ts'
 import type { EgressData, ListenSpec, NameAnswer } from './protocol.ts'
 import type { OnIncoming } from './thread-listeners.ts'
 import { type WorkerDrain, WorkerDrains } from './worker-drains.ts'
+import { noWorker } from './worker-errors.ts'
 import { workerFile } from './worker-file.ts'
 import { vitalsSum, type WorkerStats, workerStats } from './worker-stats.ts'
 
@@ -84,7 +86,7 @@ export class IoFleet {
   async open(request: OpenRequest): Promise<IoConnection> {
     if (this.#threads.every(thread => thread === null)) await this.#waitForWorker(request)
     this.#checkRoom()
-    const wanted = request.worker === undefined ? null : this.#threads[request.worker]
+    const wanted = this.#all.find(({ threadId }) => threadId === request.thread)
     const opening = (wanted ?? this.#leastLoaded()).open(request)
     this.#doorbell.cover(this.#slabNumbers.channels)
     return await opening
@@ -103,7 +105,7 @@ export class IoFleet {
   ): Promise<IoListener> {
     const threads = spec.reusePort
       ? this.#threads.filter(thread => thread !== null)
-      : [this.#leastLoaded(({ load, listeners }) => load + listeners)]
+      : [this.#listenerThread()].filter(thread => thread !== null)
     if (threads.length === 0) throw noWorker()
     const listener = new IoListener({
       spec,
@@ -221,12 +223,22 @@ export class IoFleet {
       )
   }
 
-  #leastLoaded(loadOf: (thread: IoThread) => number = ({ load }) => load): IoThread {
-    let least: IoThread | null = null
-    for (const thread of this.#threads)
-      if (thread && loadOf(thread) < (least === null ? Infinity : loadOf(least))) least = thread
+  #leastLoaded(): IoThread {
+    const least = leastLoaded(this.#threads, ({ load }) => load)
     if (least === null) throw noWorker()
     return least
+  }
+
+  /** Where a listener goes, or goes on; none where all end. */
+  #listenerThread(except: IoThread | null = null): IoThread | null {
+    const others = this.#isStopping ? [] : this.#threads.filter(thread => thread !== except)
+    return leastLoaded(others, ({ load, listeners }) => load + listeners)
+  }
+
+  #dying(thread: IoThread): void {
+    const { index } = thread
+    if (this.#threads[index] !== thread) return
+    for (const listener of this.#listeners) listener.dying(index, this.#listenerThread(thread))
   }
 
   #start(index: number): IoThread {
@@ -245,6 +257,7 @@ export class IoFleet {
       onDecision: decision => this.#options.onDecision?.(decision),
       onDropped: clients => this.#options.onDropped?.(clients),
       onFault: this.#onFault,
+      onDying: () => this.#dying(thread),
       onExit: error => this.#exited(thread, error),
     })
     return thread
@@ -274,7 +287,7 @@ export class IoFleet {
     if (wasServing) this.#threads[index] = null
     this.#drains.left(thread)
     this.#past.set(index, vitalsSum(thread.vitals(), this.#past.get(index)))
-    if (wasServing) for (const listener of this.#listeners) listener.lost(index)
+    if (wasServing) for (const listener of this.#listeners) listener.lost(index, this.#listenerThread())
     // It may have rung the pool's doorbell and died before it could wake this thread.
     this.#doorbell.stir()
     if (this.#isStopping || thread.isStopping) return
@@ -328,11 +341,9 @@ export class IoFleet {
     this.#doorbell.findMissed(() => this.#options.onMissedWake?.())
     for (const thread of this.#all) {
       thread.look()
-      if (thread.silenceMs > LIMITS.heartbeatDeadMs) thread.terminate()
+      if (thread.silenceMs <= LIMITS.heartbeatDeadMs) continue
+      this.#dying(thread)
+      thread.terminate()
     }
   }
-}
-
-function noWorker(): SockpoolError {
-  return new SockpoolError('WORKER_LOST', 'no I/O worker is running', { retryable: true })
 }

@@ -1,8 +1,10 @@
 /**
- * One listener of a pool, in one I/O worker or, with `reusePort`, in all of them. A worker that dies takes its part
- * along; its successor binds the same addresses again.
+ * One listener of a pool, in one I/O worker or, with `reusePort`, in all of them. A worker that is drained listens until
+ * its successor does. One that dies takes its part along: another worker binds the same addresses again, or its successor
+ * where there is none, or where all listen anyway.
  */
 import { invariant, SockpoolError } from '../base/errors.ts'
+import type { Succession } from '../base/succession.ts'
 import type { IoThread } from './io-thread.ts'
 import type { BoundAddress, ListenSpec } from './protocol.ts'
 import type { BoundListener, OnIncoming } from './thread-listeners.ts'
@@ -10,7 +12,7 @@ import type { BoundListener, OnIncoming } from './thread-listeners.ts'
 export type IoListenerDeps = {
   readonly spec: ListenSpec
   readonly onIncoming: OnIncoming
-  /** The successor of a dead worker could not bind what it had. */
+  /** Nobody could bind what a dead worker had. */
   readonly onFailed: (error: SockpoolError) => void
   readonly onClosed: (listener: IoListener) => void
 }
@@ -20,6 +22,8 @@ export class IoListener {
   /** By the index of the worker. A worker that is between its death and its rebirth has a null. */
   readonly #bound = new Map<number, BoundListener | null>()
   readonly #binding = new Map<number, Promise<void>>()
+  /** Listen no more, and have clients that wait. */
+  readonly #leaving = new Set<BoundListener>()
   #addresses: readonly BoundAddress[] = []
   #isServing = false
   #closing: Promise<void> | null = null
@@ -62,9 +66,20 @@ export class IoListener {
     return this.#closing
   }
 
-  /** A worker is gone. */
-  lost(index: number): void {
-    if (this.#bound.has(index)) this.#bound.set(index, null)
+  /** A worker is about to be gone: `heir` is another. What it has bound is bound beside it as long as it is there. */
+  dying(index: number, heir: IoThread | null): void {
+    if (heir !== null && this.#bound.get(index)?.succession) this.lost(index, heir)
+  }
+
+  /** A worker is gone; `heir` is another, which need not be awaited. */
+  lost(index: number, heir: IoThread | null): void {
+    const before = this.#bound.get(index)
+    if (before === undefined) return
+    this.#bound.set(index, null)
+    // One that was being bound there is for whoever wanted it.
+    if (before === null || heir === null || this.#deps.spec.reusePort || this.#closing !== null) return
+    this.#bound.delete(index)
+    void this.#bindAgain(heir, before.succession ?? undefined)
   }
 
   /** A worker has taken the place of a dead one. */
@@ -74,22 +89,41 @@ export class IoListener {
   }
 
   /**
-   * A worker has taken the place of one that lives, and that is to listen no more. With `reusePort` both listen for a moment;
-   * else nobody does, as an address is bound once. Who waits in the old one, and is not adopted, is cut off. It never rejects.
+   * A worker has taken the place of one that lives, and that is to listen no more. Both listen for a moment, and who waits in
+   * the old one is served there. Where the system binds an address only once nobody listens for a moment, and who waits is
+   * cut off. Resolves when the old one is done; it never rejects.
    */
   async move(fresh: IoThread): Promise<void> {
     await Promise.allSettled([this.#binding.get(fresh.index)])
     const before = this.#bound.get(fresh.index)
     if (before === undefined || before === null || this.#closing !== null) return
-    const { reusePort } = this.#deps.spec
-    if (!reusePort) await before.close()
+    const { succession } = before
+    if (succession !== null && (await this.#bindBeside(fresh, succession))) return await this.#leave(before)
+    await before.close()
     if (this.#closing === null) await this.#bindAgain(fresh)
-    if (reusePort) await before.close()
   }
 
-  async #bindAgain(thread: IoThread): Promise<void> {
+  async #bindBeside(fresh: IoThread, succession: Succession): Promise<boolean> {
     try {
-      await this.#bind(thread)
+      await this.#bind(fresh, succession)
+      return true
+    } catch {
+      // What speaks against it is found again, and told, once the address is free.
+      return false
+    }
+  }
+
+  async #leave(before: BoundListener): Promise<void> {
+    // Nobody is announced before it serves, so nobody would be taken.
+    if (!this.#isServing || this.#closing !== null) return await before.close()
+    this.#leaving.add(before)
+    await before.leave()
+    this.#leaving.delete(before)
+  }
+
+  async #bindAgain(thread: IoThread, succeeds?: Succession): Promise<void> {
+    try {
+      await this.#bind(thread, succeeds)
     } catch (error) {
       // A thread that dies again is replaced again.
       if (this.#closing !== null || (error instanceof SockpoolError && error.code === 'WORKER_LOST')) return
@@ -97,16 +131,16 @@ export class IoListener {
     }
   }
 
-  #bind(thread: IoThread): Promise<void> {
-    const bound = this.#bindIn(thread)
+  #bind(thread: IoThread, succeeds?: Succession): Promise<void> {
+    const bound = this.#bindIn(thread, succeeds)
     this.#binding.set(thread.index, bound)
     return bound
   }
 
-  async #bindIn(thread: IoThread): Promise<void> {
+  async #bindIn(thread: IoThread, succeeds: Succession | undefined): Promise<void> {
     const { spec, onIncoming } = this.#deps
     this.#bound.set(thread.index, null)
-    const bound = await thread.listen(boundTo(spec, this.#addresses), onIncoming)
+    const bound = await thread.listen({ ...boundTo(spec, this.#addresses), succeeds }, onIncoming)
     this.#bound.set(thread.index, bound)
     if (this.#addresses.length === 0) this.#addresses = bound.addresses
     if (this.#closing !== null) await bound.close()
@@ -114,7 +148,7 @@ export class IoListener {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#bound.values()].map(bound => bound?.close()))
+    await Promise.all([...this.#bound.values(), ...this.#leaving].map(bound => bound?.close()))
     this.#deps.onClosed(this)
   }
 }

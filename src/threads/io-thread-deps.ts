@@ -25,6 +25,8 @@ export type IoThreadDeps = {
   readonly onDropped: (clients: number) => void
   /** Serving one connection failed, which was closed for it. */
   readonly onFault: (error: unknown) => void
+  /** The thread has thrown, and is about to end. */
+  readonly onDying: () => void
   /** The thread is gone, its connections have been told; `error` is what it threw, if it did. */
   readonly onExit: (error: Error | null) => void
 }
@@ -33,8 +35,8 @@ export type OpenRequest = {
   readonly dial: Dial
   readonly connectTimeoutMs: number
   readonly signal?: AbortSignal | undefined
-  /** The I/O worker to dial in; default, and where that one is dead: the least loaded. */
-  readonly worker?: number | undefined
+  /** The thread to dial in; default, and where that one is dead: the least loaded. */
+  readonly thread?: number | undefined
   /** Told of the place that was tried last, before the promise settles; those before it have failed. */
   readonly onPlace?: ((place: number) => void) | undefined
 }

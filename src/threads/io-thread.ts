@@ -30,6 +30,8 @@ import { lost, lostBefore, mishandled } from './worker-errors.ts'
 
 export class IoThread {
   readonly index: number
+  /** As no other thread of this process is called, before or after it. */
+  readonly threadId: number
   readonly names: NameLookups = new NameLookups(message => this.#tell(message))
   readonly #deps: IoThreadDeps
   readonly #worker: Worker
@@ -40,7 +42,7 @@ export class IoThread {
   readonly #openings = new Openings()
   readonly #own = new Map<number, IoConnection>()
   readonly #listeners = new ThreadListeners({
-    worker: () => this.index,
+    thread: () => this.threadId,
     tell: message => this.#tell(message),
     adopt: (listener, incoming) => this.#adopt(listener, incoming),
   })
@@ -50,7 +52,7 @@ export class IoThread {
   readonly #exited: Promise<void>
   readonly #startedMs = performance.now()
   readonly #started = Promise.withResolvers<boolean>()
-  readonly #emptied = Promise.withResolvers<void>()
+  #emptied: PromiseWithResolvers<void> | null = null
   #isRetiring = false
   #isStopping = false
   #error: Error | null = null
@@ -71,6 +73,8 @@ export class IoThread {
     const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress, holders }
     // None of the program's flags: `--input-type`, of a program given by --eval, would keep the thread from starting.
     this.#worker = new Worker(deps.file, { workerData, name: `sockpool-io-${index}`, execArgv: [] })
+    // It is gone from there once the thread has ended.
+    this.threadId = this.#worker.threadId
     this.#worker.on(
       'message',
       this.#guard.action((message: FromIoWorker) => this.#received(message)),
@@ -80,6 +84,7 @@ export class IoThread {
     this.#worker.unref()
     this.#worker.on('error', (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error))
+      this.#guard.run(() => this.#deps.onDying())
     })
     this.#exited = new Promise(resolve => {
       this.#worker.on('exit', () => {
@@ -103,19 +108,20 @@ export class IoThread {
     return this.#isStopping
   }
 
-  /** Is given nothing new from now on; resolves when its last connection is gone. */
-  retire(): Promise<void> {
+  /** Is given nothing new from now on, but for clients that it has. */
+  retire(): void {
     this.#isRetiring = true
+  }
+
+  /** Resolves when its last connection is gone. */
+  waitEmpty(): Promise<void> {
+    this.#emptied ??= Promise.withResolvers<void>()
     this.#tellEmpty()
     return this.#emptied.promise
   }
 
   #tellEmpty(): void {
-    if (this.#isRetiring && this.load === 0) this.#emptied.resolve()
-  }
-
-  get threadId(): number {
-    return this.#worker.threadId
+    if (this.load === 0 || this.#isGone) this.#emptied?.resolve()
   }
 
   /** Milliseconds since it was started. */
@@ -285,6 +291,7 @@ export class IoThread {
     const connection: IoConnection = new IoConnection({
       id: this.#deps.nextId(),
       worker: this.index,
+      thread: this.threadId,
       channel,
       ringer: this.#ringer,
       doorbell: this.#doorbell,
@@ -323,7 +330,7 @@ export class IoThread {
   #gone(): void {
     this.#isGone = true
     this.#started.resolve(false)
-    this.#emptied.resolve()
+    this.#tellEmpty()
     this.#openings.fail(() => lostBefore(this.#error))
     // Whoever is told of the loss may fail over it; all the others are told as well.
     this.#guard.run(() => this.#listeners.fail(lostBefore(this.#error)))

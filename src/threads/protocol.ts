@@ -10,7 +10,7 @@
  *   pool ► io   adopt       serve the channel with an accepted connection
  *   pool ► io   refuse      destroy an accepted connection
  *   pool ► io   splice      join an accepted connection with a leased one of this thread
- *   pool ► io   unlisten    stop listening; destroy what still waits
+ *   pool ► io   unlisten    stop listening, at once or once all who have come are served
  *   pool ► io   hush        stop reading plain text: TLS is about to start
  *   pool ► io   secure      start TLS on a hushed connection
  *   pool ► io   share       it serves many at once, and no lease: nothing has to be known of its messages
@@ -45,6 +45,7 @@
 import type { Dialog, DialogModule } from '../base/dialog-data.ts'
 import type { Decision, EgressRulesData } from '../base/egress-data.ts'
 import type { ErrorFields } from '../base/errors.ts'
+import type { Succession } from '../base/succession.ts'
 import type { TlsClient } from '../base/tls-data.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
@@ -122,6 +123,8 @@ export type ListenSpec = {
       }
   readonly backlog: number
   readonly reusePort: boolean
+  /** What a listener of this process has bound there, which goes on until this one listens. */
+  readonly succeeds?: Succession | undefined
   /** Accepted ones are read while they wait, and it is told that they have ended or gone: for those to be joined. */
   readonly isWatched?: boolean | undefined
   readonly tls: TlsServer | null
@@ -155,7 +158,8 @@ export type SpliceTerms = {
 
 export type SpliceMessage = OfListener &
   OfChannel & { readonly kind: 'splice'; readonly incoming: number; readonly terms: SpliceTerms }
-export type UnlistenMessage = OfListener & { readonly kind: 'unlisten' }
+/** `isOrderly`: those who have come are served before. */
+export type UnlistenMessage = OfListener & { readonly kind: 'unlisten'; readonly isOrderly: boolean }
 export type HushMessage = OfChannel & { readonly kind: 'hush' }
 export type ShareMessage = OfChannel & { readonly kind: 'share' }
 
@@ -265,6 +269,7 @@ export type FailedMessage = {
 export type ListeningMessage = OfListener & {
   readonly kind: 'listening'
   readonly addresses: readonly BoundAddress[]
+  readonly succession: Succession | null
 }
 export type UnlistenedMessage = OfListener & {
   readonly kind: 'unlistened'

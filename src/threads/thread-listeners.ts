@@ -1,5 +1,6 @@
 /** The pool thread's half of the messages about listeners in one I/O worker. */
 import { reviveError } from '../base/errors.ts'
+import type { Succession } from '../base/succession.ts'
 import type { IoConnection } from './io-connection.ts'
 import type {
   BoundAddress,
@@ -26,22 +27,26 @@ export type OnIncoming = (incoming: Incoming) => void
 /** One bound listener in one worker. */
 export type BoundListener = {
   readonly addresses: readonly BoundAddress[]
+  /** How another can be bound there beside it. */
+  readonly succession: Succession | null
   /** Announces what waits, and from now on what comes. */
   serve(): void
+  /** Listens no more, and resolves when everyone who had come was adopted or refused, or has gone. */
+  leave(): Promise<void>
   /** Resolves when nothing listens any more; what was not adopted is destroyed. */
   close(): Promise<void>
 }
 
 export type ThreadListenersDeps = {
-  /** The number of the worker. */
-  readonly worker: () => number
+  /** The number of the thread, which no other has before or after it. */
+  readonly thread: () => number
   readonly tell: (message: ToIoWorker) => void
   readonly adopt: (listener: number, incoming: number) => Promise<IoConnection>
 }
 
 type Entry = {
   readonly onIncoming: OnIncoming
-  readonly resolve: (addresses: readonly BoundAddress[]) => void
+  readonly resolve: (bound: Pick<BoundListener, 'addresses' | 'succession'>) => void
   readonly reject: (error: Error) => void
   readonly closed: PromiseWithResolvers<void>
   /** Of those who wait and are watched: what they have done, and who hears of it. */
@@ -71,20 +76,25 @@ export class ThreadListeners {
     if (this.#lost) throw this.#lost
     const { tell } = this.#deps
     const listener = this.#next++
-    const { promise, resolve, reject } = Promise.withResolvers<readonly BoundAddress[]>()
+    const { promise, resolve, reject } =
+      Promise.withResolvers<Pick<BoundListener, 'addresses' | 'succession'>>()
     const closed = Promise.withResolvers<void>()
     this.#entries.set(listener, { onIncoming, resolve, reject, closed, leaving: new Map() })
     tell({ kind: 'listen', listener, spec })
-    const addresses = await promise
-    let closing = false
+    const bound = await promise
+    let said: 'nothing' | 'leave' | 'close' = 'nothing'
+    const unlisten = (how: 'leave' | 'close'): Promise<void> => {
+      const isNews = said === 'nothing' || (said === 'leave' && how === 'close')
+      if (isNews && this.#entries.has(listener))
+        tell({ kind: 'unlisten', listener, isOrderly: how === 'leave' })
+      if (isNews) said = how
+      return closed.promise
+    }
     return {
-      addresses,
+      ...bound,
       serve: () => tell({ kind: 'serve', listener }),
-      close: () => {
-        if (!closing && this.#entries.has(listener)) tell({ kind: 'unlisten', listener })
-        closing = true
-        return closed.promise
-      },
+      leave: () => unlisten('leave'),
+      close: () => unlisten('close'),
     }
   }
 
@@ -94,7 +104,7 @@ export class ThreadListeners {
     if (entry === undefined) return
     switch (message.kind) {
       case 'listening':
-        return entry.resolve(message.addresses)
+        return entry.resolve(message)
       case 'unlistened':
         this.#entries.delete(listener)
         if (message.error) entry.reject(reviveError(message.error))
@@ -128,8 +138,7 @@ export class ThreadListeners {
   }
 
   #arrived(entry: Entry, { listener, incoming, from }: IncomingMessage): void {
-    const { tell, adopt } = this.#deps
-    const worker = this.#deps.worker()
+    const { tell, adopt, thread } = this.#deps
     entry.onIncoming({
       adopt: () => adopt(listener, incoming),
       refuse: () => {
@@ -137,7 +146,9 @@ export class ThreadListeners {
         tell({ kind: 'refuse', listener, incoming })
       },
       client:
-        from === undefined ? null : { listener, incoming, worker, from, ...this.#watch(entry, incoming) },
+        from === undefined
+          ? null
+          : { listener, incoming, thread: thread(), from, ...this.#watch(entry, incoming) },
     })
   }
 

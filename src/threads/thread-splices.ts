@@ -8,8 +8,8 @@ export type JoinedClient = { readonly listener: number; readonly incoming: numbe
 export type WaitingIncoming = JoinedClient & {
   /** Its thread's: a connection of another cannot be joined with it. */
   readonly splices: ThreadSplices
-  /** The number of its worker. */
-  readonly worker: number
+  /** The number of its thread. */
+  readonly thread: number
   readonly from: ClientFacts
   /** `ended`: it sends nothing more, and may still listen; `gone`: it does neither. Told until it is joined or refused. */
   onLeft(listener: (how: ClientLeaving) => void): void

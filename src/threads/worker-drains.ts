@@ -1,6 +1,6 @@
 /**
  * I/O workers that are replaced while they serve. The successor runs before anything changes; then the worker is given
- * nothing new, its listeners move, and it ends with its last connection.
+ * nothing new, its listeners move, and it ends once it has served the clients that it has, and with its last connection.
  */
 import { errorText } from '../base/error-text.ts'
 import { SockpoolError } from '../base/errors.ts'
@@ -71,10 +71,12 @@ export class WorkerDrains {
     this.#beside.delete(fresh)
     this.#beside.add(worker)
     this.#deps.replace(fresh)
-    const empty = worker.retire()
+    worker.retire()
     const moved = Promise.all([...this.#deps.listeners].map(listener => listener.move(fresh)))
     const end = async (): Promise<void> => {
-      await Promise.all([empty, moved])
+      // Clients that have come may need connections yet.
+      await moved
+      await worker.waitEmpty()
       await worker.stop(LIMITS.workerStopMs)
     }
     return { threadId: fresh.threadId, gone: end() }

@@ -17,3 +17,7 @@ export function lost(cause: Error | null): SockpoolError {
 export function lostBefore(cause: Error | null): SockpoolError {
   return new SockpoolError('WORKER_LOST', 'the I/O worker died', { cause, retryable: true })
 }
+
+export function noWorker(): SockpoolError {
+  return new SockpoolError('WORKER_LOST', 'no I/O worker is running', { retryable: true })
+}

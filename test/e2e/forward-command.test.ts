@@ -109,7 +109,17 @@ describe('sockpool forward', () => {
     broken.write('two\n')
     await broken.received('two\n')
     for (const socket of server.sockets) socket.resetAndDestroy()
-    await broken.ended()
+    await broken.closed
+    expect(broken.error?.code).toBe('ECONNRESET')
+    const breaking = await Visitor.at(place)
+    breaking.write('three\n')
+    await breaking.received('three\n')
+    const errors: string[] = []
+    for (const socket of server.sockets)
+      socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''))
+    breaking.socket.resetAndDestroy()
+    await until('its lease has ended', () => server.sockets.size === 0)
+    expect(errors).toEqual(['ECONNRESET'])
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
     expect(await exited).toEqual([0, null])

@@ -354,19 +354,6 @@ test.each([
   expect(visitor.error?.code).toBe(code)
 })
 
-/** Between the end of one listener and the beginning of its successor nobody listens for a moment. */
-async function atLast(place: Parameters<typeof Visitor.at>[0]): Promise<Visitor> {
-  const untilMs = performance.now() + 5_000
-  for (;;) {
-    try {
-      return await Visitor.at(place)
-    } catch (error) {
-      if (performance.now() > untilMs) throw error
-      await new Promise(setImmediate)
-    }
-  }
-}
-
 test('a worker that is drained serves its clients on, and its successor listens in its place', async () => {
   const { service, place } = await toEcho()
   const visitor = await Visitor.at(place)
@@ -377,7 +364,7 @@ test('a worker that is drained serves its clients on, and its successor listens 
   // A drained worker serves its clients on; its successor listens at the same place.
   visitor.write('y\n')
   await visitor.received('x\ny\n')
-  const next = await atLast(place)
+  const next = await Visitor.at(place)
   next.write('z\n')
   await next.received('z\n')
   await until('both are there', () => service.leases === 2)

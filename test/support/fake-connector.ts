@@ -163,6 +163,7 @@ export class FakeConnector implements Connector {
     const io = new IoConnection({
       id: `c${this.connections.length + 1}`,
       worker: 0,
+      thread: 0,
       channel,
       ringer: Ringer.of(this.#doorbell),
       doorbell: this.#doorbell,

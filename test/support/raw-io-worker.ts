@@ -212,7 +212,7 @@ export class RawListener {
 
   /** Stops listening; resolves when the worker says so. */
   async close(): Promise<void> {
-    this.#io.tell({ kind: 'unlisten', listener: this.number })
+    this.#io.tell({ kind: 'unlisten', listener: this.number, isOrderly: false })
     await this.#io.next('unlistened')
   }
 }

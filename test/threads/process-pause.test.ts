@@ -30,6 +30,7 @@ test('IoThread.silenceMs counts looks without a beat, however long the clock ran
     onDecision: () => {},
     onDropped: () => {},
     onFault: () => {},
+    onDying: () => {},
     onExit: () => {},
   })
   onTestFinished(() => thread.stop(LIMITS.workerStopMs))

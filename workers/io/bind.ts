@@ -3,7 +3,7 @@
  * its own, IPv6 for IPv6 alone, and an address that this machine does not have is left out.
  */
 
-import { isIP, type ListenOptions, type Server } from 'node:net'
+import { createServer, isIP, type ListenOptions, type Server } from 'node:net'
 import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
 import { errorText } from '../../src/base/error-text.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
@@ -13,11 +13,14 @@ import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
 import { systemCode } from './socket-error.ts'
 
-export type Bound = { readonly server: Server; readonly address: BoundAddress }
+/** `isShared`: another listener of this process may be bound there beside it. */
+export type Bound = { readonly server: Server; readonly address: BoundAddress; readonly isShared: boolean }
 
 const ALL_INTERFACES = ['0.0.0.0', '::']
 /** This machine does not have the address, or not the whole family: as good as not asked for. */
 const ABSENT: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
+/** This system lets no two sockets listen on one port, or does not spread clients over them. */
+const NOT_SHARED: ReadonlySet<string> = new Set(['ENOTSUP', 'ENOPROTOOPT'])
 
 /**
  * One listening server for each address of the hosts; with port 0 the later ones take the port of the first where
@@ -77,25 +80,56 @@ async function bindOne(
   host: string,
   port: number,
   wanted: number,
-  { backlog, reusePort }: ListenSpec,
+  spec: ListenSpec,
   makeServer: () => Server,
 ): Promise<Bound | null> {
-  const server = makeServer()
+  let opened: Pick<Bound, 'server' | 'isShared'>
   try {
-    await listen(server, { host, port, backlog, reusePort, exclusive: true, ipv6Only: isIP(host) === 6 })
+    opened = await openOne(host, port, spec, makeServer)
   } catch (error) {
     const reason = systemCode(error)
     if (ABSENT.has(reason)) return null
     // The first address's random port may be taken on this one; no particular port was asked for.
     if (reason === 'EADDRINUSE' && port !== wanted)
-      return await bindOne(host, wanted, wanted, { backlog, reusePort } as ListenSpec, makeServer)
+      return await bindOne(host, wanted, wanted, spec, makeServer)
     throw listenError(error, `${host}:${port}`)
   }
+  const { server } = opened
   const address = server.address()
   if (address === null || typeof address === 'string')
     throw new SockpoolError('LISTEN_FAILED', `${host} has no port`)
   const family = isIP(address.address) === 6 ? 'IPv6' : 'IPv4'
-  return { server, address: { address: address.address, port: address.port, family } }
+  return { ...opened, address: { address: address.address, port: address.port, family } }
+}
+
+/**
+ * Listens so that a successor may be bound beside it. An address that somebody has already is refused all the same, unless
+ * it was asked to share it, or that is its predecessor: two programs that are told to listen at one place do not know it.
+ */
+async function openOne(
+  host: string,
+  port: number,
+  { backlog, reusePort, succeeds }: ListenSpec,
+  makeServer: () => Server,
+): Promise<Pick<Bound, 'server' | 'isShared'>> {
+  const place = { host, port, backlog, exclusive: true, ipv6Only: isIP(host) === 6 }
+  const isTheirs = reusePort || succeeds?.kind === 'port'
+  // The system gives away no port that is bound.
+  if (port !== 0 && !isTheirs) {
+    const probe = createServer()
+    await listen(probe, place)
+    probe.close()
+  }
+  const server = makeServer()
+  try {
+    await listen(server, { ...place, reusePort: true })
+    return { server, isShared: true }
+  } catch (error) {
+    if (isTheirs || !NOT_SHARED.has(systemCode(error))) throw error
+  }
+  const alone = makeServer()
+  await listen(alone, place)
+  return { server: alone, isShared: false }
 }
 
 /** An address on one link has the name of the interface. */

@@ -27,6 +27,7 @@ import type { HolderBells } from './holder-bells.ts'
 import type { Inflow } from './inflow.ts'
 import type { Linger } from './linger.ts'
 import type { ReleaseCheck } from './release-check.ts'
+import { resetSocket } from './splice/reset-socket.ts'
 import type { SpliceUnderWay } from './splice/splice.ts'
 
 export type ConnectionState =
@@ -154,7 +155,8 @@ export class ConnectionLife {
         const { socket, epoch } = state
         this.enter({ at: 'closing', socket, epoch, how })
         this.#deps.inflow.cut(how)
-        socket.destroy()
+        if (this.#deps.channel.asksReset) resetSocket(socket)
+        else socket.destroy()
       }
     }
   }

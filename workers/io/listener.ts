@@ -8,8 +8,10 @@
  * at a time, and in none once it is the caller's or gone.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
+import type { Succession } from '../../src/base/succession.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
 import { bindAll, listenError } from './bind.ts'
@@ -26,6 +28,12 @@ export type ListenerDeps = {
   readonly handshakeYieldMs?: number | undefined
 }
 
+/** Where it is bound, and how another can be bound there beside it. */
+export type ListenerBound = {
+  readonly addresses: readonly BoundAddress[]
+  readonly succession: Succession | null
+}
+
 export class Listener {
   readonly #spec: ListenSpec
   readonly #announce: ListenerDeps['announce']
@@ -40,8 +48,12 @@ export class Listener {
   /** Clients that were disconnected because a bound was reached, since somebody asked. */
   #dropped = 0
   #next = 1
+  /** Clients that the system has handed over so far. */
+  #accepts = 0
   #isServing = false
   #isClosed = false
+  /** It listens no more, and ends with the last that waits. */
+  #leaving: PromiseWithResolvers<void> | null = null
 
   constructor({ spec, announce, onFault, handshakeYieldMs = LIMITS.handshakeYieldMs }: ListenerDeps) {
     this.#spec = spec
@@ -51,18 +63,22 @@ export class Listener {
   }
 
   /** Binds. Errors: LISTEN_FAILED, DNS_FAILED; nothing stays bound. */
-  async open(resolver: NameResolver): Promise<readonly BoundAddress[]> {
-    const { where, backlog } = this.#spec
+  async open(resolver: NameResolver): Promise<ListenerBound> {
+    const { where } = this.#spec
     try {
       if (where.kind === 'unix') {
         const server = this.#makeServer()
-        this.#file = await SocketFile.listen(server, where.path, backlog)
+        this.#file = await SocketFile.listen(server, where.path, this.#spec)
         this.#servers = [server]
-        return [{ address: where.path, port: 0, family: 'unix' }]
+        const address: BoundAddress = { address: where.path, port: 0, family: 'unix' }
+        return { addresses: [address], succession: this.#file.succession }
       }
       const bound = await bindAll(where.hosts, where.port, this.#spec, () => this.#makeServer(), resolver)
       this.#servers = bound.map(({ server }) => server)
-      return bound.map(({ address }) => address)
+      return {
+        addresses: bound.map(({ address }) => address),
+        succession: bound.every(({ isShared }) => isShared) ? { kind: 'port' } : null,
+      }
     } catch (error) {
       throw listenError(error, where.kind === 'unix' ? where.path : `port ${where.port}`)
     } finally {
@@ -82,11 +98,29 @@ export class Listener {
   take(incoming: number): Socket | undefined {
     const socket = this.#waiting.get(incoming)
     this.#waiting.delete(incoming)
+    this.#tellEmpty()
     return socket
   }
 
   refuse(incoming: number): void {
     this.take(incoming)?.destroy()
+  }
+
+  /**
+   * Stops listening, once the system has handed over whoever it has connected: what it still kept then would be reset. Who
+   * waits is still announced, and adopted or refused. Resolves when nobody is left, or it was closed.
+   */
+  async leave(): Promise<void> {
+    let quietTurns = 0
+    for (let turn = 0; turn < LIMITS.listenerLeaveTurns && quietTurns < 2; turn++) {
+      const before = this.#accepts
+      await setImmediate()
+      quietTurns = before === this.#accepts ? quietTurns + 1 : 0
+    }
+    this.#unbind()
+    this.#leaving = Promise.withResolvers<void>()
+    this.#tellEmpty()
+    await this.#leaving.promise
   }
 
   /** Stops listening; what was not adopted is destroyed. */
@@ -104,15 +138,26 @@ export class Listener {
 
   #end(): void {
     const guard = new FaultGuard(this.#onFault)
-    for (const server of this.#servers) guard.run(() => void server.close())
-    this.#servers = []
+    this.#unbind()
     for (const socket of [...this.#waiting.values(), ...this.#shaking.keys()])
       guard.run(() => void socket.destroy())
     this.#waiting.clear()
+    this.#shaking.clear()
+    this.#tellEmpty()
     const { where } = this.#spec
     const file = this.#file
     this.#file = null
     if (where.kind === 'unix' && where.cleanup) file?.remove()
+  }
+
+  #unbind(): void {
+    const guard = new FaultGuard(this.#onFault)
+    for (const server of this.#servers) guard.run(() => void server.close())
+    this.#servers = []
+  }
+
+  #tellEmpty(): void {
+    if (this.#waiting.size + this.#shaking.size === 0) this.#leaving?.resolve()
   }
 
   #makeServer(): Server {
@@ -127,6 +172,7 @@ export class Listener {
       if (server.listening) this.#dropped++
     })
     return server.on('connection', (socket: Socket) => {
+      this.#accepts++
       const guard = this.#guardOf(socket)
       guard.run(() => this.#accepted(socket, guard))
     })
@@ -138,6 +184,7 @@ export class Listener {
       this.#shaking.delete(socket)
       this.#onFault(error)
       socket.destroy()
+      this.#tellEmpty()
     })
   }
 
@@ -153,6 +200,7 @@ export class Listener {
     guard.follow(shaken, secured => {
       this.#shaking.delete(socket)
       if (secured !== null) this.#arrived(secured)
+      this.#tellEmpty()
     })
   }
 
@@ -177,7 +225,10 @@ export class Listener {
     if (this.#isClosed || this.#waiting.size >= LIMITS.incomingMax) return this.#drop(socket)
     const incoming = this.#next++
     this.#waiting.set(incoming, socket)
-    socket.once('close', () => this.#waiting.delete(incoming))
+    socket.once('close', () => {
+      this.#waiting.delete(incoming)
+      this.#tellEmpty()
+    })
     if (this.#isServing) this.#announce(incoming, socket)
   }
 

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { SockpoolError } from '../../src/base/errors.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
-import type { FromIoWorker, ListenMessage } from '../../src/threads/protocol.ts'
+import type { FromIoWorker, ListenMessage, UnlistenMessage } from '../../src/threads/protocol.ts'
 import { Listener } from './listener.ts'
 import { socketFacts } from './socket-facts.ts'
 import { type HandedClient, WaitingClient } from './splice/waiting-client.ts'
@@ -46,8 +46,8 @@ export class Listeners {
     })
     this.#listeners.set(number, { listener, path, clients })
     try {
-      const addresses = await listener.open(this.#resolver)
-      this.#tell({ kind: 'listening', listener: number, addresses })
+      const bound = await listener.open(this.#resolver)
+      this.#tell({ kind: 'listening', listener: number, ...bound })
     } catch (error) {
       this.#listeners.delete(number)
       const fields = SockpoolError.from(error, 'LISTEN_FAILED').toJSON()
@@ -79,8 +79,14 @@ export class Listeners {
     this.#listeners.get(number)?.listener.refuse(incoming)
   }
 
-  /** Stops listening. Errors: the system's, where the file of a unix socket cannot be removed; nothing listens then. */
-  unlisten(number: number): void {
+  /**
+   * Stops listening; `isOrderly`: once all who have come are served. Errors: the system's, where the file of a unix socket
+   * cannot be removed; nothing listens then.
+   */
+  async unlisten({ listener: number, isOrderly }: UnlistenMessage): Promise<void> {
+    if (isOrderly) await this.#listeners.get(number)?.listener.leave()
+    // It was told to stop at once meanwhile.
+    if (!this.#listeners.has(number)) return
     this.tellDropped()
     const found = this.#listeners.get(number)
     this.#listeners.delete(number)

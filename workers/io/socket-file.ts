@@ -8,7 +8,9 @@ import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { SockpoolError } from '../../src/base/errors.ts'
+import type { Succession } from '../../src/base/succession.ts'
 import { UNIX_PATH_BYTES_MAX } from '../../src/base/unix-path.ts'
+import type { ListenSpec } from '../../src/threads/protocol.ts'
 import { listen } from './bind.ts'
 import { systemCode } from './socket-error.ts'
 
@@ -27,13 +29,18 @@ export class SocketFile {
   }
 
   /**
-   * Listens on `path`. A socket that nobody serves any more gives way.
+   * Listens on `path`. A socket that nobody serves any more gives way, and so does that of the predecessor: who connects finds
+   * the one or the other.
    *
    * Errors: LISTEN_FAILED with EADDRINUSE where a process serves the socket or another kind of file is there; the
    * system's error otherwise. Source: asyncio.start_unix_server, but for the socket in use, which it takes over.
    */
-  static async listen(server: Server, path: string, backlog: number): Promise<SocketFile> {
-    await checkFree(path)
+  static async listen(
+    server: Server,
+    path: string,
+    { backlog, succeeds }: Pick<ListenSpec, 'backlog' | 'succeeds'>,
+  ): Promise<SocketFile> {
+    if (succeeds?.kind !== 'file' || !isFile(statOf(path), succeeds)) await checkFree(path)
     const bound = await listenBeside(server, path, backlog)
     try {
       const made = lstatSync(bound)
@@ -45,10 +52,14 @@ export class SocketFile {
     }
   }
 
+  get succession(): Succession {
+    const { dev, ino } = this.#made
+    return { kind: 'file', dev, ino }
+  }
+
   /** Removes the file, unless it is gone or another's. */
   remove(): void {
-    const found = statOf(this.path)
-    if (found === null || found.ino !== this.#made.ino || found.dev !== this.#made.dev) return
+    if (!isFile(statOf(this.path), this.#made)) return
     try {
       unlinkSync(this.path)
     } catch (error) {
@@ -84,6 +95,10 @@ async function checkFree(path: string): Promise<void> {
     throw new SockpoolError('LISTEN_FAILED', `the address ${path} is already in use`, {
       reason: 'EADDRINUSE',
     })
+}
+
+function isFile(found: Stats | null, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean {
+  return found !== null && found.dev === dev && found.ino === ino
 }
 
 function statOf(path: string): Stats | null {

@@ -54,7 +54,10 @@ export class LeaseTunnel {
       await held.release()
     } catch {
       // Whatever it was, both sides hear of it by the way in which they end.
-      if (held.lease.gone === null) await held.lease.discard()
+      if (held.lease.gone === null) {
+        held.lease.writer.abort({ reset: true })
+        await held.lease.discard()
+      }
       breakOff(socket)
     } finally {
       if (this.#silence !== null) clearTimeout(this.#silence)

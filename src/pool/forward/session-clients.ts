@@ -126,7 +126,7 @@ export class SessionClients {
       if (how === 'gone' || pool.isQueued(target)) controller.abort('left')
     })
     const header = proxyProtocol === 'v2' ? proxyHeader(client.from) : null
-    const wish = { worker: client.worker, header }
+    const wish = { thread: client.thread, header }
     const origin = { route: tenant() }
     try {
       const asking = { target, tenant: tenant(), origin, wish, signal: controller.signal }

@@ -7,8 +7,8 @@ import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
 
 export type DialWish = {
-  /** The number of the I/O worker. */
-  readonly worker: number
+  /** The number of the thread: a worker that is drained and its successor are two. */
+  readonly thread: number
   /** Bytes in the place of those that the target's dialog for new connections sends first; such a connection is this caller's alone. */
   readonly header: Uint8Array | null
 }
@@ -17,10 +17,10 @@ export type DialWish = {
 export function fits(
   wish: DialWish | null,
   { own }: { readonly own: DialWish | null },
-  { worker }: Pick<IoConnection, 'worker'>,
+  { thread }: Pick<IoConnection, 'thread'>,
 ): boolean {
   if (own !== ownOf(wish)) return false
-  return wish === null || wish.worker === worker
+  return wish === null || wish.thread === thread
 }
 
 /** The wish, where what is dialled for it serves nobody else. */

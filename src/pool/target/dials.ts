@@ -111,7 +111,7 @@ export class Dials {
     const places = attempt.order.map(host => dial.places[host]).filter(place => place !== undefined)
     return connector.open({
       dial: wishedDial({ ...dial, places }, wish),
-      ...(wish && { worker: wish.worker }),
+      ...(wish && { thread: wish.thread }),
       connectTimeoutMs: target.pool.connectTimeoutMs,
       signal,
       onPlace: place => attempt.tried(place),

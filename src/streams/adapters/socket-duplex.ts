@@ -79,6 +79,8 @@ export class SocketDuplex extends SocketFace {
       writer: deps.writer,
       exception: () => deps.reader.exception(),
       isDestroyed: () => this.destroyed,
+      isFarewell: () =>
+        this.#layer.isLayered && deps.reader.ending !== null && deps.reader.exception() === null,
       onSent: () => this.#idle?.touch(),
       onLeft: deps.onDestroyed,
     })

@@ -20,6 +20,8 @@ export type SocketOutputDeps = {
   /** The error that broke the stream, or null. */
   readonly exception: () => Error | null
   readonly isDestroyed: () => boolean
+  /** The peer has ended in order, if not all before its end is read yet, and only a layer writes. */
+  readonly isFarewell: () => boolean
   /** A write is done, one way or the other. */
   readonly onSent: () => void
   readonly onLeft: () => void
@@ -100,16 +102,17 @@ export class SocketOutput {
 
   #sendToEnded(settle: Settle): void {
     // To a peer that has ended first, where the connection has no half-close.
-    if (this.#farewell !== null) return settle()
+    if (this.#farewell !== null || this.#deps.isFarewell()) return settle()
     const broken = this.#deps.exception()
     settle(systemError(broken ?? new SockpoolError('WRITE_CLOSED', 'the connection is closing'), 'write'))
   }
 
   #failed(error: unknown, done: Settle): void {
-    const { isDestroyed } = this.#deps
+    const { isDestroyed, isFarewell } = this.#deps
     // After 'error' and before 'close', as a socket.
     if (isDestroyed()) process.nextTick(() => done(canceledWrite(error)))
-    else if (this.#hold !== 'held') done()
+    // A kernel takes what a layer says last to a peer that has closed.
+    else if (this.#hold !== 'held' || isFarewell()) done()
     // What broke the connection is told by the read that waits, if one does, and cancels the write.
     else setImmediate(() => done(isDestroyed() ? canceledWrite(error) : systemError(error, 'write')))
   }

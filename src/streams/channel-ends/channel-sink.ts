@@ -10,7 +10,7 @@ import type { Channel } from '../../channel/channel.ts'
 import type { Ringer } from '../../channel/doorbell.ts'
 import type { RingProducer } from '../../channel/ring.ts'
 import type { Tenure } from '../../channel/tenure.ts'
-import type { ByteSink } from '../byte-sink.ts'
+import type { ByteSink, SinkShut } from '../byte-sink.ts'
 import { type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
 import { overtakenEnd, streamEnd } from './channel-end.ts'
 
@@ -63,7 +63,7 @@ export class ChannelSink implements ByteSink {
     return count
   }
 
-  shut(how: 'finish' | 'close' | 'abort'): void {
+  shut(how: SinkShut): void {
     if (this.#ring === null) return
     this.#channel.requestShut(how)
     this.#ringer.ring(this.#channel.number)

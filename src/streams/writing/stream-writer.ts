@@ -4,11 +4,12 @@
  */
 import { inspect } from 'node:util'
 import { CallBounds } from '../../base/call-bounds.ts'
+import { flagOption, optionsObject } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
 import { Gathered } from './gathered.ts'
 import { sendThrough } from './sending.ts'
-import type { SendOptions, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
+import type { AbortOptions, SendOptions, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
 import { judgedStartTls, toBytes } from './writer-options.ts'
 import { WritingHalf } from './writing-half.ts'
 
@@ -135,9 +136,13 @@ export class StreamWriter {
     this.#half.close()
   }
 
-  /** Drops what is buffered and closes at once. */
-  abort(): void {
-    this.#half.abort()
+  /**
+   * Drops what is buffered and closes at once. `reset`: so that the peer cannot take it for an end, by a reset where the
+   * connection is plain TCP, by an end without close_notify where it speaks TLS; default: false.
+   */
+  abort(options: AbortOptions = {}): void {
+    const isReset = flagOption('reset', optionsObject(options).reset) === true
+    this.#half.abort(isReset ? 'reset' : 'abort')
   }
 
   isClosing(): boolean {

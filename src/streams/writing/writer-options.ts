@@ -36,6 +36,11 @@ export type SendOptions = WaitOptions & {
   readonly until?: SentUntil | undefined
 }
 
+export type AbortOptions = {
+  /** The peer is to see a break, and no end; default: false. */
+  readonly reset?: boolean | undefined
+}
+
 /**
  * How TLS is started. `ca`, `cert`, `key`: PEM as text or bytes. Milliseconds: `timeoutMs` bounds the whole of it,
  * default 60,000.

@@ -180,12 +180,12 @@ export class WritingHalf {
     this.#options.watch?.served('close')
   }
 
-  abort(): void {
+  abort(how: 'abort' | 'reset'): void {
     this.waits.flushed(this.out)
     this.#isCut = true
     this.#state = 'closing'
     this.#outbox.drop()
-    this.#sink.shut('abort')
+    this.#sink.shut(how)
     this.waits.failFlushes(new SockpoolError('WRITE_CLOSED', 'the writer was aborted'))
   }
 

@@ -84,6 +84,11 @@ export class FakeWriter implements WriterPort {
     this.#record('writeEof')
   }
 
+  abort(): void {
+    this.calls.push('abort')
+    this.#wake()
+  }
+
   close(): void {
     this.closing = true
   }

@@ -15,6 +15,7 @@ function made() {
   const connection = new IoConnection({
     id: 'c1',
     worker: 0,
+    thread: 0,
     channel,
     ringer: new Ringer(doorbellWords(doorbell)),
     doorbell,

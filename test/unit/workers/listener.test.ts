@@ -28,9 +28,9 @@ async function open(deps: Partial<ListenerDeps>, spec: Partial<ListenSpec> = {})
     ...deps,
   })
   onTestFinished(() => listener.close())
-  const [address] = await listener.open(new Resolver())
+  const { addresses } = await listener.open(new Resolver())
   listener.serve()
-  return { listener, port: address?.port ?? 0 }
+  return { listener, port: addresses[0]?.port ?? 0 }
 }
 
 function dial(port: number): Socket {
