@@ -7,5 +7,5 @@ declare module 'redis-parser' {
     constructor(replies: Replies)
     execute(bytes: Buffer): void
   }
-  export default RedisParser
+  export = RedisParser
 }
