@@ -2,6 +2,7 @@ import { CLIENT_LIMITS } from './client-limits.ts'
 import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
+import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 import { TEXT_FORMAT_LIMITS } from './text-format-limits.ts'
 
@@ -337,6 +338,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof CLIENT_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
+  typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof TEXT_FORMAT_LIMITS &
   typeof FORWARD_LIMITS = {
@@ -345,6 +347,7 @@ export const LIMITS: typeof OWN_LIMITS &
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
+  ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
   ...TEXT_FORMAT_LIMITS,
 }

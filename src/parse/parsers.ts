@@ -13,6 +13,7 @@ import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
@@ -196,6 +197,23 @@ export class Parsers {
     const { outcome, reader } = result
     if (!outcome.ok || form !== undefined) return result
     return { outcome: { ok: true, value: await unpackValue(outcome.value as Parcel) }, reader }
+  }
+
+  /**
+   * The messages at the front of some bytes of a stream, as far as they are whole and right; there may be none. The bytes
+   * are given away. Errors: as `parse`, but that no byte of the input is ever wrong.
+   */
+  async parseBatch(
+    format: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    options?: unknown,
+    call: ParseCallOptions = {},
+  ): Promise<MessageBatch> {
+    const ref = this.#refTo(format)
+    configureMessages(ref, options)
+    const task: ParseTask = { kind: 'batch', format: ref, options, bytes }
+    const asked = { ...this.#call('parse()', call), transfer: [bytes.buffer] }
+    return unwrapped(await this.#messages.run(task, asked)) as MessageBatch
   }
 
   /**

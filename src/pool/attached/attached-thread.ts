@@ -164,6 +164,10 @@ export class AttachedThread implements ThreadServer {
           port.parseMessage(reader, format, options, { ...call, form })
         return await this.#lend(lease, lent, work, { signal, timeoutMs, allowedMs })
       }
+      case 'parseBatch': {
+        const { format, bytes, options, tenant } = message.data
+        return await parse.parseBatch(format, bytes, options, { tenant })
+      }
       case 'runOn': {
         const { lease, lent, module, argument, timeoutMs, allowedMs } = message.data
         const work: LoanWork = (port, reader, call) => port.runOn(reader, module, argument, call)

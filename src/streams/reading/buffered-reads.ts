@@ -8,7 +8,14 @@
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
-import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
+import {
+  type BlockingSource,
+  type ByteSource,
+  endingOf,
+  isFinal,
+  type StreamEnd,
+  type StreamEnding,
+} from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { MessageSearch } from './message-search.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
@@ -18,6 +25,7 @@ import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
 export type Overlong = 'keep' | 'drop' | 'discard'
 
 const EMPTY: Buffer = Buffer.alloc(0)
+const LF = 0x0a
 
 export class BufferedReads {
   readonly #source: ByteSource
@@ -172,6 +180,14 @@ export class BufferedReads {
     return match ? this.#take(match.end) : this.#needMore(end, available)
   }
 
+  /** A line that can be had by the source's short cut, or null. */
+  shortLine(source: BlockingSource, limit: number): Buffer | null {
+    if (this.#rest !== null) return null
+    const line = source.takeThrough(LF, limit)
+    if (line !== null) this.#moved(line.length)
+    return line
+  }
+
   /** As `until`, but at EOF what is left. */
   line(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
     try {
@@ -197,7 +213,7 @@ export class BufferedReads {
 
   /** Whether there is a whole line. */
   get hasLine(): boolean {
-    for (const view of this.#source.views()) if (Buffer.prototype.includes.call(view, 0x0a)) return true
+    for (const view of this.#source.views()) if (Buffer.prototype.includes.call(view, LF)) return true
     return false
   }
 

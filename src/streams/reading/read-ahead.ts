@@ -25,6 +25,11 @@ export class ReadAhead {
     await this.#pending.run('ahead()', () => this.#reads.past(count()), { signal }, { isAhead: true })
   }
 
+  /** Whether no read waits, and none is kept out. */
+  get isIdle(): boolean {
+    return this.#pending.waiter === null && !this.#pending.isWaiting
+  }
+
   /** A copy of at most `max` of the bytes that are there, behind the first `skip` of them. */
   look(skip: number, max: number): Buffer {
     return this.#reads.look(skip, max)
