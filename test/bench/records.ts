@@ -23,3 +23,8 @@ function recordOf(index: number): object {
     note: 'The quick brown fox jumps over the lazy dog; there is nothing else to see here.',
   }
 }
+
+/** What the ids of a block come to. */
+export function sumOfBlock(): number {
+  return (RECORDS * (RECORDS - 1)) / 2
+}
