@@ -10,11 +10,11 @@ import { deserialize, serialize } from 'node:v8'
 import { LIMITS } from './limits.ts'
 import { type Parcel, packValue, unpackValue, weightOf } from './value-parcel.ts'
 
-/** Plain data. Bytes have memory of their own, which may be transferred. */
+/** Plain data: so many values. Bytes have memory of their own, which may be transferred. */
 export type BatchPart =
-  | { readonly kind: 'json'; readonly bytes: Uint8Array }
-  | { readonly kind: 'list'; readonly bytes: Uint8Array }
-  | { readonly kind: 'parcel'; readonly parcel: Parcel }
+  | { readonly kind: 'json'; readonly count: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'list'; readonly count: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'parcel'; readonly count: 1; readonly parcel: Parcel }
 
 /** Plain data. */
 export type MessageBatch = {
@@ -44,7 +44,7 @@ export class BatchPacking {
     const weight = weightOf(value, LIMITS.cloneValuesMax)
     if (this.#weight + weight > LIMITS.cloneValuesMax) this.#flushValues()
     if (weight > LIMITS.cloneValuesMax) {
-      this.#parts.push({ kind: 'parcel', parcel: packValue(value) })
+      this.#parts.push({ kind: 'parcel', count: 1, parcel: packValue(value) })
       return
     }
     this.#values.push(value)
@@ -68,14 +68,15 @@ export class BatchPacking {
       at += 1 + text.length
     }
     bytes[at] = CLOSE
-    this.#parts.push({ kind: 'json', bytes })
+    this.#parts.push({ kind: 'json', count: texts.length, bytes })
     this.#texts = []
     this.#textBytes = 0
   }
 
   #flushValues(): void {
-    if (this.#values.length === 0) return
-    this.#parts.push({ kind: 'list', bytes: new Uint8Array(serialize(this.#values)) })
+    const { length: count } = this.#values
+    if (count === 0) return
+    this.#parts.push({ kind: 'list', count, bytes: new Uint8Array(serialize(this.#values)) })
     this.#values = []
     this.#weight = 0
   }

@@ -5,9 +5,9 @@
  *                     └─ unread until its message is handed out ◄──────┘
  *
  * Nothing is lent. The bytes stay with the reader, and a message takes its own when it is handed out: who breaks off, or
- * reads in between, finds what follows the messages that it has got. Turns are known by their offset in the stream; those
- * that begin elsewhere than the reader is to go on are dropped. While the messages of one are handed out, the next is
- * under way.
+ * reads in between, finds what follows the messages that it has got. Messages are known by their offset in the stream:
+ * those that somebody else has read meanwhile are passed over; where the reader goes on within one, or bytes were put
+ * back, what was decoded is dropped. While the messages of one turn are handed out, the next is under way.
  *
  *   front     the turn whose messages are handed out; its values are made a part at a time
  *   ahead     the turns behind it, the last of them may be under way
@@ -22,7 +22,6 @@ import { LIMITS } from '../../base/limits.ts'
 import { type MessageBatch, valuesOf } from '../../base/value-batch.ts'
 import { Wait } from '../../base/wait.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
-import type { LendResult } from '../../streams/reading/pending-read.ts'
 import type { ReadAhead } from '../../streams/reading/read-ahead.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
@@ -60,23 +59,25 @@ type Front = {
   /** Of the next message, in the stream. */
   offset: number
   message: number
+  /** The part that its value is in, and which of that; the values once they are made. */
   part: number
-  values: readonly unknown[]
   value: number
+  values: readonly unknown[] | null
 }
-
-const SERVED: LendResult = { count: 0, interrupted: false, outcome: { ok: true, value: undefined } }
 
 export class MessageBatches {
   readonly #reading: MessageReading
   readonly #look: ReadAhead
   #front: Front | null = null
   #ahead: Turn[] = []
+  /** The stream's, for which the turns hold. */
+  #changes = 0
   #looked = { from: -1, to: -1 }
   #turnBytes: number = LIMITS.batchFirstBytes
   /** Up to this offset messages are read alone; Infinity while they are larger than a turn. */
   #aloneTo = -1
-  #wait: Wait<void> | null = null
+  /** On its own, so that what waits for the lease's end holds nothing else of this. */
+  readonly #late: { wait: Wait<void> | null } = { wait: null }
 
   constructor(reading: MessageReading) {
     this.#reading = reading
@@ -86,8 +87,9 @@ export class MessageBatches {
   /** Errors: as Lease.messages. */
   async *all(): AsyncGenerator<unknown, void, undefined> {
     const { keeper } = this.#reading
+    const late = this.#late
     // Nobody waits on for a turn of a lease that has ended.
-    void keeper.ended.then(() => this.#wait?.resolve())
+    void keeper.ended.then(() => late.wait?.resolve())
     try {
       for (;;) {
         while (this.#isReady()) yield this.#serve()
@@ -102,7 +104,10 @@ export class MessageBatches {
   /** Whether the next message can be had at once. */
   #isReady(): boolean {
     const front = this.#front
-    if (front === null || front.value === front.values.length) return false
+    if (front === null) return false
+    const { offset } = this.#reading.ends.reader
+    while (front.offset < offset && this.#pass(front) > 0);
+    if (front.values === null) return false
     return this.#isInPlace(front.offset) && this.#look.isIdle && !this.#reading.bounds.signal?.aborted
   }
 
@@ -117,26 +122,38 @@ export class MessageBatches {
 
   #take(): unknown {
     const front = this.#front as Front
-    const length = front.batch.lengths[front.message++] ?? 0
-    this.#look.drop(length)
-    front.offset += length
-    return front.values[front.value++]
+    const value = front.values?.[front.value]
+    this.#look.drop(this.#pass(front))
+    return value
   }
 
-  /** Makes the values of the next part; false where there is none. Others have their turn before that. */
+  /** Goes on to the message after the next; the bytes of that one, 0 where there is none. */
+  #pass(front: Front): number {
+    const length = front.batch.lengths[front.message] ?? 0
+    if (length === 0) return 0
+    front.message += 1
+    front.offset += length
+    front.value += 1
+    if (front.value === front.batch.parts[front.part]?.count) {
+      front.part += 1
+      front.value = 0
+      front.values = null
+    }
+    return length
+  }
+
+  /** Makes the values of the part that is next; false where there is none. Others have their turn before that. */
   async #nextPart(): Promise<boolean> {
     const front = this.#front
-    if (front === null || front.value < front.values.length) return false
+    if (front === null || front.values !== null) return false
     const part = front.batch.parts[front.part]
-    if (part === undefined) {
+    if (part === undefined || !this.#isInPlace(front.offset)) {
       this.#front = null
       return false
     }
     this.#lookAhead()
     await nextTurn()
     front.values = await valuesOf(part)
-    front.value = 0
-    front.part += 1
     return true
   }
 
@@ -163,7 +180,7 @@ export class MessageBatches {
     const { offset } = reader
     const turn = this.#turnAt(offset)
     if (turn === null) return false
-    if (turn.state.kind === 'running') await reader.lend(() => this.#waitFor(turn, bounds))
+    if (turn.state.kind === 'running') await this.#look.keepOut('parse()', () => this.#waitFor(turn, bounds))
     this.#assertKept()
     const { state } = turn
     if (state.kind === 'running') return false
@@ -177,7 +194,7 @@ export class MessageBatches {
     const values = await valuesOf(part)
     this.#assertKept()
     const { batch, end } = state
-    this.#front = { batch, end, offset, message: 0, part: 1, values, value: 0 }
+    this.#front = { batch, end, offset, message: 0, part: 0, value: 0, values }
     this.#lookAhead()
     return this.#isInPlace(offset)
   }
@@ -193,7 +210,7 @@ export class MessageBatches {
   /** The turn that begins there; null where what is there holds no message, as far as is known. */
   #turnAt(offset: number): Turn | null {
     const [turn] = this.#ahead
-    if (turn?.offset === offset && turn.state.kind !== 'failed') return turn
+    if (turn !== undefined && turn.state.kind !== 'failed' && this.#isInPlace(turn.offset)) return turn
     this.#drop()
     return this.#begin(offset)
   }
@@ -243,24 +260,23 @@ export class MessageBatches {
     if (end > offset) this.#lookAhead()
   }
 
-  /** Waits for the turn while others are kept from the reader. That its time is up is for the message alone to say. */
-  async #waitFor({ settled }: Turn, bounds: CallBounds): Promise<LendResult> {
+  /** That its time is up is for the message alone to say. Errors: ABORTED. */
+  async #waitFor({ settled }: Turn, bounds: CallBounds): Promise<void> {
     const wait = new Wait<void>('parse()', 'READ_TIMEOUT', bounds, () => {})
-    this.#wait = wait
+    this.#late.wait = wait
     void settled.then(() => wait.resolve())
     try {
       await wait.promise
     } catch (error) {
-      const isLate = error instanceof SockpoolError && error.code === 'READ_TIMEOUT'
-      if (!isLate) return { count: 0, interrupted: true, outcome: { ok: false, error: error as Error } }
+      if (!(error instanceof SockpoolError) || error.code !== 'READ_TIMEOUT') throw error
     } finally {
-      this.#wait = null
+      this.#late.wait = null
     }
-    return SERVED
   }
 
+  /** Whether the next byte to read is that one, as it was when a turn saw it. */
   #isInPlace(offset: number): boolean {
-    return this.#reading.ends.reader.offset === offset
+    return this.#reading.ends.reader.offset === offset && this.#look.changes === this.#changes
   }
 
   /** Errors: LEASE_GONE, also where only its last bytes are being sent. */
@@ -273,6 +289,8 @@ export class MessageBatches {
   #drop(): void {
     this.#front = null
     this.#ahead = []
+    if (this.#look.changes === this.#changes) return
+    this.#changes = this.#look.changes
     this.#looked = { from: -1, to: -1 }
   }
 }

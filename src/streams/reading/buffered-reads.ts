@@ -34,6 +34,7 @@ export class BufferedReads {
   #taken = 0
   /** Of the available bytes the first so many were taken before, and put back. */
   #returned = 0
+  #changes = 0
   /** The front lies in an overlong line that was reported; this finds its end. */
   #rest: SeparatorSearch | null = null
 
@@ -53,6 +54,11 @@ export class BufferedReads {
     return this.#taken + this.#returned
   }
 
+  /** How often the bytes to come may have become others: some were put back, or another reader had the source. */
+  get changes(): number {
+    return this.#changes
+  }
+
   get isAtEof(): boolean {
     return isFinal(this.#source.end) && this.#source.available === 0
   }
@@ -69,6 +75,7 @@ export class BufferedReads {
 
   /** Another reader took so many bytes from the source. */
   count(bytes: number): void {
+    this.#changes += 1
     this.#taken += bytes
     this.#returned = Math.max(0, this.#returned - bytes)
     this.#rest = null
@@ -85,6 +92,7 @@ export class BufferedReads {
     if (this.#returned + length > most)
       throw new SockpoolError('QUEUE_FULL', `unread(): more than ${most} bytes would be put back`)
     this.#source.putBack(bytes)
+    this.#changes += 1
     this.#taken -= length
     this.#returned += length
     this.#rest = null
