@@ -10,9 +10,9 @@ export type AloneData = { readonly block: Uint8Array; readonly blocks: number; r
 
 const { block, blocks, how } = workerData as AloneData
 const input = Buffer.from(block.buffer, block.byteOffset, block.length)
+const decoder = await ndjson.configure(undefined).open()
 
 function sumOfMessages(): number {
-  const decoder = ndjson.configure(undefined)
   let sum = 0
   for (let from = 0; from < input.length; ) {
     const rest = input.subarray(from)

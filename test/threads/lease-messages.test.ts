@@ -177,12 +177,12 @@ describe('Lease.messages', () => {
   })
 
   test('renews a ttl with each message, however long those last that are at hand', async () => {
-    const { lease } = await leased(rows(6), { ttlMs: 250 })
+    const { lease } = await leased(rows(6), { ttlMs: 1_500 })
     const seen: number[] = []
     for await (const value of lease.messages('ndjson')) {
       seen.push(indexOf(value))
       if (seen.length === 6) break
-      await new Promise(resolve => setTimeout(resolve, 100))
+      await new Promise(resolve => setTimeout(resolve, 500))
     }
     expect([seen.length, lease.gone]).toEqual([6, null])
   })
