@@ -13,6 +13,7 @@ import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
@@ -253,6 +254,12 @@ export class Parsers {
       busy: kinds.reduce((all, { running }) => all + running, 0),
       queued: kinds.reduce((all, { waiting }) => all + waiting, parked),
     }
+  }
+
+  /** The threads that there are just now. */
+  rows(): ParseThreadRow[] {
+    const [inputs, calls] = [this.#bytes.rows('inputs'), this.#calls.rows('calls')]
+    return [...inputs, ...this.#messages.rows('messages'), ...this.#modules.rows('modules'), ...calls]
   }
 
   stats(): ParsersStats {

@@ -1,6 +1,7 @@
 /** What the pool needs of the parse workers. `parse/` fulfils it; the composition root joins the two. */
 
 import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
+import type { ParseThreadRow } from '../../base/parse-thread-row.ts'
 import type { MessageBatch } from '../../base/value-batch.ts'
 import type { Parcel } from '../../base/value-parcel.ts'
 import type { WaitOptions } from '../../base/wait.ts'
@@ -57,6 +58,8 @@ export type ParseLoad = {
 
 export interface ParseGauge {
   readonly load: ParseLoad
+  /** A row for each thread that there is just now. */
+  rows(): ParseThreadRow[]
 }
 
 /** Knows the formats without a thread. */
