@@ -6,7 +6,8 @@
  *   parse-run   sockpool  runs a module on the lease, which     alone  the same loop on the same bytes in memory, likewise
  *                         reads lines and parses them
  *
- * `delay` is the 99th percentile of the main thread's event loop delay, in milliseconds. All contenders have the same
+ * `delay` is the 99th percentile of the main thread's event loop delay, in milliseconds; `spent` the processor time of all
+ * threads, in seconds, which other load on the machine leaves alone. All contenders have the same
  * echoing beside them, and their parsers the same priority.
  */
 import { once } from 'node:events'
@@ -166,13 +167,14 @@ async function measure(echoing: Echoing, sumUp: () => Promise<number>): Promise<
   delays.enable()
   const end = beginStretch()
   const sum = await sumUp()
-  const { elapsedMs, busy, cpu } = end()
+  const { elapsedMs, busy, cpu, spentMs } = end()
   delays.disable()
   if (sum !== SUM) throw new Error(`the records came to ${sum} rather than ${SUM}`)
   return {
     rate: (TOTAL_BYTES / MB / elapsedMs) * 1_000,
     busy,
     cpu,
+    spent: spentMs / 1_000,
     // A sample is the time between two ticks.
     delay: delays.percentile(99) / 1e6 - SAMPLE_MS,
     echoes: ((echoing.count - count) * 1_000) / elapsedMs,
