@@ -137,8 +137,9 @@ export class ChannelSource implements ByteSource {
 
   /** As BlockingSource.takeThrough. */
   takeThrough(byte: number, most: number): Buffer | null {
-    if (this.end !== null || this.#window !== null) return null
-    if (this.#aside.length === 0 && (this.#ring?.readable ?? 0) >= LIMITS.linesAsideBytesMin)
+    const ring = this.#ring
+    if (ring === null || this.#window !== null || this.#channel.inEnd !== 'open') return null
+    if (this.#aside.length === 0 && ring.readable >= LIMITS.linesAsideBytesMin)
       this.gather(LIMITS.linesAsideBytes)
     return this.#aside.takeThrough(byte, most)
   }
