@@ -292,5 +292,7 @@ export class MessageBatches {
     if (this.#look.changes === this.#changes) return
     this.#changes = this.#look.changes
     this.#looked = { from: -1, to: -1 }
+    // What was decoded was in vain, and may be again.
+    this.#turnBytes = LIMITS.batchFirstBytes
   }
 }
