@@ -164,8 +164,6 @@ const OWN_LIMITS = {
   /** Bytes of the descriptors of Protocol Buffers, and characters of a message's name: a large set of files has half of it. */
   parseDescriptorBytesMax: 1_048_576,
   parseMessageNameCharsMax: 1_024,
-  /** Parts of a value that one thread hands to another at a time: that many take a few milliseconds to clone. */
-  cloneValuesMax: 8_192,
   /** Bytes of a JSON body that carries no payload: a target with its CA certificates fits. */
   controlBodyBytesMax: 262_144,
   /** Texts of `writelines` that become bytes in one turn of the event loop: a millisecond or two. */

@@ -1,5 +1,7 @@
-/** Bounds of what is decoded ahead of its reader: spread into LIMITS. */
+/** Bounds of values on their way between threads, and of what is decoded ahead of its reader: spread into LIMITS. */
 export const MESSAGE_LIMITS = {
+  /** Parts of a value that one thread hands to another at a time: that many take a few milliseconds to clone. */
+  cloneValuesMax: 8_192,
   /**
    * Bytes that a parse thread looks through for messages in one turn: few at first, as their reader may want one alone, and
    * twice as many each time that all were messages. The most take some ten milliseconds, beside which a hop between threads
