@@ -25,6 +25,8 @@ export class ChunkList {
   #head = 0
   /** Bytes of the first chunk that are gone already; whoever puts bytes back puts them there. */
   #skipped = 0
+  /** Of those, the first so many are in use elsewhere, and no place for anything. */
+  #viewed = 0
   /** Bytes of the last chunk that are still to be filled. */
   #spare = 0
   #length = 0
@@ -60,7 +62,7 @@ export class ChunkList {
   unshift(bytes: Uint8Array): void {
     const { length } = bytes
     if (length === 0) return
-    if (length > this.#skipped) this.#addFront(Buffer.allocUnsafe(this.#blockSize(length)))
+    if (length > this.#skipped - this.#viewed) this.#addFront(Buffer.allocUnsafe(this.#blockSize(length)))
     this.#skipped -= length
     const first = this.#chunks[this.#head] as Buffer
     first.set(bytes, this.#skipped)
@@ -83,6 +85,23 @@ export class ChunkList {
     for (let at = this.#head; filled < target.length && at < this.#chunks.length; at++)
       filled += this.#view(at).copy(target, filled)
     this.drop(filled)
+  }
+
+  /**
+   * Takes what is up to the first such byte, and that byte, as a view of the chunk that it lies in. Null, and nothing is
+   * taken, where more than `most` bytes come before it, or it is not in the first chunk.
+   */
+  takeThrough(byte: number, most: number): Buffer | null {
+    const chunk = this.#chunks[this.#head]
+    if (chunk === undefined) return null
+    const from = this.#skipped
+    const at = chunk.indexOf(byte, from)
+    const end = chunk.length - (this.#head === this.#chunks.length - 1 ? this.#spare : 0)
+    if (at === -1 || at >= end || at - from > most) return null
+    const taken = chunk.subarray(from, at + 1)
+    this.#viewed = at + 1
+    this.drop(taken.length)
+    return taken
   }
 
   /** Takes all bytes, joined in memory of their own that can be posted to another thread. */
@@ -108,6 +127,7 @@ export class ChunkList {
       const { length } = this.#chunks[this.#head] as Buffer
       if (this.#skipped < length) break
       this.#skipped -= length
+      this.#viewed = 0
       // Its memory is free from now on, whenever the place goes.
       this.#chunks[this.#head] = TAKEN
       this.#head++
@@ -121,6 +141,7 @@ export class ChunkList {
     this.#chunks.length = 0
     this.#head = 0
     this.#skipped = 0
+    this.#viewed = 0
     this.#spare = 0
   }
 
@@ -155,6 +176,7 @@ export class ChunkList {
     if (this.#head > 0) this.#chunks[--this.#head] = block
     else this.#chunks.unshift(block)
     this.#skipped = block.length
+    this.#viewed = 0
   }
 }
 

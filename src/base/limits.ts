@@ -2,6 +2,7 @@ import { CLIENT_LIMITS } from './client-limits.ts'
 import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
+import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 import { TEXT_FORMAT_LIMITS } from './text-format-limits.ts'
 
@@ -163,8 +164,6 @@ const OWN_LIMITS = {
   /** Bytes of the descriptors of Protocol Buffers, and characters of a message's name: a large set of files has half of it. */
   parseDescriptorBytesMax: 1_048_576,
   parseMessageNameCharsMax: 1_024,
-  /** Parts of a value that one thread hands to another at a time: that many take a few milliseconds to clone. */
-  cloneValuesMax: 8_192,
   /** Bytes of a JSON body that carries no payload: a target with its CA certificates fits. */
   controlBodyBytesMax: 262_144,
   /** Texts of `writelines` that become bytes in one turn of the event loop: a millisecond or two. */
@@ -337,6 +336,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof CLIENT_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
+  typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof TEXT_FORMAT_LIMITS &
   typeof FORWARD_LIMITS = {
@@ -345,6 +345,7 @@ export const LIMITS: typeof OWN_LIMITS &
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
+  ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
   ...TEXT_FORMAT_LIMITS,
 }

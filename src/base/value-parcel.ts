@@ -126,7 +126,7 @@ function containerOf(value: unknown): Container | null {
 }
 
 /** How many parts the value has at all depths, long strings counted as several; once above `most` nobody counts on. */
-function weightOf(value: unknown, most: number): number {
+export function weightOf(value: unknown, most: number): number {
   if (typeof value === 'string') return 1 + (value.length >> 10)
   const container = containerOf(value)
   if (container === null) return 1

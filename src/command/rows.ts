@@ -22,7 +22,18 @@ const COLUMNS: Readonly<Record<Exclude<(typeof LISTINGS)[number], 'stats'>, read
   ],
   connections: ['id', 'target', 'tenant', 'state', 'worker', 'remoteAddress', 'remotePort', 'ageMs', 'uses'],
   leases: ['target', 'state', 'ageMs', 'idleMs', 'lastOperation', 'connection.id'],
-  workers: ['id', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'],
+  workers: [
+    'id',
+    'kind',
+    'state',
+    'work',
+    'tasks',
+    'connections',
+    'dialled',
+    'bytesIn',
+    'bytesOut',
+    'utilization',
+  ],
 }
 
 const OPERATION = ['name', 'at', 'ms', 'bytesIn', 'bytesOut', 'outcome']

@@ -13,6 +13,8 @@ import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { ParseThreadRow } from '../base/parse-thread-row.ts'
+import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
@@ -199,6 +201,23 @@ export class Parsers {
   }
 
   /**
+   * The messages at the front of some bytes of a stream, as far as they are whole and right; there may be none. The bytes
+   * are given away. Errors: as `parse`, but that no byte of the input is ever wrong.
+   */
+  async parseBatch(
+    format: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    options?: unknown,
+    call: ParseCallOptions = {},
+  ): Promise<MessageBatch> {
+    const ref = this.#refTo(format)
+    configureMessages(ref, options)
+    const task: ParseTask = { kind: 'batch', format: ref, options, bytes }
+    const asked = { ...this.#call('parse()', call), transfer: [bytes.buffer] }
+    return unwrapped(await this.#messages.run(task, asked)) as MessageBatch
+  }
+
+  /**
    * Calls the default function of a module (a `file:` URL) with the argument, on a thread where it may block.
    *
    * Shape: argument and value are structured-cloned.
@@ -235,6 +254,12 @@ export class Parsers {
       busy: kinds.reduce((all, { running }) => all + running, 0),
       queued: kinds.reduce((all, { waiting }) => all + waiting, parked),
     }
+  }
+
+  /** The threads that there are just now. */
+  rows(): ParseThreadRow[] {
+    const [inputs, calls] = [this.#bytes.rows('inputs'), this.#calls.rows('calls')]
+    return [...inputs, ...this.#messages.rows('messages'), ...this.#modules.rows('modules'), ...calls]
   }
 
   stats(): ParsersStats {

@@ -9,10 +9,12 @@ import { Piscina } from 'piscina'
 import { exhausted, isExhaustion, isOutOfDescriptors } from '../base/descriptors.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import { aborted, Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
 import type { TaskCall, TaskRecord, TaskState } from './task-record.ts'
 import { TenantQueue } from './tenant-queue.ts'
+import { ThreadSeats } from './thread-seats.ts'
 import { ThreadWatch } from './thread-watch.ts'
 
 export type TaskPoolOptions = {
@@ -48,6 +50,7 @@ export class TaskPool {
   readonly #options: TaskPoolOptions
   readonly #piscina: Piscina<ParseTask, ParseReply>
   readonly #threads: ThreadWatch
+  readonly #seats = new ThreadSeats()
   readonly #waiting = new TenantQueue<TaskRecord>()
   /** The tasks that hold a thread: the running and the recalled. */
   readonly #running = new Set<TaskRecord>()
@@ -68,6 +71,7 @@ export class TaskPool {
       maxThreads: options.threadsMax,
       idleTimeout: LIMITS.parseIdleMs,
       recordTiming: false,
+      loadBalancer: this.#seats.choose,
       // A program given by --eval with --input-type would hand this flag on, and a thread with a file refuses it.
       ...(process.execArgv.some(flag => flag.startsWith('--input-type')) ? { execArgv: [] } : {}),
       ...(options.heapMiB === undefined
@@ -108,6 +112,11 @@ export class TaskPool {
   /** Resolves once the thread of this number can run no more code. Never rejects. */
   threadGone(threadId: number): Promise<void> {
     return this.#threads.gone(threadId)
+  }
+
+  /** A row for each thread that there is just now. */
+  rows(work: ParseThreadRow['work']): ParseThreadRow[] {
+    return this.#seats.rows(this.#piscina.threads, work)
   }
 
   stats(): TaskPoolStats {

@@ -7,6 +7,7 @@ import { CallBounds } from '../base/call-bounds.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
+import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import { settledWithin } from '../base/wait.ts'
 import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
@@ -281,8 +282,10 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     return this.#rows.connection(id)
   }
 
-  workers(): Promise<ReturnType<Fleet['stats']>> {
-    return Promise.resolve(this.#deps.fleet.stats())
+  /** A row for each thread of this pool: I/O workers first, then those that parse just now or did of late. */
+  async workers(): Promise<readonly (ReturnType<Fleet['stats']>[number] | ParseThreadRow)[]> {
+    const { fleet, parse } = this.#deps
+    return [...fleet.stats(), ...parse.rows()]
   }
 
   stats(): PoolStats {

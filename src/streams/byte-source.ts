@@ -45,6 +45,13 @@ export interface BlockingSource extends ByteSource {
    * bound) passed first. As with `request`, `count` may be larger than the source's memory.
    */
   waitFor(count: number, timeoutMs: number): boolean
+
+  /**
+   * A short cut to a line: takes the bytes up to the first such byte, and that byte. Null, and nothing is taken, where it
+   * cannot be had like that: more than `most` bytes come before it, it is not there, or the stream has ended. The bytes
+   * are their taker's own, in memory that they share with others that were taken so.
+   */
+  takeThrough(byte: number, most: number): Buffer | null
 }
 
 /**

@@ -26,6 +26,7 @@
  *   write         the same, as JSON text                     the bytes of the text
  *   run           to run a module in a parse worker          what it returned
  *   parseMessage  to parse a message of a lease's reader     LoanData
+ *   parseBatch    to decode bytes of a lease's reader         MessageBatch
  *   runOn         to run a module on a lease's reader        LoanData
  *   hush          to stop plain reading                      the bytes that had no room in the ring
  *   secure        to start TLS on a hushed connection        SocketFacts
@@ -118,6 +119,12 @@ export type RequestData = {
     readonly form: AnswerForm | undefined
     readonly timeoutMs: number | undefined
     readonly allowedMs: number | undefined
+  }
+  readonly parseBatch: {
+    readonly format: string
+    readonly bytes: Uint8Array<ArrayBuffer>
+    readonly options: object | undefined
+    readonly tenant: string | undefined
   }
   readonly runOn: {
     readonly lease: number

@@ -7,6 +7,8 @@ export type Stretch = {
   readonly busy: number
   /** Share of the time that the thread had a processor, 0..1. */
   readonly cpu: number
+  /** Processor time of all threads of the process. */
+  readonly spentMs: number
 }
 
 /** Begins a stretch; the function that it returns ends it. */
@@ -14,10 +16,17 @@ export function beginStretch(): () => Stretch {
   const startMs = performance.now()
   const loop = performance.eventLoopUtilization()
   const cpu = process.threadCpuUsage()
+  const all = process.cpuUsage()
   return () => {
     const elapsedMs = performance.now() - startMs
     const { user, system } = process.threadCpuUsage(cpu)
+    const spent = process.cpuUsage(all)
     const { utilization } = performance.eventLoopUtilization(loop)
-    return { elapsedMs, busy: utilization, cpu: (user + system) / 1_000 / elapsedMs }
+    return {
+      elapsedMs,
+      busy: utilization,
+      cpu: (user + system) / 1_000 / elapsedMs,
+      spentMs: (spent.user + spent.system) / 1_000,
+    }
   }
 }

@@ -2,15 +2,16 @@
  * The far end of all rows, in a process of its own, so that it shares no thread with what is measured. Both servers
  * do as little as they can: they are the same for all contenders, and what they cost hides differences.
  *
- *   echo   sends back what it gets
- *   bulk   for each 8 bytes, a big-endian count, sends so many bytes
+ *   echo      sends back what it gets
+ *   bulk      for each 8 bytes, a big-endian count, sends so many bytes
+ *   records   likewise, the bytes of records.ts
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { recordsBlock } from './records.ts'
 
 /** The one message of this process. */
-export type PeerPorts = { readonly echo: number; readonly bulk: number }
+export type PeerPorts = { readonly echo: number; readonly bulk: number; readonly records: number }
 
-const CHUNK = Buffer.alloc(262_144, 0x61)
 const ORDER_BYTES = 8
 
 function echo(socket: Socket): void {
@@ -18,12 +19,12 @@ function echo(socket: Socket): void {
   socket.on('data', chunk => socket.write(chunk))
 }
 
-function bulk(socket: Socket): void {
+function bulk(socket: Socket, block: Buffer): void {
   let order = Buffer.alloc(0)
   let owed = 0
   const send = (): void => {
     while (owed > 0) {
-      const chunk = owed >= CHUNK.length ? CHUNK : CHUNK.subarray(0, owed)
+      const chunk = owed >= block.length ? block : block.subarray(0, owed)
       owed -= chunk.length
       if (!socket.write(chunk)) return
     }
@@ -47,9 +48,12 @@ function listen(server: Server): Promise<number> {
   })
 }
 
+const fill = Buffer.alloc(262_144, 0x61)
+const records = recordsBlock()
 const ports: PeerPorts = {
   echo: await listen(createServer({ noDelay: true }, echo)),
-  bulk: await listen(createServer({ noDelay: true }, bulk)),
+  bulk: await listen(createServer({ noDelay: true }, socket => bulk(socket, fill))),
+  records: await listen(createServer({ noDelay: true }, socket => bulk(socket, records))),
 }
 process.send?.(ports)
 process.on('disconnect', () => process.exit())

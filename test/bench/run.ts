@@ -9,6 +9,7 @@ import { bulkRow } from './bulk-row.ts'
 import { echoRow } from './echo-row.ts'
 import { exchangeRow } from './exchange-row.ts'
 import { multiplexRow } from './multiplex-row.ts'
+import { parseRow } from './parse-row.ts'
 import {
   alternate,
   column,
@@ -36,6 +37,11 @@ const ROWS: readonly Row[] = [
     { against: 'ioredis', ratioMin: 1 },
     { against: 'un-multiplexed', ratioMin: 3 },
   ]),
+  parseRow('parse', 'messages', [
+    { against: 'alone', ratioMin: 0.9 },
+    { measure: 'delay', max: 20 },
+  ]),
+  parseRow('parse-run', 'run', [{ against: 'alone', ratioMin: 0.9 }]),
 ]
 
 const OURS = 'sockpool'
@@ -80,7 +86,8 @@ function tableOf(row: Row, rounds: Rounds): string {
   const lines = [`${row.name}: ${row.what}`]
   for (const [name, measures] of rounds) {
     const rate = median(measures.map(measure => measure.rate))
-    const thread = ['busy', 'cpu'].map(key => `${key} ${median(column(rounds, name, key)).toFixed(2)}`)
+    const others = Object.keys(measures[0] ?? {}).filter(key => key !== 'rate')
+    const thread = others.map(key => `${key} ${median(column(rounds, name, key)).toFixed(2)}`)
     lines.push(`  ${name.padEnd(14)} ${rate.toFixed(0).padStart(9)} ${row.unit}   main ${thread.join(', ')}`)
   }
   for (const { goal, value, from, to, met } of findings(row, rounds))

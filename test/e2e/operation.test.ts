@@ -96,6 +96,18 @@ describe('the service', () => {
     for (const worker of workers)
       for (const field of ['id', 'threadId', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'])
         expect(worker).toHaveProperty(field, expect.any(Number))
+    await api.post('/v1/parse/json', { body: '[1]' })
+    const after = jsonOf<{ workers: Row[] }>(await api.get('/v1/workers')).workers
+    expect(after.filter(({ kind }) => kind === 'parse')).toEqual([
+      {
+        id: expect.any(Number),
+        kind: 'parse',
+        threadId: expect.any(Number),
+        state: 'idle',
+        work: 'inputs',
+        tasks: 1,
+      },
+    ])
     // Those of a thread that serves HTTP are its callers'.
     const own = workers.filter(({ kind }) => kind === 'io')
     expect(own.reduce((sum, { connections: open }) => sum + Number(open), 0)).toBe(1)

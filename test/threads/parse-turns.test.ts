@@ -1,11 +1,14 @@
 /** Messages that do not come whole: whose parse waits, for what, and what becomes of the reader meanwhile. */
 import { afterEach, describe, expect, test } from 'vitest'
+import type { ParseThreadRow } from '../../src/base/parse-thread-row.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
 import type { Lease } from '../../src/pool/lease/lease.ts'
 import { LentPeer } from '../support/lent-peer.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
+
+const READER = new URL('../fixtures/threads/live-reader.ts', import.meta.url)
 
 const opened: Parsers[] = []
 
@@ -181,6 +184,28 @@ describe('with one parse thread and ten peers that do not finish their messages'
     expect(await released?.parsing).toMatchObject({ code: 'LEASE_GONE', reason: 'released' })
     for (const { lease } of rest) await lease.discard()
   })
+})
+
+test('modules that block on their peers hold up neither messages nor bytes', async () => {
+  const { pool, drips, whole } = await openDrips(5)
+  const blocked = await Promise.all(Array.from({ length: 3 }, () => pool.lease('it', { tenant: 'slow' })))
+  const runs = blocked.map(lease => {
+    lease.writer.write('half')
+    return lease.run(READER, 'line').catch(error => error)
+  })
+  const threads = async (): Promise<ParseThreadRow[]> =>
+    ((await pool.workers()) as ParseThreadRow[]).filter(({ kind }) => kind === 'parse')
+  const isBlocked = async (): Promise<boolean> =>
+    (await threads()).some(({ work, state }) => work === 'modules' && state === 'busy')
+  while (!(await isBlocked())) await new Promise(resolve => setImmediate(resolve))
+  const done = Promise.race([...drips.map(({ parsing }) => parsing), ...runs])
+  expect(await Promise.race([whole('other'), done])).toEqual({ whole: true })
+  expect(await Promise.race([pool.parse('json', Buffer.from('[1]')), done])).toEqual([[1]])
+  expect((await threads()).map(({ work, tasks }) => [work, tasks > 0])).toEqual(
+    expect.arrayContaining(['inputs', 'messages', 'modules'].map(work => [work, true])),
+  )
+  for (const lease of [...blocked, ...drips.map(({ lease }) => lease)]) await lease.discard()
+  await Promise.all(runs)
 })
 
 test('a message in many bits is whole soon after the last, however many others wait', async () => {

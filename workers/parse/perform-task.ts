@@ -7,11 +7,13 @@ import { threadId } from 'node:worker_threads'
 import type { AnswerForm } from '../../src/base/answer-form.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { giveBackMemory } from '../../src/base/large-memory.ts'
+import type { MessageBatch } from '../../src/base/value-batch.ts'
 import { packValue } from '../../src/base/value-parcel.ts'
 import { LoanWords } from '../../src/channel/loan-words.ts'
 import { decodeAll, writeAll } from '../../src/parse/formats/decode-all.ts'
 import { decompress } from '../../src/parse/formats/decompress.ts'
 import type { Cutting } from '../../src/parse/formats/format.ts'
+import { messageBatch } from '../../src/parse/formats/message-batch.ts'
 import {
   type LoanTicket,
   type ParseReply,
@@ -45,6 +47,8 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
       if (task.form.kind === 'text') giveBackMemory(input)
       return { outcome, returned: null }
     }
+    case 'batch':
+      return { outcome: await attempt(() => batchOf(task)), returned: null }
     case 'channel':
       return onLoan(task.ticket, borrow, async (source, deadline) =>
         readMessage(source, await messageForm(task), task.turn, deadline),
@@ -79,6 +83,15 @@ async function answerTo(
   const decoder = await asked.format.open()
   const input = asked.coding === null ? bytes : decompress(asked.coding, bytes, bytesMax)
   return form.kind === 'text' ? writeAll(decoder, input, form.wrap) : packValue(decodeAll(decoder, input))
+}
+
+async function batchOf({
+  format,
+  options,
+  bytes,
+}: Extract<ParseTask, { kind: 'batch' }>): Promise<MessageBatch> {
+  const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return messageBatch(await configureMessages(format, options).open(), input)
 }
 
 /** How one message is cut out and becomes a Parcel of its value, or its text. */

@@ -1,4 +1,5 @@
 /** The memory in a reply that nobody on this thread needs any more, so that it is transferred rather than copied. */
+import { type MessageBatch, memoryIn } from '../../src/base/value-batch.ts'
 import type { Parcel } from '../../src/base/value-parcel.ts'
 import type { ParseReply, ParseTask } from '../../src/parse/formats/parse-task.ts'
 import type { TurnResult } from '../../src/parse/formats/read-message.ts'
@@ -17,6 +18,8 @@ function answerIn(task: ParseTask, value: unknown): readonly Uint8Array[] {
   switch (task.kind) {
     case 'bytes':
       return bytesIn(value as Parcel | Uint8Array)
+    case 'batch':
+      return memoryIn(value as MessageBatch)
     case 'channel': {
       const result = value as TurnResult<Parcel | Uint8Array>
       return result.kind === 'message' ? bytesIn(result.value) : []

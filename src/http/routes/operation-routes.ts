@@ -141,16 +141,27 @@ const ConnectionWithOperations = row(
 const Worker = row(
   {
     id: perhaps(count),
-    kind: perhaps(Type.String({ description: 'io or http.', examples: ['io'] })),
+    kind: perhaps(Type.String({ description: 'io, http or parse.', examples: ['io'] })),
     state: perhaps(
       Type.String({
-        description: 'serving, or draining beside its successor of the same id.',
+        description:
+          'serving, or draining beside its successor of the same id; of a thread that parses, busy or idle.',
         examples: ['serving'],
       }),
     ),
     threadId: perhaps(count),
     connections: perhaps(counted('Open to targets; of a thread that serves HTTP, to callers.')),
     requests: perhaps(counted('HTTP requests so far; of a thread that serves HTTP.')),
+    work: perhaps(
+      Type.String({
+        description:
+          'Of a thread that parses: inputs (complete ones), messages (of live connections), modules (on live connections) or calls (modules without one).',
+        examples: ['messages'],
+      }),
+    ),
+    tasks: perhaps(
+      counted('What a thread that parses was given so far; all of it is done unless it is busy.'),
+    ),
     dialled: perhaps(counted('Connects ever attempted.')),
     bytesIn: perhaps(count),
     bytesOut: perhaps(count),
@@ -190,8 +201,9 @@ const ConnectionsSchema = {
 const WorkersSchema = {
   tags,
   operationId: 'listWorkers',
-  summary: 'List the I/O workers, and the threads that serve HTTP where there are several',
-  description: 'The threads in which connections live.',
+  summary: 'List the I/O workers, the threads that serve HTTP where there are several, and those that parse',
+  description:
+    'Threads in which connections live, with what they have moved. A thread that parses starts when there is work for it, and ends half a minute after its last.',
   response: { 200: Type.Object({ workers: Type.Array(Worker) }), default: ProblemAnswer },
 }
 

@@ -52,6 +52,12 @@ export interface Decoder extends Cutting {
    * Errors: PARSE_FAILED, PARSE_LIMIT, with `offset` in bytes from the start of the input.
    */
   whole?(input: Buffer): Iterable<unknown>
+
+  /**
+   * For a format whose messages are JSON text as they lie: judges one as `decode` would, and leaves its value to be made
+   * elsewhere. False where `JSON.parse` does not make the very value of it that `decode` does. Errors: as `decode`.
+   */
+  check?(message: Buffer): boolean
 }
 
 export interface Cutting {

@@ -34,6 +34,7 @@ function jsonDecoder(options: JsonOptions, isOnly: boolean): Decoder {
   return {
     cutter: cutterOf(VALUE_BOUNDS),
     decode: message => decodeJson(message, options),
+    check: message => checkJson(message, options),
     text: { cutter: cutterOf(TEXT_BOUNDS), write: (message, sink) => writeJson(message, sink, options) },
   }
 }
@@ -51,18 +52,30 @@ export function decodeJson(message: Buffer, options: JsonOptions): unknown {
     message,
     {
       number(from, to) {
-        // So few bytes reach no exponent that matters.
-        if (to - from < 5) return
         if (options.bigint === 'string' && isLargeWhole(message, from, to)) quoted.add(from, to)
-        else if (!Number.isFinite(Number(message.toString('latin1', from, to))))
-          throw new SockpoolError('PARSE_FAILED', 'a number in the JSON text is larger than any double', {
-            offset: from,
-          })
+        else assertDouble(message, from, to)
       },
     },
     options.duplicates,
   )
   return JSON.parse(quoted.in(whole))
+}
+
+/** Judges it as `decodeJson` does; false where that makes another value of it than JSON.parse. Errors: as that. */
+export function checkJson(message: Buffer, { bigint, duplicates }: JsonOptions): boolean {
+  if (bigint === 'string' || markLength(message) > 0) return false
+  assertUtf8(message)
+  walkJson(message, { number: (from, to) => assertDouble(message, from, to) }, duplicates)
+  return true
+}
+
+/** Errors: PARSE_FAILED for a number that no double holds. */
+function assertDouble(text: Buffer, from: number, to: number): void {
+  // So few bytes reach no exponent that matters.
+  if (to - from < 5 || Number.isFinite(Number(text.toString('latin1', from, to)))) return
+  throw new SockpoolError('PARSE_FAILED', 'a number in the JSON text is larger than any double', {
+    offset: from,
+  })
 }
 
 /** Writes a JSON text that the scanner has passed, without its white space. Errors: as `decodeJson`, but for numbers. */

@@ -1,7 +1,7 @@
 /** JSON values, one a line. A line that holds only white space belongs to the message after it. */
 import { SockpoolError } from '../../base/errors.ts'
 import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format } from './format.ts'
-import { decodeJson, writeJson } from './json.ts'
+import { checkJson, decodeJson, writeJson } from './json.ts'
 import { type JsonOptions, jsonOptions } from './json-options.ts'
 import { isBlank, type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 
@@ -22,6 +22,10 @@ function recordDecoder(options: JsonOptions): Decoder {
     decode(message) {
       checkRecord(message, VALUE_BOUNDS)
       return decodeJson(message, options)
+    },
+    check(message) {
+      checkRecord(message, VALUE_BOUNDS)
+      return checkJson(message, options)
     },
     text: {
       cutter,

@@ -3,6 +3,7 @@
  * failure is data too, since an error that is thrown across a thread loses its fields.
  *
  *   bytes    Parsers ► worker   the values of a complete input, as `form` says; its buffer is transferred
+ *   batch    Parsers ► worker   the messages at the front of a piece of a stream, a MessageBatch; its buffer is transferred
  *   channel  Parsers ► worker   the next message of a lent reader: a TurnResult of what `form` says
  *   run      Parsers ► worker   a user's module on an argument
  *   runOn    Parsers ► worker   a user's module on a lent reader and an argument
@@ -33,6 +34,12 @@ export type ParseTask =
       readonly bytes: Uint8Array
       /** Bytes that may come out of them where they are compressed. */
       readonly bytesMax: number
+    }
+  | {
+      readonly kind: 'batch'
+      readonly format: FormatRef
+      readonly options: unknown
+      readonly bytes: Uint8Array
     }
   | {
       readonly kind: 'channel'

@@ -1,6 +1,7 @@
 /** The parse workers of the pool, asked for by an attached thread. */
 import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
 import { type ErrorFields, reviveError, SockpoolError } from '../../base/errors.ts'
+import type { MessageBatch } from '../../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
 import { aborted } from '../../base/wait.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
@@ -65,6 +66,15 @@ export class AttachedParsePort implements LoanPort {
         signal,
       ),
     )
+  }
+
+  async parseBatch(
+    format: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    options?: object,
+    { tenant }: TenantCall = {},
+  ): Promise<MessageBatch> {
+    return (await this.#line.request('parseBatch', { format, bytes, options, tenant })) as MessageBatch
   }
 
   runOn(

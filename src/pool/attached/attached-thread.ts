@@ -59,6 +59,9 @@ export interface AttachHost {
   setHolder(holder: number, doorbell: SharedArrayBuffer | null): void
 }
 
+/** Bytes that are not a lease's any more, or a copy of them. */
+type Decoding = Extract<RequestMessage, { name: 'parse' | 'write' | 'parseBatch' }>
+
 export class AttachedThread implements ThreadServer {
   readonly #line: ThreadLine
   readonly #host: AttachHost
@@ -153,6 +156,7 @@ export class AttachedThread implements ThreadServer {
         return await this.#exchange(message.data, signal)
       case 'parse':
       case 'write':
+      case 'parseBatch':
         return await this.#parse(message, signal)
       case 'run': {
         const { module, argument, timeoutMs } = message.data
@@ -220,15 +224,24 @@ export class AttachedThread implements ThreadServer {
     return grantOf(number, record)
   }
 
-  async #parse(
-    { name, data }: Extract<RequestMessage, { name: 'parse' | 'write' }>,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const { format, bytes, options, timeoutMs } = data
+  async #parse(message: Decoding, signal: AbortSignal): Promise<unknown> {
     const { parse } = this.#host
-    if (name === 'parse') return await parse.pack(format, bytes, options, { signal, timeoutMs })
-    const { wrap, tenant } = data
-    return await parse.write(format, bytes, wrap, options, { signal, timeoutMs, tenant })
+    switch (message.name) {
+      case 'parse': {
+        const { format, bytes, options, timeoutMs } = message.data
+        return await parse.pack(format, bytes, options, { signal, timeoutMs })
+      }
+      case 'write': {
+        const { format, bytes, options, timeoutMs, wrap, tenant } = message.data
+        return await parse.write(format, bytes, wrap, options, { signal, timeoutMs, tenant })
+      }
+      case 'parseBatch': {
+        const { format, bytes, options, tenant } = message.data
+        return await parse.parseBatch(format, bytes, options, { tenant })
+      }
+      default:
+        return message satisfies never
+    }
   }
 
   async #exchange(data: RequestData['exchange'], signal: AbortSignal): Promise<SharedReplyData | null> {

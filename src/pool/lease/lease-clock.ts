@@ -21,11 +21,15 @@ export type LeaseClockDeps = {
   readonly activity?: () => LeaseActivity
 }
 
+/** So many times within a ttl a clock elsewhere is told. */
+const TOLD_SHARE = 4
+
 export class LeaseClock {
   readonly #deps: LeaseClockDeps
   #createdMs: number
   #ttlMs: number | null
   #touchedMs: number
+  #toldMs: number
   #operations = 0
   #bytes = 0
   #lastOperation: string | null = null
@@ -38,6 +42,7 @@ export class LeaseClock {
     this.#ttlMs = deps.ttlMs
     this.#createdMs = deps.now()
     this.#touchedMs = this.#createdMs
+    this.#toldMs = this.#createdMs
     this.#arm()
   }
 
@@ -76,6 +81,19 @@ export class LeaseClock {
   end(): void {
     this.#operations--
     if (!this.#isFrozen) this.#touchedMs = this.#deps.now()
+  }
+
+  /**
+   * As an operation that begins and ends at once. True where a quarter of the ttl has passed since it last was: time to
+   * tell a clock elsewhere that runs by this one's operations.
+   */
+  served(operation: string): boolean {
+    this.begin(operation)
+    this.end()
+    const sinceMs = this.#touchedMs - this.#toldMs
+    if (this.#ttlMs === null || sinceMs < this.#ttlMs / TOLD_SHARE) return false
+    this.#toldMs = this.#touchedMs
+    return true
   }
 
   /** Its holder has it only now: it is as new, with this ttl. */

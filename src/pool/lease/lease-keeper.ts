@@ -6,6 +6,7 @@
  *   LeaseRecord ─► LeaseHolder (the ends, or what stands for them on the pool's thread)
  */
 import type { GoneReason } from '../../base/errors.ts'
+import type { MessageBatch } from '../../base/value-batch.ts'
 import type { EndName } from '../../channel/values.ts'
 import type { Reuse } from '../../config/target.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
@@ -79,6 +80,8 @@ export interface LeaseKeeper {
   readonly ended: Promise<GoneReason>
   /** Runs one operation: the lease does not expire meanwhile, and its ttl is renewed. Errors: LEASE_GONE, and `run`'s. */
   operation<T>(name: string, run: () => Promise<T>): Promise<T>
+  /** Notes that an operation was served at once: as `operation` would, and many in a row as one. */
+  served(name: string): void
   /** Renews the ttl, sets a new one, or with null lifts it. Errors: LEASE_GONE. */
   renew(ttlMs: number | null | undefined): void
   /** The program wants nothing more of the lease than that its last bytes are sent. */
@@ -102,6 +105,8 @@ export interface LeaseKeeper {
     call: ParseCall,
     takeBack: (result: LoanResult) => void,
   ): Promise<LoanResult>
+  /** Has another thread decode bytes that are this end's, and stay so. They are given away. Errors: LoanPort.parseBatch's. */
+  parseBatch(format: string, bytes: Uint8Array<ArrayBuffer>, options?: object): Promise<MessageBatch>
   /** Whether the lease keeps the process alive; it does from the start, and until it has ended. */
   keepAlive(isOn: boolean): void
   /** A fault of ours, which nobody awaits. */

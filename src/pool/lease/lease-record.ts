@@ -13,6 +13,7 @@
 import { randomBytes } from 'node:crypto'
 import type { GoneReason } from '../../base/errors.ts'
 import { timerMs } from '../../base/timer.ts'
+import type { MessageBatch } from '../../base/value-batch.ts'
 import type { EndName } from '../../channel/values.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
@@ -20,6 +21,7 @@ import type { LeasedConnection } from '../../threads/held-connection.ts'
 import type { FlightRecorder } from '../target/flight-recorder.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { SlotLease } from '../target/slot.ts'
+import { goneReason } from './gone-reason.ts'
 import { LeaseClock } from './lease-clock.ts'
 import { LeaseFlight } from './lease-flight.ts'
 import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
@@ -211,6 +213,12 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
     }
   }
 
+  served(name: string): void {
+    if (this.clock.served(name)) this.#deps.onRenewed?.(undefined)
+    this.flight?.served(name)
+    this.#endIfSpent()
+  }
+
   renew(ttlMs: number | null | undefined): void {
     this.#assertHeld()
     this.clock.renew(ttlMs)
@@ -258,6 +266,11 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
         error => this.fault(error),
       )
     }
+  }
+
+  parseBatch(format: string, bytes: Uint8Array<ArrayBuffer>, options?: object): Promise<MessageBatch> {
+    const { tenant } = this.terms
+    return this.#deps.parse.parseBatch(format, bytes, options, { tenant })
   }
 
   keepAlive(isOn: boolean): void {
@@ -324,17 +337,4 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
 /** Stands for ends that have nothing more to hear. */
 function deafened({ bytesIn, bytesOut }: LeaseHolder): LeaseHolder {
   return { ...NOBODY, bytesIn, bytesOut }
-}
-
-/** How a connection ended, as its lease tells it. */
-export function goneReason(how: EndName): GoneReason {
-  switch (how) {
-    case 'workerLost':
-      return 'worker_lost'
-    case 'killed':
-    case 'revoked':
-      return how
-    default:
-      return 'reset'
-  }
 }

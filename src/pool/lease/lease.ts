@@ -26,6 +26,7 @@ import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper, LoanWork } from './lease-keeper.ts'
 import { ttlOption } from './lease-options.ts'
 import { lendEnd } from './loan.ts'
+import { MessageBatches } from './message-batches.ts'
 import type { ParseCall } from './parse-port.ts'
 import { releaseLease } from './release-lease.ts'
 import { bytesFrom, readFrom } from './replay.ts'
@@ -176,11 +177,8 @@ export class Lease implements AsyncDisposable {
    * abort nothing is removed, and the lease goes on.
    */
   async parse(format: string, options?: object, call: ParseCall = CallBounds.NONE): Promise<unknown> {
-    const form = { kind: 'parcel' } as const
-    const parcel = await this.#lend(call, (port, lent, rest) =>
-      port.parseMessage(lent, format, options, { ...rest, form }),
-    )
-    return await unpackValue(parcel as Parcel)
+    const bounds = CallBounds.of(call)
+    return await this.#keeper.operation('parse', () => this.#parseNow(format, options, bounds))
   }
 
   /**
@@ -200,21 +198,26 @@ export class Lease implements AsyncDisposable {
     return (await this.#lend(call, work, offset)) as Uint8Array
   }
 
-  /** The messages to the end of the stream, each parsed as by `parse`. */
+  /**
+   * The messages to the end of the stream, each as `parse` would give it. Parse threads decode as many as there are ahead of
+   * the loop, and a message's bytes are read when it is handed out: what follows it stays readable. Errors: as `parse`.
+   */
   async *messages(
     format: string,
     options?: object,
     call: ParseCall = CallBounds.NONE,
   ): AsyncGenerator<unknown, void, undefined> {
-    for (;;) {
-      try {
-        yield await this.parse(format, options, call)
-      } catch (error) {
-        const isCut = error instanceof SockpoolError && error.code === 'INCOMPLETE_READ'
-        const partial = isCut && 'partial' in error ? (error.partial as Uint8Array) : null
-        if (partial?.length === 0 && this.reader.atEof()) return
-        throw error
-      }
+    const keeper = this.#keeper
+    const ends = this.#ends
+    const bounds = CallBounds.of(call)
+    const readOne = (left: CallBounds): Promise<unknown> => this.#parseNow(format, options, left)
+    try {
+      yield* new MessageBatches({ keeper, ends, format, options, bounds, readOne }).all()
+    } catch (error) {
+      const isCut = error instanceof SockpoolError && error.code === 'INCOMPLETE_READ'
+      const partial = isCut && 'partial' in error ? (error.partial as Uint8Array) : null
+      if (partial?.length === 0 && this.reader.atEof()) return
+      throw error
     }
   }
 
@@ -277,16 +280,27 @@ export class Lease implements AsyncDisposable {
   }
 
   async #lend(call: ParseCall, work: LoanWork, offset?: number): Promise<unknown> {
-    const { reader } = this
     const bounds = CallBounds.of(call)
-    return await this.#keeper.operation('parse', async () => {
-      const startedMs = performance.now()
-      const old = bytesFrom(this.#ends, offset ?? reader.offset)
-      // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
-      if (old.length === 0 && reader.buffered === 0) await reader.peek(1, bounds)
-      const left = bounds.left(startedMs, performance.now())
-      return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, left, old))
-    })
+    return await this.#keeper.operation('parse', () => this.#lendNow(bounds, work, offset))
+  }
+
+  /** As `parse`, within an operation. */
+  async #parseNow(format: string, options: object | undefined, bounds: CallBounds): Promise<unknown> {
+    const form = { kind: 'parcel' } as const
+    const parcel = await this.#lendNow(bounds, (port, lent, rest) =>
+      port.parseMessage(lent, format, options, { ...rest, form }),
+    )
+    return await unpackValue(parcel as Parcel)
+  }
+
+  async #lendNow(bounds: CallBounds, work: LoanWork, offset?: number): Promise<unknown> {
+    const { reader } = this
+    const startedMs = performance.now()
+    const old = bytesFrom(this.#ends, offset ?? reader.offset)
+    // A parse worker takes the connection only once something is there, so that a slow peer occupies no thread.
+    if (old.length === 0 && reader.buffered === 0) await reader.peek(1, bounds)
+    const left = bounds.left(startedMs, performance.now())
+    return await reader.lend(() => lendEnd(this.#keeper, this.#ends, work, left, old))
   }
 
   #assertHeld(): void {

@@ -1,6 +1,8 @@
 /** What the pool needs of the parse workers. `parse/` fulfils it; the composition root joins the two. */
 
 import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
+import type { ParseThreadRow } from '../../base/parse-thread-row.ts'
+import type { MessageBatch } from '../../base/value-batch.ts'
 import type { Parcel } from '../../base/value-parcel.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
@@ -8,7 +10,7 @@ import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-sou
 export type ParseCall = WaitOptions
 export type TenantCall = ParseCall & { readonly tenant?: string | undefined }
 
-/** What they do on the reading end of a lease. */
+/** What they do for the reading end of a lease. */
 export interface LoanPort {
   /** `form`: what the value comes back as; default: as itself. */
   parseMessage(
@@ -18,6 +20,16 @@ export interface LoanPort {
     call?: TenantCall & { readonly form?: AnswerForm | undefined },
   ): Promise<LoanResult>
   runOn(lent: LentSource, module: URL | string, argument?: unknown, call?: TenantCall): Promise<LoanResult>
+  /**
+   * The messages at the front of some bytes, as far as they are whole and right. The bytes are given away. Errors: as
+   * `ParsePort.parse`, but that none of them is ever wrong.
+   */
+  parseBatch(
+    format: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    options?: object,
+    call?: TenantCall,
+  ): Promise<MessageBatch>
 }
 
 export interface ParsePort extends LoanPort {
@@ -46,6 +58,8 @@ export type ParseLoad = {
 
 export interface ParseGauge {
   readonly load: ParseLoad
+  /** A row for each thread that there is just now. */
+  rows(): ParseThreadRow[]
 }
 
 /** Knows the formats without a thread. */

@@ -176,6 +176,8 @@ export class BlockingReader {
    */
   readLine(options: BlockingReadOptions = NO_BOUNDS): Buffer {
     const bounds = ReadBounds.of(options)
+    const line = this.#reads.shortLine(this.#source, bounds.limit ?? this.limit)
+    if (line !== null) return line
     const search = this.#searchFor(NEWLINE, bounds)
     const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
     return this.#run('readline', () => this.#reads.line(search, overlong, bounds), bounds)

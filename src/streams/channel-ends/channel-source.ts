@@ -19,6 +19,7 @@
 
 import { ChunkList } from '../../base/chunk-list.ts'
 import { invariant } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import type { Channel } from '../../channel/channel.ts'
 import type { Ringer } from '../../channel/doorbell.ts'
 import type { RingConsumer } from '../../channel/ring.ts'
@@ -125,6 +126,22 @@ export class ChannelSource implements ByteSource {
     this.#aside.drop(fromAside)
     if (fromAside < count) this.#consume(this.#ring, count - fromAside)
     this.#window?.keep(skipped)
+  }
+
+  /** Moves bytes out of the ring until so many lie in this thread's memory, as unread as they were: the peer may send more. */
+  gather(count: number): void {
+    const ring = this.#ring
+    const missing = count - this.#aside.length
+    if (ring !== null && missing > 0) this.#setAside(ring, Math.min(missing, ring.readable))
+  }
+
+  /** As BlockingSource.takeThrough. */
+  takeThrough(byte: number, most: number): Buffer | null {
+    const ring = this.#ring
+    if (ring === null || this.#window !== null || this.#channel.inEnd !== 'open') return null
+    if (this.#aside.length === 0 && ring.readable >= LIMITS.linesAsideBytesMin)
+      this.gather(LIMITS.linesAsideBytes)
+    return this.#aside.takeThrough(byte, most)
   }
 
   putBack(bytes: Uint8Array): void {
@@ -296,8 +313,7 @@ export class ChannelSource implements ByteSource {
     }
   }
 
-  #setAside(ring: RingConsumer): void {
-    const count = ring.readable
+  #setAside(ring: RingConsumer, count: number = ring.readable): void {
     if (count === 0) return
     const bytes = Buffer.allocUnsafeSlow(count)
     this.#takeFromRing(ring, bytes)

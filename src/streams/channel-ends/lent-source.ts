@@ -106,6 +106,12 @@ export class BorrowedSource extends AwaySource implements BlockingSource {
     super.takeInto(target)
   }
 
+  override takeThrough(byte: number, most: number): Buffer | null {
+    const taken = super.takeThrough(byte, most)
+    this.#count += taken?.length ?? 0
+    return taken
+  }
+
   override skip(count: number): void {
     this.#count += count
     super.skip(count)

@@ -8,7 +8,14 @@
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
-import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
+import {
+  type BlockingSource,
+  type ByteSource,
+  endingOf,
+  isFinal,
+  type StreamEnd,
+  type StreamEnding,
+} from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { MessageSearch } from './message-search.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
@@ -18,6 +25,7 @@ import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
 export type Overlong = 'keep' | 'drop' | 'discard'
 
 const EMPTY: Buffer = Buffer.alloc(0)
+const LF = 0x0a
 
 export class BufferedReads {
   readonly #source: ByteSource
@@ -26,6 +34,7 @@ export class BufferedReads {
   #taken = 0
   /** Of the available bytes the first so many were taken before, and put back. */
   #returned = 0
+  #changes = 0
   /** The front lies in an overlong line that was reported; this finds its end. */
   #rest: SeparatorSearch | null = null
 
@@ -45,6 +54,11 @@ export class BufferedReads {
     return this.#taken + this.#returned
   }
 
+  /** How often the bytes to come may have become others: some were put back, or another reader had the source. */
+  get changes(): number {
+    return this.#changes
+  }
+
   get isAtEof(): boolean {
     return isFinal(this.#source.end) && this.#source.available === 0
   }
@@ -61,6 +75,7 @@ export class BufferedReads {
 
   /** Another reader took so many bytes from the source. */
   count(bytes: number): void {
+    this.#changes += 1
     this.#taken += bytes
     this.#returned = Math.max(0, this.#returned - bytes)
     this.#rest = null
@@ -77,6 +92,7 @@ export class BufferedReads {
     if (this.#returned + length > most)
       throw new SockpoolError('QUEUE_FULL', `unread(): more than ${most} bytes would be put back`)
     this.#source.putBack(bytes)
+    this.#changes += 1
     this.#taken -= length
     this.#returned += length
     this.#rest = null
@@ -172,6 +188,14 @@ export class BufferedReads {
     return match ? this.#take(match.end) : this.#needMore(end, available)
   }
 
+  /** A line that can be had by the source's short cut, or null. */
+  shortLine(source: BlockingSource, limit: number): Buffer | null {
+    if (this.#rest !== null) return null
+    const line = source.takeThrough(LF, limit)
+    if (line !== null) this.#moved(line.length)
+    return line
+  }
+
   /** As `until`, but at EOF what is left. */
   line(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
     try {
@@ -197,7 +221,7 @@ export class BufferedReads {
 
   /** Whether there is a whole line. */
   get hasLine(): boolean {
-    for (const view of this.#source.views()) if (Buffer.prototype.includes.call(view, 0x0a)) return true
+    for (const view of this.#source.views()) if (Buffer.prototype.includes.call(view, LF)) return true
     return false
   }
 

@@ -25,6 +25,28 @@ export class ReadAhead {
     await this.#pending.run('ahead()', () => this.#reads.past(count()), { signal }, { isAhead: true })
   }
 
+  /** Whether no read waits, and none is kept out. */
+  get isIdle(): boolean {
+    return this.#pending.waiter === null && !this.#pending.isWaiting
+  }
+
+  /** While it is as it was, what is unread now was unread then; bytes that come later are behind that. */
+  get changes(): number {
+    return this.#reads.changes
+  }
+
+  /** Keeps every read out while `wait` waits. Errors: READ_BUSY, and those of `wait`, which leave a question open. */
+  async keepOut(name: string, wait: () => Promise<void>): Promise<void> {
+    await this.#pending.exclude(name, async () => {
+      try {
+        await wait()
+      } catch (error) {
+        this.#pending.interrupt()
+        throw error
+      }
+    })
+  }
+
   /** A copy of at most `max` of the bytes that are there, behind the first `skip` of them. */
   look(skip: number, max: number): Buffer {
     return this.#reads.look(skip, max)

@@ -76,3 +76,21 @@ describe('ChunkList', () => {
     expect(list.takeAll().toString()).toBe(`abab${'y'.repeat(16_384)}`)
   })
 })
+
+test('ChunkList.takeThrough gives views that nothing is written into later', () => {
+  const list = new ChunkList()
+  list.push(Buffer.from('one\ntwo\nthr'))
+  list.append(Buffer.from('ee\n'))
+  expect(list.takeThrough(0x0a, 2)).toBeNull()
+  const one = list.takeThrough(0x0a, 3)
+  expect(String(one)).toBe('one\n')
+  list.unshift(Buffer.from('ONE\n'))
+  expect([String(one), String(list.takeThrough(0x0a, 9))]).toEqual(['one\n', 'ONE\n'])
+  const two = list.takeThrough(0x0a, 9)
+  expect(String(two)).toBe('two\n')
+  // What is cut by the end of a chunk is for other calls.
+  expect(list.takeThrough(0x0a, 9)).toBeNull()
+  list.unshift(Buffer.from('2'))
+  expect([String(two), list.length]).toEqual(['two\n', 7])
+  expect(String(list.takeAll())).toBe('2three\n')
+})

@@ -112,7 +112,7 @@ describe('readFrame', () => {
 
 test('a blocking reader reads messages too, but by no module', () => {
   const memory = new MemorySource()
-  const source = Object.assign(memory, { waitFor: () => false })
+  const source = Object.assign(memory, { waitFor: () => false, takeThrough: () => null })
   const reader = new BlockingReader(source, { frame: 'resp' })
   memory.feed(Buffer.from('$2\r\nhi\r\nline\n'))
   expect(text(reader.readFrame())).toBe('$2\r\nhi\r\n')
