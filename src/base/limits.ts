@@ -3,6 +3,7 @@ import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
+import { PARSE_PROCESS_LIMITS } from './parse-process-limits.ts'
 import { TEXT_FORMAT_LIMITS } from './text-format-limits.ts'
 
 const OWN_LIMITS = {
@@ -207,7 +208,7 @@ const OWN_LIMITS = {
   parseIdleMs: 30_000,
   /** Milliseconds that closing waits for running parse tasks before it ends their threads. */
   parseCloseMs: 1_000,
-  /** MiB of heap of a thread that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
+  /** MiB of heap of a thread or process that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
   parseHeapMiB: 256,
   /**
    * Frames: bytes of a line without data, as many as Redis itself takes for one; and of the words by which a message is
@@ -338,6 +339,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MULTIPLEX_LIMITS &
+  typeof PARSE_PROCESS_LIMITS &
   typeof TEXT_FORMAT_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
@@ -346,5 +348,6 @@ export const LIMITS: typeof OWN_LIMITS &
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
   ...MULTIPLEX_LIMITS,
+  ...PARSE_PROCESS_LIMITS,
   ...TEXT_FORMAT_LIMITS,
 }
