@@ -14,17 +14,15 @@ import { LIMITS } from '../base/limits.ts'
 import type { Parcel } from '../base/value-parcel.ts'
 import { startChild } from './child-launch.ts'
 import { CHILD_PIPE, type FrameKind, FrameReader, frameHead } from './formats/child-frames.ts'
-import type { ParseReply, ParseTask, TaskOutcome } from './formats/parse-task.ts'
+import type { ApartTask, ParseReply, TaskOutcome } from './formats/parse-task.ts'
 import { type Death, died, notStarted } from './worker-death.ts'
 
 /** The pool's end of a pipe. */
 type Pipe = Duplex & { ref(): void; unref(): void }
 
-export type ChildTask = Extract<ParseTask, { kind: 'bytes' }>
-
 /** A task that the process has, and what has come of its answer. */
 type Asked = {
-  readonly task: ChildTask
+  readonly task: ApartTask
   readonly parts: Buffer[]
   readonly resolve: (reply: ParseReply) => void
   readonly reject: (error: SockpoolError) => void
@@ -79,7 +77,7 @@ export class ParseChild {
    *
    * Errors: QUEUE_FULL where the process did not start, PARSE_FAILED where it died, also because of `kill`.
    */
-  perform(task: ChildTask): Promise<ParseReply> {
+  perform(task: ApartTask): Promise<ParseReply> {
     invariant(this.isFree, 'a parse process has one task at a time')
     this.#hold(true)
     const { promise, resolve, reject } = Promise.withResolvers<ParseReply>()
@@ -105,8 +103,8 @@ export class ParseChild {
     }
   }
 
-  async #send({ format, options, form, bytes }: ChildTask): Promise<void> {
-    const ask = serialize({ format, options, form })
+  async #send({ bytes, ...rest }: ApartTask): Promise<void> {
+    const ask = serialize(rest)
     await this.#write(frameHead('ask', ask.length))
     await this.#write(ask)
     await this.#write(frameHead('input', bytes.length))
@@ -171,7 +169,7 @@ export class ParseChild {
 }
 
 /** The value of an answer: the text, or the Parcel with its pieces, which came as parts. */
-function joined({ form }: ChildTask, value: unknown, parts: readonly Buffer[]): unknown {
+function joined({ form }: ApartTask, value: unknown, parts: readonly Buffer[]): unknown {
   const pieces = parts.map(({ buffer, byteOffset, length }) => new Uint8Array(buffer, byteOffset, length))
   if (form.kind === 'text') return pieces[0]
   const parcel = value as Parcel

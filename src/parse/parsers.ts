@@ -98,7 +98,12 @@ export class Parsers {
     this.#bytes = threads(LIMITS.parseHeapMiB)
     this.#processes = new TaskPool(new ProcessEngine(file), shared)
     this.#messages = threads()
-    this.#turns = new MessageTurns(this.#messages, this.#bytesMax)
+    this.#turns = new MessageTurns({
+      pool: this.#messages,
+      processes: this.#processes,
+      decodeBytesMax: THREAD_BYTES_MAX[this.#isolation],
+      bytesMax: this.#bytesMax,
+    })
     this.#modules = threads()
     this.#calls = threads()
   }
@@ -177,22 +182,13 @@ export class Parsers {
       bytesMax: this.#bytesMax,
     }
     const transfer = [sent.buffer as ArrayBuffer]
-    const pool = this.#isApart(bytes.length, options) ? this.#processes : this.#bytes
+    const pool = bytes.length > this.#threadBytesMax(options) ? this.#processes : this.#bytes
     return unwrapped(await pool.run(task, { ...this.#call('parse()', call), transfer }))
   }
 
-  /** Whether so many bytes belong in a process. What is compressed may become a thousand times as many. */
-  #isApart(bytes: number, options: unknown): boolean {
-    switch (this.#isolation) {
-      case 'thread':
-        return false
-      case 'process':
-        return true
-      case 'auto':
-        return bytes > LIMITS.parseThreadBytesMax || isCompressed(options)
-      default:
-        return this.#isolation satisfies never
-    }
+  /** Bytes of an input that a thread decodes. What is compressed may become many times as many. */
+  #threadBytesMax(options: unknown): number {
+    return THREAD_BYTES_MAX[this.#isolation === 'auto' && isCompressed(options) ? 'process' : this.#isolation]
   }
 
   /**
@@ -201,7 +197,8 @@ export class Parsers {
    * Errors, in the result: those of `parse`, and READ_TIMEOUT (the message did not come in time; nothing is
    *   removed), INCOMPLETE_READ (an empty `partial`: the stream ended between messages), the stream's own. After
    *   ABORTED, PARSE_FAILED and PARSE_LIMIT nothing is removed; `offset` counts from the first unread byte. A message
-   *   that was whole when the signal was aborted is the value all the same.
+   *   that was whole when the signal was aborted is the value all the same. Where a process decodes it, it is not, and
+   *   after PARSE_TIMEOUT and QUEUE_FULL nothing is removed either.
    */
   async parseMessage(
     lent: LentSource,
@@ -217,11 +214,7 @@ export class Parsers {
     }
     const { form, ...rest } = this.#call('parse()', call)
     const asked = form ?? { kind: 'parcel' }
-    const result = await this.#turns.read(
-      lent,
-      (ticket, turn) => ({ kind: 'channel', format: ref, options, form: asked, turn, ticket }),
-      rest,
-    )
+    const result = await this.#turns.read(lent, { format: ref, options, form: asked }, rest)
     const { outcome, reader } = result
     if (!outcome.ok || form !== undefined) return result
     return { outcome: { ok: true, value: await unpackValue(outcome.value as Parcel) }, reader }
@@ -314,6 +307,13 @@ export class Parsers {
     const { timeoutMs = this.#timeoutMs, allowedMs = timeoutMs } = options
     return { ...options, what, timeoutMs, allowedMs }
   }
+}
+
+/** Bytes that a thread decodes; more go to a process, also where there are none. */
+const THREAD_BYTES_MAX: Readonly<Record<Isolation, number>> = {
+  thread: Number.POSITIVE_INFINITY,
+  process: -1,
+  auto: LIMITS.parseThreadBytesMax,
 }
 
 type NamedCall = { readonly what: string; readonly timeoutMs: number; readonly allowedMs: number }

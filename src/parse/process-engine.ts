@@ -26,7 +26,10 @@ export class ProcessEngine implements TaskEngine {
 
   /** As TaskEngine's. It settles when an aborted task's process is gone: so there are never more than the pool allows. */
   async perform(task: ParseTask, signal: AbortSignal): Promise<ParseReply> {
-    invariant(task.kind === 'bytes', 'a process has no part in the memory of a connection')
+    invariant(
+      task.kind === 'bytes' || task.kind === 'message',
+      'a process has no part in the memory of a connection',
+    )
     const child = this.#rested() ?? this.#start()
     const kill = (): void => child.kill()
     signal.addEventListener('abort', kill, { once: true })

@@ -8,6 +8,11 @@ export function parseProcessesOf(pid: number): readonly number[] {
   return numbers.filter(number => parentOf(number) === pid && textOf(number, 'cmdline').includes(CHILD_MARK))
 }
 
+/** Whether it computes, or would if it had a processor; one at rest waits for its pipe. */
+export function isAtWork(pid: number): boolean {
+  return fieldsOf(pid)[0] === 'R'
+}
+
 /** How far below others it stands, from -20 to 19. */
 export function niceOf(pid: number): number {
   return Number(fieldsOf(pid)[16])

@@ -14,10 +14,9 @@ import {
   FRAME_HEAD_BYTES,
   type FrameKind,
   frameHead,
-  type ParseAsk,
   readFrameHead,
 } from '../../src/parse/formats/child-frames.ts'
-import type { TaskOutcome } from '../../src/parse/formats/parse-task.ts'
+import type { ApartTask, TaskOutcome } from '../../src/parse/formats/parse-task.ts'
 import { performTask } from './perform-task.ts'
 
 /** Signals that a terminal or a supervisor sends to all processes: what becomes of this one is its pool's to say. */
@@ -36,8 +35,7 @@ export async function servePool(): Promise<void> {
     const ask = receive('ask')
     const bytes = ask && receive('input')
     if (!ask || !bytes) return
-    const { format, options, form } = deserialize(ask) as ParseAsk
-    const { outcome } = await performTask({ kind: 'bytes', format, options, form, bytes }, noLoan)
+    const { outcome } = await performTask({ ...(deserialize(ask) as ApartTask), bytes }, noLoan)
     answer(outcome)
   }
 }

@@ -16,9 +16,11 @@ export function memoryOf(task: ParseTask, { outcome, returned }: ParseReply): Ar
 function answerIn(task: ParseTask, value: unknown): readonly Uint8Array[] {
   switch (task.kind) {
     case 'bytes':
+    case 'message':
       return bytesIn(value as Parcel | Uint8Array)
     case 'channel': {
       const result = value as TurnResult<Parcel | Uint8Array>
+      if (result.kind === 'cut') return [result.message]
       return result.kind === 'message' ? bytesIn(result.value) : []
     }
     case 'run':

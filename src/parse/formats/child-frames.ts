@@ -6,7 +6,7 @@
  *
  *   kind     direction          body
  *   ready    pool ◄ process     nothing: it has started
- *   ask      pool ► process     a ParseAsk, serialised
+ *   ask      pool ► process     an ApartTask without its bytes, serialised
  *   input    pool ► process     the bytes to parse, as they are; with them the work begins
  *   part     pool ◄ process     the text that was asked for, or one piece of a Parcel, as it is
  *   outcome  pool ◄ process     a TaskOutcome, serialised; its value is null for a text, and where it is a Parcel in
@@ -15,7 +15,6 @@
  * One ask is under way at a time. The end of the pipe is the end of the process. So no value is cloned on its way, and
  * whoever reads a frame does no more in one turn than to set aside what has come.
  */
-import type { AnswerForm } from '../../base/answer-form.ts'
 import { largeMemory } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
 
@@ -31,8 +30,6 @@ const LENGTH_BYTES = 6
 export const CHILD_MARK = 'sockpool-parse-process'
 /** The descriptor of the pipe in the parse process. */
 export const CHILD_PIPE = 3
-
-export type ParseAsk = { readonly format: string; readonly options: unknown; readonly form: AnswerForm }
 
 export type FrameHead = { readonly kind: FrameKind; readonly length: number }
 
