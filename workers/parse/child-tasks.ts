@@ -8,7 +8,6 @@ import { isMainThread } from 'node:worker_threads'
 import { invariant } from '../../src/base/errors.ts'
 import type { Parcel } from '../../src/base/value-parcel.ts'
 import {
-  bodyMemory,
   CHILD_MARK,
   CHILD_PIPE,
   FRAME_HEAD_BYTES,
@@ -37,6 +36,8 @@ export async function servePool(): Promise<void> {
     if (!ask || !bytes) return
     const { outcome } = await performTask({ ...(deserialize(ask) as ApartTask), bytes }, noLoan)
     answer(outcome)
+    // Nothing looks at the input any more, and this process may rest for a while.
+    if (bytes.length > 0) bytes.buffer.transfer(0)
   }
 }
 
@@ -62,12 +63,13 @@ function send(kind: FrameKind, body: Uint8Array): void {
 }
 
 /** The body of the next frame, which must be of this kind; null where the pipe has ended. */
-function receive(expected: FrameKind): Buffer | null {
+function receive(expected: FrameKind): Buffer<ArrayBuffer> | null {
   const bytes = readAll(Buffer.alloc(FRAME_HEAD_BYTES))
   if (bytes === null) return null
   const { kind, length } = readFrameHead(bytes)
   invariant(kind === expected, () => `the pool sends ${kind} where ${expected} is due`)
-  return readAll(bodyMemory(length))
+  // Not memory that can be given back: code that looks at each byte is several times slower on that.
+  return readAll(Buffer.allocUnsafeSlow(length))
 }
 
 function writeAll(bytes: Uint8Array): void {
@@ -75,7 +77,7 @@ function writeAll(bytes: Uint8Array): void {
   while (count < bytes.length) count += writeSync(CHILD_PIPE, bytes, count)
 }
 
-function readAll(target: Buffer): Buffer | null {
+function readAll(target: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> | null {
   let count = 0
   while (count < target.length) {
     const read = readSync(CHILD_PIPE, target, count, target.length - count, null)

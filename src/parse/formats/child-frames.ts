@@ -49,8 +49,8 @@ export function readFrameHead(head: Buffer): FrameHead {
   return { kind: kind as FrameKind, length }
 }
 
-/** Memory for a frame's body; that of a large one goes back to the system with it. */
-export function bodyMemory(length: number): Buffer {
+/** Memory for the body of an answer, which goes back to the system with it where it is large. */
+function bodyMemory(length: number): Buffer {
   if (length < LIMITS.heldBytesMin) return Buffer.allocUnsafeSlow(length)
   return Buffer.from(largeMemory(length))
 }
