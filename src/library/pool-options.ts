@@ -71,8 +71,18 @@ export type JudgedPool = {
 
 /** Each option judged and read once; what a target says is judged by its own schema. Errors: INVALID_REQUEST. */
 export function judgedPool(options: PoolOptions): JudgedPool {
-  const { ioWorkers, parseWorkers, parseIsolation, formats, targets, egress, limits, adHocMax, rings, onEvent } =
-    optionsObject(options)
+  const {
+    ioWorkers,
+    parseWorkers,
+    parseIsolation,
+    formats,
+    targets,
+    egress,
+    limits,
+    adHocMax,
+    rings,
+    onEvent,
+  } = optionsObject(options)
   const { ioWorkerFile, parseWorkerFile } = options
   const { leases, waiters } = limits === undefined ? {} : optionsObject(limits, 'limits')
   if (onEvent !== undefined) requireFunction('onEvent', onEvent)

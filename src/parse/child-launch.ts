@@ -1,7 +1,7 @@
 /**
  * How a parse process is started: with nothing of ours but the file that it runs. It inherits no variable of the
- * environment, no flag of this process and no descriptor beside its pipe; it may read the code of the package and its
- * dependencies and no other file, write none, and start neither processes nor threads nor native code.
+ * environment, no flag of this process and no descriptor beside its pipe; it may read the code of the package, of formats
+ * and of their dependencies and no other file, write none, and start neither processes nor threads nor native code.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -16,13 +16,21 @@ const NICE = 5
 /** Makes it the first that the kernel ends where a machine or a container has no memory left. */
 const FIRST_TO_GO = '1000'
 
+export type ChildCode = {
+  /** The parse worker's file. */
+  readonly file: URL
+  /** Modules of formats that are not our own, as `file:` URLs. */
+  readonly modules: readonly string[]
+}
+
 /** Errors: that of the spawn, where it throws; most come as the process's `error` event. */
-export function startChild(file: URL, heapMiB: number): ChildProcess {
+export function startChild({ file, modules }: ChildCode, heapMiB: number): ChildProcess {
   const path = fileURLToPath(file)
+  const folders = new Set([path, ...modules.map(module => fileURLToPath(module))].flatMap(readable))
   const flags = [
     `--max-old-space-size=${heapMiB}`,
     '--permission',
-    ...readable(path).map(folder => `--allow-fs-read=${folder}`),
+    ...[...folders].map(folder => `--allow-fs-read=${folder}`),
   ]
   const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe']
   stdio[CHILD_PIPE] = 'pipe'
@@ -35,7 +43,7 @@ export function startChild(file: URL, heapMiB: number): ChildProcess {
   return child
 }
 
-/** The file's package, and the folders in which its dependencies are looked for. */
+/** A file's package, and the folders in which its dependencies are looked for. */
 function readable(path: string): readonly string[] {
   const folders = ancestors(dirname(path))
   const own = folders.find(folder => existsSync(join(folder, 'package.json'))) ?? dirname(path)

@@ -12,7 +12,7 @@ import { invariant, type SockpoolError } from '../base/errors.ts'
 import { giveBackMemory } from '../base/large-memory.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { Parcel } from '../base/value-parcel.ts'
-import { startChild } from './child-launch.ts'
+import { type ChildCode, startChild } from './child-launch.ts'
 import { CHILD_PIPE, type FrameKind, FrameReader, frameHead } from './formats/child-frames.ts'
 import type { ApartTask, ParseReply, TaskOutcome } from './formats/parse-task.ts'
 import { type Death, died, notStarted } from './worker-death.ts'
@@ -43,8 +43,8 @@ export class ParseChild {
   #fault: Error | null = null
 
   /** Errors: that of the spawn. */
-  constructor(file: URL) {
-    this.#process = startChild(file, LIMITS.parseHeapMiB)
+  constructor(code: ChildCode) {
+    this.#process = startChild(code, LIMITS.parseHeapMiB)
     this.#process.on('error', error => {
       this.#fault ??= error
       if (this.#process.pid === undefined) this.#end(null, null)

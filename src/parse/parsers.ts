@@ -96,7 +96,7 @@ export class Parsers {
     const threads = (heapMiB?: number): TaskPool =>
       new TaskPool(new ThreadEngine({ ...shared, heapMiB }), shared)
     this.#bytes = threads(LIMITS.parseHeapMiB)
-    this.#processes = new TaskPool(new ProcessEngine(file), shared)
+    this.#processes = new TaskPool(new ProcessEngine({ file, modules: [...this.#formats.values()] }), shared)
     this.#messages = threads()
     this.#turns = new MessageTurns({
       pool: this.#messages,

@@ -5,19 +5,20 @@
  */
 import { invariant } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { ChildCode } from './child-launch.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
 import { ParseChild } from './parse-child.ts'
 import type { TaskEngine } from './task-engine.ts'
 import { notStarted } from './worker-death.ts'
 
 export class ProcessEngine implements TaskEngine {
-  readonly #file: URL
+  readonly #code: ChildCode
   readonly #children = new Set<ParseChild>()
   /** Those without work, each with the timer that ends it; the last one to rest comes last. */
   readonly #resting = new Map<ParseChild, NodeJS.Timeout>()
 
-  constructor(file: URL) {
-    this.#file = file
+  constructor(code: ChildCode) {
+    this.#code = code
   }
 
   get size(): number {
@@ -54,7 +55,7 @@ export class ProcessEngine implements TaskEngine {
 
   #start(): ParseChild {
     try {
-      const child = new ParseChild(this.#file)
+      const child = new ParseChild(this.#code)
       this.#children.add(child)
       void child.gone.then(() => {
         this.#wake(child)

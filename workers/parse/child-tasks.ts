@@ -16,7 +16,7 @@ import {
   readFrameHead,
 } from '../../src/parse/formats/child-frames.ts'
 import type { ApartTask, TaskOutcome } from '../../src/parse/formats/parse-task.ts'
-import { performTask } from './perform-task.ts'
+import { failure, performTask } from './perform-task.ts'
 
 /** Signals that a terminal or a supervisor sends to all processes: what becomes of this one is its pool's to say. */
 const LEFT_TO_POOL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
@@ -46,15 +46,24 @@ function noLoan(): never {
 }
 
 function answer(outcome: TaskOutcome): void {
-  if (!outcome.ok) return send('outcome', serialize(outcome))
+  if (!outcome.ok) return send('outcome', serialized(outcome))
   const value = outcome.value as Uint8Array | Parcel
   if (value instanceof Uint8Array) {
     send('part', value)
     return send('outcome', serialize({ ok: true, value: null }))
   }
-  if (value.kind === 'whole') return send('outcome', serialize(outcome))
+  if (value.kind === 'whole') return send('outcome', serialized(outcome))
   for (const piece of value.pieces) send('part', piece)
   send('outcome', serialize({ ok: true, value: { kind: 'pieces', pieces: [] } }))
+}
+
+/** What a module gives or throws may be cloned between threads, and yet not leave its process. */
+function serialized(outcome: TaskOutcome): Buffer {
+  try {
+    return serialize(outcome)
+  } catch (error) {
+    return serialize(failure(error))
+  }
 }
 
 function send(kind: FrameKind, body: Uint8Array): void {

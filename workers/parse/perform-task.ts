@@ -149,7 +149,7 @@ async function attempt(perform: () => unknown): Promise<TaskOutcome> {
 }
 
 /** Plain data that surely can be posted. What a user's module throws may be anything. */
-function failure(error: unknown): TaskOutcome {
+export function failure(error: unknown): TaskOutcome {
   const fields = error instanceof SockpoolError ? cloned(() => error.toJSON()) : undefined
   if (fields) return { ok: false, error: fields }
   const reason = error instanceof Error ? String(error.name) : typeof error
