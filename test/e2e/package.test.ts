@@ -148,6 +148,9 @@ describe('the package', () => {
       const pool = await createPool({ targets: { it: { host: '${host}', port: ${port}, reuse: 'clean' } } })
       const { data, reused } = await pool.exchange('it', { write: 'PING\\n', read: { line: true } })
       const values = await pool.parse('ndjson', Buffer.from('{"a":1}\\n[2]'))
+  const zipped = process.getBuiltinModule('node:zlib').gzipSync('[3]')
+  // What is compressed is parsed in a process.
+  values.push(...(await pool.parse('json', zipped, { decompress: 'gzip' })))
       const lease = await pool.lease('it')
       const verdict = await lease.release()
       const unknown = await pool.lease('nobody').catch(error => error)

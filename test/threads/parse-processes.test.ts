@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { text as textFrom } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
@@ -132,6 +133,12 @@ describe('isolation: auto', () => {
       bytes: { completed: 1 },
       processes: { completed: 1, threads: 1 },
     })
+  })
+
+  test('gives a process what is compressed, however short', async () => {
+    const parsers = open({ isolation: 'auto' })
+    expect(await parsers.parse('json', gzipSync('[1]'), { decompress: 'gzip' })).toEqual([[1]])
+    expect(parsers.stats()).toMatchObject({ bytes: { completed: 0 }, processes: { completed: 1 } })
   })
 
   test('counts processes in the load of the workers', async () => {
