@@ -1,7 +1,7 @@
 /**
  * Processes of their own that perform tasks on complete inputs. Whatever an input does to one of them, the service and
- * all other parses go on. They start when needed, and end after a while without work; when the pool's process ends, they
- * see the end of their pipes.
+ * all other parses go on. They start when needed, and end after a while without work. They end with the pool's process;
+ * where that is killed they see the end of their pipes, once they have done what they are at.
  */
 import { invariant } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -16,6 +16,9 @@ export class ProcessEngine implements TaskEngine {
   readonly #children = new Set<ParseChild>()
   /** Those without work, each with the timer that ends it; the last one to rest comes last. */
   readonly #resting = new Map<ParseChild, NodeJS.Timeout>()
+  readonly #killAll = (): void => {
+    for (const child of this.#children) child.kill()
+  }
 
   constructor(code: ChildCode) {
     this.#code = code
@@ -49,17 +52,19 @@ export class ProcessEngine implements TaskEngine {
 
   async close(): Promise<void> {
     const children = [...this.#children]
-    for (const child of children) child.kill()
+    this.#killAll()
     await Promise.all(children.map(({ gone }) => gone))
   }
 
   #start(): ParseChild {
     try {
       const child = new ParseChild(this.#code)
+      if (this.#children.size === 0) process.on('exit', this.#killAll)
       this.#children.add(child)
       void child.gone.then(() => {
         this.#wake(child)
         this.#children.delete(child)
+        if (this.#children.size === 0) process.off('exit', this.#killAll)
       })
       return child
     } catch (error) {

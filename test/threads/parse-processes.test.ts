@@ -9,7 +9,7 @@ import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
 import { Parsers, type ParsersOptions } from '../../src/parse/parsers.ts'
 import { emptyObjects } from '../support/parse-bombs.ts'
-import { niceOf, parseProcessesOf, textOf } from '../support/parse-processes.ts'
+import { isAtWork, niceOf, parseProcessesOf, textOf } from '../support/parse-processes.ts'
 import { until } from '../support/until.ts'
 
 const opened: Parsers[] = []
@@ -222,6 +222,31 @@ describe('the end of a parse process', () => {
     await until('both are gone', () => pids.every(child => textOf(child, 'cmdline') === ''), 30_000)
   })
 })
+
+test.runIf(process.platform === 'linux')(
+  'a program that leaves takes its processes along, also one that is stuck',
+  async () => {
+    const format = new URL('../fixtures/parse/stuck-format.ts', import.meta.url).href
+    const source = `
+    import { Parsers } from ${JSON.stringify(new URL('../../src/parse/parsers.ts', import.meta.url).href)}
+    const parsers = new Parsers({ isolation: 'process', formats: { stuck: ${JSON.stringify(format)} } })
+    await parsers.parse('json', Buffer.from('1'))
+    parsers.parse('stuck', Buffer.from('1'))
+    console.log('ready')
+    process.stdin.once('data', () => process.exit(7))`
+    const program = spawn(process.execPath, ['--input-type=module-typescript', '-e', source], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    const { pid = 0 } = program
+    await once(createInterface({ input: program.stdout }), 'line')
+    const [child = 0] = parseProcessesOf(pid)
+    await until('it is stuck', () => isAtWork(child), 30_000)
+    program.stdin.write('go')
+    expect(await once(program, 'exit')).toEqual([7, null])
+    await until('it is gone', () => textOf(child, 'cmdline') === '')
+  },
+)
 
 describe('parse processes', () => {
   test('let others pass a tenant that has more to do', async () => {
