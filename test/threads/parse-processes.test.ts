@@ -53,6 +53,8 @@ describe('a parse process', () => {
     ['ndjson', '{"a":1}\n[2]\n'],
     ['ndjson', ''],
     ['lines', 'one\n\r\ntwo'],
+    ['csv', 'a,"b"\n1,2\n'],
+    ['xml', '<a b="1"><c/>text</a>'],
     ['json', JSON.stringify(Array.from({ length: 9_000 }, (_, at) => ({ at, name: `n${at}`, list: [at] })))],
     ['json', JSON.stringify('ü'.repeat(1_000_000))],
     ['json', '[1, }'],
