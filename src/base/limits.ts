@@ -204,12 +204,6 @@ const OWN_LIMITS = {
   parseGraceMs: 200,
   /** Bytes that a slow thread parses in a millisecond: that time is longer by what the largest message takes. */
   parseBytesPerMs: 8_192,
-  /** Milliseconds until a parse thread without work ends; starting one costs some 50. */
-  parseIdleMs: 30_000,
-  /** Milliseconds that closing waits for running parse tasks before it ends their threads. */
-  parseCloseMs: 1_000,
-  /** MiB of heap of a thread or process that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
-  parseHeapMiB: 256,
   /**
    * Frames: bytes of a line without data, as many as Redis itself takes for one; and of the words by which a message is
    * judged, which are kept while they come: no command or option is longer.

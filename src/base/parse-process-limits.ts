@@ -1,5 +1,11 @@
-/** Bounds of parse processes, with their reasons. A part of LIMITS. */
+/** Bounds of parse processes, and of what they share with parse threads, with their reasons. A part of LIMITS. */
 export const PARSE_PROCESS_LIMITS = {
+  /** Milliseconds until a parse thread or process without work ends; starting one costs some 50, or 80. */
+  parseIdleMs: 30_000,
+  /** Milliseconds that closing waits for running parse tasks before it ends their threads and processes. */
+  parseCloseMs: 1_000,
+  /** MiB of heap of a thread or process that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
+  parseHeapMiB: 256,
   /**
    * Bytes of an input, or of a message, that a thread decodes where both tiers are there: a 32nd of the heap, parseHeapMiB.
    * The heap that values take is many times their bytes: V8 ends a thread that outgrows its heap, but where it notices too

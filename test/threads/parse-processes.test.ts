@@ -54,6 +54,8 @@ describe('a parse process', () => {
     ['ndjson', ''],
     ['lines', 'one\n\r\ntwo'],
     ['csv', 'a,"b"\n1,2\n'],
+    ['resp', '*2\r\n$1\r\na\r\n:1\r\n'],
+    ['msgpack', '\x81\xa1a\x01'],
     ['xml', '<a b="1"><c/>text</a>'],
     ['json', JSON.stringify(Array.from({ length: 9_000 }, (_, at) => ({ at, name: `n${at}`, list: [at] })))],
     ['json', JSON.stringify('ü'.repeat(1_000_000))],
