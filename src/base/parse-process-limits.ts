@@ -4,7 +4,7 @@ export const PARSE_PROCESS_LIMITS = {
   parseIdleMs: 30_000,
   /** Milliseconds that closing waits for running parse tasks before it ends their threads and processes. */
   parseCloseMs: 1_000,
-  /** MiB of heap of a thread or process that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
+  /** MiB of heap of a thread or process that decodes bytes: sixteen times the default bound of its input; in a process a bomb ends alone. */
   parseHeapMiB: 256,
   /**
    * Bytes of an input, or of a message, that a thread decodes where both tiers are there: a 32nd of the heap, parseHeapMiB.
