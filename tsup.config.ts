@@ -33,6 +33,8 @@ const REPLACED: readonly (readonly [file: RegExp, from: string, to: string])[] =
     `await Promise.resolve(\`\${filename}\`).then(s => __importStar(require(s)))`,
     'await import((0, node_url_1.pathToFileURL)(filename).href)',
   ],
+  // As a process of its own the parse worker has no thread to hear from.
+  [/dist[\\/]worker\.js$/, "parentPort.on('message'", "parentPort?.on('message'"],
   // The pool changes no thread's priority.
   [/dist[\\/]worker\.js$/, "__importStar(require('@napi-rs/nice'))", 'null'],
 ]

@@ -173,14 +173,18 @@ function serviceOf(
 }
 
 /** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, a demo's, and HTTP's own. */
+/** Of parse workers: inputs, messages, calls, and processes, which need fewer descriptors. */
+const PARSE_KINDS = 4
+
 function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
-  return 2 + ioWorkers + 3 * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
+  return 2 + ioWorkers + PARSE_KINDS * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
 }
 
 function poolOptionsOf(config: Config, added: Readonly<Record<string, Target>>, log: Logger): PoolOptions {
   return {
     ioWorkers: config.ioWorkers,
     parseWorkers: config.parse.workers,
+    parseIsolation: config.parse.isolation,
     formats: config.parse.formats,
     targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
     egress: config.egress,

@@ -30,5 +30,6 @@ export const DEFAULTS = {
   leaseTtlMs: 60_000,
   connectTimeoutMs: 10_000,
   parseWorkers: 1,
+  parseIsolation: 'auto',
   httpThreads: 1,
 } as const

@@ -4,6 +4,7 @@ import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
+import { PARSE_PROCESS_LIMITS } from './parse-process-limits.ts'
 import { TEXT_FORMAT_LIMITS } from './text-format-limits.ts'
 
 const OWN_LIMITS = {
@@ -202,12 +203,6 @@ const OWN_LIMITS = {
   parseGraceMs: 200,
   /** Bytes that a slow thread parses in a millisecond: that time is longer by what the largest message takes. */
   parseBytesPerMs: 8_192,
-  /** Milliseconds until a parse thread without work ends; starting one costs some 50. */
-  parseIdleMs: 30_000,
-  /** Milliseconds that closing waits for running parse tasks before it ends their threads. */
-  parseCloseMs: 1_000,
-  /** MiB of heap of a thread that decodes bytes: sixteen times the default bound of its input, and a bomb ends alone. */
-  parseHeapMiB: 256,
   /**
    * Frames: bytes of a line without data, as many as Redis itself takes for one; and of the words by which a message is
    * judged, which are kept while they come: no command or option is longer.
@@ -338,6 +333,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
+  typeof PARSE_PROCESS_LIMITS &
   typeof TEXT_FORMAT_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
@@ -347,5 +343,6 @@ export const LIMITS: typeof OWN_LIMITS &
   ...LISTEN_LIMITS,
   ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
+  ...PARSE_PROCESS_LIMITS,
   ...TEXT_FORMAT_LIMITS,
 }

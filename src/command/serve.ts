@@ -8,7 +8,6 @@ import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { isNpmStart } from '../config/environment.ts'
 import type { ConfigFlags } from '../config/load.ts'
-import { unservedKeys } from '../config/unserved.ts'
 import type { Service } from '../service.ts'
 import { CommandError } from './command-error.ts'
 import { loadForCommand, rereadConfig } from './config-commands.ts'
@@ -46,7 +45,6 @@ export async function serve({ config: file, demo, flags }: ServeOptions, { stdou
     throw new CommandError(1, describeStart(error, config), { cause: error })
   })
   installShutdown(service, log)
-  for (const { path, message } of unservedKeys(config)) log.warn({ path }, message)
   const lines = [`listening on ${service.url}`]
   if (service.token !== null) lines.push(`token: ${service.token}`)
   if (demo) lines.push(...demoLines(service.url, service.token, config))

@@ -1,4 +1,5 @@
 /** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
+import type { Isolation } from '../base/isolation.ts'
 import type { ServeAddress } from './address.ts'
 import type { ForwardConfig } from './forward.ts'
 import type { ListenRule } from './listen-rule.ts'
@@ -40,7 +41,7 @@ export type Config = {
   readonly ioWorkers: number
   readonly parse: {
     readonly workers: number
-    readonly isolation: 'thread' | 'process' | 'auto'
+    readonly isolation: Isolation
     /** The `file:` URLs of modules, by the names of their formats. */
     readonly formats: Readonly<Record<string, string>>
   }

@@ -2,7 +2,9 @@
  * The config schema: every key of the file, of the environment and behind the flags, with its default, its bounds
  * and its sentence for the reference. There is no other list of keys.
  */
+
 import { DEFAULTS } from '../base/defaults.ts'
+import { ISOLATIONS } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import { ACCESS_LOGS } from './config.ts'
 import { FORWARD_MODES } from './forward.ts'
@@ -77,10 +79,14 @@ export function configSchema(parallelism: number): SchemaNode {
 
 function parse(): SchemaNode {
   return mapping('Where bytes become values.', {
-    workers: count('Threads or processes that parse.', 1, LIMITS.workersMax, {
+    workers: count('Threads of each kind of parsing, and processes, at the most.', 1, LIMITS.workersMax, {
       default: DEFAULTS.parseWorkers,
     }),
-    isolation: choice('What a parser is kept in.', ['thread', 'process', 'auto'], { default: 'auto' }),
+    isolation: choice(
+      'What bytes are decoded in; `auto`: large and compressed ones in processes.',
+      ISOLATIONS,
+      { default: DEFAULTS.parseIsolation },
+    ),
     formats: named(
       'Formats of your own, by name.',
       FORMAT_NAME,

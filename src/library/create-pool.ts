@@ -86,10 +86,16 @@ export function joinPool(
 }
 
 function parsersOf(
-  { parseWorkers, parseWorkerFile, formats }: JudgedPool,
+  { parseWorkers, parseIsolation, parseWorkerFile, formats }: JudgedPool,
   { parseBytesMax }: ServiceTraits,
 ): Parsers {
-  return new Parsers({ workers: parseWorkers, file: parseWorkerFile, bytesMax: parseBytesMax, formats })
+  return new Parsers({
+    workers: parseWorkers,
+    isolation: parseIsolation,
+    file: parseWorkerFile,
+    bytesMax: parseBytesMax,
+    formats,
+  })
 }
 
 function fleetOf(

@@ -2,8 +2,9 @@
 
 import { DEFAULTS } from '../base/defaults.ts'
 import type { Decision } from '../base/egress-data.ts'
+import { ISOLATIONS, type Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
-import { countOption, invalidOption, optionsObject, requireFunction } from '../base/options.ts'
+import { choiceOption, countOption, invalidOption, optionsObject, requireFunction } from '../base/options.ts'
 import type { RingSizes } from '../channel/slab.ts'
 import { FORMAT_NAME, FORMAT_NAME_RULE } from '../config/schema.ts'
 import type { TargetInput } from '../config/target-input.ts'
@@ -16,6 +17,8 @@ export type PoolOptions = {
   readonly ioWorkers?: number | undefined
   /** Parse workers of each kind at the most; default 1. */
   readonly parseWorkers?: number | undefined
+  /** What bytes are decoded in: a thread, a process of its own, or, which is the default, by what they are. */
+  readonly parseIsolation?: Isolation | undefined
   /** Formats of your own, by name: the modules that export their `decode`. */
   readonly formats?: Readonly<Record<string, URL | string>> | undefined
   /** By name: what the config file says of a target, durations also as `...Ms`, PEM as text. */
@@ -52,6 +55,7 @@ export type WorkerEvent =
 export type JudgedPool = {
   readonly ioWorkers: number
   readonly parseWorkers: number
+  readonly parseIsolation: Isolation
   /** The `file:` URLs of modules. */
   readonly formats: Readonly<Record<string, string>>
   readonly targets: NonNullable<PoolOptions['targets']>
@@ -67,14 +71,25 @@ export type JudgedPool = {
 
 /** Each option judged and read once; what a target says is judged by its own schema. Errors: INVALID_REQUEST. */
 export function judgedPool(options: PoolOptions): JudgedPool {
-  const { ioWorkers, parseWorkers, formats, targets, egress, limits, adHocMax, rings, onEvent } =
-    optionsObject(options)
+  const {
+    ioWorkers,
+    parseWorkers,
+    parseIsolation,
+    formats,
+    targets,
+    egress,
+    limits,
+    adHocMax,
+    rings,
+    onEvent,
+  } = optionsObject(options)
   const { ioWorkerFile, parseWorkerFile } = options
   const { leases, waiters } = limits === undefined ? {} : optionsObject(limits, 'limits')
   if (onEvent !== undefined) requireFunction('onEvent', onEvent)
   return {
     ioWorkers: countOption('ioWorkers', ioWorkers, 1, LIMITS.workersMax) ?? 1,
     parseWorkers: countOption('parseWorkers', parseWorkers, 1, LIMITS.workersMax) ?? DEFAULTS.parseWorkers,
+    parseIsolation: choiceOption('parseIsolation', parseIsolation, ISOLATIONS) ?? DEFAULTS.parseIsolation,
     formats: formats === undefined ? {} : judgedFormats(optionsObject(formats, 'formats')),
     targets: targets === undefined ? {} : { ...optionsObject(targets, 'targets') },
     egress: egress === undefined ? undefined : judgedEgress(egress),

@@ -19,11 +19,12 @@ import {
   type LoanResult,
   ParkedSource,
   type ReturnedSource,
+  skipLent,
 } from '../streams/channel-ends/lent-source.ts'
-import { type LoanTicket, type ParseReply, type ParseTask, sharedNow } from './formats/parse-task.ts'
+import { type MessageAsk, type ParseReply, sharedNow } from './formats/parse-task.ts'
 import type { SeenMessage, Turn, TurnResult } from './formats/read-message.ts'
 import { Lender } from './lender.ts'
-import { failed, loanResultOf, returnedTo } from './loan-outcome.ts'
+import { failed, loanResultOf, returnedTo, unwrapped } from './loan-outcome.ts'
 import type { TaskPool } from './task-pool.ts'
 import type { TaskCall } from './task-record.ts'
 
@@ -32,17 +33,22 @@ const WHAT = 'parse()'
 /** The whole call. `allowedMs`: what its errors name. */
 type TurnCall = Omit<TaskCall, 'what'> & { readonly allowedMs: number }
 
-/** The task of one turn. */
-export type TurnTask = (ticket: LoanTicket, turn: Turn) => ParseTask
+export type MessageTurnsOptions = {
+  /** Threads, which find messages in what is lent. */
+  readonly pool: TaskPool
+  /** Processes, which decode those that are longer than `decodeBytesMax`. */
+  readonly processes: TaskPool
+  readonly decodeBytesMax: number
+  /** Bytes of a message. */
+  readonly bytesMax: number
+}
 
 export class MessageTurns {
-  readonly #pool: TaskPool
-  readonly #bytesMax: number
+  readonly #options: MessageTurnsOptions
   readonly #parked = new Set<ParkedSource>()
 
-  constructor(pool: TaskPool, bytesMax: number) {
-    this.#pool = pool
-    this.#bytesMax = bytesMax
+  constructor(options: MessageTurnsOptions) {
+    this.#options = options
   }
 
   /** Readers whose peers have not sent the whole of their message. */
@@ -56,19 +62,27 @@ export class MessageTurns {
   }
 
   /** Never rejects. */
-  async read(lent: LentSource, taskFor: TurnTask, call: TurnCall): Promise<LoanResult> {
+  async read(lent: LentSource, ask: MessageAsk, call: TurnCall): Promise<LoanResult> {
     const began = performance.now()
     const deadline = sharedNow() + call.timeoutMs
     let at = lent
     let seen: SeenMessage | null = null
     for (;;) {
-      const reply = await this.#turn(at, seen, taskFor, call, deadline)
+      const reply = await this.#turn(at, seen, ask, call, deadline)
       if ('reader' in reply) return at === lent ? reply : returnedTo(reply, at)
       const { outcome, returned } = reply
       if (!outcome.ok || returned === null) return loanResultOf(reply, WHAT, call.signal)
       const result = outcome.value as TurnResult<unknown>
       if (result.kind === 'message')
         return { outcome: { ok: true, value: result.value }, reader: { kind: 'returned', returned } }
+      if (result.kind === 'cut')
+        return this.#decodeApart(
+          { ...lent, position: returned.position },
+          result.message,
+          ask,
+          call,
+          deadline,
+        )
       seen = result.seen
       const ended = endOf(call, deadline)
       if (ended !== null) return { outcome: failed(ended), reader: { kind: 'returned', returned } }
@@ -88,29 +102,61 @@ export class MessageTurns {
   async #turn(
     at: LentSource,
     seen: SeenMessage | null,
-    taskFor: TurnTask,
+    ask: MessageAsk,
     call: TurnCall,
     deadline: number,
   ): Promise<ParseReply | LoanResult> {
     const lender = new Lender(at, deadline, call.allowedMs)
-    const turn: Turn = { bytesMax: this.#bytesMax, patienceMs: LIMITS.parsePatienceMs, seen }
+    const { pool, bytesMax, decodeBytesMax } = this.#options
+    const turn: Turn = { bytesMax, decodeBytesMax, patienceMs: LIMITS.parsePatienceMs, seen }
     const leftMs = Math.max(0, deadline - sharedNow())
     // A thread that has the whole message is let finish: its reader would be lost with it.
-    const graceMs = LIMITS.parseGraceMs + this.#bytesMax / LIMITS.parseBytesPerMs
+    const graceMs = LIMITS.parseGraceMs + bytesMax / LIMITS.parseBytesPerMs
     try {
-      return await this.#pool.run(taskFor(lender.ticket, turn), {
-        ...call,
-        what: WHAT,
-        timeoutMs: leftMs + graceMs,
-        queueMs: leftMs + LIMITS.parseGraceMs,
-        graceMs,
-        recall: () => lender.recall(),
-        hurry: () => lender.hurry(),
-      })
+      return await pool.run(
+        { kind: 'channel', ...ask, turn, ticket: lender.ticket },
+        {
+          ...call,
+          what: WHAT,
+          timeoutMs: leftMs + graceMs,
+          queueMs: leftMs + LIMITS.parseGraceMs,
+          graceMs,
+          recall: () => lender.recall(),
+          hurry: () => lender.hurry(),
+        },
+      )
     } catch (error) {
       if (lender.callOff()) return { outcome: failed(error), reader: { kind: 'untouched' } }
-      const threadGone = this.#pool.threadGone(lender.borrower)
+      const threadGone = pool.threadGone(lender.borrower)
       return { outcome: failed(error), reader: { kind: 'lost', threadGone } }
+    }
+  }
+
+  /** Has a process decode the whole message. Only then is it removed; no process has a part in the reader. */
+  async #decodeApart(
+    at: LentSource,
+    message: Uint8Array<ArrayBuffer>,
+    ask: MessageAsk,
+    call: TurnCall,
+    deadline: number,
+  ): Promise<LoanResult> {
+    const { length, buffer } = message
+    let returned: ReturnedSource = { position: at.position, count: 0, interrupted: false }
+    try {
+      const reply = await this.#options.processes.run(
+        { kind: 'message', ...ask, bytes: message },
+        {
+          ...call,
+          what: WHAT,
+          timeoutMs: Math.max(0, deadline - sharedNow()) + LIMITS.parseGraceMs,
+          transfer: [buffer],
+        },
+      )
+      const value = unwrapped(reply)
+      returned = skipLent(at, length)
+      return { outcome: { ok: true, value }, reader: { kind: 'returned', returned } }
+    } catch (error) {
+      return { outcome: failed(error), reader: { kind: 'returned', returned } }
     }
   }
 

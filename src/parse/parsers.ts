@@ -2,7 +2,8 @@
  * The parse workers, as the rest of the service sees them. Four kinds of work never share threads, so that none can
  * stop another: complete inputs, whose time is bounded by their size; messages of live connections, which hold a thread
  * only while bytes are there; and users' own blocking code, on a live connection or without one, where they or their
- * peers decide how long it takes. A pool without work has no thread.
+ * peers decide how long it takes. A pool without work has no thread. Inputs that could end more than a thread are given
+ * to processes, as `isolation` says, in a queue of their own.
  *
  * A lent reader comes back with its position and unread bytes whatever became of the parse. At the deadline, and when
  * the caller's signal is aborted, the borrower's waits end and it gives the reader back. Only a borrower that does not
@@ -12,6 +13,7 @@
 import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
+import type { Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import type { MessageBatch } from '../base/value-batch.ts'
@@ -23,10 +25,12 @@ import { configureInput, configureMessages, type FormatRef } from './formats/reg
 import { Lender } from './lender.ts'
 import { failed, loanResultOf, unwrapped } from './loan-outcome.ts'
 import { MessageTurns } from './message-turns.ts'
+import { ProcessEngine } from './process-engine.ts'
 import { draining, TaskPool, type TaskPoolStats } from './task-pool.ts'
+import { ThreadEngine } from './thread-engine.ts'
 
 export type ParsersOptions = {
-  /** Threads of each kind of work at the most; default 1. */
+  /** Threads of each kind of work at the most, and processes; default 1. */
   readonly workers?: number | undefined
   /** Threads of one kind that one tenant may hold; default: half of them, rounded up. */
   readonly tenantWorkers?: number | undefined
@@ -36,6 +40,8 @@ export type ParsersOptions = {
   readonly bytesMax?: number | undefined
   /** Milliseconds a call may take that does not say; default DEFAULTS.operationTimeoutMs. */
   readonly timeoutMs?: number | undefined
+  /** What bytes are decoded in; default DEFAULTS.parseIsolation. */
+  readonly isolation?: Isolation | undefined
   /** The parse worker's file, for those who bundle this package; default: the one that comes with it. */
   readonly file?: URL | undefined
   /** Formats beside our own, by name: the `file:` URLs of their modules. */
@@ -58,6 +64,8 @@ export type MessageCallOptions = ParseCallOptions & { readonly form?: AnswerForm
 
 export type ParsersStats = {
   readonly bytes: TaskPoolStats
+  /** Bytes in processes. */
+  readonly processes: TaskPoolStats
   /** Messages and users' code on live connections. */
   readonly live: TaskPoolStats
   readonly calls: TaskPoolStats
@@ -70,7 +78,9 @@ export class Parsers {
   readonly #bytesMax: number
   /** The modules of formats that are not our own, by name. */
   readonly #formats: ReadonlyMap<string, string>
+  readonly #isolation: Isolation
   readonly #bytes: TaskPool
+  readonly #processes: TaskPool
   readonly #messages: TaskPool
   readonly #turns: MessageTurns
   /** Users' code on live connections. */
@@ -82,13 +92,22 @@ export class Parsers {
     this.#bytesMax = options.bytesMax ?? DEFAULTS.bodyBytesMax
     const { tenantWorkers = Math.ceil(workers / 2), file = workerFile('parse-worker') } = options
     this.#formats = new Map(Object.entries(options.formats ?? {}))
+    this.#isolation = options.isolation ?? DEFAULTS.parseIsolation
     this.#timeoutMs = options.timeoutMs ?? DEFAULTS.operationTimeoutMs
     const shared = { file, threadsMax: workers, tenantThreadsMax: tenantWorkers, queueMax }
-    this.#bytes = new TaskPool({ ...shared, heapMiB: LIMITS.parseHeapMiB })
-    this.#messages = new TaskPool(shared)
-    this.#turns = new MessageTurns(this.#messages, this.#bytesMax)
-    this.#modules = new TaskPool(shared)
-    this.#calls = new TaskPool(shared)
+    const threads = (heapMiB?: number): TaskPool =>
+      new TaskPool(new ThreadEngine({ ...shared, heapMiB }), shared)
+    this.#bytes = threads(LIMITS.parseHeapMiB)
+    this.#processes = new TaskPool(new ProcessEngine({ file, modules: [...this.#formats.values()] }), shared)
+    this.#messages = threads()
+    this.#turns = new MessageTurns({
+      pool: this.#messages,
+      processes: this.#processes,
+      decodeBytesMax: THREAD_BYTES_MAX[this.#isolation],
+      bytesMax: this.#bytesMax,
+    })
+    this.#modules = threads()
+    this.#calls = threads()
   }
 
   /** Judges a format and its options for a live connection. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
@@ -165,7 +184,13 @@ export class Parsers {
       bytesMax: this.#bytesMax,
     }
     const transfer = [sent.buffer as ArrayBuffer]
-    return unwrapped(await this.#bytes.run(task, { ...this.#call('parse()', call), transfer }))
+    const pool = bytes.length > this.#threadBytesMax(options) ? this.#processes : this.#bytes
+    return unwrapped(await pool.run(task, { ...this.#call('parse()', call), transfer }))
+  }
+
+  /** Bytes of an input that a thread decodes. What is compressed may become many times as many. */
+  #threadBytesMax(options: unknown): number {
+    return THREAD_BYTES_MAX[this.#isolation === 'auto' && isCompressed(options) ? 'process' : this.#isolation]
   }
 
   /**
@@ -174,7 +199,8 @@ export class Parsers {
    * Errors, in the result: those of `parse`, and READ_TIMEOUT (the message did not come in time; nothing is
    *   removed), INCOMPLETE_READ (an empty `partial`: the stream ended between messages), the stream's own. After
    *   ABORTED, PARSE_FAILED and PARSE_LIMIT nothing is removed; `offset` counts from the first unread byte. A message
-   *   that was whole when the signal was aborted is the value all the same.
+   *   that was whole when the signal was aborted is the value all the same. Where a process decodes it, it is not, and
+   *   after PARSE_TIMEOUT and QUEUE_FULL nothing is removed either.
    */
   async parseMessage(
     lent: LentSource,
@@ -190,11 +216,7 @@ export class Parsers {
     }
     const { form, ...rest } = this.#call('parse()', call)
     const asked = form ?? { kind: 'parcel' }
-    const result = await this.#turns.read(
-      lent,
-      (ticket, turn) => ({ kind: 'channel', format: ref, options, form: asked, turn, ticket }),
-      rest,
-    )
+    const result = await this.#turns.read(lent, { format: ref, options, form: asked }, rest)
     const { outcome, reader } = result
     if (!outcome.ok || form !== undefined) return result
     return { outcome: { ok: true, value: await unpackValue(outcome.value as Parcel) }, reader }
@@ -212,6 +234,8 @@ export class Parsers {
   ): Promise<MessageBatch> {
     const ref = this.#refTo(format)
     configureMessages(ref, options)
+    // A thread is to decode none of them: each is read on its own, and a process has it.
+    if (this.#isolation === 'process') return { lengths: new Uint32Array(), parts: [] }
     const task: ParseTask = { kind: 'batch', format: ref, options, bytes }
     const asked = { ...this.#call('parse()', call), transfer: [bytes.buffer] }
     return unwrapped(await this.#messages.run(task, asked)) as MessageBatch
@@ -245,10 +269,10 @@ export class Parsers {
     return this.#runOn(lent, href, argument, this.#call('run()', call))
   }
 
-  /** What all kinds of threads have to do. */
+  /** What all kinds of threads have to do, and the processes. */
   get load(): { readonly workers: number; readonly busy: number; readonly queued: number } {
-    const { bytes, live, calls, parked } = this.stats()
-    const kinds = [bytes, live, calls]
+    const { bytes, processes, live, calls, parked } = this.stats()
+    const kinds = [bytes, processes, live, calls]
     return {
       workers: bytes.threadsMax,
       busy: kinds.reduce((all, { running }) => all + running, 0),
@@ -264,12 +288,14 @@ export class Parsers {
 
   stats(): ParsersStats {
     const live = sum(this.#messages.stats(), this.#modules.stats())
-    return { bytes: this.#bytes.stats(), live, calls: this.#calls.stats(), parked: this.#turns.parked }
+    const bytes = this.#bytes.stats()
+    const processes = this.#processes.stats()
+    return { bytes, processes, live, calls: this.#calls.stats(), parked: this.#turns.parked }
   }
 
-  /** Ends all threads; safe to call twice. Running tasks get a moment to finish. */
+  /** Ends all threads and processes; safe to call twice. Running tasks get a moment to finish. */
   async close(): Promise<void> {
-    const pools = [this.#bytes, this.#messages, this.#modules, this.#calls]
+    const pools = [this.#bytes, this.#processes, this.#messages, this.#modules, this.#calls]
     const closed = pools.map(pool => pool.close())
     this.#turns.close(draining())
     await Promise.all(closed)
@@ -310,11 +336,23 @@ export class Parsers {
   }
 }
 
+/** Bytes that a thread decodes; more go to a process, also where there are none. */
+const THREAD_BYTES_MAX: Readonly<Record<Isolation, number>> = {
+  thread: Number.POSITIVE_INFINITY,
+  process: -1,
+  auto: LIMITS.parseThreadBytesMax,
+}
+
 type NamedCall = { readonly what: string; readonly timeoutMs: number; readonly allowedMs: number }
 
 function sum(one: TaskPoolStats, other: TaskPoolStats): TaskPoolStats {
   const names = Object.keys(one) as (keyof TaskPoolStats)[]
   return Object.fromEntries(names.map(name => [name, one[name] + other[name]])) as TaskPoolStats
+}
+
+/** Any value of the option counts: the format judges it. */
+function isCompressed(options: unknown): boolean {
+  return typeof options === 'object' && options !== null && 'decompress' in options
 }
 
 /** Code comes from files alone, never out of a URL that carries it. */

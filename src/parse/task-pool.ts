@@ -1,43 +1,35 @@
 /**
- * Parse workers of one kind: a Piscina behind a queue of our own. It runs on the thread that owns the pool.
- *
- * Piscina gets a task only when a thread is free for it. Its own queue has traps that a bounded, cancellable service
- * cannot live with: a task with a signal waits outside its bound, tasks that wait when the last thread dies wait
- * for ever (there are no threads to spare here: the minimum is 0), and it knows no tenants.
+ * Parse workers of one kind: an engine that performs tasks, behind a queue of our own. It runs on the thread that owns
+ * the pool. The engine gets a task only when a worker is free for it; how long a task may take, whose turn it is and
+ * what became of it are known here alone, whether its worker is a thread or a process.
  */
-import { Piscina } from 'piscina'
-import { exhausted, isExhaustion, isOutOfDescriptors } from '../base/descriptors.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import { aborted, Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
+import type { TaskEngine } from './task-engine.ts'
 import type { TaskCall, TaskRecord, TaskState } from './task-record.ts'
 import { TenantQueue } from './tenant-queue.ts'
-import { ThreadSeats } from './thread-seats.ts'
-import { ThreadWatch } from './thread-watch.ts'
 
 export type TaskPoolOptions = {
-  /** The worker's entry file. */
-  readonly file: URL
-  /** Threads at the most; they start when needed and end when idle. */
+  /** Workers at the most: threads, or processes. */
   readonly threadsMax: number
-  /** Threads that one tenant's tasks may hold at once. */
+  /** Workers that one tenant's tasks may hold at once. */
   readonly tenantThreadsMax: number
-  /** Tasks that may wait for a thread. */
+  /** Tasks that may wait for a worker. */
   readonly queueMax: number
-  /** MiB of heap of each thread; default: Node's own. */
-  readonly heapMiB?: number | undefined
 }
 
 export type TaskPoolStats = {
+  /** Workers that there are now: threads, or processes. */
   readonly threads: number
   readonly threadsMax: number
   readonly running: number
   readonly waiting: number
   /** Tasks that replied, with a value or an error, before anybody aborted them. */
   readonly completed: number
-  /** Tasks whose thread died. */
+  /** Tasks whose worker died. */
   readonly died: number
   readonly timedOut: number
   /** Tasks whose signal was aborted before they had replied, whatever became of them. */
@@ -48,9 +40,7 @@ export type TaskPoolStats = {
 
 export class TaskPool {
   readonly #options: TaskPoolOptions
-  readonly #piscina: Piscina<ParseTask, ParseReply>
-  readonly #threads: ThreadWatch
-  readonly #seats = new ThreadSeats()
+  readonly #engine: TaskEngine
   readonly #waiting = new TenantQueue<TaskRecord>()
   /** The tasks that hold a thread: the running and the recalled. */
   readonly #running = new Set<TaskRecord>()
@@ -63,31 +53,17 @@ export class TaskPool {
   #aborted = 0
   #refused = 0
 
-  constructor(options: TaskPoolOptions) {
+  constructor(engine: TaskEngine, options: TaskPoolOptions) {
+    this.#engine = engine
     this.#options = options
-    this.#piscina = new Piscina({
-      filename: options.file.href,
-      minThreads: 0,
-      maxThreads: options.threadsMax,
-      idleTimeout: LIMITS.parseIdleMs,
-      recordTiming: false,
-      loadBalancer: this.#seats.choose,
-      // A program given by --eval with --input-type would hand this flag on, and a thread with a file refuses it.
-      ...(process.execArgv.some(flag => flag.startsWith('--input-type')) ? { execArgv: [] } : {}),
-      ...(options.heapMiB === undefined
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: options.heapMiB } }),
-    })
-    this.#piscina.on('error', (error: Error) => this.#onStrayError(error))
-    this.#threads = new ThreadWatch(this.#piscina)
   }
 
   /**
-   * Performs the task on a thread of the pool.
+   * Performs the task on a worker of the pool.
    *
-   * Errors: QUEUE_FULL (also where no thread can start: `reason`), PARSE_TIMEOUT (`reason` queued: nothing was begun; running: its thread was ended), ABORTED
-   *   (the same), PARSE_FAILED when the thread died (`reason` exited, out_of_memory, crashed), INVALID_REQUEST for a
-   *   task that cannot be cloned, DRAINING.
+   * Errors: QUEUE_FULL (also where no worker can start: `reason`), PARSE_TIMEOUT (`reason` queued: nothing was begun;
+   *   running: its worker was ended), ABORTED (the same), PARSE_FAILED when the worker died (`reason` exited,
+   *   out_of_memory, crashed), INVALID_REQUEST for a task that cannot be cloned, DRAINING.
    */
   async run(task: ParseTask, call: TaskCall): Promise<ParseReply> {
     if (this.#closing !== null) throw draining()
@@ -111,17 +87,17 @@ export class TaskPool {
 
   /** Resolves once the thread of this number can run no more code. Never rejects. */
   threadGone(threadId: number): Promise<void> {
-    return this.#threads.gone(threadId)
+    return this.#engine.gone(threadId)
   }
 
   /** A row for each thread that there is just now. */
   rows(work: ParseThreadRow['work']): ParseThreadRow[] {
-    return this.#seats.rows(this.#piscina.threads, work)
+    return this.#engine.rows(work)
   }
 
   stats(): TaskPoolStats {
     return {
-      threads: this.#piscina.threads.length,
+      threads: this.#engine.size,
       threadsMax: this.#options.threadsMax,
       running: this.#running.size,
       waiting: this.#waiting.size,
@@ -133,7 +109,7 @@ export class TaskPool {
     }
   }
 
-  /** Refuses what waits, gives what runs LIMITS.parseCloseMs to finish, and ends all threads. */
+  /** Refuses what waits, gives what runs LIMITS.parseCloseMs to finish, and ends all workers. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -149,8 +125,7 @@ export class TaskPool {
     const replies = [...this.#running].map(record => record.wait.promise)
     await Promise.race([Promise.allSettled(replies), late])
     clearTimeout(timer)
-    // Not Piscina's close: that reports a task that takes too long as an error of its own.
-    await this.#piscina.destroy()
+    await this.#engine.close()
   }
 
   /** The one place where a task's state changes; what belongs to the state before is let go of here. */
@@ -207,17 +182,13 @@ export class TaskPool {
   async #perform(record: TaskRecord): Promise<void> {
     const { task, call, wait, kill } = record
     try {
-      const transferList = [...(call.transfer ?? [])]
-      const performing = this.#piscina.run(task, { signal: kill.signal, transferList })
-      this.#threads.look()
-      const reply = await performing
+      const reply = await this.#engine.perform(task, kill.signal, call.transfer ?? [])
       if (record.state.kind === 'running') this.#completed += 1
       wait.resolve(reply)
     } catch (error) {
-      if (!wait.settled) wait.reject(this.#adopted(error, record))
+      if (!wait.settled) wait.reject(this.#adopted(error))
     } finally {
       this.#become(record, { kind: 'ended' })
-      this.#threads.look()
       this.#dispatch()
     }
   }
@@ -267,17 +238,12 @@ export class TaskPool {
     else kill.abort()
   }
 
-  /** What Piscina rejects with: a performed task never rejects, so its thread is gone or never got the task. */
-  #adopted(cause: unknown, { task }: TaskRecord): SockpoolError {
+  /** What the engine rejects with. */
+  #adopted(cause: unknown): SockpoolError {
     if (this.#closing !== null) return draining()
-    if (isStartFailure(cause)) return notStarted(cause, task)
     const error = SockpoolError.from(cause)
-    if (cause instanceof DOMException && cause.name === 'DataCloneError')
-      return new SockpoolError('INVALID_REQUEST', `the task cannot be cloned: ${error.message}`, { cause })
-    this.#died += 1
-    // What the thread itself said of its end may name files of ours; who may know has the cause.
-    const reason = reasonOfDeath(cause)
-    return new SockpoolError('PARSE_FAILED', `the parse worker died: ${WORDS_FOR[reason]}`, { reason, cause })
+    if (error.code === 'PARSE_FAILED') this.#died += 1
+    return error
   }
 
   /** A fault of this pool, or of a `recall` or `hurry`: the caller hears of it, or the operator where the caller has a reply. */
@@ -285,52 +251,10 @@ export class TaskPool {
     if (record.wait.settled) process.emitWarning(SockpoolError.from(cause))
     else record.wait.reject(SockpoolError.from(cause))
   }
-
-  /** A thread failed that had no task, most likely while starting: then those that wait for it wait in vain. */
-  #onStrayError(error: Error): void {
-    if (this.#piscina.threads.length > 0) return
-    for (const { task, wait, kill } of this.#running) {
-      if (!wait.settled) wait.reject(this.#closing === null ? notStarted(error, task) : draining())
-      kill.abort()
-    }
-  }
-}
-
-/** Whether the thread never came to run anything: the system had no thread, descriptor or memory to give. */
-function isStartFailure(cause: unknown): boolean {
-  return (
-    isExhaustion(cause) ||
-    (cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_INIT_FAILED')
-  )
-}
-
-/** No fault of the bytes. A module's code may be run later all the same, where Piscina has kept its task. */
-function notStarted(cause: unknown, { kind }: ParseTask): SockpoolError {
-  if (isOutOfDescriptors() || isExhaustion(cause)) return exhausted('a parse thread cannot start', cause)
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return new SockpoolError('QUEUE_FULL', `a parse thread cannot start: ${message}`, {
-    reason: 'not_started',
-    retryable: kind !== 'run',
-    cause,
-  })
 }
 
 function bytesOf({ call: { transfer = [] } }: TaskRecord): number {
   return transfer.reduce((sum, { byteLength }) => sum + byteLength, 0)
-}
-
-type Death = 'crashed' | 'out_of_memory' | 'exited'
-
-const WORDS_FOR: Readonly<Record<Death, string>> = {
-  crashed: 'it crashed',
-  out_of_memory: 'it ran out of memory',
-  exited: 'it exited',
-}
-
-function reasonOfDeath(cause: unknown): Death {
-  if (!(cause instanceof Error)) return 'crashed'
-  if ('code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'out_of_memory'
-  return cause.message.startsWith('worker exited') ? 'exited' : 'crashed'
 }
 
 export function draining(): SockpoolError {

@@ -152,12 +152,6 @@ describe('serve', () => {
     socket.destroy()
   })
 
-  test('warns of a key that it accepts and does not act on', async () => {
-    const service = await start({ config: { parse: { isolation: 'process' } } })
-    const message = 'parse.isolation is accepted, but nothing acts on it yet'
-    await expect.poll(() => service.stderr()).toContain(message)
-  })
-
   test('exits 1 and says what to do where its address is taken', async () => {
     const upstream = await startUpstream()
     onTestFinished(() => upstream.close())

@@ -237,13 +237,16 @@ const BUNDLED = `
   const { data } = await pool.exchange(target, { write: 'hello\\n', read: { line: true } })
   const values = await pool.parse('ndjson', Buffer.from('{"a":1}\\n[2]'))
   values.push(...(await pool.parse('csv', Buffer.from('a,"b"'))), ...(await pool.parse('xml', Buffer.from('<a/>'))))
+  const zipped = process.getBuiltinModule('node:zlib').gzipSync('c,d')
+  // What is compressed is parsed in a process.
+  values.push(...(await pool.parse('csv', zipped, { decompress: 'gzip' })))
   await pool.close()
   console.log(JSON.stringify({ data: data.toString(), values }))
 `
 const ESBUILD_FOLDER = join(ROOT, 'node_modules', '.bin')
 const FROM_BUNDLE = {
   code: 0,
-  stdout: '{"data":"hello\\n","values":[{"a":1},[2],["a","b"],{"a":""}]}\n',
+  stdout: '{"data":"hello\\n","values":[{"a":1},[2],["a","b"],{"a":""},["c","d"]]}\n',
   stderr: '',
 }
 

@@ -22,7 +22,12 @@ function whole(decoder: Decoder, input: Buffer): Reading {
   }
 }
 
-const TURN: Turn = { bytesMax: 1_048_576, patienceMs: Number.POSITIVE_INFINITY, seen: null }
+const TURN: Turn = {
+  bytesMax: 1_048_576,
+  decodeBytesMax: 1_048_576,
+  patienceMs: Number.POSITIVE_INFINITY,
+  seen: null,
+}
 
 /** The same input from a peer that sends it in pieces and then ends. */
 function piecewise(decoder: Decoder, input: Buffer, sizes: number[]): Reading {

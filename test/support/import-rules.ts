@@ -64,6 +64,7 @@ export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly m
 export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[] = [
   { name: /^(node:)?(net|tls)$/, only: /^workers\// },
   { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
+  { name: /^(node:)?child_process$/, only: /^src\/parse\// },
   { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
   { name: /^ws$/, only: /^src\/(http\/streaming|client)\// },
   { name: /^csv-parse(\/|$)/, only: /^src\/parse\/formats\/csv\.ts$/ },

@@ -100,6 +100,7 @@ describe('a pool refuses, and leases nothing', () => {
       ...(['ioWorkers', 'parseWorkers', 'adHocMax'] as const).map(
         (key): OptionRow => ['createPool', key, 'count', value => createPool({ [key]: value })],
       ),
+      ['createPool', 'parseIsolation', 'word', word => createPool({ parseIsolation: word })],
       ...(['leases', 'waiters'] as const).map(
         (key): OptionRow => [
           'createPool',

@@ -3,6 +3,7 @@ import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { ParseTask } from '../../src/parse/formats/parse-task.ts'
 import { TaskPool } from '../../src/parse/task-pool.ts'
+import { ThreadEngine } from '../../src/parse/thread-engine.ts'
 import type { Deed } from '../fixtures/parse/user-module.ts'
 import { gatedWords } from '../support/gated-words.ts'
 
@@ -16,7 +17,11 @@ afterEach(async () => {
 
 function open(): TaskPool {
   const file = new URL('../fixtures/parse/memory-worker.ts', import.meta.url)
-  const pool = new TaskPool({ file, threadsMax: 1, tenantThreadsMax: 1, queueMax: 10 })
+  const pool = new TaskPool(new ThreadEngine({ file, threadsMax: 1 }), {
+    threadsMax: 1,
+    tenantThreadsMax: 1,
+    queueMax: 10,
+  })
   opened.push(pool)
   return pool
 }

@@ -4,7 +4,6 @@
  * reader is given back in success and failure alike.
  */
 import { threadId } from 'node:worker_threads'
-import type { AnswerForm } from '../../src/base/answer-form.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { giveBackMemory } from '../../src/base/large-memory.ts'
 import type { MessageBatch } from '../../src/base/value-batch.ts'
@@ -16,13 +15,14 @@ import type { Cutting } from '../../src/parse/formats/format.ts'
 import { messageBatch } from '../../src/parse/formats/message-batch.ts'
 import {
   type LoanTicket,
+  type MessageAsk,
   type ParseReply,
   type ParseTask,
   sharedNow,
   type TaskOutcome,
 } from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
-import { configureInput, configureMessages, type FormatRef } from '../../src/parse/formats/registry.ts'
+import { configureInput, configureMessages } from '../../src/parse/formats/registry.ts'
 import { TextSink } from '../../src/parse/formats/text-sink.ts'
 import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
 import type { BlockingSource } from '../../src/streams/byte-source.ts'
@@ -39,10 +39,13 @@ export type Borrow = (lent: LentSource, loan: LoanWords) => Borrowed
 /** Never rejects. */
 export async function performTask(task: ParseTask, borrow: Borrow): Promise<ParseReply> {
   switch (task.kind) {
-    case 'bytes': {
+    case 'bytes':
+    case 'message': {
       const { bytes } = task
       const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      const outcome = await attempt(() => answerTo(task, input))
+      const outcome = await attempt(async () =>
+        task.kind === 'bytes' ? answerTo(task, input) : (await messageForm(task)).decode(input),
+      )
       // Only what is written out has nothing of the input in it.
       if (task.form.kind === 'text') giveBackMemory(input)
       return { outcome, returned: null }
@@ -72,11 +75,9 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
   }
 }
 
-type Asked = { readonly format: FormatRef; readonly options: unknown; readonly form: AnswerForm }
-
 /** A Parcel of all values, or their text. */
 async function answerTo(
-  { format, options, form, bytesMax }: Asked & { readonly bytesMax: number },
+  { format, options, form, bytesMax }: MessageAsk & { readonly bytesMax: number },
   bytes: Buffer,
 ): Promise<unknown> {
   const asked = configureInput(format, options)
@@ -99,7 +100,7 @@ async function messageForm({
   format,
   options,
   form,
-}: Asked): Promise<Cutting & { decode: (message: Buffer) => unknown }> {
+}: MessageAsk): Promise<Cutting & { decode: (message: Buffer) => unknown }> {
   const decoder = await configureMessages(format, options).open()
   if (form.kind === 'parcel')
     return { cutter: decoder.cutter, decode: message => packValue(decoder.decode(message)) }
@@ -161,7 +162,7 @@ async function attempt(perform: () => unknown): Promise<TaskOutcome> {
 }
 
 /** Plain data that surely can be posted. What a user's module throws may be anything. */
-function failure(error: unknown): TaskOutcome {
+export function failure(error: unknown): TaskOutcome {
   const fields = error instanceof SockpoolError ? cloned(() => error.toJSON()) : undefined
   if (fields) return { ok: false, error: fields }
   const reason = error instanceof Error ? String(error.name) : typeof error

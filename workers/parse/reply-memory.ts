@@ -17,11 +17,13 @@ export function memoryOf(task: ParseTask, { outcome, returned }: ParseReply): Ar
 function answerIn(task: ParseTask, value: unknown): readonly Uint8Array[] {
   switch (task.kind) {
     case 'bytes':
+    case 'message':
       return bytesIn(value as Parcel | Uint8Array)
     case 'batch':
       return memoryIn(value as MessageBatch)
     case 'channel': {
       const result = value as TurnResult<Parcel | Uint8Array>
+      if (result.kind === 'cut') return [result.message]
       return result.kind === 'message' ? bytesIn(result.value) : []
     }
     case 'run':

@@ -4,6 +4,7 @@
  *
  *   bytes    Parsers ► worker   the values of a complete input, as `form` says; its buffer is transferred
  *   batch    Parsers ► worker   the messages at the front of a piece of a stream, a MessageBatch; its buffer is transferred
+ *   message  Parsers ► worker   the value of one message that was cut already, as `form` says
  *   channel  Parsers ► worker   the next message of a lent reader: a TurnResult of what `form` says
  *   run      Parsers ► worker   a user's module on an argument
  *   runOn    Parsers ► worker   a user's module on a lent reader and an argument
@@ -25,6 +26,13 @@ export type LoanTicket = {
   readonly allowedMs: number
 }
 
+/** How a message becomes a value. */
+export type MessageAsk = {
+  readonly format: FormatRef
+  readonly options: unknown
+  readonly form: AnswerForm
+}
+
 export type ParseTask =
   | {
       readonly kind: 'bytes'
@@ -35,6 +43,7 @@ export type ParseTask =
       /** Bytes that may come out of them where they are compressed. */
       readonly bytesMax: number
     }
+  | ({ readonly kind: 'message'; readonly bytes: Uint8Array } & MessageAsk)
   | {
       readonly kind: 'batch'
       readonly format: FormatRef
@@ -56,6 +65,9 @@ export type ParseTask =
       readonly argument: unknown
       readonly ticket: LoanTicket
     }
+
+/** A task that needs nothing of this process but its bytes. */
+export type ApartTask = Extract<ParseTask, { readonly kind: 'bytes' | 'message' }>
 
 export type TaskOutcome =
   | { readonly ok: true; readonly value: unknown }

@@ -14,6 +14,8 @@ import type { Cutter, CutterState, Cutting } from './format.ts'
 export type Turn = {
   /** Bytes that a message may have. */
   readonly bytesMax: number
+  /** Bytes of a message that is decoded here; a longer one is given back as it is. */
+  readonly decodeBytesMax: number
   /** Milliseconds that the turn may block while nothing comes. */
   readonly patienceMs: number
   /** What the turn before has seen of the message; null for the first. */
@@ -25,11 +27,14 @@ export type SeenMessage = { readonly count: number; readonly cutter: CutterState
 
 export type TurnResult<T> =
   | { readonly kind: 'message'; readonly value: T }
+  /** A message to decode elsewhere, in memory of its own. Nothing was removed. */
+  | { readonly kind: 'cut'; readonly message: Uint8Array<ArrayBuffer> }
   /** Nothing was removed. */
   | { readonly kind: 'unfinished'; readonly seen: SeenMessage }
 
 /**
- * The next message as `decode` makes it a value. Its bytes are removed, and no byte after them.
+ * The next message as `decode` makes it a value. Its bytes are removed, and no byte after them. One that is longer than
+ * this thread decodes stays unread, and comes back as it is.
  *
  * `deadline` is an instant on the clock of `performance.now()`, after which nobody blocks. A message that came whole
  * before the connection broke is still a message.
@@ -45,9 +50,19 @@ export function readMessage<T>(
   const cutter = format.cutter(turn.seen?.cutter ?? undefined)
   const length = awaitMessage(source, cutter, turn, deadline)
   if (typeof length !== 'number') return length
-  const value = format.decode(frontBytes(source.views(), length))
+  const message = frontBytes(source.views(), length)
+  if (length > turn.decodeBytesMax) return { kind: 'cut', message: alone(message) }
+  const value = format.decode(message)
   source.skip(length)
   return { kind: 'message', value }
+}
+
+/** The bytes without neighbours in their memory, so that it may be transferred. */
+function alone(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  const { buffer, length } = bytes
+  return buffer instanceof ArrayBuffer && buffer.byteLength === length
+    ? new Uint8Array(buffer)
+    : new Uint8Array(bytes)
 }
 
 function awaitMessage(

@@ -12,7 +12,7 @@ import { Wait, type WaitOptions } from '../../base/wait.ts'
 import { Channel, type ChannelMemory } from '../../channel/channel.ts'
 import { type DoorbellMemory, Ringer } from '../../channel/doorbell.ts'
 import type { LoanWords } from '../../channel/loan-words.ts'
-import type { BlockingSource } from '../byte-source.ts'
+import { assertOwned, type BlockingSource } from '../byte-source.ts'
 import type { OnReset } from '../reading/read-options.ts'
 import { ChannelSource, type SourcePosition } from './channel-source.ts'
 
@@ -189,6 +189,19 @@ export class ParkedSource extends AwaySource {
   giveBack(): SourcePosition {
     return this.leave()
   }
+}
+
+/** Takes so many bytes off a lent reading end that is with nobody. Errors: the end's, where the lease is over. */
+export function skipLent(lent: LentSource, count: number): ReturnedSource {
+  const source = new ParkedSource(lent)
+  let position = lent.position
+  try {
+    assertOwned(source.end)
+    source.skip(count)
+  } finally {
+    position = source.giveBack()
+  }
+  return { position, count, interrupted: false }
 }
 
 /** Attaches a lent reading end to this thread, which may block on it until the loan is recalled. */

@@ -10,7 +10,12 @@ const FIN: StreamEnd = { kind: 'fin' }
 const reset = new SockpoolError('CONNECTION_RESET', 'the peer reset the connection')
 const RESET: StreamEnd = { kind: 'failed', error: reset }
 
-const TURN: Turn = { bytesMax: 65_536, patienceMs: Number.POSITIVE_INFINITY, seen: null }
+const TURN: Turn = {
+  bytesMax: 65_536,
+  decodeBytesMax: 65_536,
+  patienceMs: Number.POSITIVE_INFINITY,
+  seen: null,
+}
 
 const turn = (
   source: ScriptedSource,
@@ -23,7 +28,7 @@ const turn = (
 const read = (source: ScriptedSource, format = 'json'): unknown => {
   const result = turn(source, format)
   if (result.kind === 'message') return result.value
-  throw new Error(`only ${result.seen.count} bytes came`)
+  throw new Error(`the message is ${result.kind}`)
 }
 
 const rest = (source: ScriptedSource): string => source.take(source.available).toString()
@@ -104,10 +109,24 @@ describe('readMessage', () => {
         expect(rest(source)).toMatch(/^ ?rest$/)
         return
       }
-      seen = result.seen
+      seen = result.kind === 'unfinished' ? result.seen : null
     }
     throw new Error('the message was whole')
   })
+
+  test.each([10, 60_000])(
+    'gives back a longer message than it decodes, and removes nothing: %i bytes',
+    length => {
+      const text = `${'x'.repeat(length - 1)}\n`
+      const source = new ScriptedSource(text.slice(0, 7), `${text.slice(7)}rest`)
+      const result = turn(source, 'lines', { decodeBytesMax: length - 1 })
+      expect(result).toEqual({ kind: 'cut', message: new Uint8Array(Buffer.from(text)) })
+      // As its memory is given to another thread.
+      if (result.kind === 'cut') expect(result.message.buffer.byteLength).toBe(length)
+      expect(turn(source, 'lines', { decodeBytesMax: length })).toMatchObject({ kind: 'message' })
+      expect(rest(source)).toBe('rest')
+    },
+  )
 
   test('refuses a message beyond the input bound, whatever follows', () => {
     const bytesMax = 1_000
