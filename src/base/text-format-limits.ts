@@ -5,6 +5,8 @@ export const TEXT_FORMAT_LIMITS = {
   /** CSV and XML: names that an option lists, and characters of one: more columns than a spreadsheet has (16,384) are none. */
   formatNamesMax: 16_384,
   formatNameCharsMax: 1_024,
+  /** JSON: bytes of a text that has too few values and characters for any bound but that of nesting. */
+  jsonQuickBytes: 65_536,
   /** HTTP/1: interim answers before one response; a server sends a few, and a hostile one without end. */
   http1InterimMax: 1_000,
   /** XML: characters of what stands before the name of an attribute. */

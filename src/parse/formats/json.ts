@@ -12,6 +12,7 @@ import { choiceOption } from '../../base/options.ts'
 import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format } from './format.ts'
 import { OnlyTextCutter } from './json-only-text.ts'
 import { type JsonOptions, jsonOptions } from './json-options.ts'
+import { quickJson } from './json-quick.ts'
 import { type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 import { markLength, walkJson } from './json-walk.ts'
 import type { TextOutput } from './text-sink.ts'
@@ -33,7 +34,10 @@ function jsonDecoder(options: JsonOptions, isOnly: boolean): Decoder {
       isOnly ? new OnlyTextCutter(bounds, saved) : new JsonScanner(bounds, saved)
   return {
     cutter: cutterOf(VALUE_BOUNDS),
-    decode: message => decodeJson(message, options),
+    decode: message => {
+      const quick = quickJson(message, options)
+      return quick === null ? decodeJson(message, options) : quick.value
+    },
     check: message => checkJson(message, options),
     text: { cutter: cutterOf(TEXT_BOUNDS), write: (message, sink) => writeJson(message, sink, options) },
   }

@@ -3,6 +3,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format } from './format.ts'
 import { checkJson, decodeJson, writeJson } from './json.ts'
 import { type JsonOptions, jsonOptions } from './json-options.ts'
+import { quickJson } from './json-quick.ts'
 import { isBlank, type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
 
 const LF = 0x0a
@@ -20,10 +21,13 @@ function recordDecoder(options: JsonOptions): Decoder {
   return {
     cutter,
     decode(message) {
+      const quick = quickJson(message, options)
+      if (quick !== null) return quick.value
       checkRecord(message, VALUE_BOUNDS)
       return decodeJson(message, options)
     },
     check(message) {
+      if (quickJson(message, options) !== null) return true
       checkRecord(message, VALUE_BOUNDS)
       return checkJson(message, options)
     },
