@@ -88,9 +88,12 @@ export class InputParses {
     const transfer = [sent.buffer as ArrayBuffer]
     const name = typeof format === 'string' ? format : format.name
     return await this.#long.follow(name, bytes.length, async progress => {
-      const task: ParseTask = { kind: 'bytes', format, options, form, bytes: sent, bytesMax, progress }
       const { processes, isThreaded } = this.#options
-      const pool = isThreaded(bytes.length, options) ? this.#pool : processes
+      const isHere = isThreaded(bytes.length, options)
+      const asked = { kind: 'bytes', format, options, form, bytes: sent, bytesMax } as const
+      // A process shares no memory.
+      const task: ParseTask = isHere ? { ...asked, progress } : asked
+      const pool = isHere ? this.#pool : processes
       return unwrapped(await pool.run(task, { ...call, transfer }))
     })
   }
