@@ -13,3 +13,22 @@ export function largeMemory(bytes: number, max: number = bytes): ArrayBuffer {
 export function giveBackMemory({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.resizable) buffer.resize(0)
 }
+
+/**
+ * The bytes in memory of fixed length, which code that looks at each of them goes through eight times as fast: what engines do
+ * for an element of memory that may grow is slow, and makes the same code slow for other memory too. Large memory beneath them is
+ * given back.
+ */
+export function fixedMemory(bytes: Uint8Array): Buffer {
+  const { buffer, byteOffset, length } = bytes
+  if (!(buffer instanceof ArrayBuffer) || !buffer.resizable) return Buffer.from(buffer, byteOffset, length)
+  const fixed = Buffer.allocUnsafeSlow(length)
+  fixed.set(bytes)
+  giveBackMemory(bytes)
+  return fixed
+}
+
+/** Frees the memory at once. Nobody may need it any more, and whoever still looks at it sees no bytes. */
+export function freeMemory(memory: ArrayBuffer): void {
+  memory.transfer(0)
+}

@@ -4,8 +4,7 @@ import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
-import { PARSE_PROCESS_LIMITS } from './parse-process-limits.ts'
-import { TEXT_FORMAT_LIMITS } from './text-format-limits.ts'
+import { PARSE_LIMITS } from './parse-limits.ts'
 
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
@@ -159,9 +158,6 @@ const OWN_LIMITS = {
   parseDepthMax: 64,
   parseElementsMax: 1_000_000,
   parseStringBytesMax: 536_870_888,
-  /** Bytes that may come out of one compressed byte; what is so small may always come out, as tiny inputs vary more. */
-  parseRatioMax: 100,
-  parseRatioFreeBytes: 65_536,
   /** Bytes of the descriptors of Protocol Buffers, and characters of a message's name: a large set of files has half of it. */
   parseDescriptorBytesMax: 1_048_576,
   parseMessageNameCharsMax: 1_024,
@@ -333,8 +329,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
-  typeof PARSE_PROCESS_LIMITS &
-  typeof TEXT_FORMAT_LIMITS &
+  typeof PARSE_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
@@ -343,6 +338,5 @@ export const LIMITS: typeof OWN_LIMITS &
   ...LISTEN_LIMITS,
   ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
-  ...PARSE_PROCESS_LIMITS,
-  ...TEXT_FORMAT_LIMITS,
+  ...PARSE_LIMITS,
 }

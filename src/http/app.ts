@@ -40,7 +40,8 @@ import { linesRoute } from './routes/lines-route.ts'
 import { listenerRoutes } from './routes/listener-routes.ts'
 import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
-import { parseBodyRoute, parseLeaseRoute } from './routes/parse-routes.ts'
+import { parseBodyRoute } from './routes/parse-body-route.ts'
+import { parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
@@ -132,7 +133,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
     linesRoute(calls),
     exchangeRoute(calls, pool),
     ...listenerRoutes({ ...deps, calls, table, listeners }),
-    parseBodyRoute(calls, pool),
+    parseBodyRoute(calls, pool, (format, options) => pool.checkFormat(format, options, 'input')),
     parseLeaseRoute(calls, pool),
     operationRoutes(pool, deps.httpRows),
     forwardRoutes(pool),

@@ -127,7 +127,7 @@ export type PoolPort = LeasingPort &
   ListeningPort &
   RowsPort &
   ControlPort &
-  Pick<Pool, 'parseToText' | 'checkFormat' | 'ready'> & {
+  Pick<Pool, 'parseToText' | 'parsePart' | 'checkFormat' | 'ready'> & {
     readonly news: Pick<PoolNews, 'listen'>
     readonly forwards: ForwardsPort
   }

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { configureInput, FORMAT_NAMES } from '../parse/formats/registry.ts'
 import { guardedApp } from './app.ts'
 import type { LiveDoor } from './door/live-door.ts'
 import { logsElsewhere } from './door/request-log.ts'
@@ -11,11 +12,11 @@ import { LeaseTable } from './leases/lease-table.ts'
 import type { DoorDeps, PoolPort } from './ports.ts'
 import { Calls } from './routes/calls.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
-import { parseBodyRoute } from './routes/parse-routes.ts'
+import { parseBodyRoute } from './routes/parse-body-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
 
 export type ThreadAppDeps = DoorDeps & {
-  readonly pool: Pick<PoolPort, 'exchange' | 'parseToText'>
+  readonly pool: Pick<PoolPort, 'exchange' | 'parseToText' | 'parsePart'>
   /** Has the thread of the leases answer a request whose body has been read, and which was counted. */
   readonly relay: (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
 }
@@ -31,8 +32,13 @@ function registerOwn(app: FastifyInstance, deps: ThreadAppDeps): null {
   const onFault = (error: unknown): void => app.log.error({ err: error }, 'internal error')
   // No lease is ever put into this table: a call on one is relayed.
   const calls = new Calls(deps, new LeaseTable({ now: deps.now, onFault }))
-  registerRoutes(app, [exchangeRoute(calls, deps.pool), parseBodyRoute(calls, deps.pool)])
+  registerRoutes(app, [exchangeRoute(calls, deps.pool), parseBodyRoute(calls, deps.pool, checkInput)])
   return null
+}
+
+/** Formats of modules are known to the thread of the leases alone, which judges them when the body has come. */
+function checkInput(format: string, options: object): void {
+  if (FORMAT_NAMES.includes(format)) configureInput(format, options)
 }
 
 /** Whether this app has the route. The path is compared as it was sent: another spelling of it is relayed. */

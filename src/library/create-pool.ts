@@ -52,7 +52,7 @@ export function joinPool(
     Object.entries(judged.targets).map(([name, input]) => [name, normaliseTarget(input, `targets.${name}`)]),
   )
   const rules = new EgressRules(egress?.allow ?? [])
-  const parsers = parsersOf(judged, traits)
+  const parsers = parsersOf(judged, traits, tell)
   const news = new PoolNews()
   const fleet = fleetOf(judged, traits, tell, news)
   const pool = new Pool({
@@ -88,6 +88,7 @@ export function joinPool(
 function parsersOf(
   { parseWorkers, parseIsolation, parseWorkerFile, formats }: JudgedPool,
   { parseBytesMax }: ServiceTraits,
+  tell: (event: WorkerEvent) => void,
 ): Parsers {
   return new Parsers({
     workers: parseWorkers,
@@ -95,6 +96,7 @@ function parsersOf(
     file: parseWorkerFile,
     bytesMax: parseBytesMax,
     formats,
+    onProgress: parse => tell({ kind: 'parse_long', parse }),
   })
 }
 

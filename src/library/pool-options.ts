@@ -5,6 +5,7 @@ import type { Decision } from '../base/egress-data.ts'
 import { ISOLATIONS, type Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import { choiceOption, countOption, invalidOption, optionsObject, requireFunction } from '../base/options.ts'
+import type { LongParse } from '../base/parse-load.ts'
 import type { RingSizes } from '../channel/slab.ts'
 import { FORMAT_NAME, FORMAT_NAME_RULE } from '../config/schema.ts'
 import type { TargetInput } from '../config/target-input.ts'
@@ -48,6 +49,8 @@ export type PoolOptions = {
 export type WorkerEvent =
   | { readonly kind: 'worker_lost'; readonly worker: number; readonly error: Error | null }
   | { readonly kind: 'missed_wake' }
+  /** The parse of a complete input takes long: told each second of it. */
+  | { readonly kind: 'parse_long'; readonly parse: LongParse }
   /** Clients of servers were disconnected, because too many waited for their handshake or handler already. */
   | { readonly kind: 'clients_dropped'; readonly clients: number }
   | { readonly kind: 'decision'; readonly decision: Decision }

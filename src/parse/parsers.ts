@@ -13,8 +13,10 @@
 import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { invariant, SockpoolError } from '../base/errors.ts'
+import type { InputPart, PartResult } from '../base/input-part.ts'
 import type { Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { LongParse, ParseLoad } from '../base/parse-load.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
@@ -22,6 +24,7 @@ import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source
 import { workerFile } from '../threads/worker-file.ts'
 import { type ParseTask, sharedNow } from './formats/parse-task.ts'
 import { configureInput, configureMessages, type FormatRef } from './formats/registry.ts'
+import { InputParses } from './input-parses.ts'
 import { Lender } from './lender.ts'
 import { failed, loanResultOf, unwrapped } from './loan-outcome.ts'
 import { MessageTurns } from './message-turns.ts'
@@ -42,6 +45,10 @@ export type ParsersOptions = {
   readonly timeoutMs?: number | undefined
   /** What bytes are decoded in; default DEFAULTS.parseIsolation. */
   readonly isolation?: Isolation | undefined
+  /** Bytes of an input that may be parsed in place; default LIMITS.parseInPlaceBytes, -1: none is. */
+  readonly inPlaceBytesMax?: number | undefined
+  /** Hears of parses of complete inputs that take long. */
+  readonly onProgress?: ((parse: LongParse) => void) | undefined
   /** The parse worker's file, for those who bundle this package; default: the one that comes with it. */
   readonly file?: URL | undefined
   /** Formats beside our own, by name: the `file:` URLs of their modules. */
@@ -71,6 +78,8 @@ export type ParsersStats = {
   readonly calls: TaskPoolStats
   /** Messages that nobody waits for on a thread, as the rest of them has not come. */
   readonly parked: number
+  /** Inputs so far that were parsed in place. */
+  readonly inPlace: number
 }
 
 export class Parsers {
@@ -86,6 +95,7 @@ export class Parsers {
   /** Users' code on live connections. */
   readonly #modules: TaskPool
   readonly #calls: TaskPool
+  readonly #inputs: InputParses
 
   constructor(options: ParsersOptions = {}) {
     const { workers = DEFAULTS.parseWorkers, queueMax = LIMITS.parseQueueMax } = options
@@ -108,11 +118,23 @@ export class Parsers {
     })
     this.#modules = threads()
     this.#calls = threads()
+    const apart = {
+      processes: this.#processes,
+      isThreaded: (bytes: number, asked: unknown) => bytes <= this.#threadBytesMax(asked),
+    }
+    const inPlaceBytesMax = this.#isolation === 'process' ? -1 : options.inPlaceBytesMax
+    this.#inputs = new InputParses(this.#bytes, {
+      ...options,
+      ...apart,
+      inPlaceBytesMax,
+      bytesMax: this.#bytesMax,
+    })
   }
 
-  /** Judges a format and its options for a live connection. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
-  checkFormat(format: string, options?: unknown): void {
-    configureMessages(this.#refTo(format), options)
+  /** Judges a format and its options, for a live connection or an input. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
+  checkFormat(format: string, options?: unknown, of: 'messages' | 'input' = 'messages'): void {
+    if (of === 'messages') configureMessages(this.#refTo(format), options)
+    else configureInput(this.#refTo(format), options)
   }
 
   /**
@@ -140,7 +162,8 @@ export class Parsers {
     call: ParseCallOptions = {},
   ): Promise<Parcel> {
     // A copy of its own is transferred: the caller keeps its bytes, and a pooled Buffer's neighbours stay here.
-    return (await this.#complete(format, bytes, options, { kind: 'parcel' }, true, call)) as Parcel
+    const asked = { format: this.#refTo(format), options, form: { kind: 'parcel' }, isKept: true } as const
+    return (await this.#inputs.complete(asked, bytes, this.#call('parse()', call))) as Parcel
   }
 
   /**
@@ -154,38 +177,23 @@ export class Parsers {
     options?: unknown,
     call: ParseCallOptions = {},
   ): Promise<Uint8Array> {
-    return (await this.#complete(format, bytes, options, { kind: 'text', wrap }, false, call)) as Uint8Array
+    const asked = {
+      format: this.#refTo(format),
+      options,
+      form: { kind: 'text', wrap },
+      isKept: false,
+    } as const
+    return (await this.#inputs.complete(asked, bytes, this.#call('parse()', call))) as Uint8Array
   }
 
-  async #complete(
+  /** One step of a parse whose input comes in parts, as text. Errors: as InputParses.part. */
+  async writePart(
     format: string,
-    bytes: Uint8Array,
-    options: unknown,
-    form: AnswerForm,
-    isKept: boolean,
-    call: ParseCallOptions,
-  ): Promise<unknown> {
-    const ref = this.#refTo(format)
-    configureInput(ref, options)
-    if (!(bytes instanceof Uint8Array)) throw new TypeError('the bytes to parse must be a Uint8Array')
-    if (bytes.length > this.#bytesMax)
-      throw new SockpoolError('PARSE_LIMIT', `the input is longer than ${this.#bytesMax} bytes`, {
-        offset: this.#bytesMax,
-      })
-    const { buffer } = bytes
-    const isOwn = !isKept && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
-    const sent = isOwn ? bytes : new Uint8Array(bytes)
-    const task: ParseTask = {
-      kind: 'bytes',
-      format: ref,
-      options,
-      form,
-      bytes: sent,
-      bytesMax: this.#bytesMax,
-    }
-    const transfer = [sent.buffer as ArrayBuffer]
-    const pool = bytes.length > this.#threadBytesMax(options) ? this.#processes : this.#bytes
-    return unwrapped(await pool.run(task, { ...this.#call('parse()', call), transfer }))
+    part: InputPart,
+    options?: unknown,
+    call: ParseCallOptions = {},
+  ): Promise<PartResult> {
+    return await this.#inputs.part(this.#refTo(format), options, part, this.#call('parse()', call))
   }
 
   /** Bytes of an input that a thread decodes. What is compressed may become many times as many. */
@@ -270,13 +278,15 @@ export class Parsers {
   }
 
   /** What all kinds of threads have to do, and the processes. */
-  get load(): { readonly workers: number; readonly busy: number; readonly queued: number } {
-    const { bytes, processes, live, calls, parked } = this.stats()
+  get load(): ParseLoad {
+    const { bytes, processes, live, calls, parked, inPlace } = this.stats()
     const kinds = [bytes, processes, live, calls]
     return {
       workers: bytes.threadsMax,
       busy: kinds.reduce((all, { running }) => all + running, 0),
       queued: kinds.reduce((all, { waiting }) => all + waiting, parked),
+      inPlace,
+      long: this.#inputs.long,
     }
   }
 
@@ -290,11 +300,13 @@ export class Parsers {
     const live = sum(this.#messages.stats(), this.#modules.stats())
     const bytes = this.#bytes.stats()
     const processes = this.#processes.stats()
-    return { bytes, processes, live, calls: this.#calls.stats(), parked: this.#turns.parked }
+    const { parked } = this.#turns
+    return { bytes, processes, live, calls: this.#calls.stats(), parked, inPlace: this.#inputs.inPlace }
   }
 
   /** Ends all threads and processes; safe to call twice. Running tasks get a moment to finish. */
   async close(): Promise<void> {
+    this.#inputs.close()
     const pools = [this.#bytes, this.#processes, this.#messages, this.#modules, this.#calls]
     const closed = pools.map(pool => pool.close())
     this.#turns.close(draining())

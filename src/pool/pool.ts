@@ -5,6 +5,7 @@
 import type { TextWrap } from '../base/answer-form.ts'
 import { CallBounds } from '../base/call-bounds.ts'
 import { SockpoolError } from '../base/errors.ts'
+import type { InputPart, PartResult } from '../base/input-part.ts'
 import { LIMITS } from '../base/limits.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
@@ -191,8 +192,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   }
 
   /** Judges a format and its options before anything waits for bytes. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
-  checkFormat(format: string, options?: object): void {
-    this.#deps.parse.checkFormat(format, options)
+  checkFormat(format: string, options?: object, of: 'messages' | 'input' = 'messages'): void {
+    this.#deps.parse.checkFormat(format, options, of)
   }
 
   /** All values of a complete input, parsed off this thread. Errors: as Parsers.parse. */
@@ -215,6 +216,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     call: TenantCall = {},
   ): Promise<Uint8Array> {
     return this.#deps.parse.write(format, bytes, wrap, options, call)
+  }
+
+  /** One step of a parse whose input comes in parts, in a parse worker; the pieces are given away. */
+  parsePart(format: string, part: InputPart, options?: object, call: TenantCall = {}): Promise<PartResult> {
+    return this.#deps.parse.writePart(format, part, options, call)
   }
 
   /** Runs a module's default function `(argument) => value` in a thread where it may block. */

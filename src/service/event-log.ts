@@ -40,6 +40,9 @@ export function logEvent(log: Logger, event: Parameters<NonNullable<PoolOptions[
         'the pool heard of bytes up to a second late: a wake-up between two threads was missed; this is a fault of sockpool, please report it',
       )
       return
+    case 'parse_long':
+      log.debug(event.parse, 'a parse takes long')
+      return
     case 'lost':
       log.debug({ target: event.target, how: event.how }, 'a leased connection ended')
       return

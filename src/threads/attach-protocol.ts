@@ -24,6 +24,7 @@
  *   exchange      one round trip on a shared connection      SharedReplyData, or null where the target has none
  *   parse         to decode complete bytes                   a Parcel of the values
  *   write         the same, as JSON text                     the bytes of the text
+ *   part          to parse a part of an input to JSON text   PartResult
  *   run           to run a module in a parse worker          what it returned
  *   parseMessage  to parse a message of a lease's reader     LoanData
  *   parseBatch    to decode bytes of a lease's reader         MessageBatch
@@ -38,6 +39,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { AnswerForm, TextWrap } from '../base/answer-form.ts'
 import type { ErrorFields, GoneReason } from '../base/errors.ts'
+import type { InputPart } from '../base/input-part.ts'
 import type { PulseMemory, ReplyBellMemory } from '../channel/attach-words.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
@@ -102,6 +104,13 @@ export type RequestData = {
     readonly format: string
     readonly bytes: Uint8Array
     readonly wrap: TextWrap
+    readonly options: object | undefined
+    readonly tenant: string | undefined
+    readonly timeoutMs: number | undefined
+  }
+  readonly part: {
+    readonly format: string
+    readonly part: InputPart
     readonly options: object | undefined
     readonly tenant: string | undefined
     readonly timeoutMs: number | undefined

@@ -9,6 +9,7 @@ import { bulkRow } from './bulk-row.ts'
 import { echoRow } from './echo-row.ts'
 import { exchangeRow } from './exchange-row.ts'
 import { multiplexRow } from './multiplex-row.ts'
+import { parseRestRow } from './parse-rest-row.ts'
 import { parseRow } from './parse-row.ts'
 import {
   alternate,
@@ -42,6 +43,8 @@ const ROWS: readonly Row[] = [
     { measure: 'delay', max: 20 },
   ]),
   parseRow('parse-run', 'run', [{ against: 'alone', ratioMin: 0.9 }]),
+  // A probe that waits longer takes the service for dead.
+  parseRestRow('parse-rest', [{ measure: 'livezP99Ms', max: 25 }]),
 ]
 
 const OURS = 'sockpool'

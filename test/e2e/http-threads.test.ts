@@ -242,6 +242,18 @@ describe('a service with http.threads: 2', () => {
     for (let turn = 0; turn < 6; turn++) expect(codeOf(await other())).toBe('queue_full')
   })
 
+  test('parses a body in parts on whichever thread it came to', async () => {
+    const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: 'somebody with a name' }))
+    const headers = { accept: 'application/x-ndjson' }
+    for (let turn = 0; turn < 4; turn++) {
+      const { status, text } = await ask('POST', '/v1/parse/json', { json: rows, headers })
+      expect([status, text]).toEqual([200, `${JSON.stringify(rows)}\n`])
+    }
+    const coded = await ask('POST', '/v1/parse/json', { json: 1, headers: { 'content-encoding': 'odd' } })
+    expect([coded.status, codeOf(coded)]).toEqual([415, 'unsupported_media_type'])
+    expect(codeOf(await ask('POST', '/v1/parse/json?odd=1', { json: 1 }))).toBe('invalid_request')
+  })
+
   test('takes the word of its own threads alone on the private socket', async () => {
     const made = (await readdir(folder)).filter(name => name.startsWith('sockpool-http-'))
     expect(made).toHaveLength(1)

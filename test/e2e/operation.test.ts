@@ -116,7 +116,7 @@ describe('the service', () => {
       waiters: 0,
       connections: { connecting: 0, idle: 0, leased: 1, multiplexed: 0, quarantined: 0, closing: 0 },
       targets: expect.any(Number),
-      parse: { workers: 1, busy: 0, queued: 0 },
+      parse: { workers: 1, busy: 0, queued: 0, inPlace: 0, long: [] },
       memory: { rss: expect.any(Number), heapUsed: expect.any(Number), ringBytes: expect.any(Number) },
       uptimeMs: expect.any(Number),
     })

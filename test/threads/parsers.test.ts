@@ -20,7 +20,7 @@ afterEach(async () => {
 
 function open(options: ParsersOptions = {}): Parsers {
   const file = new URL('../fixtures/parse/memory-worker.ts', import.meta.url)
-  const parsers = new Parsers({ file, ...options })
+  const parsers = new Parsers({ file, inPlaceBytesMax: -1, ...options })
   opened.push(parsers)
   return parsers
 }

@@ -5,10 +5,12 @@
  */
 import { threadId } from 'node:worker_threads'
 import { SockpoolError } from '../../src/base/errors.ts'
-import { giveBackMemory } from '../../src/base/large-memory.ts'
+import type { PartResult } from '../../src/base/input-part.ts'
+import { fixedMemory, freeMemory } from '../../src/base/large-memory.ts'
 import type { MessageBatch } from '../../src/base/value-batch.ts'
 import { packValue } from '../../src/base/value-parcel.ts'
 import { LoanWords } from '../../src/channel/loan-words.ts'
+import { ParseProgress } from '../../src/channel/parse-progress.ts'
 import { decodeAll, writeAll } from '../../src/parse/formats/decode-all.ts'
 import { decompress } from '../../src/parse/formats/decompress.ts'
 import type { Cutting } from '../../src/parse/formats/format.ts'
@@ -22,8 +24,9 @@ import {
   type TaskOutcome,
 } from '../../src/parse/formats/parse-task.ts'
 import { readMessage } from '../../src/parse/formats/read-message.ts'
-import { configureInput, configureMessages } from '../../src/parse/formats/registry.ts'
+import { configureInput, configureMessages, configureParts } from '../../src/parse/formats/registry.ts'
 import { TextSink } from '../../src/parse/formats/text-sink.ts'
+import { writePart } from '../../src/parse/formats/write-part.ts'
 import { BlockingReader } from '../../src/streams/blocking/blocking-reader.ts'
 import type { BlockingSource } from '../../src/streams/byte-source.ts'
 import type { LentSource, ReturnedSource } from '../../src/streams/channel-ends/lent-source.ts'
@@ -41,17 +44,18 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
   switch (task.kind) {
     case 'bytes':
     case 'message': {
-      const { bytes } = task
-      const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+      const input = fixedMemory(task.bytes)
       const outcome = await attempt(async () =>
         task.kind === 'bytes' ? answerTo(task, input) : (await messageForm(task)).decode(input),
       )
       // Only what is written out has nothing of the input in it.
-      if (task.form.kind === 'text') giveBackMemory(input)
+      if (task.form.kind === 'text') freeMemory(input.buffer as ArrayBuffer)
       return { outcome, returned: null }
     }
     case 'batch':
       return { outcome: await attempt(() => batchOf(task)), returned: null }
+    case 'part':
+      return { outcome: await attempt(() => partOf(task)), returned: null }
     case 'channel':
       return onLoan(task.ticket, borrow, async (source, deadline) =>
         readMessage(source, await messageForm(task), task.turn, deadline),
@@ -77,13 +81,25 @@ export async function performTask(task: ParseTask, borrow: Borrow): Promise<Pars
 
 /** A Parcel of all values, or their text. */
 async function answerTo(
-  { format, options, form, bytesMax }: MessageAsk & { readonly bytesMax: number },
+  { format, options, form, bytesMax, progress }: Extract<ParseTask, { kind: 'bytes' }>,
   bytes: Buffer,
 ): Promise<unknown> {
   const asked = configureInput(format, options)
   const decoder = await asked.format.open()
   const input = asked.coding === null ? bytes : decompress(asked.coding, bytes, bytesMax)
-  return form.kind === 'text' ? writeAll(decoder, input, form.wrap) : packValue(decodeAll(decoder, input))
+  const words = new ParseProgress(progress)
+  const note = (done: number, values: number): void => words.note(done, values)
+  if (form.kind === 'text') return writeAll(decoder, input, form.wrap, note)
+  return packValue(decodeAll(decoder, input, note))
+}
+
+async function partOf({
+  format,
+  options,
+  part,
+  bytesMax,
+}: Extract<ParseTask, { kind: 'part' }>): Promise<PartResult> {
+  return writePart(await configureParts(format, options).open(), part, bytesMax)
 }
 
 async function batchOf({

@@ -1,4 +1,5 @@
 /** The memory in a reply that nobody on this thread needs any more, so that it is transferred rather than copied. */
+import type { PartResult } from '../../src/base/input-part.ts'
 import { type MessageBatch, memoryIn } from '../../src/base/value-batch.ts'
 import type { Parcel } from '../../src/base/value-parcel.ts'
 import type { ParseReply, ParseTask } from '../../src/parse/formats/parse-task.ts'
@@ -21,6 +22,11 @@ function answerIn(task: ParseTask, value: unknown): readonly Uint8Array[] {
       return bytesIn(value as Parcel | Uint8Array)
     case 'batch':
       return memoryIn(value as MessageBatch)
+    case 'part': {
+      const result = value as PartResult
+      const { pieces } = result.rest
+      return result.kind === 'whole' ? pieces : [...result.texts, ...pieces]
+    }
     case 'channel': {
       const result = value as TurnResult<Parcel | Uint8Array>
       if (result.kind === 'cut') return [result.message]

@@ -124,6 +124,36 @@ export function holdBody(request: FastifyRequest, bytes: number): void {
   hold(request, bytes)
 }
 
+/** What a request holds while its body comes and its answer goes: more as more is needed, until its answer has left. */
+export class GrowingHold {
+  readonly #request: FastifyRequest
+  #bytes = 0
+
+  constructor(request: FastifyRequest) {
+    this.#request = request
+  }
+
+  /** Holds so many bytes in all. Errors: QUEUE_FULL. */
+  cover(bytes: number): void {
+    if (bytes < LIMITS.heldBytesMin || bytes <= this.#bytes) return
+    const step = LIMITS.parseStreamHeldBytes
+    const more = Math.ceil(bytes / step) * step - this.#bytes
+    holdBody(this.#request, more)
+    this.#bytes += more
+  }
+
+  /** As `cover`, and says whether there was room. */
+  tryCover(bytes: number): boolean {
+    try {
+      this.cover(bytes)
+      return true
+    } catch (error) {
+      if (error instanceof SockpoolError && error.code === 'QUEUE_FULL') return false
+      throw error
+    }
+  }
+}
+
 class Hold {
   readonly #request: FastifyRequest
   readonly #owner: HeldBytes

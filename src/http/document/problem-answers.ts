@@ -7,6 +7,7 @@ import {
   LimitOverrunError,
   SockpoolError,
 } from '../../base/errors.ts'
+import { CODINGS } from '../../parse/formats/decompress.ts'
 import { type Problem, toProblem } from '../problems.ts'
 
 const PROBLEM_TYPE = 'application/problem+json'
@@ -89,6 +90,16 @@ function headersOf(status: number): object {
           required: true,
           schema: { type: 'string' },
           example: 'Bearer realm="sockpool"',
+        },
+      },
+    }
+  if (status === 415)
+    return {
+      headers: {
+        'Accept-Encoding': {
+          description: 'The codings that the route knows, where the body had another one.',
+          schema: { type: 'string' },
+          example: CODINGS.join(', '),
         },
       },
     }

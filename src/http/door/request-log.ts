@@ -76,8 +76,16 @@ export function registerRequestLog(app: FastifyInstance, accessLog: DoorDeps['ac
 const WAITING_ROUTES =
   /^\/v1\/(?:leases\/:\w+\/|listeners\/:\w+\/accept$|targets\/:\w+\/|workers\/:\w+\/drain$|events$|connect\/)/
 
+const unhurried = new WeakSet<FastifyRequest>()
+
+/** The answer takes as long as its client does, which its route does not tell. */
+export function takesItsTime(request: FastifyRequest): void {
+  unhurried.add(request)
+}
+
 function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
-  return elapsedMs > LIMITS.slowRequestMs && !WAITING_ROUTES.test(request.routeOptions.url ?? '')
+  if (elapsedMs <= LIMITS.slowRequestMs || unhurried.has(request)) return false
+  return !WAITING_ROUTES.test(request.routeOptions.url ?? '')
 }
 
 /** Logs a request that left HTTP, when its connection is closed, where all are logged: no failure shows by then. */

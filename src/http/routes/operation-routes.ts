@@ -233,6 +233,17 @@ const Stats = Type.Object(
       workers: counted('Parse threads of each kind that there may be.'),
       busy: counted('Parse threads of all kinds that work.'),
       queued: counted('Parse calls that wait for a thread, or for the rest of their message.'),
+      inPlace: counted('Small inputs so far that needed no thread.'),
+      long: Type.Array(
+        row({
+          format: Type.String({ examples: ['ndjson'] }),
+          bytes: counted('Bytes of the input.'),
+          bytesDone: counted('Bytes that have become values, where the format can say so.'),
+          values: counted('Values so far.'),
+          ms: counted('Milliseconds since it was asked for.'),
+        }),
+        { description: 'Complete inputs whose parse takes longer than a second.' },
+      ),
     }),
     memory: Type.Object({
       rss: counted('Bytes of the process.'),

@@ -40,6 +40,27 @@ export class OutStream extends Readable {
     if (turn !== null) await turn
   }
 
+  /** Resolves when nothing waits to be sent. Errors: as `write`. */
+  async passed(): Promise<void> {
+    if (this.isIdle) return
+    const timeoutMs = 2 * LIMITS.httpAnswerStallMs
+    const passed = new Wait<void>('the client', 'DRAIN_TIMEOUT', { timeoutMs }, () => this.destroy())
+    const look = (): void => {
+      if (this.destroyed) passed.reject(gone(null))
+      else if (this.isIdle) passed.resolve()
+    }
+    // Whoever takes the bytes listens before this does, so that the stream has let go of them by then.
+    this.on('data', look).on('close', look)
+    try {
+      look()
+      await passed.promise
+    } catch (error) {
+      throw gone(error)
+    } finally {
+      this.off('data', look).off('close', look)
+    }
+  }
+
   /** The answer is complete. */
   finish(): void {
     if (!this.destroyed) this.push(null)

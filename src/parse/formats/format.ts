@@ -28,6 +28,12 @@ export interface ConfiguredFormat {
   /** The path of an option that makes sense for a complete input alone; null or absent for none. */
   readonly wholeOnly?: string | null
 
+  /**
+   * Says that a small input costs no more than a small time, whatever its bytes are, and needs nothing loaded: then it may be
+   * parsed on the thread that asks.
+   */
+  readonly inPlace?: true
+
   /** Loads what decoding needs, on the thread that decodes. Errors: INVALID_REQUEST for a module that is no format's. */
   open(): Decoder | Promise<Decoder>
 }

@@ -23,7 +23,7 @@ export const json: Format = {
   configure(options: unknown): ConfiguredFormat {
     const { texts, ...asked } = jsonOptions('json', options, ['texts'])
     const isOnly = choiceOption('options.texts', texts, ['one', 'many']) === 'one'
-    return { open: () => jsonDecoder(asked, isOnly) }
+    return { open: () => jsonDecoder(asked, isOnly), inPlace: true }
   },
 }
 

@@ -20,7 +20,7 @@ export const lines: Format = {
   name: 'lines',
   configure(options: unknown): ConfiguredFormat {
     closedOptions('lines', options, [])
-    return { open: () => decoder }
+    return { open: () => decoder, inPlace: true }
   },
 }
 

@@ -12,7 +12,7 @@ export const ndjson: Format = {
   name: 'ndjson',
   configure(options: unknown): ConfiguredFormat {
     const asked = jsonOptions('ndjson', options)
-    return { open: () => recordDecoder(asked) }
+    return { open: () => recordDecoder(asked), inPlace: true }
   },
 }
 

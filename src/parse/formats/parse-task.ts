@@ -5,13 +5,16 @@
  *   bytes    Parsers ► worker   the values of a complete input, as `form` says; its buffer is transferred
  *   batch    Parsers ► worker   the messages at the front of a piece of a stream, a MessageBatch; its buffer is transferred
  *   message  Parsers ► worker   the value of one message that was cut already, as `form` says
+ *   part     Parsers ► worker   the values in a part of an input, as text: a PartResult; all pieces are transferred
  *   channel  Parsers ► worker   the next message of a lent reader: a TurnResult of what `form` says
  *   run      Parsers ► worker   a user's module on an argument
  *   runOn    Parsers ► worker   a user's module on a lent reader and an argument
  */
 import type { AnswerForm } from '../../base/answer-form.ts'
 import type { ErrorFields } from '../../base/errors.ts'
+import type { InputPart } from '../../base/input-part.ts'
 import type { LoanMemory } from '../../channel/loan-words.ts'
+import type { ProgressMemory } from '../../channel/parse-progress.ts'
 import type { LentSource, ReturnedSource } from '../../streams/channel-ends/lent-source.ts'
 import type { Turn } from './read-message.ts'
 import type { FormatRef } from './registry.ts'
@@ -41,6 +44,16 @@ export type ParseTask =
       readonly form: AnswerForm
       readonly bytes: Uint8Array
       /** Bytes that may come out of them where they are compressed. */
+      readonly bytesMax: number
+      /** Where a thread says how far it is; a process shares no memory. */
+      readonly progress?: ProgressMemory | undefined
+    }
+  | {
+      readonly kind: 'part'
+      readonly format: FormatRef
+      readonly options: unknown
+      readonly part: InputPart
+      /** Bytes that one value may have. */
       readonly bytesMax: number
     }
   | ({ readonly kind: 'message'; readonly bytes: Uint8Array } & MessageAsk)

@@ -64,3 +64,10 @@ export function configureMessages(ref: FormatRef, options: unknown): ConfiguredF
   if (path) throw invalidOption(path, 'is for inputs that are complete; a connection has no end yet')
   return format
 }
+
+/** As `configureInput`, for an input that comes in parts, and has an end. */
+export function configureParts(ref: FormatRef, options: unknown): ConfiguredFormat {
+  const { coding, format } = configureInput(ref, options)
+  if (coding === null) return format
+  throw invalidOption('options.decompress', 'is for inputs that are complete, and not for parts of one')
+}

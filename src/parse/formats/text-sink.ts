@@ -32,6 +32,15 @@ export class TextSink implements TextOutput {
     this.#length += this.#buffer.write(text, this.#length)
   }
 
+  get length(): number {
+    return this.#length
+  }
+
+  /** Takes back what was written after the first `length` bytes. */
+  rewind(length: number): void {
+    this.#length = Math.min(this.#length, length)
+  }
+
   /** All that was written; once. */
   finish(): Uint8Array {
     const memory = this.#buffer.buffer as ArrayBuffer

@@ -1,6 +1,7 @@
 /** The parse workers of the pool, asked for by an attached thread. */
 import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
 import { type ErrorFields, reviveError, SockpoolError } from '../../base/errors.ts'
+import type { InputPart, PartResult } from '../../base/input-part.ts'
 import type { MessageBatch } from '../../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../../base/value-parcel.ts'
 import { aborted } from '../../base/wait.ts'
@@ -42,6 +43,17 @@ export class AttachedParsePort implements LoanPort {
   ): Promise<Uint8Array> {
     const data = { format, bytes, wrap, options, tenant, timeoutMs }
     return (await this.#line.request('write', data, signal)) as Uint8Array
+  }
+
+  /** One step of a parse whose input comes in parts. */
+  async writePart(
+    format: string,
+    part: InputPart,
+    options?: object,
+    { signal, timeoutMs, tenant }: TenantCall = {},
+  ): Promise<PartResult> {
+    const data = { format, part, options, tenant, timeoutMs }
+    return (await this.#line.request('part', data, signal)) as PartResult
   }
 
   async run(

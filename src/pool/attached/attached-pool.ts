@@ -6,6 +6,7 @@
 import type { TextWrap } from '../../base/answer-form.ts'
 import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
+import type { InputPart, PartResult } from '../../base/input-part.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../../base/options.ts'
 import { aborted } from '../../base/wait.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
@@ -228,6 +229,11 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     call: TenantCall = {},
   ): Promise<Uint8Array> {
     return this.#parse.write(format, bytes, wrap, options, call)
+  }
+
+  /** As Pool.parsePart; the pieces are copied. */
+  parsePart(format: string, part: InputPart, options?: object, call: TenantCall = {}): Promise<PartResult> {
+    return this.#parse.writePart(format, part, options, call)
   }
 
   /** As Pool.run. */

@@ -60,7 +60,7 @@ export interface AttachHost {
 }
 
 /** Bytes that are not a lease's any more, or a copy of them. */
-type Decoding = Extract<RequestMessage, { name: 'parse' | 'write' | 'parseBatch' }>
+type Decoding = Extract<RequestMessage, { name: 'parse' | 'write' | 'part' | 'parseBatch' }>
 
 export class AttachedThread implements ThreadServer {
   readonly #line: ThreadLine
@@ -157,6 +157,7 @@ export class AttachedThread implements ThreadServer {
       case 'parse':
       case 'write':
       case 'parseBatch':
+      case 'part':
         return await this.#parse(message, signal)
       case 'run': {
         const { module, argument, timeoutMs } = message.data
@@ -238,6 +239,10 @@ export class AttachedThread implements ThreadServer {
       case 'parseBatch': {
         const { format, bytes, options, tenant } = message.data
         return await parse.parseBatch(format, bytes, options, { tenant })
+      }
+      case 'part': {
+        const { format, part, options, tenant, timeoutMs } = message.data
+        return await parse.writePart(format, part, options, { signal, timeoutMs, tenant })
       }
       default:
         return message satisfies never

@@ -1,6 +1,8 @@
 /** What the pool needs of the parse workers. `parse/` fulfils it; the composition root joins the two. */
 
 import type { AnswerForm, TextWrap } from '../../base/answer-form.ts'
+import type { InputPart, PartResult } from '../../base/input-part.ts'
+import type { ParseLoad } from '../../base/parse-load.ts'
 import type { ParseThreadRow } from '../../base/parse-thread-row.ts'
 import type { MessageBatch } from '../../base/value-batch.ts'
 import type { Parcel } from '../../base/value-parcel.ts'
@@ -44,16 +46,9 @@ export interface ParsePort extends LoanPort {
     options?: object,
     call?: TenantCall,
   ): Promise<Uint8Array>
+  /** One step of a parse whose input comes in parts; the pieces are given away. */
+  writePart(format: string, part: InputPart, options?: object, call?: TenantCall): Promise<PartResult>
   run(module: URL | string, argument?: unknown, call?: TenantCall): Promise<unknown>
-}
-
-/** How much the parse threads have to do. */
-export type ParseLoad = {
-  /** Threads of each kind that there may be: for bytes, for messages, for modules on connections, for calls. */
-  readonly workers: number
-  /** Of all kinds, those that work now; and what waits for one, or for the rest of its message. */
-  readonly busy: number
-  readonly queued: number
 }
 
 export interface ParseGauge {
@@ -64,6 +59,9 @@ export interface ParseGauge {
 
 /** Knows the formats without a thread. */
 export interface FormatJudge {
-  /** Judges a format and its options before anything waits. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
-  checkFormat(format: string, options?: object): void
+  /**
+   * Judges a format and its options before anything waits, for messages or for an input that is complete. Errors:
+   * FORMAT_NOT_FOUND, INVALID_REQUEST.
+   */
+  checkFormat(format: string, options?: object, of?: 'messages' | 'input'): void
 }

@@ -1,4 +1,5 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
+import type { ParseLoad } from '../../base/parse-load.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { BreakerName } from './breaker.ts'
 import type { OperationRow } from './flight-recorder.ts'
@@ -16,7 +17,7 @@ export type PoolStats = {
   readonly connections: SlotCounts
   /** Configured ones, and those that callers have described of late. */
   readonly targets: number
-  readonly parse: { readonly workers: number; readonly busy: number; readonly queued: number }
+  readonly parse: ParseLoad
   /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, resident only where it was touched, and for what leases keep to be read again. */
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
   readonly uptimeMs: number

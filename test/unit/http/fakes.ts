@@ -4,6 +4,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { onTestFinished } from 'vitest'
 import type { TextWrap } from '../../../src/base/answer-form.ts'
 import { type GoneReason, SockpoolError } from '../../../src/base/errors.ts'
+import type { InputPart, PartResult } from '../../../src/base/input-part.ts'
 import { buildApp } from '../../../src/http/app.ts'
 import type {
   AppDeps,
@@ -283,6 +284,9 @@ export class FakePool implements PoolPort {
   readonly targetsLeased: (string | AdHocTarget)[] = []
   readonly exchanges: Exchanged[] = []
   readonly parses: [string, string, object | undefined][] = []
+  /** Whether its formats have to see all of an input at once. */
+  seesWhole = false
+  readonly parts: [string, string, object | undefined][] = []
   ready = true
   failure: unknown = null
   reply: ExchangeReply = { data: Buffer.from('pong\n'), reused: true, offset: 0, eof: false, ending: null }
@@ -343,6 +347,16 @@ export class FakePool implements PoolPort {
     if (this.failure) throw this.failure
     this.parses.push([format, Buffer.from(bytes).toString(), options])
     return wrapped(wrap, ['{"a":1}', '[2]', '"x"'])
+  }
+
+  async parsePart(format: string, part: InputPart, options?: object): Promise<PartResult> {
+    if (this.failure) throw this.failure
+    const { pieces, offset, isLast } = part
+    this.parts.push([format, Buffer.concat(pieces).toString(), options])
+    if (this.seesWhole) return { kind: 'whole', rest: part }
+    const texts = isLast ? [Buffer.from('{"a":1}\n[2]\n"x"\n')] : []
+    const rest = { pieces: isLast ? [] : pieces, offset, seen: null }
+    return { kind: 'values', texts, count: 3, rest, hasMore: false, failure: null }
   }
 
   checkFormat(format: string): void {
@@ -438,7 +452,7 @@ export const STATS: ReturnType<PoolPort['stats']> = {
   waiters: 0,
   connections: { connecting: 0, idle: 0, leased: 1, multiplexed: 0, quarantined: 0, closing: 0 },
   targets: 2,
-  parse: { workers: 1, busy: 0, queued: 0 },
+  parse: { workers: 1, busy: 0, queued: 0, inPlace: 0, long: [] },
   memory: { rss: 3, heapUsed: 2, ringBytes: 1 },
   uptimeMs: 4,
 }

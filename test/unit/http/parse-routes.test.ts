@@ -25,6 +25,30 @@ describe('POST /v1/parse/{format}', () => {
     expect(reply.body).toBe('{"a":1}\n[2]\n"x"\n')
   })
 
+  test('gathers the body for a format that has to see all of it', async () => {
+    const { send, pool } = harness()
+    pool.seesWhole = true
+    const headers = { accept: 'application/x-ndjson' }
+    const payload = 'x'.repeat(90_000)
+    const reply = await send({ method: 'POST', url: '/v1/parse/csv?header=true', payload, headers })
+    expect([reply.statusCode, reply.body]).toEqual([200, '{"a":1}\n[2]\n"x"\n'])
+    expect(pool.parts.length).toBe(1)
+    expect(pool.parses).toEqual([['csv', payload, { header: true }]])
+    const long = Buffer.alloc(100_001)
+    const refused = await send({ method: 'POST', url: '/v1/parse/csv', payload: long, headers })
+    expect(refused.json()).toMatchObject({ status: 413, code: 'body_too_large' })
+  })
+
+  test('refuses a format and a coding before it reads the body', async () => {
+    const { send } = harness()
+    const payload = Buffer.alloc(100_001)
+    const unknown = await send({ method: 'POST', url: '/v1/parse/toml', payload })
+    expect([unknown.statusCode, unknown.json().code]).toEqual([404, 'format_not_found'])
+    const headers = { 'content-encoding': 'compress' }
+    const coded = await send({ method: 'POST', url: '/v1/parse/json', payload, headers })
+    expect([coded.statusCode, coded.headers['accept-encoding']]).toEqual([415, 'gzip, deflate, br, zstd'])
+  })
+
   test('passes on where the bytes are wrong', async () => {
     const { send, pool } = harness()
     pool.failure = new SockpoolError('PARSE_FAILED', 'no JSON', { offset: 4 })
