@@ -5,6 +5,7 @@
 import type { AnswerForm } from '../base/answer-form.ts'
 import { SockpoolError } from '../base/errors.ts'
 import type { InputPart, PartResult } from '../base/input-part.ts'
+import type { Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { LongParse } from '../base/parse-load.ts'
 import { aborted } from '../base/wait.ts'
@@ -15,11 +16,12 @@ import { unwrapped } from './loan-outcome.ts'
 import { LongWork } from './long-work.ts'
 import { draining, type TaskPool } from './task-pool.ts'
 import type { TaskCall } from './task-record.ts'
+import { threadBytesMax } from './thread-bytes.ts'
 
 export type InputParsesOptions = {
-  /** Where inputs are parsed that no thread is to have, and which a thread may. */
+  /** Where inputs are parsed that no thread is to have. */
   readonly processes: TaskPool
-  readonly isThreaded: (bytes: number, options: unknown) => boolean
+  readonly isolation: Isolation
   /** Bytes of an input, and of one value of an input in parts. */
   readonly bytesMax: number
   /** Bytes of an input that may be parsed in place; default LIMITS.parseInPlaceBytes, -1: none is. */
@@ -38,18 +40,20 @@ export type InputWish = {
 
 export class InputParses {
   readonly #pool: TaskPool
-  readonly #options: Pick<InputParsesOptions, 'processes' | 'isThreaded'>
+  readonly #processes: TaskPool
+  readonly #isolation: Isolation
   readonly #bytesMax: number
   readonly #inPlace: InPlace
   readonly #long: LongWork
   #isClosed = false
 
   constructor(pool: TaskPool, options: InputParsesOptions) {
-    const { bytesMax, inPlaceBytesMax, onProgress } = options
-    this.#options = options
+    const { bytesMax, isolation, inPlaceBytesMax = LIMITS.parseInPlaceBytes, onProgress } = options
+    this.#processes = options.processes
+    this.#isolation = isolation
     this.#pool = pool
     this.#bytesMax = bytesMax
-    this.#inPlace = new InPlace(inPlaceBytesMax ?? LIMITS.parseInPlaceBytes)
+    this.#inPlace = new InPlace(isolation === 'process' ? -1 : inPlaceBytesMax)
     this.#long = new LongWork(onProgress ?? (() => {}))
   }
 
@@ -88,12 +92,11 @@ export class InputParses {
     const transfer = [sent.buffer as ArrayBuffer]
     const name = typeof format === 'string' ? format : format.name
     return await this.#long.follow(name, bytes.length, async progress => {
-      const { processes, isThreaded } = this.#options
-      const isHere = isThreaded(bytes.length, options)
+      const isHere = this.#isThreaded(bytes.length, options)
       const asked = { kind: 'bytes', format, options, form, bytes: sent, bytesMax } as const
       // A process shares no memory.
       const task: ParseTask = isHere ? { ...asked, progress } : asked
-      const pool = isHere ? this.#pool : processes
+      const pool = isHere ? this.#pool : this.#processes
       return unwrapped(await pool.run(task, { ...call, transfer }))
     })
   }
@@ -109,11 +112,15 @@ export class InputParses {
       return await this.#inPlace.part(asked, part, this.#bytesMax)
     }
     // A process takes complete inputs alone.
-    if (!this.#options.isThreaded(1, options)) return { kind: 'whole', rest: part }
+    if (!this.#isThreaded(1, options)) return { kind: 'whole', rest: part }
     const task: ParseTask = { kind: 'part', format, options, part, bytesMax: this.#bytesMax }
     const transfer = part.pieces.filter(({ length }) => length > 0).map(({ buffer }) => buffer as ArrayBuffer)
     // A step is short: its thread is let finish, rather than ended, where nobody waits for it any more.
     return unwrapped(await this.#pool.run(task, { ...call, transfer, recall: () => true })) as PartResult
+  }
+
+  #isThreaded(bytes: number, options: unknown): boolean {
+    return bytes <= threadBytesMax(this.#isolation, options)
   }
 
   /** What a TaskPool asks of a task. Errors: ABORTED, DRAINING. */

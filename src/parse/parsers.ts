@@ -22,14 +22,13 @@ import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
 import type { LentSource, LoanResult } from '../streams/channel-ends/lent-source.ts'
 import { workerFile } from '../threads/worker-file.ts'
-import { type ParseTask, sharedNow } from './formats/parse-task.ts'
+import type { ParseTask } from './formats/parse-task.ts'
 import { configureInput, configureMessages, type FormatRef } from './formats/registry.ts'
 import { InputParses } from './input-parses.ts'
-import { Lender } from './lender.ts'
-import { failed, loanResultOf, unwrapped } from './loan-outcome.ts'
-import { MessageTurns } from './message-turns.ts'
+import { LiveParses } from './live-parses.ts'
+import { failed, unwrapped } from './loan-outcome.ts'
 import { ProcessEngine } from './process-engine.ts'
-import { draining, TaskPool, type TaskPoolStats } from './task-pool.ts'
+import { TaskPool, type TaskPoolStats } from './task-pool.ts'
 import { ThreadEngine } from './thread-engine.ts'
 
 export type ParsersOptions = {
@@ -87,48 +86,28 @@ export class Parsers {
   readonly #bytesMax: number
   /** The modules of formats that are not our own, by name. */
   readonly #formats: ReadonlyMap<string, string>
-  readonly #isolation: Isolation
   readonly #bytes: TaskPool
   readonly #processes: TaskPool
-  readonly #messages: TaskPool
-  readonly #turns: MessageTurns
-  /** Users' code on live connections. */
-  readonly #modules: TaskPool
   readonly #calls: TaskPool
   readonly #inputs: InputParses
+  readonly #live: LiveParses
 
   constructor(options: ParsersOptions = {}) {
     const { workers = DEFAULTS.parseWorkers, queueMax = LIMITS.parseQueueMax } = options
     this.#bytesMax = options.bytesMax ?? DEFAULTS.bodyBytesMax
     const { tenantWorkers = Math.ceil(workers / 2), file = workerFile('parse-worker') } = options
     this.#formats = new Map(Object.entries(options.formats ?? {}))
-    this.#isolation = options.isolation ?? DEFAULTS.parseIsolation
     this.#timeoutMs = options.timeoutMs ?? DEFAULTS.operationTimeoutMs
     const shared = { file, threadsMax: workers, tenantThreadsMax: tenantWorkers, queueMax }
     const threads = (heapMiB?: number): TaskPool =>
       new TaskPool(new ThreadEngine({ ...shared, heapMiB }), shared)
     this.#bytes = threads(LIMITS.parseHeapMiB)
     this.#processes = new TaskPool(new ProcessEngine({ file, modules: [...this.#formats.values()] }), shared)
-    this.#messages = threads()
-    this.#turns = new MessageTurns({
-      pool: this.#messages,
-      processes: this.#processes,
-      decodeBytesMax: THREAD_BYTES_MAX[this.#isolation],
-      bytesMax: this.#bytesMax,
-    })
-    this.#modules = threads()
     this.#calls = threads()
-    const apart = {
-      processes: this.#processes,
-      isThreaded: (bytes: number, asked: unknown) => bytes <= this.#threadBytesMax(asked),
-    }
-    const inPlaceBytesMax = this.#isolation === 'process' ? -1 : options.inPlaceBytesMax
-    this.#inputs = new InputParses(this.#bytes, {
-      ...options,
-      ...apart,
-      inPlaceBytesMax,
-      bytesMax: this.#bytesMax,
-    })
+    const bytesMax = this.#bytesMax
+    const apart = { processes: this.#processes, isolation: options.isolation ?? DEFAULTS.parseIsolation }
+    this.#live = new LiveParses({ messages: threads(), modules: threads(), ...apart, bytesMax })
+    this.#inputs = new InputParses(this.#bytes, { ...options, ...apart, bytesMax })
   }
 
   /** Judges a format and its options, for a live connection or an input. Errors: FORMAT_NOT_FOUND, INVALID_REQUEST. */
@@ -196,11 +175,6 @@ export class Parsers {
     return await this.#inputs.part(this.#refTo(format), options, part, this.#call('parse()', call))
   }
 
-  /** Bytes of an input that a thread decodes. What is compressed may become many times as many. */
-  #threadBytesMax(options: unknown): number {
-    return THREAD_BYTES_MAX[this.#isolation === 'auto' && isCompressed(options) ? 'process' : this.#isolation]
-  }
-
   /**
    * The next message of a lent reader. Never rejects.
    *
@@ -216,18 +190,7 @@ export class Parsers {
     options?: unknown,
     call: MessageCallOptions = {},
   ): Promise<LoanResult> {
-    const ref = this.#refTo(format)
-    try {
-      configureMessages(ref, options)
-    } catch (error) {
-      return { outcome: failed(error), reader: { kind: 'untouched' } }
-    }
-    const { form, ...rest } = this.#call('parse()', call)
-    const asked = form ?? { kind: 'parcel' }
-    const result = await this.#turns.read(lent, { format: ref, options, form: asked }, rest)
-    const { outcome, reader } = result
-    if (!outcome.ok || form !== undefined) return result
-    return { outcome: { ok: true, value: await unpackValue(outcome.value as Parcel) }, reader }
+    return await this.#live.message(lent, this.#refTo(format), options, this.#call('parse()', call))
   }
 
   /**
@@ -240,13 +203,7 @@ export class Parsers {
     options?: unknown,
     call: ParseCallOptions = {},
   ): Promise<MessageBatch> {
-    const ref = this.#refTo(format)
-    configureMessages(ref, options)
-    // A thread is to decode none of them: each is read on its own, and a process has it.
-    if (this.#isolation === 'process') return { lengths: new Uint32Array(), parts: [] }
-    const task: ParseTask = { kind: 'batch', format: ref, options, bytes }
-    const asked = { ...this.#call('parse()', call), transfer: [bytes.buffer] }
-    return unwrapped(await this.#messages.run(task, asked)) as MessageBatch
+    return await this.#live.batch(this.#refTo(format), bytes, options, this.#call('parse()', call))
   }
 
   /**
@@ -274,7 +231,7 @@ export class Parsers {
     } catch (error) {
       return { outcome: failed(error), reader: { kind: 'untouched' } }
     }
-    return this.#runOn(lent, href, argument, this.#call('run()', call))
+    return await this.#live.runOn(lent, href, argument, this.#call('run()', call))
   }
 
   /** What all kinds of threads have to do, and the processes. */
@@ -293,47 +250,22 @@ export class Parsers {
   /** The threads that there are just now. */
   rows(): ParseThreadRow[] {
     const [inputs, calls] = [this.#bytes.rows('inputs'), this.#calls.rows('calls')]
-    return [...inputs, ...this.#messages.rows('messages'), ...this.#modules.rows('modules'), ...calls]
+    return [...inputs, ...this.#live.rows(), ...calls]
   }
 
   stats(): ParsersStats {
-    const live = sum(this.#messages.stats(), this.#modules.stats())
     const bytes = this.#bytes.stats()
     const processes = this.#processes.stats()
-    const { parked } = this.#turns
+    const { parked } = this.#live
+    const live = this.#live.stats()
     return { bytes, processes, live, calls: this.#calls.stats(), parked, inPlace: this.#inputs.inPlace }
   }
 
   /** Ends all threads and processes; safe to call twice. Running tasks get a moment to finish. */
   async close(): Promise<void> {
     this.#inputs.close()
-    const pools = [this.#bytes, this.#processes, this.#messages, this.#modules, this.#calls]
-    const closed = pools.map(pool => pool.close())
-    this.#turns.close(draining())
-    await Promise.all(closed)
-  }
-
-  async #runOn(
-    lent: LentSource,
-    module: string,
-    argument: unknown,
-    call: ParseCallOptions & NamedCall,
-  ): Promise<LoanResult> {
-    const lender = new Lender(lent, sharedNow() + call.timeoutMs, call.allowedMs)
-    const task: ParseTask = { kind: 'runOn', module, argument, ticket: lender.ticket }
-    try {
-      const timeoutMs = call.timeoutMs + LIMITS.parseGraceMs
-      const recall = (): boolean => lender.recall()
-      return loanResultOf(
-        await this.#modules.run(task, { ...call, timeoutMs, recall }),
-        call.what,
-        call.signal,
-      )
-    } catch (error) {
-      if (lender.callOff()) return { outcome: failed(error), reader: { kind: 'untouched' } }
-      const threadGone = this.#modules.threadGone(lender.borrower)
-      return { outcome: failed(error), reader: { kind: 'lost', threadGone } }
-    }
+    const closed = [this.#bytes, this.#processes, this.#calls].map(pool => pool.close())
+    await Promise.all([...closed, this.#live.close()])
   }
 
   /** Callers give names alone: which module a name stands for is said by whoever runs the pool. */
@@ -348,24 +280,7 @@ export class Parsers {
   }
 }
 
-/** Bytes that a thread decodes; more go to a process, also where there are none. */
-const THREAD_BYTES_MAX: Readonly<Record<Isolation, number>> = {
-  thread: Number.POSITIVE_INFINITY,
-  process: -1,
-  auto: LIMITS.parseThreadBytesMax,
-}
-
 type NamedCall = { readonly what: string; readonly timeoutMs: number; readonly allowedMs: number }
-
-function sum(one: TaskPoolStats, other: TaskPoolStats): TaskPoolStats {
-  const names = Object.keys(one) as (keyof TaskPoolStats)[]
-  return Object.fromEntries(names.map(name => [name, one[name] + other[name]])) as TaskPoolStats
-}
-
-/** Any value of the option counts: the format judges it. */
-function isCompressed(options: unknown): boolean {
-  return typeof options === 'object' && options !== null && 'decompress' in options
-}
 
 /** Code comes from files alone, never out of a URL that carries it. */
 function moduleHref(module: URL | string): string {

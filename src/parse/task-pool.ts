@@ -10,7 +10,7 @@ import { aborted, Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
 import type { TaskEngine } from './task-engine.ts'
 import type { TaskCall, TaskRecord, TaskState } from './task-record.ts'
-import { TenantQueue } from './tenant-queue.ts'
+import { type QueueLoad, TenantQueue } from './tenant-queue.ts'
 
 export type TaskPoolOptions = {
   /** Workers at the most: threads, or processes. */
@@ -44,8 +44,6 @@ export class TaskPool {
   readonly #waiting = new TenantQueue<TaskRecord>()
   /** The tasks that hold a thread: the running and the recalled. */
   readonly #running = new Set<TaskRecord>()
-  /** Bytes that came with the waiting tasks. */
-  #waitingBytes = 0
   #closing: Promise<void> | null = null
   #completed = 0
   #died = 0
@@ -134,7 +132,6 @@ export class TaskPool {
     if (before.kind === 'queued') {
       this.#waiting.remove(before.place)
       if (before.timer !== null) clearTimeout(before.timer)
-      this.#waitingBytes -= bytesOf(record)
     }
     if (before.kind === 'recalled') clearTimeout(before.graceTimer)
     record.state = state
@@ -147,17 +144,26 @@ export class TaskPool {
     const expire = (): void =>
       this.#timeOut(record, new SockpoolError('PARSE_TIMEOUT', `${what} waited ${queueMs} ms for a thread`))
     const timer = queueMs === undefined || queueMs > LIMITS.timerMsMax ? null : setTimeout(expire, queueMs)
-    this.#become(record, { kind: 'queued', place: this.#waiting.add(tenant, record), timer })
-    this.#waitingBytes += bytesOf(record)
+    const place = this.#waiting.add(tenant, record, bytesOf(record))
+    this.#become(record, { kind: 'queued', place, timer })
     this.#dispatch()
-    const { queueMax } = this.#options
-    const { size } = this.#waiting
-    const isTooMuch = size > queueMax || (size > 1 && this.#waitingBytes > LIMITS.parseQueueBytesMax)
-    if (record.state.kind !== 'queued' || !isTooMuch) return
+    if (record.state.kind !== 'queued') return
+    const full = this.#fullness(tenant)
+    if (full === null) return
     this.#refused += 1
     this.#become(record, { kind: 'ended' })
-    const many = size > queueMax ? `${queueMax}` : `${LIMITS.parseQueueBytesMax} bytes of`
-    record.wait.reject(new SockpoolError('QUEUE_FULL', `${many} parse tasks are waiting already`))
+    record.wait.reject(new SockpoolError('QUEUE_FULL', full))
+  }
+
+  /** Why no more may wait, or null. One tenant has half of the room, so that others find some. */
+  #fullness(tenant: string | undefined): string | null {
+    const all = { size: this.#options.queueMax, bytes: LIMITS.parseQueueBytesMax }
+    const over = overrun(this.#waiting.load, all)
+    if (over !== null) return `${over} parse tasks are waiting already`
+    if (tenant === undefined) return null
+    const half = { size: Math.ceil(all.size / 2), bytes: all.bytes / 2 }
+    const own = overrun(this.#waiting.loadOf(tenant), half)
+    return own === null ? null : `${own} parse tasks of this tenant are waiting already`
   }
 
   /** Starts what may start; a tenant at its share lets others pass. Where some still wait, nobody else may. */
@@ -251,6 +257,12 @@ export class TaskPool {
     if (record.wait.settled) process.emitWarning(SockpoolError.from(cause))
     else record.wait.reject(SockpoolError.from(cause))
   }
+}
+
+/** What of the bound is used up, as a quantity of tasks; null where nothing is. One task may wait whatever its bytes. */
+function overrun({ size, bytes }: QueueLoad, most: QueueLoad): string | null {
+  if (size > most.size) return `${most.size}`
+  return size > 1 && bytes > most.bytes ? `${most.bytes} bytes of` : null
 }
 
 function bytesOf({ call: { transfer = [] } }: TaskRecord): number {

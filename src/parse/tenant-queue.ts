@@ -6,35 +6,59 @@ import { Queue, type QueueEntry } from '../base/queue.ts'
 
 type Tenant = string | undefined
 
-export type QueuePlace<T> = { readonly tenant: Tenant; readonly entry: QueueEntry<T> }
+export type QueuePlace<T> = {
+  readonly tenant: Tenant
+  readonly entry: QueueEntry<T>
+  /** Bytes that it keeps while it waits. */
+  readonly bytes: number
+}
+
+/** What waits. */
+export type QueueLoad = { readonly size: number; readonly bytes: number }
+
+type TenantLine<T> = { readonly queue: Queue<T>; bytes: number }
 
 export class TenantQueue<T> {
   /** The line whose turn is next comes first. Only lines with somebody in them are here. */
-  readonly #lines = new Map<Tenant, Queue<T>>()
+  readonly #lines = new Map<Tenant, TenantLine<T>>()
   #size = 0
+  #bytes = 0
 
   get size(): number {
     return this.#size
   }
 
-  add(tenant: Tenant, value: T): QueuePlace<T> {
-    const line = this.#lines.get(tenant) ?? new Queue<T>()
-    this.#lines.set(tenant, line)
-    this.#size += 1
-    return { tenant, entry: line.add(value) }
+  get load(): QueueLoad {
+    return { size: this.#size, bytes: this.#bytes }
   }
 
-  remove({ tenant, entry }: QueuePlace<T>): void {
+  loadOf(tenant: Tenant): QueueLoad {
     const line = this.#lines.get(tenant)
-    if (!line?.remove(entry)) return
+    return { size: line?.queue.size ?? 0, bytes: line?.bytes ?? 0 }
+  }
+
+  add(tenant: Tenant, value: T, bytes = 0): QueuePlace<T> {
+    const line = this.#lines.get(tenant) ?? { queue: new Queue<T>(), bytes: 0 }
+    this.#lines.set(tenant, line)
+    this.#size += 1
+    this.#bytes += bytes
+    line.bytes += bytes
+    return { tenant, entry: line.queue.add(value), bytes }
+  }
+
+  remove({ tenant, entry, bytes }: QueuePlace<T>): void {
+    const line = this.#lines.get(tenant)
+    if (!line?.queue.remove(entry)) return
     this.#size -= 1
-    if (line.size === 0) this.#lines.delete(tenant)
+    this.#bytes -= bytes
+    line.bytes -= bytes
+    if (line.queue.size === 0) this.#lines.delete(tenant)
   }
 
   /** Who is next of those whose tenant `may` pass, or null; its line is the last from now on. It still has its place. */
   next(may: (tenant: Tenant) => boolean): T | null {
     for (const [tenant, line] of this.#lines) {
-      const { first } = line
+      const { first } = line.queue
       if (first === null || !may(tenant)) continue
       this.#lines.delete(tenant)
       this.#lines.set(tenant, line)
@@ -44,6 +68,6 @@ export class TenantQueue<T> {
   }
 
   *[Symbol.iterator](): Generator<T, void, undefined> {
-    for (const line of [...this.#lines.values()]) for (const { value } of line) yield value
+    for (const { queue } of [...this.#lines.values()]) for (const { value } of queue) yield value
   }
 }

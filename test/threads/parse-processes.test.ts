@@ -62,7 +62,7 @@ describe('a parse process', () => {
     ['json', '[1, }'],
     ['ndjson', '{}\n{"a"'],
   ])('answers as a thread does: %s', async (format, text) => {
-    const [inProcess, inThread] = [open(), open({ isolation: 'thread' })]
+    const [inProcess, inThread] = [open(), open({ isolation: 'thread', inPlaceBytesMax: -1 })]
     const wrap = { before: '{"values":[', between: ',', end: '\n', after: ']}' }
     const all = async (parsers: Parsers): Promise<unknown[]> => [
       await codeOf(parsers.parse(format, Buffer.from(text))),
@@ -148,9 +148,9 @@ describe('isolation: auto', () => {
   test('counts processes in the load of the workers', async () => {
     const parsers = open({ workers: 1 })
     const parses = [1, 2, 3].map(() => parsers.parse('ndjson', long()))
-    expect(parsers.load).toEqual({ workers: 1, busy: 1, queued: 2 })
+    expect(parsers.load).toMatchObject({ workers: 1, busy: 1, queued: 2 })
     await Promise.all(parses)
-    expect(parsers.load).toEqual({ workers: 1, busy: 0, queued: 0 })
+    expect(parsers.load).toMatchObject({ workers: 1, busy: 0, queued: 0 })
   })
 })
 

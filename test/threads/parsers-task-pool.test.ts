@@ -108,3 +108,28 @@ test('TaskPool bounds the bytes that wait for a thread', async () => {
   Atomics.notify(view, 1)
   await Promise.all([running, waiting])
 })
+
+test('TaskPool keeps half of the room that waits for others than one tenant', async () => {
+  const pool = open()
+  const { words, begun } = gatedWords()
+  const running = pool.run(taskOf({ do: 'gate', gate: words }), { what: 'the first', timeoutMs: 60_000 })
+  await begun
+  const ask = (tenant: string | undefined, transfer: ArrayBuffer[] = []): Promise<unknown> =>
+    pool.run(taskOf({ do: 'echo', value: tenant }), { what: 'x', timeoutMs: 60_000, tenant, transfer })
+  const greedy = Array.from({ length: 5 }, () => ask('greedy'))
+  const full = { code: 'QUEUE_FULL', message: '5 parse tasks of this tenant are waiting already' }
+  await expect(ask('greedy')).rejects.toMatchObject(full)
+  const others = [ask('other'), ask(undefined)]
+  const quarter = (): ArrayBuffer => new ArrayBuffer(LIMITS.parseQueueBytesMax / 4 + 1)
+  const large = ask('large', [quarter()])
+  const bytes = {
+    code: 'QUEUE_FULL',
+    message: `${LIMITS.parseQueueBytesMax / 2} bytes of parse tasks of this tenant are waiting already`,
+  }
+  await expect(ask('large', [quarter()])).rejects.toMatchObject(bytes)
+  expect(pool.stats()).toMatchObject({ waiting: 8, refused: 2 })
+  const view = new Int32Array(words)
+  Atomics.store(view, 1, 1)
+  Atomics.notify(view, 1)
+  await Promise.all([running, ...greedy, ...others, large])
+})
