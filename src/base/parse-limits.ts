@@ -28,6 +28,8 @@ const OWN_LIMITS = {
    * asks no more than their way to another one and back does, some 30 µs (test/bench/parse-in-place.ts).
    */
   parseInPlaceBytes: 1_024,
+  /** Inputs that are parsed in one turn of the event loop: a fraction of a millisecond, beside which a turn costs little. */
+  parseInPlacePerTurn: 16,
   /** Milliseconds after which a parse is a long one, whose progress is told, and between two times that it is. */
   parseLongMs: 1_000,
   /** Values between two times that a parse says how far it is: a store each would be felt by small values. */

@@ -200,7 +200,9 @@ test('modules that block on their peers hold up neither messages nor bytes', asy
   while (!(await isBlocked())) await new Promise(resolve => setImmediate(resolve))
   const done = Promise.race([...drips.map(({ parsing }) => parsing), ...runs])
   expect(await Promise.race([whole('other'), done])).toEqual({ whole: true })
-  expect(await Promise.race([pool.parse('json', Buffer.from('[1]')), done])).toEqual([[1]])
+  // Long enough for a thread.
+  const spaced = Buffer.from(`[1]${' '.repeat(2_000)}`)
+  expect(await Promise.race([pool.parse('json', spaced), done])).toEqual([[1]])
   expect((await threads()).map(({ work, tasks }) => [work, tasks > 0])).toEqual(
     expect.arrayContaining(['inputs', 'messages', 'modules'].map(work => [work, true])),
   )

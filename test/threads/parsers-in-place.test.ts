@@ -81,10 +81,22 @@ describe('in place', () => {
       const { gzipSync } = await import('node:zlib')
       expect(await parsers.parse('json', gzipSync('[1]'), { decompress: 'gzip' })).toEqual([[1]])
       expect(parsers.load).toMatchObject({ inPlace: 1, busy: 0, long: [] })
-      expect(parsers.stats().bytes.completed).toBe(2)
+      expect(parsers.stats()).toMatchObject({ bytes: { completed: 1 }, processes: { completed: 1 } })
     } finally {
       await parsers.close()
     }
+  })
+
+  test('leaves the event loop its turns, however often it is asked', async () => {
+    const parsers = new Parsers()
+    let turns = 0
+    const turn = setInterval(() => turns++, 1)
+    for (let asked = 0; asked < 2_000 || turns === 0; asked++) {
+      expect(asked).toBeLessThan(1_000_000)
+      await parsers.parse('json', Buffer.from('1'))
+    }
+    clearInterval(turn)
+    await parsers.close()
   })
 
   test('heeds a signal and the end, as threads do', async () => {
