@@ -73,8 +73,8 @@ test.each([
   { bigint: 'number', duplicates: 'last' },
   { bigint: 'string', duplicates: 'last' },
   { bigint: 'number', duplicates: 'error' },
-] as const)('the short way has the value of the long one, or none: %o', options => {
-  assert(
+] as const)('the short way has the value of the long one, or none: %o', async options => {
+  await assert(
     property(messages, message => {
       const quick = quickJson(message, options)
       if (quick !== null) expect(slowly(message, options)).toEqual(quick)
