@@ -68,14 +68,18 @@ describe('a service that has run out of descriptors', () => {
     onTestFinished(() => agent.destroy())
     const asking = async (
       path: string,
-      body: string,
+      body?: string,
     ): Promise<{ status: number; after: string | undefined; json: unknown }> => {
       const headers = {
         authorization: `Bearer ${service.token}`,
         accept: 'application/json',
         'content-type': 'application/json',
       }
-      const outgoing = request(new URL(path, service.url), { method: 'POST', agent, headers })
+      const outgoing = request(new URL(path, service.url), {
+        method: body === undefined ? 'GET' : 'POST',
+        agent,
+        headers,
+      })
       outgoing.end(body)
       const incoming = await new Promise<import('node:http').IncomingMessage>((resolve, reject) =>
         outgoing.once('response', resolve).once('error', reject),
@@ -99,7 +103,8 @@ describe('a service that has run out of descriptors', () => {
     const { ask, feed } = await starve()
     const described = { target: 'demo', write: { text: 'x\n' }, read: 'line' }
     for (const [path, body] of [
-      ['/v1/parse/json', '[1,2]'],
+      // Long enough for a thread.
+      ['/v1/parse/json', `[1,2]${' '.repeat(2_000)}`],
       ['/v1/leases', '{"target":"demo"}'],
       ['/v1/exchange', JSON.stringify(described)],
       ['/v1/exchange', JSON.stringify({ ...described, target: 'demo-tls' })],
@@ -113,8 +118,17 @@ describe('a service that has run out of descriptors', () => {
       })
       expect(Number(after)).toBeGreaterThanOrEqual(1)
     }
+    // What needs none goes on.
+    expect(await ask('/v1/parse/json', '[1,2]')).toMatchObject({ status: 200 })
+    expect(await ask('/v1/stats')).toMatchObject({ status: 200, json: { leases: 0 } })
     await feed()
     expect(await ask('/v1/parse/json', '[1,2]')).toMatchObject({ status: 200, json: { values: [[1, 2]] } })
     expect(await ask('/v1/exchange', JSON.stringify(described))).toMatchObject({ status: 200 })
+  })
+
+  test('ends in order all the same', async () => {
+    const { service } = await starve()
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
   })
 })

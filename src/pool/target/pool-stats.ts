@@ -1,4 +1,5 @@
 /** Rows about targets and connections, for operators. Plain data; instants as ages in milliseconds. */
+import { type MemoryUse, memoryUse } from '../../base/memory-use.ts'
 import type { ParseLoad } from '../../base/parse-load.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { BreakerName } from './breaker.ts'
@@ -19,7 +20,7 @@ export type PoolStats = {
   readonly targets: number
   readonly parse: ParseLoad
   /** Bytes, of the whole process; `ringBytes`: set aside for the rings of connections, resident only where it was touched, and for what leases keep to be read again. */
-  readonly memory: { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
+  readonly memory: MemoryUse & { readonly ringBytes: number }
   readonly uptimeMs: number
 }
 
@@ -101,7 +102,6 @@ export function poolStats(
     ...known
   }: Pick<PoolStats, 'leases' | 'targets' | 'parse' | 'uptimeMs'> & { readonly ringBytes: number },
 ): PoolStats {
-  const { rss, heapUsed } = process.memoryUsage()
   const connections = SLOT_STATES.map(
     state => [state, pools.reduce((all, { counts }) => all + counts[state], 0)] as const,
   )
@@ -111,7 +111,7 @@ export function poolStats(
     connections: Object.fromEntries(connections) as SlotCounts,
     targets: known.targets,
     parse: known.parse,
-    memory: { rss, heapUsed, ringBytes },
+    memory: { ...memoryUse(), ringBytes },
     uptimeMs: Math.round(known.uptimeMs),
   }
 }
