@@ -96,7 +96,7 @@ describe('the service', () => {
     for (const worker of workers)
       for (const field of ['id', 'threadId', 'connections', 'dialled', 'bytesIn', 'bytesOut', 'utilization'])
         expect(worker).toHaveProperty(field, expect.any(Number))
-    await api.post('/v1/parse/json', { body: '[1]' })
+    await api.post('/v1/parse/json', { body: `[1]${' '.repeat(2_000)}` })
     const after = jsonOf<{ workers: Row[] }>(await api.get('/v1/workers')).workers
     expect(after.filter(({ kind }) => kind === 'parse')).toEqual([
       {

@@ -104,7 +104,9 @@ describe('the package', () => {
       console.log(JSON.stringify([line.length, outcome]))
     `)
     expect(streamed).toEqual([100_001, 'reused'])
-    const parsed = await service.api.post('/v1/parse/json', { body: '{"bundled":true}' })
+    // Long enough for a thread.
+    const body = `{"bundled":true}${' '.repeat(2_000)}`
+    const parsed = await service.api.post('/v1/parse/json', { body })
     expect(parsed.text).toBe('{"values":[{"bundled":true}]}')
     // Their libraries are loaded in the thread, when they are asked for.
     const packed = await service.api.post('/v1/parse/msgpack', { body: new Uint8Array([0x91, 0x01]) })

@@ -42,7 +42,9 @@ test('bytes and messages of others are parsed while peers send theirs bit by bit
     })
   }
   for (let turn = 0; turn < 5; turn++) {
-    const answer = await quick.post('/v1/parse/json', { body: '{"whole":true}' })
+    // Long enough for a thread.
+    const body = `{"whole":true}${' '.repeat(2_000)}`
+    const answer = await quick.post('/v1/parse/json', { body })
     expect(jsonOf(answer)).toEqual({ values: [{ whole: true }] })
     for (const api of [quick, slow]) {
       const lease = await api.lease('script')

@@ -174,7 +174,8 @@ describe('with one parse thread and ten peers that do not finish their messages'
     const done = Promise.race(drips.map(({ parsing }) => parsing))
     for (const tenant of ['other', 'slow', 'other'])
       expect(await Promise.race([whole(tenant), done])).toEqual({ whole: true })
-    expect(await pool.parse('json', Buffer.from('[1]'))).toEqual([[1]])
+    // Long enough for a thread.
+    expect(await pool.parse('json', Buffer.from(`[1]${' '.repeat(2_000)}`))).toEqual([[1]])
     for (const { lease } of drips)
       await expect(lease.reader.read(1)).rejects.toMatchObject({ code: 'READ_BUSY' })
     const [killed, released, ...rest] = drips
