@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
+import { isExhaustion, isOutOfDescriptors } from '../base/descriptors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { SharedTallies } from '../channel/shared-tallies.ts'
 import type { TcpAddress } from '../config/address.ts'
@@ -54,8 +55,14 @@ export class HttpThreads {
   #folder: string | null = null
   #takeTunnel: (socket: Duplex) => void = socket => void socket.destroy()
   readonly #removeFolder = (): void => {
-    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true })
+    const folder = this.#folder
     this.#folder = null
+    try {
+      if (folder !== null) rmSync(folder, { recursive: true, force: true })
+    } catch (error) {
+      // There is none for the system to look into the folder by, which stays where the system keeps such folders for a while.
+      if (!isOutOfDescriptors() && !isExhaustion(error)) throw error
+    }
   }
 
   constructor(deps: HttpThreadsDeps) {

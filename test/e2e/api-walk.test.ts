@@ -90,8 +90,8 @@ async function rowOf(collection: string, operation: ApiRequest['operation']): Pr
     if (made.status === 201) return String(jsonOf(made)['id'])
   }
   if (get) {
-    // Threads that serve HTTP have rows beside the I/O workers, and are told nothing.
-    const rows = (await rowsOf(collection)).filter(({ kind }) => kind !== 'http')
+    // Threads that serve HTTP, or parse, have rows beside the I/O workers, and are told nothing.
+    const rows = (await rowsOf(collection)).filter(({ kind }) => kind !== 'http' && kind !== 'parse')
     const newest = rows.at(-1) ?? (await rowsAfterLease(collection)).at(-1)
     if (newest) return String(newest['name'] ?? newest['id'])
   }

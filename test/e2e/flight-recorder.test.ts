@@ -78,7 +78,7 @@ test('the stats are shown a number in a row', async () => {
   ])
     expect(stdout).toMatch(new RegExp(`\\n${row.replace(' ', ' +')}\\n`))
   expect((await sockpool(service, 'stats', 'parse')).stdout).toMatch(
-    /^key +value\nparse.workers +1\nparse.busy +0\nparse.queued +0\n$/,
+    /^key +value\nparse.workers +1\nparse.busy +0\nparse.queued +0\nparse.inPlace +0\n$/,
   )
 })
 

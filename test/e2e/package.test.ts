@@ -135,14 +135,13 @@ describe('the package', () => {
   })
 
   test('is a library whose workers lie in the bundle and keep no process alive', async () => {
-    const upstream = await startUpstream()
-    onTestFinished(() => upstream.close())
+    const [upstream, other] = [await startUpstream(), await startUpstream()]
+    onTestFinished(() => Promise.all([upstream.close(), other.close()]).then(() => {}))
     const { host, port } = upstream
     const answering = (async () => {
-      const pooled = await upstream.next()
-      await pooled.received('PING\n'.length)
+      const pooled = await upstream.asking('PING\n'.length)
       await pooled.send('PONG\n')
-      const own = await upstream.next()
+      const own = await other.next()
       await own.send('hello\n')
     })()
     const used = await runModule(`
@@ -153,7 +152,7 @@ describe('the package', () => {
       const lease = await pool.lease('it')
       const verdict = await lease.release()
       const unknown = await pool.lease('nobody').catch(error => error)
-      const [reader, writer] = await openConnection('${host}', ${port})
+      const [reader, writer] = await openConnection('${other.host}', ${other.port})
       const line = await reader.readLine()
       writer.close()
       await writer.waitClosed()

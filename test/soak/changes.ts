@@ -2,10 +2,11 @@
  * A pool under load is reloaded, drained, reconnected, resized, and loses its I/O workers, one by an operator's word and one by its
  * death: no call fails but those that were on the dead one, and afterwards the pool counts what its peer counts.
  */
+
 import type { TargetInput } from '../../src/config/target-input.ts'
 import { createPool } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
-import type { WorkerStats } from '../../src/threads/worker-stats.ts'
+import { ioWorkersOf } from '../support/io-workers.ts'
 import { until } from '../support/until.ts'
 import { CHANGED, ChangeCallers, type ChangedTarget, WORKER_DEATH } from './change-callers.ts'
 import { Findings, type PlayReport } from './findings.ts'
@@ -134,7 +135,7 @@ class Changes {
   /** Ends an I/O worker from outside, and notes what it has until it is gone. */
   async #kill(id: number): Promise<void> {
     const { pool, threads, callers } = this.#deps
-    const [row] = ((await pool.workers()) as readonly WorkerStats[]).filter(worker => worker.id === id)
+    const row = (await ioWorkersOf(pool)).find(worker => worker.id === id)
     let isGone = false
     const noteUntilGone = (): boolean => {
       for (const { id: connection, worker } of pool.connections())

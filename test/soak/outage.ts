@@ -2,14 +2,15 @@
  * A peer is down while thousands wait for it: it is dialled no more often than it may be, everybody is answered by the deadline,
  * and when it comes back it meets no herd. Down in three ways: it refuses, and the pool has a breaker or none; or it hangs.
  */
+
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SockpoolError } from '../../src/base/errors.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import { createPool } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
-import type { WorkerStats } from '../../src/threads/worker-stats.ts'
 import { Random } from '../support/fence-random.ts'
+import { ioWorkersOf } from '../support/io-workers.ts'
 import { until } from '../support/until.ts'
 import { brokenDialsMax, hangingDialsMax, refusedDialsMax } from './dial-bound.ts'
 import { Findings, type PlayReport } from './findings.ts'
@@ -231,7 +232,7 @@ class Outage {
 }
 
 async function dialledBy(pool: Pool): Promise<number> {
-  const rows = (await pool.workers()) as readonly WorkerStats[]
+  const rows = await ioWorkersOf(pool)
   return rows.reduce((sum, { dialled }) => sum + dialled, 0)
 }
 

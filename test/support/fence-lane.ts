@@ -2,6 +2,7 @@
  * Where cells of the fence are played, one after another: a pool with one I/O worker, its recording peers, and the
  * channels that it takes. A cell that ends the pool or its worker has a lane to itself.
  */
+
 import type { Worker } from 'node:worker_threads'
 import { createPool, type Lease, type Pool } from '../../src/library/index.ts'
 import type { EndName } from './fence-cells.ts'
@@ -10,6 +11,7 @@ import { BORROWER, type Ends, KeptEnds, LeaseEnds, type NearEnds } from './fence
 import { FencePeers, PATIENCE_MS } from './fence-peers.ts'
 import { DuplexEnds, WebEnds } from './fence-stream-ends.ts'
 import { AttachedEnds, FenceThread } from './fence-thread.ts'
+import { ioWorkersOf } from './io-workers.ts'
 import { poolCounts } from './open-connections.ts'
 import { within } from './service-process.ts'
 
@@ -53,7 +55,7 @@ process.on('worker', worker => {
 
 /** Ends an I/O worker of the pool as a crash would; resolves when it is gone. */
 export async function loseWorker(pool: Pool, index = 0): Promise<void> {
-  const rows = (await pool.workers()) as unknown as readonly { readonly threadId: number }[]
+  const rows = await ioWorkersOf(pool)
   const worker = workers.get(rows[index]?.threadId ?? -1)
   if (worker === undefined) throw new Error('the pool has no I/O worker')
   const exited = new Promise(resolve => worker.once('exit', resolve))

@@ -2,6 +2,7 @@
  * The whole walk: a service whose pool is used by the library, over HTTP and from attached threads at once, its peers in a
  * thread of their own, and I/O workers that are lost now and then.
  */
+
 import { Worker } from 'node:worker_threads'
 import type { Pool } from '../../src/library/index.ts'
 import type { PeerReport } from '../fixtures/threads/fence-walk-peer.ts'
@@ -14,6 +15,7 @@ import { RestEnds } from './fence-rest-ends.ts'
 import { holds } from './fence-scene.ts'
 import { forgetPool, logged, startKnownService, tokenOf } from './fence-service-lane.ts'
 import { TENANTS, Walk, type WalkReport, type Weights } from './fence-walk.ts'
+import { ioWorkersOf } from './io-workers.ts'
 import type { ServiceFixture } from './service-fixture.ts'
 
 const LIBRARY: Weights = {
@@ -83,7 +85,7 @@ export async function runWalk(
   const walk = new WalkRun({ service, pool, leases, seed })
   const reports = await Promise.all([walk.library(), walk.rest(), ...walk.threads(undo)])
   const left = await leftIn(pool)
-  const workers = (await pool.workers()) as unknown as readonly { readonly missedWakes: number }[]
+  const workers = await ioWorkersOf(pool)
   await service.close()
   const answer = said<PeerReport>(peers)
   peers.postMessage('report')

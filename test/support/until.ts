@@ -9,6 +9,21 @@ export async function until(what: string, condition: () => boolean, withinMs = 5
   }
 }
 
+/** Tries one time after another until an attempt comes to `expected`; one that fails is none. Rejects as `until`. */
+export async function untilComesTo<T>(
+  expected: T,
+  attempt: () => Promise<T>,
+  withinMs = 5_000,
+): Promise<void> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const value = await attempt().catch((error: unknown) => error)
+    if (value === expected) return
+    if (performance.now() > deadline)
+      throw new Error(`within ${withinMs} ms it came to ${String(value)} alone`)
+  }
+}
+
 /** Resolves once `measure` has not changed for `quietMs`; the value. */
 export async function untilSteady(
   measure: () => number,

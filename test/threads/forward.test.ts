@@ -1,13 +1,14 @@
 /** Forwards of a pool whose I/O worker fails, and clients whose other side is silent for good. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ForwardConfig } from '../../src/config/forward.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { setTrap, TRAPPED_IO_WORKER } from '../support/io-worker-trap.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer, type TestServer } from '../support/test-server.ts'
-import { until } from '../support/until.ts'
+import { until, untilComesTo } from '../support/until.ts'
 
 const FORWARD: ForwardConfig = {
   listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
@@ -50,12 +51,12 @@ test('an I/O worker that dies takes its clients along, served or waiting, and it
   await until('nobody is left', () => pool.forwards.stats()[0]?.clients === 0)
   expect(pool.forwards.stats()).toMatchObject([{ served: { worker_lost: 2 }, refused: { left: 1 } }])
   expect(pool.stats()).toMatchObject({ leases: 0, waiters: 0 })
-  let next = await client(port).catch(() => null)
-  // The successor binds the address a moment later.
-  for (const untilMs = performance.now() + 5_000; next === null && performance.now() < untilMs; )
-    next = await client(port).catch(() => null)
-  if (next === null) throw new Error('nobody listens')
-  await echoed(next, 'three')
+  // The successor binds the address a moment later, and who came to the thread that dies is cut.
+  await untilComesTo('three', async () => {
+    const next = await client(port)
+    next.end('three')
+    return await text(next)
+  })
 })
 
 test('a forward in message mode is served by the handler that was named last', async () => {

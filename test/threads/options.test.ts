@@ -19,6 +19,7 @@ import { echoLine, startLineServer } from '../support/line-server.ts'
 import { poolCounts } from '../support/open-connections.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import type { TestServer } from '../support/test-server.ts'
+import { until } from '../support/until.ts'
 
 const JOB = new URL('../fixtures/parse/user-module.ts', import.meta.url)
 const BYTES = Buffer.from('1\n')
@@ -271,6 +272,7 @@ test('openConnection refuses options, and dials nothing', async () => {
   await new Promise(resolve => setImmediate(resolve))
   const { server } = await heldPool()
   const { host, port } = server
+  await until('the held connection is there', () => server.sockets.size > 0)
   const open = (options: object) => openConnection(host, port, options)
   await expectRefused([
     ['openConnection', 'options', 'object', options => open(options)],

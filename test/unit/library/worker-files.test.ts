@@ -54,7 +54,10 @@ describe('createPool', () => {
     const parseWorkerFile = new URL('../../fixtures/parse/other-worker.ts', import.meta.url)
     const pool = await createPool({ parseWorkerFile })
     try {
-      expect(await pool.parse('ndjson', Buffer.from('1\n'))).toEqual(['from another file'])
+      // Long enough for a thread.
+      expect(await pool.parse('ndjson', Buffer.from(`1\n${' '.repeat(2_000)}`))).toEqual([
+        'from another file',
+      ])
     } finally {
       await pool.close()
     }
