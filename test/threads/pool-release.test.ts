@@ -341,7 +341,9 @@ test('a peer that says its piece and ends at once is heard by the lease that dia
 
 test('a peer that resets at once fails the dial instead of being dialled over and over', async () => {
   const server = await startTestServer(socket => socket.resetAndDestroy())
-  const pool = await openPool({ targets: { it: targetOf(server) } })
+  // A dial that hears of the reset in time has failed, and enough of them in a row would open the breaker.
+  const breaker = { failures: 1_000, openForMs: 1_000 }
+  const pool = await openPool({ targets: { it: targetOf(server, { breaker }) } })
   for (let round = 0; round < 20; round++) {
     const outcome = await pool
       .lease('it')
