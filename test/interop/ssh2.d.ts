@@ -33,7 +33,10 @@ declare module 'ssh2' {
       close(): void
     }
 
-    const utils: { generateKeyPairSync(type: 'ed25519'): { readonly private: string } }
+    const utils: {
+      generateKeyPairSync(type: 'ed25519'): { readonly private: string }
+      parseKey(key: string): object
+    }
   }
 
   export = ssh2
