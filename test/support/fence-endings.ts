@@ -62,6 +62,8 @@ export async function endLease(scene: Scene): Promise<string> {
       return ''
     case 'borrower dead':
       gate.open()
+      // Before its death is heard of the lease has not ended, and its peer may take what waits.
+      await within(PATIENCE_MS, scene.ends.waited(), 'the death of the borrower was not heard of')
       return ''
     default:
       return ending satisfies never

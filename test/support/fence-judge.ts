@@ -95,8 +95,7 @@ function mayHaveWaited({ end, moment, ending }: Cell, { call, ok, code }: Outcom
   // It has the whole message in the moment in which the lease ends.
   if (call === 'parse' && ending === 'borrower returned') return ok
   // What was written before such an end is still sent, and the peer took it.
-  // A borrower's death is heard of after it: until then the peer may have taken some.
-  const isSent = ending === 'release' || ending === 'FIN' || ending === 'borrower dead'
+  const isSent = ending === 'release' || ending === 'FIN'
   const sends = call === 'drain' || call === 'web write' || (end === 'attached blocking' && call === 'write')
   return isSent && moment === 'overfull' && sends && ok
 }
