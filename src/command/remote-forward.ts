@@ -1,12 +1,13 @@
 /** A local port whose clients each have a lease of a running service, through a tunnel of their own. */
 import type { Duplex } from 'node:stream'
+import { type BreakableSocket, breakOff } from '../base/break-off.ts'
 import { errorText } from '../base/error-text.ts'
 import { LIMITS } from '../base/limits.ts'
 import { settledWithin } from '../base/wait.ts'
 import { formatAddress, type ListenAddress } from '../config/address.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../streams/writing/stream-writer.ts'
-import { breakOff, openTunnel, type Tunnel, type TunnelCall } from './tunnel.ts'
+import { openTunnel, type TunnelCall } from './tunnel.ts'
 
 export type RemoteForwardOptions = {
   readonly listen: ListenAddress
@@ -26,7 +27,7 @@ export async function openRemoteForward(options: RemoteForwardOptions): Promise<
   const { createPool, startServer } = await import('../library/index.ts')
   const pool = await createPool({ ioWorkers: 1 })
   const serve = async (reader: StreamReader, writer: StreamWriter): Promise<void> => {
-    let tunnel: Tunnel | null = null
+    let tunnel: BreakableSocket | null = null
     try {
       tunnel = await openTunnel(url, { ...call, signal: AbortSignal.timeout(LIMITS.leaseWaitMsMax) })
       await joined(reader, writer, tunnel)
@@ -63,7 +64,7 @@ export async function openRemoteForward(options: RemoteForwardOptions): Promise<
 }
 
 /** Bytes both ways, and each end behind the last of them. Errors: the first that breaks either side; both are to be broken off. */
-async function joined(reader: StreamReader, writer: StreamWriter, tunnel: Tunnel): Promise<void> {
+async function joined(reader: StreamReader, writer: StreamWriter, tunnel: BreakableSocket): Promise<void> {
   await Promise.all([toTunnel(reader, tunnel), fromTunnel(tunnel, writer)])
   writer.close()
   tunnel.destroy()

@@ -3,6 +3,7 @@ import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import type { BreakableSocket } from '../base/break-off.ts'
 import { describeProblem, placeOf, unreachable } from './call.ts'
 import type { CallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
@@ -15,16 +16,16 @@ export type TunnelCall = {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What an upgrade hands over is a socket, of TLS or not. */
-export type Tunnel = Duplex & { readonly encrypted?: boolean; resetAndDestroy?(): void }
-
 /**
  * The connection, once the service has switched to it: what it gives and takes are the target's bytes, and each side ends
  * as the target's does.
  *
  * Errors: CommandError with exit code 1 where none answers, or the service refuses; 2 where `url` is no URL.
  */
-export async function openTunnel(url: string, { target, token, tls, signal }: TunnelCall): Promise<Tunnel> {
+export async function openTunnel(
+  url: string,
+  { target, token, tls, signal }: TunnelCall,
+): Promise<BreakableSocket> {
   const options = {
     ...placeOf(url, `/v1/connect/${encodeURIComponent(target)}`),
     ...tls,
@@ -48,14 +49,8 @@ export async function openTunnel(url: string, { target, token, tls, signal }: Tu
   const answered = await promise.catch((error: unknown) => {
     throw unreachable(url, error)
   })
-  if (!('statusCode' in answered)) return answered as Tunnel
+  if (!('statusCode' in answered)) return answered as BreakableSocket
   throw await refusal(answered as IncomingMessage)
-}
-
-/** So that the service cannot take it for an end: by a reset, which TLS has none of. */
-export function breakOff(tunnel: Tunnel): void {
-  if (!tunnel.encrypted && tunnel.resetAndDestroy) tunnel.resetAndDestroy()
-  else tunnel.destroy()
 }
 
 async function refusal(answer: IncomingMessage): Promise<CommandError> {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { Visitor } from '../support/forward-fixture.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
-import { CLI, runCommand } from '../support/service-process.ts'
+import { CLI, runCommand, startServiceProcess } from '../support/service-process.ts'
 import { startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
 
@@ -120,6 +120,25 @@ describe('sockpool forward', () => {
     breaking.socket.resetAndDestroy()
     await until('its lease has ended', () => server.sockets.size === 0)
     expect(errors).toEqual(['ECONNRESET'])
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    expect(await exited).toEqual([0, null])
+  })
+
+  test('of a service at a unix socket goes on after a client that breaks, and the lease ends', async () => {
+    const server = await startLineServer(echoLine, { tolerant: true })
+    const config = { targets: { it: { host: '127.0.0.1', port: server.port } } }
+    const service = await startServiceProcess({ config, listen: `unix:${join(folder, 'api.sock')}` })
+    onTestFinished(() => service.stop())
+    const env = { SOCKPOOL_TOKEN: service.token ?? '' }
+    const { child, place } = await startForward(['--target', 'it', '--url', service.url], env)
+    for (const line of ['one\n', 'two\n']) {
+      const visitor = await Visitor.at(place)
+      visitor.write(line)
+      await visitor.received(line)
+      visitor.socket.resetAndDestroy()
+      await until('its lease has ended', () => server.sockets.size === 0)
+    }
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
     expect(await exited).toEqual([0, null])

@@ -5,8 +5,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { MessagePort } from 'node:worker_threads'
+import { breakOff } from '../../src/base/break-off.ts'
 import { LIMITS } from '../../src/base/limits.ts'
-import { breakOff } from '../../src/http/break-off.ts'
 import { RelayedSocket } from '../../src/threads/relayed-socket.ts'
 
 export type TunnelEnds = {

@@ -16,7 +16,9 @@
  * is. However it ends, the channel's last word (`closed`) is published only when the socket is gone, and nothing of the
  * channel is touched after it.
  */
+
 import type { Socket } from 'node:net'
+import { breakOff } from '../../src/base/break-off.ts'
 import { invariant, SockpoolError } from '../../src/base/errors.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
@@ -27,7 +29,6 @@ import type { HolderBells } from './holder-bells.ts'
 import type { Inflow } from './inflow.ts'
 import type { Linger } from './linger.ts'
 import type { ReleaseCheck } from './release-check.ts'
-import { resetSocket } from './splice/reset-socket.ts'
 import type { SpliceUnderWay } from './splice/splice.ts'
 
 export type ConnectionState =
@@ -155,7 +156,7 @@ export class ConnectionLife {
         const { socket, epoch } = state
         this.enter({ at: 'closing', socket, epoch, how })
         this.#deps.inflow.cut(how)
-        if (this.#deps.channel.asksReset) resetSocket(socket)
+        if (this.#deps.channel.asksReset) breakOff(socket)
         else socket.destroy()
       }
     }

@@ -9,9 +9,9 @@
  * Its connection serves nobody after it: whose an answer is that comes late, nobody could tell.
  */
 import type { Duplex } from 'node:stream'
+import { breakOff } from '../../base/break-off.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import { breakOff } from '../break-off.ts'
 import { BYTE_TURNS } from '../byte-turns.ts'
 import type { LeftHttp } from '../door/upgrades.ts'
 import type { CallerLease } from '../leases/caller-lease.ts'

@@ -13,15 +13,16 @@
  * Reads of the connection land in the thread's scratch buffer and are copied out; while they are large the pair has a
  * buffer of its own, which is given away with a write that the kernel does not take at once.
  */
+
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { breakOff } from '../../../src/base/break-off.ts'
 import type { FaultGuard } from '../../../src/base/fault-guard.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
 import type { PeerEnd } from '../../../src/channel/values.ts'
 import type { Vitals } from '../../../src/channel/vitals.ts'
 import type { SpliceTerms } from '../../../src/threads/protocol.ts'
 import type { MessageBalance } from '../message-balance.ts'
-import { resetSocket } from './reset-socket.ts'
 import type { HandedClient } from './waiting-client.ts'
 
 export type SpliceDeps = {
@@ -151,7 +152,7 @@ export class Splice implements SpliceUnderWay {
     if (this.#isParted) return
     this.#detach()
     this.#deps.onLost()
-    if (this.#targetEnd === 'open' || this.#isCutting) return resetSocket(this.#client)
+    if (this.#targetEnd === 'open' || this.#isCutting) return breakOff(this.#client)
     // An orderly end has been passed on, and its last bytes may still be on their way.
     const client = this.#client
     const bound = setTimeout(() => client.destroy(), LIMITS.closeLingerMs).unref()
@@ -200,8 +201,8 @@ export class Splice implements SpliceUnderWay {
   #cut(): void {
     if (this.#isParted) return
     this.#detach()
-    resetSocket(this.#client)
-    resetSocket(this.#socket)
+    breakOff(this.#client)
+    breakOff(this.#socket)
     this.#deps.onLost()
     this.#deps.onCut()
   }

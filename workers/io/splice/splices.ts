@@ -1,8 +1,8 @@
 /** Who is joined in one I/O worker: by the number of the connection's channel. */
+import { breakOff } from '../../../src/base/break-off.ts'
 import type { FromIoWorker, SpliceMessage } from '../../../src/threads/protocol.ts'
 import type { Connection } from '../connection.ts'
 import type { Listeners } from '../listeners.ts'
-import { resetSocket } from './reset-socket.ts'
 import type { Splice } from './splice.ts'
 
 export type SplicesDeps = {
@@ -35,7 +35,7 @@ export class Splices {
       tell({ kind: 'unspliced', channel, generation, how, bytesIn, bytesOut })
     }
     if (connection === undefined) {
-      if (client) resetSocket(client.socket)
+      if (client) breakOff(client.socket)
       return over('lost', null)
     }
     if (client === undefined) return over('freed', null)
@@ -49,7 +49,7 @@ export class Splices {
     splice = connection.join({ client, terms, onParted })
     if (parted !== null) return over(parted, splice)
     if (splice !== null) return void this.#pairs.set(channel, { splice, generation, told: 0 })
-    resetSocket(client.socket)
+    breakOff(client.socket)
     over('lost', null)
   }
 
