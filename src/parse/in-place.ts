@@ -18,6 +18,8 @@ export class InPlace {
   #count = 0
   /** Of them, in this turn of the event loop. */
   #inTurn = 0
+  /** One waits for the next turn. */
+  #isWaiting = false
 
   /** `bytesMax`: bytes of an input at the most; -1: none. */
   constructor(bytesMax: number) {
@@ -29,8 +31,9 @@ export class InPlace {
     return this.#count
   }
 
+  /** Whether the input is such a one. Where another waits for a turn already it goes to a thread, whose queue has bounds. */
   admits({ coding, format }: InputFormat, bytes: number): boolean {
-    return coding === null && format.inPlace === true && bytes <= this.#bytesMax
+    return !this.#isWaiting && coding === null && format.inPlace === true && bytes <= this.#bytesMax
   }
 
   /** Whether the part is all of a small input. */
@@ -39,12 +42,16 @@ export class InPlace {
     return isLast && offset === 0 && this.admits({ coding: null, format }, bytes)
   }
 
-  /** A Parcel of all values, or their text. Errors: as those of a thread. */
-  async answer(format: ConfiguredFormat, bytes: Uint8Array, form: AnswerForm): Promise<unknown> {
-    this.#count += 1
+  /** A Parcel of all values, or their text. Errors: as those of a thread, and those of `assertMayBegin`. */
+  async answer(
+    format: ConfiguredFormat,
+    bytes: Uint8Array,
+    form: AnswerForm,
+    assertMayBegin: () => void,
+  ): Promise<unknown> {
     // A copy, as a thread would have: who has the bytes may change them.
     const input = Buffer.from(bytes)
-    await this.#place()
+    await this.#place(assertMayBegin)
     try {
       const decoder = await format.open()
       return form.kind === 'text' ? writeAll(decoder, input, form.wrap) : packValue(decodeAll(decoder, input))
@@ -54,17 +61,29 @@ export class InPlace {
     }
   }
 
-  async part(format: ConfiguredFormat, part: InputPart, bytesMax: number): Promise<PartResult> {
-    this.#count += 1
-    await this.#place()
+  async part(
+    format: ConfiguredFormat,
+    part: InputPart,
+    bytesMax: number,
+    assertMayBegin: () => void,
+  ): Promise<PartResult> {
+    await this.#place(assertMayBegin)
     return writePart(await format.open(), part, bytesMax)
   }
+
   /**
-   * Waits for a turn of the event loop that has room. A caller that asks again and again would otherwise be answered within
-   * one turn for ever, and no socket or timer of its thread would be served.
+   * Takes a place in this turn of the event loop, or in the next where this one has no more. A caller that asks again and
+   * again would otherwise be answered within one turn for ever, and no socket or timer of its thread would be served.
    */
-  async #place(): Promise<void> {
-    while (this.#inTurn === LIMITS.parseInPlacePerTurn) await nextTurn()
+  async #place(assertMayBegin: () => void): Promise<void> {
+    assertMayBegin()
+    this.#count += 1
+    if (this.#inTurn === LIMITS.parseInPlacePerTurn) {
+      this.#isWaiting = true
+      await nextTurn()
+      this.#isWaiting = false
+      assertMayBegin()
+    }
     this.#inTurn += 1
     if (this.#inTurn > 1) return
     setImmediate(() => {

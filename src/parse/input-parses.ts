@@ -82,10 +82,8 @@ export class InputParses {
       throw new SockpoolError('PARSE_LIMIT', `the input is longer than ${bytesMax} bytes`, {
         offset: bytesMax,
       })
-    if (this.#inPlace.admits(asked, bytes.length)) {
-      this.#assertMayBegin(call)
-      return await this.#inPlace.answer(asked.format, bytes, form)
-    }
+    if (this.#inPlace.admits(asked, bytes.length))
+      return await this.#inPlace.answer(asked.format, bytes, form, () => this.#assertMayBegin(call))
     const { buffer } = bytes
     const isOwn = !isKept && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
     const sent = isOwn ? bytes : new Uint8Array(bytes)
@@ -107,10 +105,8 @@ export class InputParses {
    */
   async part(format: FormatRef, options: unknown, part: InputPart, call: TaskCall): Promise<PartResult> {
     const asked = configureParts(format, options)
-    if (this.#inPlace.admitsPart(asked, part)) {
-      this.#assertMayBegin(call)
-      return await this.#inPlace.part(asked, part, this.#bytesMax)
-    }
+    if (this.#inPlace.admitsPart(asked, part))
+      return await this.#inPlace.part(asked, part, this.#bytesMax, () => this.#assertMayBegin(call))
     // A process takes complete inputs alone.
     if (!this.#isThreaded(1, options)) return { kind: 'whole', rest: part }
     const task: ParseTask = { kind: 'part', format, options, part, bytesMax: this.#bytesMax }

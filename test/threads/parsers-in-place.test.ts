@@ -99,6 +99,39 @@ describe('in place', () => {
     await parsers.close()
   })
 
+  test('has one wait for a turn, and gives a crowd to the threads', async () => {
+    const parsers = new Parsers()
+    try {
+      const crowd = Array.from({ length: 500 }, (_, index) => parsers.parse('json', Buffer.from(`${index}`)))
+      expect(await Promise.all(crowd)).toEqual(crowd.map((_, index) => [index]))
+      const { inPlace, bytes } = parsers.stats()
+      expect(inPlace).toBeGreaterThan(LIMITS.parseInPlacePerTurn)
+      expect(inPlace + bytes.completed).toBe(crowd.length)
+      expect(bytes.completed).toBeGreaterThan(0)
+    } finally {
+      await parsers.close()
+    }
+  })
+
+  test('is refused where the end or its signal comes while it waits for a turn', async () => {
+    const parsers = new Parsers()
+    const caller = new AbortController()
+    const full = Array.from({ length: LIMITS.parseInPlacePerTurn }, () =>
+      parsers.parse('json', Buffer.from('1')),
+    )
+    const late = parsers.parse('json', Buffer.from('2'), {}, { signal: caller.signal })
+    const refused = expect(late).rejects.toMatchObject({ code: 'ABORTED' })
+    caller.abort()
+    await Promise.all([...full, refused])
+    const more = Array.from({ length: LIMITS.parseInPlacePerTurn + 1 }, () =>
+      parsers.parse('json', Buffer.from('1')),
+    )
+    const ended = Promise.allSettled(more)
+    const closed = parsers.close()
+    expect((await ended).at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'DRAINING' } })
+    await closed
+  })
+
   test('heeds a signal and the end, as threads do', async () => {
     const parsers = new Parsers()
     const asked = () => parsers.parse('json', Buffer.from('1'), {}, { signal: AbortSignal.abort() })
