@@ -172,10 +172,10 @@ function serviceOf(
   }
 }
 
-/** All that may run at once: the main thread, the I/O workers, three kinds of parse workers, a demo's, and HTTP's own. */
 /** Of parse workers: inputs, messages, calls, and processes, which need fewer descriptors. */
 const PARSE_KINDS = 4
 
+/** All that may run at once: the main thread, the I/O workers, the parse workers, a demo's, and HTTP's own. */
 function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
   return 2 + ioWorkers + PARSE_KINDS * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
 }

@@ -2,6 +2,8 @@
 export const PARSE_PROCESS_LIMITS = {
   /** Milliseconds until a parse thread or process without work ends; starting one costs some 50, or 80. */
   parseIdleMs: 30_000,
+  /** How far parse threads and processes stand back: a third of the share of a thread that serves, where both have work. */
+  parseNice: 5,
   /** Milliseconds that closing waits for running parse tasks before it ends their threads and processes. */
   parseCloseMs: 1_000,
   /** MiB of heap of a thread or process that decodes bytes: sixteen times the default bound of its input; in a process a bomb ends alone. */

@@ -8,10 +8,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { LIMITS } from '../base/limits.ts'
 import { CHILD_MARK, CHILD_PIPE } from './formats/child-frames.ts'
-
-/** A third of the share of a thread that serves, where both have work all the time; as parse threads. */
-const NICE = 5
 
 /** Makes it the first that the kernel ends where a machine or a container has no memory left. */
 const FIRST_TO_GO = '1000'
@@ -58,7 +56,7 @@ function ancestors(folder: string): readonly string[] {
 /** Set from here, before it has threads of its own: on Linux each of them keeps what its maker had. */
 function stepBack(pid: number): void {
   try {
-    setPriority(pid, NICE)
+    setPriority(pid, LIMITS.parseNice)
     if (process.platform === 'linux') writeFileSync(`/proc/${pid}/oom_score_adj`, FIRST_TO_GO)
   } catch {
     // It has ended already, or this container may not change it. It works as well, but holds others up more.

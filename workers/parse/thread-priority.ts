@@ -5,15 +5,13 @@
 import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { basename } from 'node:path'
-
-/** A third of the share of a thread that serves, where both have work all the time. */
-const NICE = 5
+import { LIMITS } from '../../src/base/limits.ts'
 
 /** Whether it could be done. Without it parse threads work as well, but hold others up more. */
 export function giveWay(): boolean {
   if (process.platform !== 'linux') return false
   try {
-    setPriority(Number(basename(readlinkSync('/proc/thread-self'))), NICE)
+    setPriority(Number(basename(readlinkSync('/proc/thread-self'))), LIMITS.parseNice)
     return true
   } catch {
     // No /proc in this container, or no right to change priorities in it.

@@ -14,9 +14,9 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { CsvSigns } from './csv-dialect.ts'
 import type { Cutter, CutterState } from './format.ts'
+import { BYTE_ORDER_MARK } from './utf8-text.ts'
 
 const [TAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
-const MARK = [0xef, 0xbb, 0xbf]
 
 /** Numbers, as what a cutter has seen crosses between threads. */
 const MARKED = 0
@@ -148,8 +148,8 @@ export class CsvScanner implements Cutter {
 
   #atMark(byte: number, place: number): number {
     const matched = place - this.#start
-    if (byte === MARK[matched]) {
-      if (matched === MARK.length - 1) {
+    if (byte === BYTE_ORDER_MARK[matched]) {
+      if (matched === BYTE_ORDER_MARK.length - 1) {
         this.#state = LINE_START
         this.#start = place + 1
       }

@@ -9,6 +9,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Cutter, CutterState } from './format.ts'
 import { isWholeNumber, NUMBER, type NumberState, nextOfNumber } from './json-number.ts'
+import { BYTE_ORDER_MARK } from './utf8-text.ts'
 
 export type JsonBounds = {
   /** Open brackets at once. */
@@ -52,8 +53,6 @@ const [ARRAY, OBJECT] = [0, 1]
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'))
-/** U+FEFF in UTF-8. */
-export const BYTE_ORDER_MARK: Buffer = Buffer.from([0xef, 0xbb, 0xbf])
 const NO_LITERAL: Buffer = Buffer.alloc(0)
 const LITERALS: ReadonlyMap<number, Buffer> = new Map(
   ['true', 'false', 'null'].map(word => [word.charCodeAt(0), Buffer.from(word)]),

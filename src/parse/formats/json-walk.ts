@@ -8,7 +8,8 @@
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { JsonOptions } from './json-options.ts'
-import { BYTE_ORDER_MARK, isBlank } from './json-scanner.ts'
+import { isBlank } from './json-scanner.ts'
+import { markLength } from './utf8-text.ts'
 
 /** What of the text is of interest; the places are byte offsets, `to` is behind the last byte. */
 export type JsonVisitor = {
@@ -42,11 +43,6 @@ export function walkJson(text: Buffer, visitor: JsonVisitor, duplicates: JsonOpt
       index += 1
     }
   }
-}
-
-/** Bytes of the byte order mark before the text. */
-export function markLength(text: Buffer): number {
-  return text[0] === BYTE_ORDER_MARK[0] ? BYTE_ORDER_MARK.length : 0
 }
 
 /** Follows the brackets, to know whose keys it is shown. */

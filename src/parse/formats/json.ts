@@ -14,9 +14,9 @@ import { OnlyTextCutter } from './json-only-text.ts'
 import { type JsonOptions, jsonOptions } from './json-options.ts'
 import { quickJson } from './json-quick.ts'
 import { type JsonBounds, JsonScanner, TEXT_BOUNDS, VALUE_BOUNDS } from './json-scanner.ts'
-import { markLength, walkJson } from './json-walk.ts'
+import { walkJson } from './json-walk.ts'
 import type { TextOutput } from './text-sink.ts'
-import { assertUtf8, utf8Text } from './utf8-text.ts'
+import { assertUtf8, markLength, utf8Text } from './utf8-text.ts'
 
 export const json: Format = {
   name: 'json',

@@ -12,6 +12,7 @@ import { errorText } from '../../base/error-text.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { invalidOption } from '../../base/options.ts'
 import { moduleFrame } from '../../frames/module.ts'
+import { EndCutter } from './end-cutter.ts'
 import type { Cutter, CutterState, Decoder, Format } from './format.ts'
 import { FrameCutter } from './frame-cutter.ts'
 import { textOfValues } from './value-text.ts'
@@ -66,7 +67,8 @@ function decoderOf(module: FormatModule, options: FormatOptions): Decoder {
   }
   const { endOf } = module
   const cutter = (saved?: CutterState): Cutter => {
-    if (endOf === undefined) return new RestCutter(saved)
+    // Whoever reads bounds what is read.
+    if (endOf === undefined) return new EndCutter(Number.POSITIVE_INFINITY, saved)
     const frame = moduleFrame(bytes => endOf(bytes, options), DEFAULTS.frameBytesMax)
     return new FrameCutter(frame.answers())
   }
@@ -81,26 +83,4 @@ function decoderOf(module: FormatModule, options: FormatOptions): Decoder {
     }
   }
   return { cutter, decode, text: textOfValues({ cutter, decode }) }
-}
-
-/** One message: all that comes. */
-class RestCutter implements Cutter {
-  #seen: number
-
-  constructor({ seen }: CutterState = {}) {
-    this.#seen = Number(seen ?? 0)
-  }
-
-  push(chunk: Uint8Array): number {
-    this.#seen += chunk.length
-    return 0
-  }
-
-  finish(): number | 'none' {
-    return this.#seen === 0 ? 'none' : this.#seen
-  }
-
-  save(): CutterState {
-    return { seen: this.#seen }
-  }
 }

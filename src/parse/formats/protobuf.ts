@@ -13,7 +13,8 @@ import { LIMITS } from '../../base/limits.ts'
 import { choiceOption, invalidOption } from '../../base/options.ts'
 import { closedOptions } from './closed-options.ts'
 import { shifted } from './decode-all.ts'
-import type { ConfiguredFormat, Cutter, CutterState, Decoder, Format } from './format.ts'
+import { EndCutter } from './end-cutter.ts'
+import type { ConfiguredFormat, Decoder, Format } from './format.ts'
 import { descriptorsOption, openDescriptors } from './protobuf-descriptors.ts'
 import { checkWire } from './protobuf-wire.ts'
 import { forbiddenKey } from './records.ts'
@@ -57,37 +58,12 @@ function delimited(read: ReadMessage): Decoder {
 
 function oneMessage(read: ReadMessage): Decoder {
   return decoderOfValues({
-    cutter: saved => new EndCutter(saved),
+    cutter: saved => new EndCutter(DEFAULTS.frameBytesMax, saved),
     decode: read,
     *whole(input) {
       yield read(input)
     },
   })
-}
-
-/** Ends with the input. */
-class EndCutter implements Cutter {
-  #seen: number
-
-  constructor({ seen }: CutterState = {}) {
-    this.#seen = Number(seen ?? 0)
-  }
-
-  push(chunk: Uint8Array): 0 {
-    this.#seen += chunk.length
-    if (this.#seen <= DEFAULTS.frameBytesMax) return 0
-    throw new SockpoolError('PARSE_LIMIT', `a message is longer than ${DEFAULTS.frameBytesMax} bytes`, {
-      offset: DEFAULTS.frameBytesMax,
-    })
-  }
-
-  finish(): number | 'none' {
-    return this.#seen === 0 ? 'none' : this.#seen
-  }
-
-  save(): CutterState {
-    return { seen: this.#seen }
-  }
 }
 
 /** Errors: INVALID_REQUEST. */

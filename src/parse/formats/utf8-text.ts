@@ -2,6 +2,14 @@ import { isUtf8 } from 'node:buffer'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 
+/** U+FEFF in UTF-8, which may stand before a text and is no part of it. */
+export const BYTE_ORDER_MARK: Buffer = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** Bytes of the byte order mark before a text in UTF-8. */
+export function markLength(text: Buffer): number {
+  return text[0] === BYTE_ORDER_MARK[0] ? BYTE_ORDER_MARK.length : 0
+}
+
 /**
  * The text of UTF-8 bytes. Nothing is replaced and no byte order mark is dropped.
  *

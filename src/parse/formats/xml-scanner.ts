@@ -11,6 +11,7 @@
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Cutter, CutterState } from './format.ts'
+import { BYTE_ORDER_MARK } from './utf8-text.ts'
 
 const BYTE = {
   lt: 0x3c,
@@ -24,7 +25,6 @@ const BYTE = {
   quote: 0x22,
   apostrophe: 0x27,
 } as const
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 const CDATA = Buffer.from('[CDATA[')
 
 /** Numbers, as what a cutter has seen crosses between threads. */

@@ -12,7 +12,7 @@ import { choiceOption, invalidOption, textOption } from '../../base/options.ts'
 import { closedOptions } from './closed-options.ts'
 import type { ConfiguredFormat, Decoder, Format } from './format.ts'
 import { nameListOption } from './name-list.ts'
-import { utf8Text } from './utf8-text.ts'
+import { markLength, utf8Text } from './utf8-text.ts'
 import { textOfValues } from './value-text.ts'
 import { isXmlBlank, XmlScanner } from './xml-scanner.ts'
 import { XML_SHAPES, type XmlOptions, type XmlShape, xmlBuilder } from './xml-values.ts'
@@ -90,7 +90,7 @@ function readDocument(message: Buffer, options: XmlOptions, parser: SaxesParser)
 
 /** Behind a byte order mark and white space: a declaration is taken in front of all else alone. */
 function startOf(message: Buffer): number {
-  let at = message[0] === 0xef ? 3 : 0
+  let at = markLength(message)
   while (isXmlBlank(message[at] ?? 0)) at += 1
   return at
 }
