@@ -72,6 +72,8 @@ export class Dials {
   readonly #backoff: DialBackoff
   readonly hosts: Hosts
   #timer: NodeJS.Timeout | null = null
+  /** The backoff was not over when a dial was last thought of; it may be by now. */
+  #isHeldBack = false
   /** The breaker's state as it was told last. */
   #told: BreakerName
 
@@ -96,7 +98,8 @@ export class Dials {
   /** Whether one more may begin, with so many under way. */
   mayBegin(connecting: number): boolean {
     const { maxConnecting } = this.#deps.target.pool
-    return connecting < maxConnecting && this.#breaker.mayDial && this.#backoff.leftMs === 0
+    this.#isHeldBack = this.#backoff.leftMs > 0
+    return connecting < maxConnecting && this.#breaker.mayDial && !this.#isHeldBack
   }
 
   begin(): DialAttempt {
@@ -145,13 +148,13 @@ export class Dials {
 
   /** Somebody waits for a dial: has `onDue` called once the backoff is over. What else it waits for ends by itself. */
   await(): void {
-    const { leftMs } = this.#backoff
-    if (leftMs === 0 || this.#timer !== null) return
+    // By what was seen then: where the backoff ends between two looks, nobody else would have the dial begun.
+    if (!this.#isHeldBack || this.#timer !== null) return
     const onTime = (): void => {
       this.#timer = null
       this.#deps.onDue()
     }
-    this.#timer = setTimeout(onTime, timerMs(Math.ceil(leftMs))).unref()
+    this.#timer = setTimeout(onTime, timerMs(Math.ceil(this.#backoff.leftMs))).unref()
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { LIMITS } from '../../../src/base/limits.ts'
 import { settle } from '../../support/fake-connector.ts'
 import { TargetPoolBench } from '../../support/target-pool-bench.ts'
 import { until } from '../../support/until.ts'
@@ -120,6 +121,23 @@ describe('TargetPool.lease', () => {
     await settle()
     expect([two?.slot, three?.slot]).not.toContain(null)
   })
+
+  test.each(Array.from({ length: 12 }, (_, looks) => looks))(
+    'dials for a caller who comes as the backoff ends, be it after %i looks at the clock',
+    async looks => {
+      const bench = new TargetPoolBench({ max: 1 })
+      bench.random = 1
+      bench.ask()
+      await settle()
+      bench.connector.pending[0]?.fail()
+      await settle()
+      const overMs = bench.nowMs + LIMITS.dialBackoffFirstMs
+      let looked = 0
+      Object.defineProperty(bench, 'nowMs', { get: () => (looked++ < looks ? overMs - 0.01 : overMs) })
+      bench.ask()
+      await until('it is dialled', () => bench.connector.pending.length === 1)
+    },
+  )
 
   test('a dial given up by its caller stays for the next', async () => {
     const bench = new TargetPoolBench({ max: 1 })
