@@ -30,6 +30,13 @@ async function dropped(socket: Socket): Promise<void> {
   if (!socket.closed) await once(socket, 'close')
 }
 
+async function redial(listener: LeaseListener): Promise<Socket> {
+  for (;;) {
+    const socket = await dial(listener).catch(() => null)
+    if (socket !== null) return socket
+  }
+}
+
 test('a listener outlives its I/O worker, with its calls, and without its connections', async () => {
   const pool = openServicePool({ ioWorkerFile: TRAPPED_IO_WORKER }, {})
   const listener = await listen(pool)
@@ -48,9 +55,12 @@ test('a listener outlives its I/O worker, with its calls, and without its connec
   await until('they are gone', () => listener.stats().waiting === 0)
   const accepting = listener.accept()
   await until('the worker was replaced', () => pool.ready)
-  let again: Socket | null = null
-  // It is bound again within the moments of the thread's start.
-  while (again === null) again = await dial(listener).catch(() => null)
+  // It is bound again within the moments of the thread's start; who comes in the very moment between two binds is cut.
+  let again: Socket
+  do {
+    again = await redial(listener)
+    await Promise.race([accepting, dropped(again)])
+  } while (again.destroyed)
   const next = await accepting
   expect([listener.address.port, next.connection.localPort]).toEqual([port, port])
   again.write('hello\n')

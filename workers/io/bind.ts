@@ -3,10 +3,12 @@
  * its own, IPv6 for IPv6 alone, and an address that this machine does not have is left out.
  */
 
-import { createServer, isIP, type ListenOptions, type Server } from 'node:net'
+import { isIP, type ListenOptions, type Server } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { exhausted, isExhaustion } from '../../src/base/descriptors.ts'
 import { errorText } from '../../src/base/error-text.ts'
 import { SockpoolError } from '../../src/base/errors.ts'
+import { LIMITS } from '../../src/base/limits.ts'
 import { parseAddress } from '../../src/egress/address.ts'
 import { socketText } from '../../src/egress/local-addresses.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
@@ -67,6 +69,22 @@ export function listen(server: Server, options: ListenOptions): Promise<void> {
   return promise
 }
 
+/**
+ * Has them stop listening, once the system has handed over whoever it has connected: what it still kept then would be
+ * reset. Resolves when they listen no more; who was accepted goes on.
+ */
+export async function stopListening(servers: readonly Server[]): Promise<void> {
+  let accepts = 0
+  for (const server of servers) server.on('connection', () => accepts++)
+  let quietTurns = 0
+  for (let turn = 0; turn < LIMITS.listenerLeaveTurns && quietTurns < 2; turn++) {
+    const before = accepts
+    await setImmediate()
+    quietTurns = before === accepts ? quietTurns + 1 : 0
+  }
+  for (const server of servers) server.close()
+}
+
 /** What a failed bind is to the caller. */
 export function listenError(error: unknown, where: string): SockpoolError {
   if (error instanceof SockpoolError) return error
@@ -114,11 +132,11 @@ async function openOne(
 ): Promise<Pick<Bound, 'server' | 'isShared'>> {
   const place = { host, port, backlog, exclusive: true, ipv6Only: isIP(host) === 6 }
   const isTheirs = reusePort || succeeds?.kind === 'port'
-  // The system gives away no port that is bound.
+  // The system gives away no port that is bound. Whoever finds the probe has found the listener.
   if (port !== 0 && !isTheirs) {
-    const probe = createServer()
+    const probe = makeServer()
     await listen(probe, place)
-    probe.close()
+    await stopListening([probe])
   }
   const server = makeServer()
   try {

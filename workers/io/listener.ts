@@ -8,13 +8,12 @@
  * at a time, and in none once it is the caller's or gone.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import type { Succession } from '../../src/base/succession.ts'
 import type { NameResolver } from '../../src/egress/resolver.ts'
 import type { BoundAddress, ListenSpec } from '../../src/threads/protocol.ts'
-import { bindAll, listenError } from './bind.ts'
+import { bindAll, listenError, stopListening } from './bind.ts'
 import { SocketFile } from './socket-file.ts'
 import { secureAsServer } from './tls-server.ts'
 
@@ -48,8 +47,6 @@ export class Listener {
   /** Clients that were disconnected because a bound was reached, since somebody asked. */
   #dropped = 0
   #next = 1
-  /** Clients that the system has handed over so far. */
-  #accepts = 0
   #isServing = false
   #isClosed = false
   /** It listens no more, and ends with the last that waits. */
@@ -80,6 +77,8 @@ export class Listener {
         succession: bound.every(({ isShared }) => isShared) ? { kind: 'port' } : null,
       }
     } catch (error) {
+      // Who came meanwhile is nobody's.
+      this.#isClosed = true
       throw listenError(error, where.kind === 'unix' ? where.path : `port ${where.port}`)
     } finally {
       // It was told to close while it was being bound.
@@ -107,16 +106,10 @@ export class Listener {
   }
 
   /**
-   * Stops listening, once the system has handed over whoever it has connected: what it still kept then would be reset. Who
-   * waits is still announced, and adopted or refused. Resolves when nobody is left, or it was closed.
+   * Stops listening. Who waits is still announced, and adopted or refused. Resolves when nobody is left, or it was closed.
    */
   async leave(): Promise<void> {
-    let quietTurns = 0
-    for (let turn = 0; turn < LIMITS.listenerLeaveTurns && quietTurns < 2; turn++) {
-      const before = this.#accepts
-      await setImmediate()
-      quietTurns = before === this.#accepts ? quietTurns + 1 : 0
-    }
+    await stopListening(this.#servers)
     this.#unbind()
     this.#leaving = Promise.withResolvers<void>()
     this.#tellEmpty()
@@ -172,7 +165,6 @@ export class Listener {
       if (server.listening) this.#dropped++
     })
     return server.on('connection', (socket: Socket) => {
-      this.#accepts++
       const guard = this.#guardOf(socket)
       guard.run(() => this.#accepted(socket, guard))
     })
