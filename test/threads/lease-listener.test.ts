@@ -27,7 +27,8 @@ async function dial({ address: { address, port } }: LeaseListener): Promise<Sock
 
 async function dropped(socket: Socket): Promise<void> {
   socket.resume()
-  if (!socket.closed) await once(socket, 'close')
+  // A reset is an end like any other.
+  if (!socket.closed) await new Promise(resolve => socket.once('close', resolve))
 }
 
 async function redial(listener: LeaseListener): Promise<Socket> {
