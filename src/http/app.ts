@@ -28,6 +28,7 @@ import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, DoorDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
+import { registerRequestRoute } from './request-route.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
 import { eventsRoute } from './routes/events-route.ts'
@@ -70,6 +71,7 @@ export function guardedApp(
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
+  registerRequestRoute(app)
   registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)

@@ -136,7 +136,10 @@ export function registerHostPolicy(app: FastifyInstance, policy: HostPolicy): vo
 
 function hostHeaders(rawHeaders: readonly string[]): number {
   let count = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === 'host') count++
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') count++
+  }
   return count
 }
 
