@@ -22,7 +22,7 @@ export function clientSignalOf(request: FastifyRequest): AbortSignal {
     if (!answer.writableFinished) controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
   }
   if (answer.closed) ended()
-  else answer.once('close', ended)
+  else answer.on('close', ended)
   return controller.signal
 }
 

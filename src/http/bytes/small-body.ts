@@ -39,8 +39,7 @@ export function readSmallBody(
       leave()
       resolve(body ?? Buffer.alloc(0))
     }
-    const onGone = (cause?: unknown): void =>
-      fail(new SockpoolError('ABORTED', 'the request body was aborted', { cause }))
+    const onGone = (): void => fail(new SockpoolError('ABORTED', 'the request body was aborted'))
     const onTime = (): void => {
       const allowedMs = LIMITS.bodyWaitMs + (got / LIMITS.bodyRateBytesPerSecond) * 1_000
       const leftMs = startedMs + allowedMs - performance.now()
@@ -50,7 +49,7 @@ export function readSmallBody(
     let timer = setTimeout(onTime, LIMITS.bodyWaitMs)
     const leave = (): void => {
       clearTimeout(timer)
-      stream.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
+      stream.off('data', onData).off('end', onEnd).off('close', onGone)
     }
     const fail = (error: unknown): void => {
       leave()
@@ -58,7 +57,8 @@ export function readSmallBody(
       stream.pause()
       reject(error)
     }
-    stream.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
+    // A request of a server tells an error to nobody who does not listen for it, and closes.
+    stream.on('data', onData).on('end', onEnd).on('close', onGone)
     askForBody(stream)
   })
 }

@@ -150,5 +150,7 @@ function subprotocolToken(headers: IncomingHttpHeaders): string | undefined {
 }
 
 function tokenOf(authorization: string): string | null {
+  const plain = authorization.startsWith('Bearer ') ? authorization.slice('Bearer '.length) : ''
+  if (plain !== '' && !plain.includes(' ')) return plain
   return /^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null
 }

@@ -28,6 +28,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 function typedQuery(schema: TSchema, query: unknown): unknown {
   const { properties } = schema as { properties?: Record<string, { type?: string }> }
   if (properties === undefined || typeof query !== 'object' || query === null) return query
+  if (isBare(query)) return query
   // Without a prototype: on a plain object the field `__proto__` would vanish, and not be refused as unknown.
   const typed: Record<string, unknown> = Object.create(null)
   for (const [name, value] of Object.entries(query)) {
@@ -35,6 +36,12 @@ function typedQuery(schema: TSchema, query: unknown): unknown {
     typed[name] = typedText(type, value)
   }
   return typed
+}
+
+/** Nothing is asked. */
+function isBare(query: object): boolean {
+  for (const _ in query) return false
+  return true
 }
 
 function typedText(type: string | undefined, value: unknown): unknown {
