@@ -1,8 +1,9 @@
 /**
- * Who calls: the holder of a bearer token, or of a client certificate that bears a token's name. A token is looked for by
- * its hash: what the time of the answer shows of hashes tells nothing of a token, whose hash nobody can steer.
+ * Who calls: the holder of a bearer token, or of a client certificate that bears a token's name. The hash of a token is
+ * compared with the hash of every configured one, each in constant time: the time of the answer shows neither the length
+ * of a token nor its place in the list.
  */
-import { hash } from 'node:crypto'
+import { hash as hashOf, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
@@ -33,9 +34,7 @@ export class Callers {
   readonly #local: Principal | null
   readonly #makePrincipal: (options: Omit<PrincipalOptions, 'now' | 'heldBytes' | 'tally'>) => Principal
   readonly #needsCertificate: boolean
-  readonly #byName = new Map<string, Principal>()
-  /** By the SHA-256 of the token, in lower case. */
-  readonly #byHash = new Map<string, Principal>()
+  #known: readonly { readonly hash: Buffer; readonly principal: Principal }[] = []
 
   constructor({ auth, tls, limits, tallies, now = () => performance.now() }: CallersOptions) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
@@ -56,10 +55,8 @@ export class Callers {
    * has asked for; one whose token is gone may do nothing more, in requests that are under way too.
    */
   replace(tokens: readonly Token[]): void {
-    const before = new Map(this.#byName)
-    this.#byName.clear()
-    this.#byHash.clear()
-    for (const { name, sha256, targets, admin, weight, limits } of tokens) {
+    const before = new Map(this.#known.map(({ principal }) => [principal.tenant, principal]))
+    this.#known = tokens.map(({ name, sha256, targets, admin, weight, limits }) => {
       const rights = {
         isAdmin: admin,
         targets,
@@ -70,9 +67,8 @@ export class Callers {
       known?.replace(rights)
       before.delete(name)
       const principal = known ?? this.#makePrincipal({ ...rights, tenant: name })
-      this.#byName.set(name, principal)
-      this.#byHash.set(sha256.toLowerCase(), principal)
-    }
+      return { hash: Buffer.from(sha256, 'hex'), principal }
+    })
     for (const gone of before.values()) gone.replace({ isAdmin: false, targets: [] })
   }
 
@@ -98,14 +94,20 @@ export class Callers {
   #byCertificate(socket: object): Principal | null {
     if (!this.#needsCertificate) return null
     for (const name of certificateNames(socket)) {
-      const caller = this.#byName.get(name)
-      if (caller) return caller
+      const caller = this.#known.find(({ principal }) => principal.tenant === name)
+      if (caller) return caller.principal
     }
     return null
   }
 
   #byToken(token: string | null): Principal | null {
-    return token === null ? null : (this.#byHash.get(hash('sha256', token)) ?? null)
+    if (token === null) return null
+    const hash = hashOf('sha256', token, 'buffer')
+    let found: Principal | null = null
+    // The loop never ends early: the time of the answer must not tell which token came close.
+    for (const known of this.#known)
+      if (known.hash.length === hash.length && timingSafeEqual(known.hash, hash)) found = known.principal
+    return found
   }
 }
 
@@ -150,7 +152,5 @@ function subprotocolToken(headers: IncomingHttpHeaders): string | undefined {
 }
 
 function tokenOf(authorization: string): string | null {
-  const plain = authorization.startsWith('Bearer ') ? authorization.slice('Bearer '.length) : ''
-  if (plain !== '' && !plain.includes(' ')) return plain
   return /^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null
 }
