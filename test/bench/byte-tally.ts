@@ -9,6 +9,22 @@ export function bytesOf({ share }: Order): number {
   return Math.max(MIB, Math.round(TOTAL_BYTES * share))
 }
 
+/** A receiver to which chunks come by calls of `take`; `ask` has so many bytes sent. */
+export class ChunkRuns {
+  take: (chunk: Uint8Array) => void = () => {}
+
+  run(bytes: number, ask: (bytes: number) => void): Promise<Outcome> {
+    return new Promise(resolve => {
+      const tally = new ByteTally(bytes)
+      this.take = chunk => {
+        tally.add(chunk)
+        if (tally.isComplete) resolve(tally.outcome())
+      }
+      ask(bytes)
+    })
+  }
+}
+
 export class ByteTally {
   readonly #total: number
   readonly #beganMs = performance.now()

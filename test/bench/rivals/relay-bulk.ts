@@ -1,8 +1,8 @@
 /** So many bytes in at a socket of another thread, which posts each chunk, transferred (bulk-relay.ts). */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { ByteTally, bytesOf } from '../byte-tally.ts'
-import type { Outcome, Runner } from '../hosting/runner.ts'
+import { bytesOf, ChunkRuns } from '../byte-tally.ts'
+import type { Runner } from '../hosting/runner.ts'
 import { orderFor } from '../peers/orders.ts'
 import type { RelayData, ToRelay } from './bulk-relay.ts'
 
@@ -13,7 +13,7 @@ export async function open({ port }: { readonly port: number }): Promise<Runner>
   const workerData: RelayData = { port, creditBytes: CREDIT_BYTES }
   const relay = new Worker(new URL('./bulk-relay.ts', import.meta.url), { workerData, name: 'relay' })
   await once(relay, 'message')
-  let onChunk: (chunk: Uint8Array) => void = () => {}
+  const runs = new ChunkRuns()
   let uncredited = 0
   relay.on('message', (chunk: Uint8Array) => {
     uncredited += chunk.length
@@ -21,18 +21,14 @@ export async function open({ port }: { readonly port: number }): Promise<Runner>
       uncredited -= CREDIT_BYTES
       relay.postMessage({ kind: 'credit' } satisfies ToRelay)
     }
-    onChunk(chunk)
+    runs.take(chunk)
   })
   return {
-    run: order =>
-      new Promise<Outcome>(resolve => {
-        const tally = new ByteTally(bytesOf(order))
-        onChunk = chunk => {
-          tally.add(chunk)
-          if (tally.isComplete) resolve(tally.outcome())
-        }
-        relay.postMessage({ kind: 'write', bytes: orderFor(bytesOf(order)) } satisfies ToRelay)
-      }),
+    run: order => {
+      const ask = (bytes: number): void =>
+        relay.postMessage({ kind: 'write', bytes: orderFor(bytes) } satisfies ToRelay)
+      return runs.run(bytesOf(order), ask)
+    },
     close: async () => {
       await relay.terminate()
     },
