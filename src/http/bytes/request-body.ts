@@ -12,21 +12,12 @@ import { LIMITS } from '../../base/limits.ts'
 import { aborted, Wait } from '../../base/wait.ts'
 import { BYTE_TURNS } from '../byte-turns.ts'
 import { routeOf } from '../request-route.ts'
+import { BODY_PACE, type BodyPace, grantedMs } from './body-pace.ts'
 import { clientSignalOf } from './client-signal.ts'
 import { askForBody } from './expect-continue.ts'
 import { GatheredBody } from './gathered-body.ts'
 import { holdBody } from './held-bytes.ts'
 import { readSmallBody } from './small-body.ts'
-
-/** How long a body may keep the service waiting. */
-export interface BodyPace {
-  /** Milliseconds of waiting that every body is granted. */
-  readonly waitMs: number
-  /** So many bytes received grant one second more. */
-  readonly bytesPerSecond: number
-}
-
-const PACE: BodyPace = { waitMs: LIMITS.bodyWaitMs, bytesPerSecond: LIMITS.bodyRateBytesPerSecond }
 
 export class RequestBody {
   readonly #stream: Readable
@@ -36,7 +27,7 @@ export class RequestBody {
   #waitedMs = 0
   #turn: Promise<void> | null = null
 
-  constructor(stream: Readable, signal: AbortSignal, pace: BodyPace = PACE) {
+  constructor(stream: Readable, signal: AbortSignal, pace: BodyPace = BODY_PACE) {
     this.#stream = stream
     this.#signal = signal
     this.#pace = pace
@@ -82,8 +73,7 @@ export class RequestBody {
   }
 
   async #waitForMore(): Promise<void> {
-    const { waitMs, bytesPerSecond } = this.#pace
-    const allowedMs = waitMs + (this.#bytes / bytesPerSecond) * 1_000
+    const allowedMs = grantedMs(this.#bytes, this.#pace)
     const startedAt = performance.now()
     const wait = new Wait<void>(
       'the request body',

@@ -4,8 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import { tookLonger } from '../../base/wait.ts'
+import { BODY_PACE, grantedMs } from './body-pace.ts'
 import { askForBody } from './expect-continue.ts'
 
 /**
@@ -41,12 +41,12 @@ export function readSmallBody(
     }
     const onGone = (): void => fail(new SockpoolError('ABORTED', 'the request body was aborted'))
     const onTime = (): void => {
-      const allowedMs = LIMITS.bodyWaitMs + (got / LIMITS.bodyRateBytesPerSecond) * 1_000
+      const allowedMs = grantedMs(got, BODY_PACE)
       const leftMs = startedMs + allowedMs - performance.now()
       if (leftMs > 0) timer = setTimeout(onTime, leftMs)
       else fail(new SockpoolError('REQUEST_TIMEOUT', tookLonger('the request body', allowedMs)))
     }
-    let timer = setTimeout(onTime, LIMITS.bodyWaitMs)
+    let timer = setTimeout(onTime, BODY_PACE.waitMs)
     const leave = (): void => {
       clearTimeout(timer)
       stream.off('data', onData).off('end', onEnd).off('close', onGone)
