@@ -24,6 +24,8 @@ export class Slots {
   #lingering = 0
   /** By the time since when they are idle. Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
   readonly #idle: Slot[] = []
+  /** By tenant: connections that are back in a moment. */
+  readonly #returning = new Map<string, number>()
   readonly #closedFor = new Map<string, number>()
 
   readonly #news: TargetNews | null
@@ -88,6 +90,15 @@ export class Slots {
     return count
   }
 
+  get hasReturning(): boolean {
+    return this.#returning.size > 0
+  }
+
+  /** Of this tenant's connections those that are back in a moment. */
+  returningTo(tenant: string): number {
+    return this.#returning.get(tenant) ?? 0
+  }
+
   /** Of the idle ones, those of this tenant. */
   idleOf(tenant: string): number {
     let count = 0
@@ -125,8 +136,11 @@ export class Slots {
   }
 
   move(slot: Slot, next: SlotState): void {
-    const before = slot.state.kind
+    const { state } = slot
+    const before = state.kind
     slot.move(next)
+    if (state.kind === 'quarantined' && state.returnsSinceMs !== null) this.#countReturning(slot, -1)
+    if (next.kind === 'quarantined' && next.returnsSinceMs !== null) this.#countReturning(slot, 1)
     this.#counts[before]--
     this.#counts[next.kind]++
     if (next.kind === 'closing' && next.lingers) this.#lingering++
@@ -149,6 +163,13 @@ export class Slots {
       this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
+  }
+
+  #countReturning({ tenant }: Slot, step: 1 | -1): void {
+    if (tenant === null) return
+    const count = this.returningTo(tenant) + step
+    if (count > 0) this.#returning.set(tenant, count)
+    else this.#returning.delete(tenant)
   }
 
   #addIdle(slot: Slot, sinceMs: number): void {
