@@ -131,10 +131,8 @@ export class Slot {
 
   /** The one place where a state changes. An arrow that is not drawn above is a fault of ours. */
   move(next: SlotState): void {
-    invariant(
-      NEXT[this.#state.kind].includes(next.kind),
-      () => `a ${this.#state.kind} slot turned ${next.kind}`,
-    )
+    const before = this.#state.kind
+    if (!NEXT[before].includes(next.kind)) invariant(false, `a ${before} slot turned ${next.kind}`)
     this.#state = next
   }
 }

@@ -144,7 +144,7 @@ export class Slots {
     this.#counts[before]--
     this.#counts[next.kind]++
     if (next.kind === 'closing' && next.lingers) this.#lingering++
-    if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
+    if (before === 'idle') this.#leaveIdle(slot)
     if (next.kind === 'idle') this.#addIdle(slot, next.sinceMs)
     if (next.kind === 'idle' && before === 'connecting' && this.#news?.isHeard)
       this.#news.tell('connect', { connection: next.connection.id, ms: next.sinceMs - slot.createdMs })
@@ -172,13 +172,20 @@ export class Slots {
     else this.#returning.delete(tenant)
   }
 
+  #leaveIdle(slot: Slot): void {
+    // Mostly it is the last one, and costs no list of what was taken out.
+    if (this.#idle.at(-1) === slot) this.#idle.pop()
+    else this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
+  }
+
   #addIdle(slot: Slot, sinceMs: number): void {
     let index = this.#idle.length
     for (; index > 0; index--) {
       const state = this.#idle[index - 1]?.state
       if (state?.kind !== 'idle' || state.sinceMs <= sinceMs) break
     }
-    this.#idle.splice(index, 0, slot)
+    if (index === this.#idle.length) this.#idle.push(slot)
+    else this.#idle.splice(index, 0, slot)
   }
 
   describe(): string {
@@ -187,7 +194,9 @@ export class Slots {
   }
 
   #check(): void {
-    const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
-    invariant(sum === this.size && sum <= this.#bound, () => `${this.size} slots in use: ${this.describe()}`)
+    const { connecting, idle, leased, multiplexed, quarantined, closing } = this.#counts
+    const sum = connecting + idle + leased + multiplexed + quarantined + closing
+    if (sum === this.size && sum <= this.#bound) return
+    invariant(false, `${this.size} slots in use: ${this.describe()}`)
   }
 }

@@ -29,7 +29,7 @@ import { type SlotCounts, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
 import { WaitQueue } from './wait-queue.ts'
-import type { Begin, Waiters } from './waiters.ts'
+import type { Asking, Begin, Waiters } from './waiters.ts'
 import { WarmDials } from './warm-dials.ts'
 
 export class TargetPool {
@@ -135,6 +135,14 @@ export class TargetPool {
     return this.#queue.expectedWaitMs
   }
 
+  /** As `lease`, where a connection is idle that the caller may have; null where there is none. Errors: as `lease`. */
+  tryLease<Held>({ tenant, wish = null }: Asking, begin: Begin<Held>): Held | null {
+    if (this.control.refusal !== null) throw this.control.refusal
+    if (!this.control.isActive || this.#waiters.size > 0) return null
+    const idle = this.#idle.choose({ tenant, wish })
+    return idle && this.#hand(idle.slot, idle.connection, { tenant, askedMs: this.#deps.now() }, begin)
+  }
+
   /**
    * A lease, begun by `begin` in the very moment its connection is handed out: on an idle one, a new one, or the next
    * that comes free within `waitMs`.
@@ -147,11 +155,10 @@ export class TargetPool {
     begin: Begin<Held>,
   ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
-    if (this.control.refusal !== null) throw this.control.refusal
+    const idle = this.tryLease({ tenant, wish }, begin)
+    if (idle !== null) return idle
     const askedMs = this.#deps.now()
     const { isActive } = this.control
-    const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose({ tenant, wish }) : null
-    if (idle) return this.#hand(idle.slot, idle.connection, { tenant, askedMs }, begin)
     const needsDial = isActive && !this.#returns.isFor(tenant, wish)
     const refusal = needsDial ? this.#live.dials.refusal : null
     if (refusal !== null) throw refusal
@@ -217,7 +224,7 @@ export class TargetPool {
   }
 
   #dispatch(): void {
-    if (!this.control.isActive) return
+    if (!this.control.isActive || this.#waiters.size === 0) return
     this.#idle.lend(this.#queue, () => this.#unprovided)
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
     if (this.#unprovided > 0 && !this.#slots.isFull) this.#live.dials.await()
