@@ -25,6 +25,7 @@ import { Connections } from './io/connections.ts'
 import { Dialler } from './io/dialler.ts'
 import { HolderBells } from './io/holder-bells.ts'
 import { Listeners } from './io/listeners.ts'
+import { SilentTurns } from './io/silent-turns.ts'
 import { Splices } from './io/splice/splices.ts'
 import { Upgrades } from './io/upgrades.ts'
 
@@ -54,6 +55,7 @@ const connections = new Connections({
   pool,
   holders: bells,
   vitals,
+  turns: new SilentTurns(bellGuard.action(() => bells.flush())),
   stir: () => doorbell.stir(),
   cover: channels => doorbell.cover(channels),
   tell,

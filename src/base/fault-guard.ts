@@ -33,7 +33,11 @@ export class FaultGuard {
 
   /** Does it now. For where several are served in a row: what fails one does not keep the rest from being served. */
   run(action: () => void): void {
-    this.action(action)()
+    try {
+      action()
+    } catch (error) {
+      this.#faulty(error)
+    }
   }
 
   /** Goes on with what a promise comes to; its rejection is a fault, and so is a throw of `next`. */

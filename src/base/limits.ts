@@ -55,6 +55,11 @@ const OWN_LIMITS = {
   channelsPerSlab: 64,
   /** Channels of one pool: the doorbell's bitmap has one bit for each. */
   channelsMax: 65_536,
+  /**
+   * Milliseconds that a caller counts on a connection which is looked at after its release, before another is dialled: a look
+   * takes no longer but in a thread that something keeps.
+   */
+  returnMs: 1_000,
   /** Milliseconds between two looks at missed doorbells, deaths, idle connections and heartbeats. */
   sweepIntervalMs: 1_000,
   /** Connections a listener's kernel queue holds, as asyncio's backlog. */

@@ -86,6 +86,9 @@ export class Channel {
   readonly words: Words
   readonly #memory: ChannelMemory
   readonly #wide: WideClaim | null
+  /** Of the rings, each made for its first end: a lease has ends of its own. */
+  #inBytes: Buffer | null = null
+  #outBytes: Buffer | null = null
 
   /** `words`: how the control words are reached; default: by Atomics, where they lie in the slab. */
   constructor(memory: ChannelMemory, words: Words = controlWords(memory)) {
@@ -316,11 +319,15 @@ export class Channel {
     for (const word of [IN.want, OUT.room]) withdrawBlocked(this.words, word)
   }
 
-  #inbound(): Uint8Array {
-    return new Uint8Array(this.#memory.slab, this.#memory.inbound, this.#memory.inboundBytes)
+  #inbound(): Buffer {
+    const { slab, inbound, inboundBytes } = this.#memory
+    this.#inBytes ??= Buffer.from(slab, inbound, inboundBytes)
+    return this.#inBytes
   }
 
-  #outbound(): Uint8Array {
-    return new Uint8Array(this.#memory.slab, this.#memory.outbound, this.#memory.outboundBytes)
+  #outbound(): Buffer {
+    const { slab, outbound, outboundBytes } = this.#memory
+    this.#outBytes ??= Buffer.from(slab, outbound, outboundBytes)
+    return this.#outBytes
   }
 }

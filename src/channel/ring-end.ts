@@ -63,7 +63,7 @@ export abstract class RingEnd {
     this.#tenure = tenure
     this.words = words
     this.at = at
-    this.#own = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#own = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#wide = wide
     this.bytes = this.#own
     this.#capacity = bytes.length

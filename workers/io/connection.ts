@@ -15,7 +15,7 @@ import { SockpoolError } from '../../src/base/errors.ts'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
-import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
+import type { CheckName, EndName } from '../../src/channel/values.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
 import { ConnectionLife } from './connection-life.ts'
 import { ConnectionLine } from './dialog/connection-line.ts'
@@ -26,7 +26,8 @@ import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
 import type { MessageBalance } from './message-balance.ts'
 import { Outflow } from './outflow.ts'
-import { ReleaseCheck } from './release-check.ts'
+import { ReleaseCheck, type ReleaseCheckDeps } from './release-check.ts'
+import type { SilentTurns } from './silent-turns.ts'
 import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
 import { type JoinRequest, join } from './splice/join.ts'
@@ -47,6 +48,7 @@ export type ConnectionDeps = {
   readonly scratch: Buffer
   /** Milliseconds that a close may take in all, and the kernel for the last bytes of a released lease. */
   readonly closeLingerMs: number
+  readonly turns: SilentTurns
   /** Wakes this thread's own look at its doorbell: it is awake anyway. */
   readonly stir: () => void
   /** The connection ends for this fault of ours. */
@@ -73,6 +75,7 @@ export class Connection {
   readonly #life: ConnectionLife
   readonly #traffic: Traffic
   #dialogs = Dialogs.none
+  #checkDeps: ReleaseCheckDeps | null = null
   readonly #onWrote = this.#guard.action(() => this.#wrote())
   readonly #ears = new SocketEars({
     onEnd: this.#guard.action(() => this.#ended()),
@@ -270,7 +273,7 @@ export class Connection {
       case 'serve':
         return this.#life.enter({ at: 'leased', socket, epoch })
       case 'check':
-        return this.#check(socket, epoch, shut)
+        return this.#check(socket, epoch)
       case 'close':
         // A close that TLS is in the way of has its bound from now on as well.
         if (state.at === 'hushed') return this.#linger.begin()
@@ -283,21 +286,20 @@ export class Connection {
     }
   }
 
-  #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
-    const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
-    const moment = this.channel.isProbed ? 'probe' : 'onRelease'
-    const { balance } = this.#deps
-    const check = new ReleaseCheck({
-      isSending,
-      isUnsent: () => isSending() || this.#outflow.isUnsent,
-      isUnread: () => this.#inflow.isUnread,
-      isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
-      unproven: () => balance?.against(this.#dialogs.has(moment)) ?? null,
-      startDialog: () => this.#dialogs.begin(moment, () => this.#line(socket, '')),
-      sendingMs: this.#deps.closeLingerMs,
-    })
+  #check(socket: Socket, epoch: number): void {
+    this.#checkDeps ??= {
+      ...this.#deps,
+      isSending: () => socket.writableLength > 0 || this.#outflow.isSending,
+      inflow: this.#inflow,
+      outflow: this.#outflow,
+      guard: this.#guard,
+      dialogs: this.#dialogs,
+      line: () => this.#line(socket, ''),
+      onFound: (check, found) => this.#checked(check, found),
+    }
+    const check = new ReleaseCheck(this.#checkDeps)
     this.#life.enter({ at: 'checking', socket, epoch, check })
-    this.#guard.follow(check.found, found => this.#checked(check, found))
+    check.begin()
   }
 
   #checked(check: ReleaseCheck, found: CheckName): void {

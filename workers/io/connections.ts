@@ -24,6 +24,7 @@ import { Dialogs } from './dialog/dialogs.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
 import { MessageBalance } from './message-balance.ts'
+import type { SilentTurns } from './silent-turns.ts'
 import { socketFacts } from './socket-facts.ts'
 
 export type ConnectionsDeps = {
@@ -34,6 +35,7 @@ export type ConnectionsDeps = {
   readonly vitals: Vitals
   /** Milliseconds that a close may take; default: LIMITS.closeLingerMs. */
   readonly closeLingerMs?: number | undefined
+  readonly turns: SilentTurns
   readonly stir: () => void
   /** Channels below this number may be rung from now on. */
   readonly cover: (channels: number) => void
@@ -139,7 +141,16 @@ export class Connections {
   }
 
   #make(channel: Channel, generation: number, balance: MessageBalance | null): Connection {
-    const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
+    const {
+      pool,
+      holders,
+      vitals,
+      turns,
+      stir,
+      cover,
+      tell,
+      closeLingerMs = LIMITS.closeLingerMs,
+    } = this.#deps
     const { number } = channel
     cover(number + 1)
     const connection = new Connection({
@@ -151,6 +162,7 @@ export class Connections {
       balance,
       scratch: this.#scratch,
       closeLingerMs,
+      turns,
       stir,
       onFault: error =>
         tell({ kind: 'fault', channel: number, generation, error: SockpoolError.from(error).toJSON() }),

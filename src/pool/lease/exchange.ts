@@ -50,7 +50,7 @@ export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T
  * no error is `retryable`.
  */
 export async function exchangeBy(
-  acquire: (request: LeaseRequest) => Promise<Held>,
+  acquire: (request: LeaseRequest) => Held | Promise<Held>,
   { write, read, share, limit, bounds }: JudgedExchange,
   now: () => number,
 ): Promise<ExchangeReply> {
