@@ -38,6 +38,12 @@ const OWN_LIMITS = {
   outboundRingBytes: 65_536,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
+  /**
+   * Bytes of buffers handed out by reads after which the young garbage of their thread is collected: as much as stays in the
+   * processor's caches. Smaller buffers than those share memory, and come to less than their objects do.
+   */
+  youngCollectionBytes: 4_194_304,
+  youngBufferBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
   closeLingerMs: 10_000,
   /** Milliseconds that a release over HTTP waits for the last bytes to be sent; their sending goes on without its caller. */

@@ -28,6 +28,7 @@ import { assertOwned, type ByteSource, type FailedEnd, isRevoked, type StreamEnd
 import { frontBytes } from '../reading/front-bytes.ts'
 import { ReplayWindow } from '../replay-window.ts'
 import { overtakenEnd, streamEnd } from './channel-end.ts'
+import { noteYoungBuffer } from './young-buffers.ts'
 
 /** Where a source stands in its channel, and what it has set aside. Plain data: it crosses threads. */
 export type SourcePosition = {
@@ -107,6 +108,7 @@ export class ChannelSource implements ByteSource {
   }
 
   take(count: number): Buffer {
+    noteYoungBuffer(count)
     const bytes = Buffer.allocUnsafe(count)
     this.takeInto(bytes)
     return bytes
@@ -315,6 +317,7 @@ export class ChannelSource implements ByteSource {
 
   #setAside(ring: RingConsumer, count: number = ring.readable): void {
     if (count === 0) return
+    noteYoungBuffer(count)
     const bytes = Buffer.allocUnsafeSlow(count)
     this.#takeFromRing(ring, bytes)
     this.#aside.push(bytes)
