@@ -8,14 +8,7 @@
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
-import {
-  type BlockingSource,
-  type ByteSource,
-  endingOf,
-  isFinal,
-  type StreamEnd,
-  type StreamEnding,
-} from '../byte-source.ts'
+import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { MessageSearch } from './message-search.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
@@ -189,9 +182,9 @@ export class BufferedReads {
   }
 
   /** A line that can be had by the source's short cut, or null. */
-  shortLine(source: BlockingSource, limit: number): Buffer | null {
+  shortLine(limit: number): Buffer | null {
     if (this.#rest !== null) return null
-    const line = source.takeThrough(LF, limit)
+    const line = this.#source.takeThrough?.(LF, limit) ?? null
     if (line !== null) this.#moved(line.length)
     return line
   }
