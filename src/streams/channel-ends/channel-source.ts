@@ -199,7 +199,8 @@ export class ChannelSource implements ByteSource {
   /** The holder's doorbell rang for this channel. */
   rung(): void {
     const wish = this.#wish
-    if (wish !== null && !this.#arm(wish.count, 'bell')) this.#wake()
+    // Mostly it rang because they are there. Whoever took the wish away by that would only be asked to do so again.
+    if (wish !== null && (this.available >= wish.count || !this.#arm(wish.count, 'bell'))) this.#wake()
     this.#tellEnd()
   }
 
