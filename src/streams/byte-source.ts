@@ -43,6 +43,9 @@ export interface ByteSource {
    * stream has ended. The bytes are their taker's own, in memory that they share with others that were taken so.
    */
   takeThrough?(byte: number, most: number): Buffer | null
+
+  /** As `takeThrough`, for as many in a row as can be had so, at most `count`. */
+  takeEachThrough?(byte: number, most: number, count: number): Buffer[]
 }
 
 /** A byte source that can also block its thread. Only parse workers and synchronous clients may use one. */

@@ -137,13 +137,21 @@ export class ChannelSource implements ByteSource {
     if (ring !== null && missing > 0) this.#setAside(ring, Math.min(missing, ring.readable))
   }
 
-  /** As BlockingSource.takeThrough. */
   takeThrough(byte: number, most: number): Buffer | null {
+    return this.#isCutShort() ? this.#aside.takeThrough(byte, most) : null
+  }
+
+  takeEachThrough(byte: number, most: number, count: number): Buffer[] {
+    return this.#isCutShort() ? this.#aside.takeEachThrough(byte, most, count) : []
+  }
+
+  /** Whether lines may be taken by the short cut; then bytes that make it worth while lie aside. */
+  #isCutShort(): boolean {
     const ring = this.#ring
-    if (ring === null || this.#window !== null || this.#channel.inEnd !== 'open') return null
+    if (ring === null || this.#window !== null || this.#channel.inEnd !== 'open') return false
     if (this.#aside.length === 0 && ring.readable >= LIMITS.linesAsideBytesMin)
       this.gather(LIMITS.linesAsideBytes)
-    return this.#aside.takeThrough(byte, most)
+    return true
   }
 
   putBack(bytes: Uint8Array): void {

@@ -189,6 +189,15 @@ export class BufferedReads {
     return line
   }
 
+  /** As `shortLine`, for as many in a row as can be had so, at most `count`. */
+  shortLines(limit: number, count: number): Buffer[] {
+    const lines = this.#rest === null ? (this.#source.takeEachThrough?.(LF, limit, count) ?? []) : []
+    let bytes = 0
+    for (const { length } of lines) bytes += length
+    if (bytes > 0) this.#moved(bytes)
+    return lines
+  }
+
   /** As `until`, but at EOF what is left. */
   line(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
     try {

@@ -1,17 +1,12 @@
 /** The ways to go through a stream to its end. */
 import { LIMITS } from '../../base/limits.ts'
+import type { NearLines } from './near-lines.ts'
 import { type ChunkOptions, NO_BOUNDS, ReadBounds, type ReadOptions } from './read-options.ts'
 
-export type LineReader = { readLine(options: ReadOptions): Promise<Buffer> }
+export type LineReader = { readonly limit: number; readLine(options: ReadOptions): Promise<Buffer> }
 export type ChunkReader = {
   read(n: number, options: ReadOptions): Promise<Buffer>
   readInto(target: Uint8Array, options: ReadOptions): Promise<number>
-}
-/** What is there already. */
-export type NearLines = {
-  hasLine(): boolean
-  /** The next line, where it can be had at once and in the shortest way. */
-  next(bounds: ReadBounds): Buffer | null
 }
 
 /** Line after line; an unterminated last one is one. */
@@ -76,9 +71,10 @@ async function fill(
 ): Promise<Error | null> {
   try {
     while (batch.length < LIMITS.lineBatchMax) {
-      const line = near.next(bounds)
-      if (line === null && !near.hasLine()) return null
-      batch.push(line ?? (await reader.readLine(bounds)))
+      const lines = near.take(bounds.limit ?? reader.limit, LIMITS.lineBatchMax - batch.length)
+      if (lines.length > 0) batch.push(...lines)
+      else if (near.hasLine) batch.push(await reader.readLine(bounds))
+      else return null
     }
     return null
   } catch (error) {

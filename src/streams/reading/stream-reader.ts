@@ -9,6 +9,7 @@ import { endingSeparator } from './ending-separator.ts'
 import { MemorySource, type ReadTransport } from './memory-source.ts'
 import { MessageReads } from './message-reads.ts'
 import type { MessageSearch } from './message-search.ts'
+import { NearLines } from './near-lines.ts'
 import { GREEDY, type LendResult, PendingRead, PLAIN } from './pending-read.ts'
 import { ReadAhead } from './read-ahead.ts'
 import {
@@ -50,6 +51,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #pending: PendingRead
   readonly #reads: BufferedReads
   readonly #messages: MessageReads
+  readonly #near: NearLines
   /** Of those who hold the stream: it is reachable for as long as one of them is. */
   protected readonly grip: object | null
 
@@ -71,6 +73,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       this.#pending = source.#pending
       this.#reads = source.#reads
       this.#messages = source.#messages
+      this.#near = source.#near
       return
     }
     const {
@@ -88,6 +91,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#pending = pending
     this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
     this.#messages = new MessageReads(this.#reads, framed)
+    this.#near = new NearLines(pending, this.#reads)
     if (transport) this.setTransport(transport)
   }
 
@@ -215,7 +219,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readLine(options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
-      const line = this.#lineNow(bounds)
+      const line = this.#near.next(bounds.limit ?? this.limit)
       return line === null ? this.#delimited('line', NEWLINE, bounds) : Promise.resolve(line)
     })
   }
@@ -281,8 +285,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
   lineBatches(options: ReadOptions = NO_BOUNDS): AsyncGenerator<Buffer[], void, undefined> {
-    const near = { hasLine: () => this.#reads.hasLine, next: (bounds: ReadBounds) => this.#lineNow(bounds) }
-    return lineBatches(this, near, options)
+    return lineBatches(this, this.#near, options)
   }
 
   /**
@@ -314,14 +317,6 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /** Hands the source over: until `run` settles every read is READ_BUSY. Its result says what became of it. */
   async lend(run: () => Promise<LendResult>, name = 'parse()'): Promise<unknown> {
     return await this.#pending.lend(name, run, count => this.#reads.count(count))
-  }
-
-  /** A line that is there, by the source's short cut and with nobody before it; null where that does not lead to one. */
-  #lineNow({ limit }: ReadBounds): Buffer | null {
-    if (!this.#pending.isClear) return null
-    const line = this.#reads.shortLine(limit ?? this.limit)
-    if (line !== null) this.#pending.served('readline')
-    return line
   }
 
   #delimited(how: 'until' | 'line', separators: readonly Uint8Array[], bounds: ReadBounds): Promise<Buffer> {
