@@ -5,6 +5,7 @@ import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 import { PARSE_LIMITS } from './parse-limits.ts'
+import { STREAM_LIMITS } from './stream-limits.ts'
 
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
@@ -38,12 +39,6 @@ const OWN_LIMITS = {
   outboundRingBytes: 65_536,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
-  /**
-   * Bytes of buffers handed out by reads after which the young garbage of their thread is collected: as much as stays in the
-   * processor's caches. Smaller buffers than those share memory, and come to less than their objects do.
-   */
-  youngCollectionBytes: 4_194_304,
-  youngBufferBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
   closeLingerMs: 10_000,
   /** Milliseconds that a release over HTTP waits for the last bytes to be sent; their sending goes on without its caller. */
@@ -336,6 +331,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof PARSE_LIMITS &
+  typeof STREAM_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
@@ -345,4 +341,5 @@ export const LIMITS: typeof OWN_LIMITS &
   ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
   ...PARSE_LIMITS,
+  ...STREAM_LIMITS,
 }

@@ -10,6 +10,7 @@
  * of its event loop, and one sweep collects all that has come since the last.
  */
 import { LIMITS } from '../base/limits.ts'
+import { Patience } from './patience.ts'
 import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
 
 const SLEEPING = 0
@@ -127,6 +128,8 @@ export class RungSet {
 export type DoorbellOptions = {
   /** Turns of the event loop that an empty sweep is repeated before the thread sleeps. Each costs a poll. */
   readonly lingerTurns: number
+  /** Milliseconds that it is repeated at the most beyond these, where that pays; default: 0. */
+  readonly lookOnMs?: number
   /** Called in each turn before and after the sweep, to tell other threads what they are told once per turn. */
   readonly onTurn?: (() => void) | undefined
 }
@@ -139,6 +142,7 @@ export class Doorbell {
   readonly #visit: (channel: number) => void
   readonly #lingerTurns: number
   readonly #onTurn: () => void
+  readonly #patience: Patience
   #emptyTurns = 0
   #turn: NodeJS.Immediate | null = null
   /** What looked missed is looked at again then. */
@@ -158,6 +162,7 @@ export class Doorbell {
     }
     this.#lingerTurns = options.lingerTurns
     this.#onTurn = options.onTurn ?? (() => {})
+    this.#patience = new Patience(options.lookOnMs ?? 0)
     this.#sleep()
   }
 
@@ -168,9 +173,10 @@ export class Doorbell {
 
   /** Says that this thread is awake anyway: it will look by itself, and nobody needs to notify it. */
   stir(): void {
+    this.#patience.found()
     if (this.#turn !== null || this.#stopped) return
     this.#set.wake()
-    this.#emptyTurns = 0
+    this.#awake()
     this.#turn = setImmediate(this.#look)
   }
 
@@ -216,11 +222,13 @@ export class Doorbell {
     if (this.#stopped) return
     this.sweeps++
     this.#onTurn()
-    this.#emptyTurns = this.#set.sweep(this.#visit) > 0 ? 0 : this.#emptyTurns + 1
+    const found = this.#set.sweep(this.#visit) > 0
+    this.#emptyTurns = found ? 0 : this.#emptyTurns + 1
+    if (found) this.#patience.found()
     if (this.#stopped) return
     this.#onTurn()
     if (this.#stopped) return
-    if (this.#emptyTurns > this.#lingerTurns) this.#sleep()
+    if (this.#emptyTurns > this.#lingerTurns && !this.#patience.isLeft) this.#sleep()
     else this.#turn ??= setImmediate(this.#look)
   }
 
@@ -229,6 +237,7 @@ export class Doorbell {
       this.#turn ??= setImmediate(this.#look)
       return
     }
+    this.#patience.sleeps()
     if (this.#waits) return
     const woken = this.#words.waitAsync(SLEEPING, 1)
     if (woken === null) {
@@ -239,8 +248,13 @@ export class Doorbell {
     void woken.then(() => {
       this.#waits = false
       if (this.#turn !== null || this.#stopped) return
-      this.#emptyTurns = 0
+      this.#awake()
       this.#look()
     })
+  }
+
+  #awake(): void {
+    this.#emptyTurns = 0
+    this.#patience.wakes()
   }
 }
