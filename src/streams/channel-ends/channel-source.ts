@@ -314,7 +314,7 @@ export class ChannelSource implements ByteSource {
         continue
       }
       // Who ends the lease moves the epoch on before it looks for wishes, so one of the two sees the other.
-      if (!this.#tenure.holds) continue
+      if (!this.#tenure.stillHolds) continue
       if (this.#channel.inEnd === 'open') {
         if (ring.hurry()) this.#ringer.ring(this.#channel.number)
         return true
