@@ -1,5 +1,7 @@
 /** Bounds of what the threads that move bytes do beside it: spread into LIMITS. */
 export const STREAM_LIMITS = {
+  /** Bytes of a read into a wide ring: what has gathered in the kernel while the thread was elsewhere comes at once. */
+  wideReadBytes: 262_144,
   /**
    * Bytes of buffers handed out by reads after which the young garbage of their thread is collected: as much as stays in the
    * processor's caches. Smaller buffers than those share memory, and come to less than their objects do.
