@@ -35,8 +35,11 @@ const OWN_LIMITS = {
   wideRingsPerSlab: 4,
   /** Bytes of a ring that a pool may be told to make: with its slab's others it fits one allocation. */
   ringBytesMax: 16_777_216,
-  /** Bytes of an outbound ring: asyncio's high water mark fits whole. */
-  outboundRingBytes: 65_536,
+  /**
+   * Bytes of an outbound ring: asyncio's high water mark fits whole, and behind it one write of as much, which whoever
+   * waits for `drain` after each may do. So bytes are queued beside it, and copied twice, for none but larger writes.
+   */
+  outboundRingBytes: 131_072,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
