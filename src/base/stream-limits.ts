@@ -1,5 +1,10 @@
 /** Bounds of what the threads that move bytes do beside it: spread into LIMITS. */
 export const STREAM_LIMITS = {
+  /**
+   * Channels that a thread rings for another in one turn before it wakes that one: of a turn that serves hundreds, the other
+   * serves the first while this one is at the last. A wake costs about as much as to serve one or two.
+   */
+  ringsPerWake: 32,
   /** Bytes of a read into a wide ring: what has gathered in the kernel while the thread was elsewhere comes at once. */
   wideReadBytes: 262_144,
   /**

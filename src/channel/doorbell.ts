@@ -48,12 +48,15 @@ export class Ringer {
 
 /**
  * The side that rings, on a thread whose event loop serves many channels in one turn. It sets the bits at once, and wakes
- * the owner once for all of them when `flush` is called, which the thread promises to do at the end of the turn.
+ * the owner once for all of them when `flush` is called, which the thread promises to do at the end of the turn; or before
+ * that, as often as so many were rung that both threads are better at work at the same time.
  */
 export class TurnRinger extends Ringer {
   readonly #words: Words
   readonly #promiseFlush: () => void
   #owes = false
+  /** Since the owner was woken last. */
+  #rings = 0
 
   constructor(words: Words, promiseFlush: () => void) {
     super(words)
@@ -63,14 +66,21 @@ export class TurnRinger extends Ringer {
 
   override ring(channel: number): void {
     this.#words.or(FIRST_BITS + Math.floor(channel / BITS), 1 << (channel % BITS))
-    if (this.#owes) return
-    this.#owes = true
-    this.#promiseFlush()
+    if (!this.#owes) {
+      this.#owes = true
+      this.#promiseFlush()
+    }
+    if (++this.#rings >= LIMITS.ringsPerWake) this.#wake()
   }
 
   flush(): void {
     if (!this.#owes) return
     this.#owes = false
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#rings = 0
     if (this.#words.exchange(SLEEPING, 0) === 1) this.#words.notify(SLEEPING)
   }
 }
