@@ -69,6 +69,7 @@ const doorbell = new Doorbell(
   bellGuard.action((number: number) => connections.rung(number)),
   {
     lingerTurns: LIMITS.ioLingerTurns,
+    lookOnMs: LIMITS.ioLookOnMs,
     onTurn: bellGuard.action(() => {
       vitals.publish()
       bells.flush()

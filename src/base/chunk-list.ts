@@ -104,6 +104,24 @@ export class ChunkList {
     return taken
   }
 
+  /** As `takeThrough`, again and again, at most `count` times. */
+  takeEachThrough(byte: number, most: number, count: number): Buffer[] {
+    const taken: Buffer[] = []
+    const chunk = this.#chunks[this.#head]
+    if (chunk === undefined) return taken
+    const end = chunk.length - (this.#head === this.#chunks.length - 1 ? this.#spare : 0)
+    let from = this.#skipped
+    while (taken.length < count) {
+      const at = chunk.indexOf(byte, from)
+      if (at === -1 || at >= end || at - from > most) break
+      taken.push(chunk.subarray(from, at + 1))
+      from = at + 1
+    }
+    this.#viewed = from
+    this.drop(from - this.#skipped)
+    return taken
+  }
+
   /** Takes all bytes, joined in memory of their own that can be posted to another thread. */
   takeAll(): Buffer {
     const bytes = Buffer.allocUnsafeSlow(this.#length)

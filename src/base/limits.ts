@@ -5,6 +5,7 @@ import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 import { PARSE_LIMITS } from './parse-limits.ts'
+import { STREAM_LIMITS } from './stream-limits.ts'
 
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
@@ -34,8 +35,11 @@ const OWN_LIMITS = {
   wideRingsPerSlab: 4,
   /** Bytes of a ring that a pool may be told to make: with its slab's others it fits one allocation. */
   ringBytesMax: 16_777_216,
-  /** Bytes of an outbound ring: asyncio's high water mark fits whole. */
-  outboundRingBytes: 65_536,
+  /**
+   * Bytes of an outbound ring: asyncio's high water mark fits whole, and behind it one write of as much, which whoever
+   * waits for `drain` after each may do. So bytes are queued beside it, and copied twice, for none but larger writes.
+   */
+  outboundRingBytes: 131_072,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
@@ -335,6 +339,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof PARSE_LIMITS &
+  typeof STREAM_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
@@ -344,4 +349,5 @@ export const LIMITS: typeof OWN_LIMITS &
   ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
   ...PARSE_LIMITS,
+  ...STREAM_LIMITS,
 }

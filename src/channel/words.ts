@@ -5,6 +5,11 @@
  */
 export interface Words {
   load(word: number): number
+  /**
+   * As `load`, at a tenth of its cost and without an order: what is seen may be what stood there when the caller was called, and
+   * says nothing of other words. For a word that is only asked whether it has changed for good.
+   */
+  glance(word: number): number
   store(word: number, value: number): void
   exchange(word: number, value: number): number
   or(word: number, bits: number): number
@@ -36,6 +41,11 @@ export class SharedWords implements Words {
 
   load(word: number): number {
     return Atomics.load(this.#slots, this.#base + word * this.#stride)
+  }
+
+  // Engines call a function for Atomics.load, and read an element in place.
+  glance(word: number): number {
+    return this.#slots[this.#base + word * this.#stride] ?? 0
   }
 
   store(word: number, value: number): void {

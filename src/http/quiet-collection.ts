@@ -5,8 +5,7 @@
  * callers are being served.
  */
 import { performance } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collector } from '../base/collector.ts'
 import { LIMITS } from '../base/limits.ts'
 
 export type QuietCollectionDeps = {
@@ -77,17 +76,4 @@ export function quietCollection(): QuietCollection {
       return performance.eventLoopUtilization(last, before).utilization
     },
   })
-}
-
-/**
- * V8's own, which a program sees only where it asked for it at its start; a new context sees it from here on. The flag is the
- * whole process's: another thread that does the same may have taken it back in between, and then it is asked for again.
- */
-export function collector(): () => void {
-  while (true) {
-    setFlagsFromString('--expose-gc')
-    const collect: unknown = runInNewContext('globalThis.gc')
-    setFlagsFromString('--no-expose-gc')
-    if (typeof collect === 'function') return collect as () => void
-  }
 }

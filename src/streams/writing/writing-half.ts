@@ -110,7 +110,8 @@ export class WritingHalf {
       this.onFutileWrite?.(++this.#futile)
       return
     }
-    if (this.#outbox.queued + length > this.#maxBufferedBytes + this.#freeInSink())
+    const excess = this.#outbox.queued + length - this.#maxBufferedBytes
+    if (excess > 0 && excess > this.#freeInSink())
       throw new SockpoolError(
         'WRITE_OVERFLOW',
         `more than ${this.#maxBufferedBytes} bytes would be buffered`,
@@ -118,7 +119,7 @@ export class WritingHalf {
       )
     this.#outbox.add(pieces)
     this.#accepted += length
-    this.marks.rose(this.buffered)
+    if (this.marks.isAbove(this.#outbox.pendingMost)) this.marks.rose(this.buffered)
     // Who waits for the bytes before these may be woken while these still lie in the sink.
     if (this.waits.hasFlushes) this.#wishAnew()
     else if (this.#outbox.queued > 0) this.#wish()
