@@ -81,7 +81,7 @@ export class Connections {
       }
       this.#admit(connection, { host: place.host, remote: dial.path })
       controller.signal.addEventListener('abort', () => connection.destroy(), { once: true })
-      const dialogs = new Dialogs(dial, connectTimeoutMs)
+      const dialogs = Dialogs.of(dial, connectTimeoutMs)
       const opened = await connection.openWithDialogs(socket, place.host, dialogs)
       if (controller.signal.aborted) throw controller.signal.reason
       this.#opened(connection, opened, last)

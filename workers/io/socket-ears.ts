@@ -37,7 +37,7 @@ export class SocketEars {
   unlisten(socket: Socket): void {
     const { onEnd, onError, onClose } = this.#deps
     socket.off('end', onEnd).off('error', onError).off('close', onClose)
-    socket.on('error', () => {})
+    socket.on('error', ignore)
   }
 
   /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
@@ -52,3 +52,5 @@ export class SocketEars {
     socket.removeAllListeners('data')
   }
 }
+
+function ignore(): void {}
