@@ -32,13 +32,12 @@ export class Outflow {
   #socket: Socket | null = null
   /** Bytes of the ring that were written and that the kernel has not taken yet. */
   #writing = 0
-  /** Called for every piece, also for those that were taken at once and have been seen to. */
-  readonly #written: (error?: Error | null) => void
+  /** Called for every piece, also for those that were taken at once and have been seen to. Null before the first. */
+  #written: ((error?: Error | null) => void) | null = null
 
   constructor(deps: OutflowDeps) {
     this.#deps = deps
     this.#ring = deps.channel.outboundConsumer(deps.tenure)
-    this.#written = deps.guard.action(error => this.#taken(error))
   }
 
   /** The socket was given bytes that the kernel has not taken. */
@@ -63,7 +62,7 @@ export class Outflow {
       const piece = this.#ring.first()
       if (piece.length > 0) {
         if (pieces++ === PIECES_PER_TURN) {
-          setImmediate(this.#deps.onMore)
+          setImmediate(() => this.#deps.onMore())
           return null
         }
         if (this.#tryWrite(socket, piece)) continue
@@ -88,6 +87,7 @@ export class Outflow {
   #tryWrite(socket: Socket, piece: Buffer): boolean {
     this.#writing = piece.length
     this.#deps.balance?.sent(piece)
+    this.#written ??= this.#deps.guard.action(error => this.#taken(error))
     socket.write(piece, this.#written)
     if (socket.writableLength > 0) return false
     this.#sent()
