@@ -38,6 +38,8 @@ export type ConnectionsDeps = {
   /** Channels below this number may be rung from now on. */
   readonly cover: (channels: number) => void
   readonly tell: (message: FromIoWorker) => void
+  /** One was made, which leaves garbage behind. */
+  readonly onMade?: () => void
 }
 
 /** Where a connection comes from, which its socket does not know: the host it was dialled by, paths of unix sockets. */
@@ -152,6 +154,7 @@ export class Connections {
     const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
     const { number } = channel
     cover(number + 1)
+    this.#deps.onMade?.()
     const connection = new Connection({
       channel,
       generation,

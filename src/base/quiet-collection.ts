@@ -2,12 +2,13 @@
  * Collects garbage once much has gone through and the thread has fallen quiet. V8 collects when something is allocated: a
  * thread that has served a burst and then has nothing to do keeps all that the burst left behind, however much the machine
  * might need it. One collection takes some tens of milliseconds, so there is one for each such burst, and none while
- * callers are being served.
+ * callers are being served. It is the collection that V8 itself makes when memory is short, as that alone gives the system back
+ * what it frees: after any other, V8 keeps the pages for later, for as long as the thread lives.
  */
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { LIMITS } from '../base/limits.ts'
+import { LIMITS } from './limits.ts'
 
 export type QuietCollectionDeps = {
   readonly collect: () => void
@@ -62,6 +63,8 @@ export class QuietCollection {
   }
 }
 
+const LAST_RESORT = { type: 'major', execution: 'sync', flavor: 'last-resort' } as const
+
 /** For this thread. */
 export function quietCollection(): QuietCollection {
   let last = performance.eventLoopUtilization()
@@ -88,6 +91,6 @@ export function collector(): () => void {
     setFlagsFromString('--expose-gc')
     const collect: unknown = runInNewContext('globalThis.gc')
     setFlagsFromString('--no-expose-gc')
-    if (typeof collect === 'function') return collect as () => void
+    if (typeof collect === 'function') return () => void collect(LAST_RESORT)
   }
 }
