@@ -10,6 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { invariant, SockpoolError } from '../src/base/errors.ts'
 import { FaultGuard } from '../src/base/fault-guard.ts'
 import { LIMITS } from '../src/base/limits.ts'
+import { quietCollection } from '../src/base/quiet-collection.ts'
 import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
 import { EgressRules } from '../src/egress/egress-rules.ts'
@@ -49,6 +50,7 @@ const rules = new EgressRules(egress.allow, egress.denied)
 const resolver = new Resolver({ servers: egress.dnsServers })
 const dialler = new Dialler(rules, resolver, vitals, decision => tell({ kind: 'decision', decision }))
 const listeners = new Listeners(resolver, tell)
+const quiet = quietCollection()
 const connections = new Connections({
   dialler,
   listeners,
@@ -59,6 +61,7 @@ const connections = new Connections({
   stir: () => doorbell.stir(),
   cover: channels => doorbell.cover(channels),
   tell,
+  onMade: () => quiet.passed(LIMITS.quietCollectionDialBytes),
 })
 const upgrades = new Upgrades(connections, tell)
 const splices = new Splices({ connections, listeners, tell })
@@ -94,6 +97,7 @@ function stop(): void {
   guard.run(() => doorbell.stop())
   isStopping = true
   guard.run(() => bells.flush())
+  quiet.stop()
   clearInterval(sweep)
   port?.close()
 }

@@ -1,8 +1,12 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Collects all garbage, or the young alone. */
-export type Collect = (options?: { readonly type: 'minor' }) => void
+type CollectOptions =
+  | { readonly type: 'minor' }
+  | { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' }
+
+/** Collects all garbage, the young alone, or all as V8 does itself when memory is short. */
+export type Collect = (options?: CollectOptions) => void
 
 /**
  * V8's own, which a program sees only where it asked for it at its start; a new context sees it from here on. The flag is the

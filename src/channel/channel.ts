@@ -43,7 +43,7 @@ import {
   type ShutName,
 } from './values.ts'
 import { WideClaim, type WidePlace } from './wide-rings.ts'
-import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
+import { LINE_SLOTS, SharedWords, type Words, wordsOf } from './words.ts'
 
 export const IN: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
 export const OUT: RingWords = { head: 5, tail: 6, want: 7, room: 8 }
@@ -77,8 +77,7 @@ export type ChannelMemory = {
 }
 
 function controlWords({ slab, control }: ChannelMemory): SharedWords {
-  const slots = new Int32Array(slab, control, CONTROL_BYTES / Int32Array.BYTES_PER_ELEMENT)
-  return new SharedWords(slots, 0, LINE_SLOTS)
+  return new SharedWords(wordsOf(slab), control / Int32Array.BYTES_PER_ELEMENT, LINE_SLOTS)
 }
 
 export class Channel {

@@ -27,6 +27,18 @@ export interface Words {
 export const LINE_SLOTS = 16
 export const LINE_BYTES = 64
 
+const slotsOf = new WeakMap<SharedArrayBuffer, Int32Array<SharedArrayBuffer>>()
+
+/** All words of a memory: one view, however many channels lie in it. */
+export function wordsOf(memory: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
+  const known = slotsOf.get(memory)
+  if (known !== undefined) return known
+  const bytes = Int32Array.BYTES_PER_ELEMENT
+  const slots = new Int32Array(memory, 0, Math.floor(memory.byteLength / bytes))
+  slotsOf.set(memory, slots)
+  return slots
+}
+
 /** Words that lie `stride` slots apart in an Int32Array, from `base` on. */
 export class SharedWords implements Words {
   readonly #slots: Int32Array<SharedArrayBuffer>

@@ -203,7 +203,8 @@ export class Inflow {
   }
 
   #wishRoom(): void {
-    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry) setImmediate(this.#deps.onRoom)
+    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry)
+      setImmediate(() => this.#deps.onRoom())
   }
 
   /** The holder waits for more than the ring holds, so it will not make more room before it has more bytes. */

@@ -38,13 +38,12 @@ export class Outflow {
   #socket: Socket | null = null
   /** Bytes of the ring that were written and that the kernel has not taken yet. */
   #writing = 0
-  /** Called for every piece, also for those that were taken at once and have been seen to. */
-  readonly #written: (error?: Error | null) => void
+  /** Called for every piece, also for those that were taken at once and have been seen to. Null before the first. */
+  #written: ((error?: Error | null) => void) | null = null
 
   constructor(deps: OutflowDeps) {
     this.#deps = deps
     this.#ring = deps.channel.outboundConsumer(deps.tenure)
-    this.#written = deps.guard.action(error => this.#taken(error))
   }
 
   /** The socket was given bytes that the kernel has not taken. */
@@ -69,7 +68,7 @@ export class Outflow {
       const [piece, wrapped] = this.#ring.views()
       if (piece !== undefined) {
         if (writes++ === WRITES_PER_TURN) {
-          setImmediate(this.#deps.onMore)
+          setImmediate(() => this.#deps.onMore())
           return null
         }
         if (this.#tryWrite(socket, piece, wrapped)) continue
@@ -98,9 +97,9 @@ export class Outflow {
     // A callback costs each write a tick of its own. Where one is needed after all, it is that of nothing, behind the piece.
     const isSmall = piece.length <= SMALL_BYTES_MAX && !(socket instanceof TLSSocket)
     if (isSmall) socket.write(piece)
-    else socket.write(piece, this.#written)
+    else socket.write(piece, this.#onWritten())
     if (socket.writableLength > 0) {
-      if (isSmall) socket.write(NOTHING, this.#written)
+      if (isSmall) socket.write(NOTHING, this.#onWritten())
       return false
     }
     this.#sent()
@@ -113,11 +112,16 @@ export class Outflow {
     this.#deps.balance?.sent(wrapped)
     socket.cork()
     socket.write(piece)
-    socket.write(wrapped, this.#written)
+    socket.write(wrapped, this.#onWritten())
     socket.uncork()
     if (socket.writableLength > 0) return false
     this.#sent()
     return true
+  }
+
+  #onWritten(): (error?: Error | null) => void {
+    this.#written ??= this.#deps.guard.action(error => this.#taken(error))
+    return this.#written
   }
 
   #taken(error?: Error | null): void {
