@@ -57,7 +57,7 @@ const connections = new Connections({
   pool,
   holders: bells,
   vitals,
-  turns: new SilentTurns(bellGuard.action(() => bells.flush())),
+  turns: new SilentTurns(),
   stir: () => doorbell.stir(),
   cover: channels => doorbell.cover(channels),
   tell,

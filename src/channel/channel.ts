@@ -280,19 +280,19 @@ export class Channel {
    * that small exchanges touch its first pages only.
    */
   rewind(): void {
-    for (const [ring, ownBytes, wide] of [
-      [IN, this.#memory.inboundBytes, this.#wide],
-      [OUT, this.#memory.outboundBytes, null],
-    ] as const) {
-      const tail = this.words.load(ring.tail)
-      const isWide = wide !== null && tail < 0
-      const capacity = isWide ? wide.capacity : ownBytes
-      const start = isWide ? tailCounter(tail) : tail
-      const next = start % capacity === 0 ? start : start + capacity - (start % capacity)
-      const wrapped = next < 0 || next >= counterSpan(wide?.capacity ?? ownBytes) ? 0 : next
-      this.words.store(ring.head, wrapped)
-      this.words.store(ring.tail, isWide ? ~wrapped : wrapped)
-    }
+    this.#rewind(IN, this.#memory.inboundBytes, this.#wide)
+    this.#rewind(OUT, this.#memory.outboundBytes, null)
+  }
+
+  #rewind(ring: RingWords, ownBytes: number, wide: WideClaim | null): void {
+    const tail = this.words.load(ring.tail)
+    const isWide = wide !== null && tail < 0
+    const capacity = isWide ? wide.capacity : ownBytes
+    const start = isWide ? tailCounter(tail) : tail
+    const next = start % capacity === 0 ? start : start + capacity - (start % capacity)
+    const wrapped = next < 0 || next >= counterSpan(wide?.capacity ?? ownBytes) ? 0 : next
+    this.words.store(ring.head, wrapped)
+    this.words.store(ring.tail, isWide ? ~wrapped : wrapped)
   }
 
   get generation(): number {

@@ -10,16 +10,10 @@ export interface TurnWatcher {
 }
 
 export class SilentTurns {
-  readonly #onTurned: () => void
   /** Those that have seen no turn yet, and those that have seen one. */
   #fresh: TurnWatcher[] = []
   #once: TurnWatcher[] = []
   #isCounting = false
-
-  /** `onTurned` is called once after those were told whose turns have passed. */
-  constructor(onTurned: () => void = () => {}) {
-    this.#onTurned = onTurned
-  }
 
   watch(watcher: TurnWatcher): void {
     this.#fresh.push(watcher)
@@ -38,8 +32,6 @@ export class SilentTurns {
     this.#once = this.#fresh
     this.#fresh = []
     if (this.#once.length > 0) this.#count()
-    if (over.length === 0) return
     for (const watcher of over) watcher.turned()
-    this.#onTurned()
   }
 }

@@ -324,8 +324,8 @@ async function resultOf(answer: Promise<unknown>): Promise<ReleaseResult> {
   try {
     return (await answer) as ReleaseResult
   } catch (error) {
-    if (error instanceof SockpoolError) return { outcome: 'closed', reason: 'error' }
-    throw error
+    if (!(error instanceof SockpoolError)) warnOfFault(error)
+    return { outcome: 'closed', reason: 'error' }
   }
 }
 

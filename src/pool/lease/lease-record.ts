@@ -318,14 +318,11 @@ export class LeaseRecord implements LeaseKeeper, SlotLease, ConnectionHolder, Le
 
   /** Gives the connection back; never rejects. */
   #given(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
-    const failed = (error: unknown): ReleaseResult => {
-      this.fault(error)
-      return { outcome: 'closed', reason: 'error' }
-    }
     try {
-      return this.#deps.giveBack(refusal, graceful, this.#failure).catch(failed)
+      return this.#deps.giveBack(refusal, graceful, this.#failure)
     } catch (error) {
-      return Promise.resolve(failed(error))
+      this.fault(error)
+      return Promise.resolve({ outcome: 'closed', reason: 'error' })
     }
   }
 
