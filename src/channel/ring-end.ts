@@ -140,6 +140,7 @@ export abstract class RingEnd {
 /** Of so few bytes the call alone takes longer than a loop over them. */
 const LOOP_BYTES_MAX = 64
 
+/** Copies without a view of either side: a view costs more than a small copy. */
 export function copyBytes(from: Uint8Array, to: Buffer, at: number, start: number, end: number): void {
   if (end - start > LOOP_BYTES_MAX) Buffer.prototype.copy.call(from, to, at, start, end)
   else for (let index = start; index < end; index++) to[at + index - start] = from[index] as number

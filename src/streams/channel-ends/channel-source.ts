@@ -104,7 +104,7 @@ export class ChannelSource implements ByteSource {
 
   views(): Iterable<Uint8Array> {
     const ring = this.#ring?.views() ?? []
-    return this.#aside.length === 0 ? ring : [...this.#aside.views(), ...ring]
+    return this.#aside.length === 0 ? ring : this.#aside.viewList().concat(ring)
   }
 
   take(count: number): Buffer {
