@@ -1,7 +1,7 @@
-/** The rival of rows `parse` and `parse-run` that has all bytes in memory and a thread to itself. */
+/** What rows `parse` and `parse-run` are held to: the same parser, which has all bytes in memory and a thread to itself. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { ndjson } from '../../src/parse/formats/ndjson.ts'
-import { giveWay } from '../../workers/parse/thread-priority.ts'
+import { ndjson } from '../../../src/parse/formats/ndjson.ts'
+import { giveWay } from '../../../workers/parse/thread-priority.ts'
 
 /** `messages`: the parser of the format; `run`: lines, and JSON.parse of each. */
 export type ParseHow = 'messages' | 'run'

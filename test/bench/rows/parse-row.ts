@@ -15,36 +15,55 @@ import { connect } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { createPool } from '../../src/library/create-pool.ts'
-import type { Lease } from '../../src/pool/lease/lease.ts'
-import type { Pool } from '../../src/pool/pool.ts'
-import { beginStretch } from './busy.ts'
-import { startPeer } from './child.ts'
-import type { AloneData, ParseHow } from './parse-alone.ts'
-import { BLOCK_RECORDS, recordsBlock, sumOfBlock } from './records.ts'
-import type { Contender, Field, Goal, Measure, Row } from './rounds.ts'
+import { createPool } from '../../../src/library/create-pool.ts'
+import type { Lease } from '../../../src/pool/lease/lease.ts'
+import type { Pool } from '../../../src/pool/pool.ts'
+import { beginStretch } from '../busy.ts'
+import type { Goal } from '../goals.ts'
+import { costed } from '../meters/in-process.ts'
+import type { AloneData, ParseHow } from '../ours/parse-alone.ts'
+import { startRecords } from '../peers/far-end.ts'
+import { orderFor } from '../peers/orders.ts'
+import { BLOCK_RECORDS, recordsBlock, sumOfBlock } from '../records.ts'
+import type { Contender, Effort, Field, Measure, Row } from '../rounds.ts'
 
 const MB = 1_000_000
 const BLOCK = recordsBlock()
-const BLOCKS = Math.ceil((100 * MB) / BLOCK.length)
-const TOTAL_BYTES = BLOCKS * BLOCK.length
-const RECORDS = BLOCKS * BLOCK_RECORDS
-const SUM = BLOCKS * sumOfBlock()
+const TOTAL_MB = 100
+
+/** What one run goes over. */
+type Task = {
+  readonly blocks: number
+  readonly bytes: number
+  readonly records: number
+  /** What the ids of the records come to. */
+  readonly sum: number
+}
+
+function taskOf({ share }: Effort): Task {
+  const blocks = Math.ceil((share * TOTAL_MB * MB) / BLOCK.length)
+  return {
+    blocks,
+    bytes: blocks * BLOCK.length,
+    records: blocks * BLOCK_RECORDS,
+    sum: blocks * sumOfBlock(),
+  }
+}
 
 const ECHOES = 64
 const ECHO_PAUSE_MS = 10
 const MESSAGE = Buffer.alloc(64, 0x61)
 const SAMPLE_MS = 2
 
-const MODULE = new URL('../fixtures/threads/sum-ids.ts', import.meta.url)
+const MODULE = new URL('../../fixtures/threads/sum-ids.ts', import.meta.url)
 
 export function parseRow(name: string, how: ParseHow, goals: readonly Goal[]): Row {
-  const what = `${(TOTAL_BYTES / MB).toFixed(0)} MB of NDJSON from one connection, beside ${ECHOES} echoing ones`
-  return { name, what, unit: 'MB/s', goals, setUp: () => setUp(how) }
+  const what = `${TOTAL_MB} MB of NDJSON from one connection, beside ${ECHOES} echoing ones`
+  return { name, what, unit: 'MB/s', goals, setUp: effort => setUp(how, taskOf(effort)) }
 }
 
-async function setUp(how: ParseHow): Promise<Field> {
-  const peer = await startPeer()
+async function setUp(how: ParseHow, task: Task): Promise<Field> {
+  const peer = await startRecords()
   const { echo, records } = peer.ports
   const pool = await createPool({
     ioWorkers: 1,
@@ -55,18 +74,18 @@ async function setUp(how: ParseHow): Promise<Field> {
   })
   const echoing = await Echoing.start(pool)
   const lease = await pool.lease('records')
-  const worker = new Worker(new URL('./parse-alone.ts', import.meta.url), {
-    workerData: { block: BLOCK, blocks: BLOCKS, how } satisfies AloneData,
+  const worker = new Worker(new URL('../ours/parse-alone.ts', import.meta.url), {
+    workerData: { block: BLOCK, blocks: task.blocks, how } satisfies AloneData,
   })
-  const ours = how === 'messages' ? () => sumOfMessages(lease) : () => sumOfRun(lease)
+  const ours = how === 'messages' ? () => sumOfMessages(lease, task) : () => sumOfRun(lease, task)
   const contenders: Contender[] = [
-    { name: 'sockpool', run: () => measure(echoing, ours) },
-    { name: 'alone', run: () => measure(echoing, () => sumAlone(worker)) },
+    { name: 'sockpool', run: () => measure(echoing, task, ours) },
+    { name: 'alone', run: () => measure(echoing, task, () => sumAlone(worker)) },
   ]
   if (how === 'messages')
-    contenders.push({ name: 'net', run: () => measure(echoing, () => sumOnMain(records)) })
+    contenders.push({ name: 'net', run: () => measure(echoing, task, () => sumOnMain(records, task)) })
   return {
-    contenders,
+    contenders: contenders.map(costed),
     close: async () => {
       await worker.terminate()
       await echoing.stop()
@@ -77,10 +96,10 @@ async function setUp(how: ParseHow): Promise<Field> {
   }
 }
 
-async function sumOfMessages(lease: Lease): Promise<number> {
-  lease.writer.write(order())
+async function sumOfMessages(lease: Lease, { bytes, records }: Task): Promise<number> {
+  lease.writer.write(orderFor(bytes))
   let sum = 0
-  let left = RECORDS
+  let left = records
   for await (const value of lease.messages('ndjson')) {
     sum += (value as { readonly id: number }).id
     left -= 1
@@ -89,9 +108,9 @@ async function sumOfMessages(lease: Lease): Promise<number> {
   return sum
 }
 
-async function sumOfRun(lease: Lease): Promise<number> {
-  lease.writer.write(order())
-  return (await lease.run(MODULE, RECORDS)) as number
+async function sumOfRun(lease: Lease, { bytes, records }: Task): Promise<number> {
+  lease.writer.write(orderFor(bytes))
+  return (await lease.run(MODULE, records)) as number
 }
 
 async function sumAlone(worker: Worker): Promise<number> {
@@ -101,11 +120,11 @@ async function sumAlone(worker: Worker): Promise<number> {
 }
 
 /** What a program does without threads. */
-async function sumOnMain(port: number): Promise<number> {
+async function sumOnMain(port: number, task: Task): Promise<number> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-  socket.write(order())
+  socket.write(orderFor(task.bytes))
   let sum = 0
-  let left = RECORDS
+  let left = task.records
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
@@ -119,12 +138,6 @@ async function sumOnMain(port: number): Promise<number> {
     rest = bytes.subarray(from)
   }
   return sum
-}
-
-function order(): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64BE(BigInt(TOTAL_BYTES))
-  return bytes
 }
 
 /** Connections that say 64 bytes to their peer and hear them, again and again, with a pause after each. */
@@ -161,7 +174,7 @@ class Echoing {
   }
 }
 
-async function measure(echoing: Echoing, sumUp: () => Promise<number>): Promise<Measure> {
+async function measure(echoing: Echoing, task: Task, sumUp: () => Promise<number>): Promise<Measure> {
   const delays = monitorEventLoopDelay({ resolution: SAMPLE_MS })
   const { count } = echoing
   delays.enable()
@@ -169,9 +182,9 @@ async function measure(echoing: Echoing, sumUp: () => Promise<number>): Promise<
   const sum = await sumUp()
   const { elapsedMs, busy, cpu, spentMs } = end()
   delays.disable()
-  if (sum !== SUM) throw new Error(`the records came to ${sum} rather than ${SUM}`)
+  if (sum !== task.sum) throw new Error(`the records came to ${sum} rather than ${task.sum}`)
   return {
-    rate: (TOTAL_BYTES / MB / elapsedMs) * 1_000,
+    rate: (task.bytes / MB / elapsedMs) * 1_000,
     busy,
     cpu,
     spent: spentMs / 1_000,

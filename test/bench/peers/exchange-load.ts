@@ -1,7 +1,7 @@
 /**
- * The callers of row `exchange`, in a process of their own: so many keep-alive connections, one request at a time on
+ * Callers over HTTP where there is no wrk, in a process of their own: so many keep-alive connections, one request at a time on
  * each. It writes ready-made requests and looks at no more of an answer than its status and its length, because what
- * a caller costs is taken from both contenders alike.
+ * a caller costs is taken from all contenders alike.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -11,7 +11,10 @@ export type LoadOrder = {
   readonly port: number
   readonly callers: number
   readonly forMs: number
-  readonly body: string
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | null
 }
 export type LoadResult = { readonly count: number; readonly elapsedMs: number }
 
@@ -23,15 +26,15 @@ class Caller {
   #onData: () => void = () => {}
   #chunk = ''
 
-  constructor({ port, body }: LoadOrder) {
+  constructor({ port, method, path, headers, body }: LoadOrder) {
     this.#port = port
-    const headers = [
-      'POST /v1/exchange HTTP/1.1',
+    const lines = [
+      `${method} ${path} HTTP/1.1`,
       `Host: 127.0.0.1:${port}`,
-      'Content-Type: application/json',
-      `Content-Length: ${Buffer.byteLength(body)}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      ...(body === null ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]),
     ]
-    this.#request = Buffer.from(`${headers.join('\r\n')}\r\n\r\n${body}`)
+    this.#request = Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body ?? ''}`)
   }
 
   async ask(): Promise<void> {

@@ -4,12 +4,14 @@
  */
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { createPool } from '../../src/library/create-pool.ts'
-import { handBuiltApp } from '../support/hand-built-app.ts'
-import { beginStretch } from './busy.ts'
-import { Child } from './child.ts'
-import type { ParseLoadOrder, ParseLoadResult, ProbeOrder } from './parse-rest-load.ts'
-import { type Contender, type Field, type Goal, quantile, type Row } from './rounds.ts'
+import { createPool } from '../../../src/library/create-pool.ts'
+import { handBuiltApp } from '../../support/hand-built-app.ts'
+import { beginStretch } from '../busy.ts'
+import { Child } from '../child.ts'
+import type { Goal } from '../goals.ts'
+import { costed } from '../meters/in-process.ts'
+import type { ParseLoadOrder, ParseLoadResult, ProbeOrder } from '../peers/parse-rest-load.ts'
+import { type Contender, type Field, quantile, type Row } from '../rounds.ts'
 
 const CALLERS = 8
 const BODY_BYTES = 10_000_000
@@ -21,8 +23,8 @@ export function parseRestRow(name: string, goals: readonly Goal[]): Row {
 }
 
 async function setUp(): Promise<Field> {
-  const load = new Child('./parse-rest-load.ts')
-  const probe = new Child('./parse-rest-load.ts')
+  const load = new Child('../peers/parse-rest-load.ts')
+  const probe = new Child('../peers/parse-rest-load.ts')
   await Promise.all([load.next(), probe.next()])
   const pool = await createPool({ ioWorkers: 1 })
   const app = handBuiltApp(pool)
@@ -43,12 +45,13 @@ async function setUp(): Promise<Field> {
 }
 
 function contender(name: string, port: number, accept: string, load: Child, probe: Child): Contender {
-  const order: ParseLoadOrder = { kind: 'load', port, callers: CALLERS, bodyBytes: BODY_BYTES, accept }
   const begin: ProbeOrder = { kind: 'probe', port }
   const stop: ProbeOrder = { kind: 'stop' }
-  return {
+  return costed({
     name,
-    run: async () => {
+    run: async ({ share }) => {
+      const bodyBytes = Math.ceil(BODY_BYTES * share)
+      const order: ParseLoadOrder = { kind: 'load', port, callers: CALLERS, bodyBytes, accept }
       await probe.ask(begin)
       const end = beginStretch()
       const { bytes, elapsedMs } = (await load.ask(order)) as ParseLoadResult
@@ -56,7 +59,7 @@ function contender(name: string, port: number, accept: string, load: Child, prob
       const tookMs = (await probe.ask(stop)) as number[]
       return { rate: bytes / 1_000 / elapsedMs, busy, cpu, livezP99Ms: quantile(tookMs, 0.99) }
     },
-  }
+  })
 }
 
 /** Gathers the body, parses its lines and writes them out again. */
