@@ -8,13 +8,19 @@ import { parseArgs } from 'node:util'
 import { findingsOf } from './goals.ts'
 import { textOf } from './report.ts'
 import { alternate, type Effort, type Row } from './rounds.ts'
+import { blockedRow } from './rows/blocked-row.ts'
 import { bulkRow } from './rows/bulk-row.ts'
 import { echoRow } from './rows/echo-row.ts'
 import { exchangeRedisRow } from './rows/exchange-redis-row.ts'
 import { exchangeRow } from './rows/exchange-row.ts'
+import { idleRow } from './rows/idle-row.ts'
+import { leaseRow } from './rows/lease-row.ts'
+import { leasedRow } from './rows/leased-row.ts'
 import { multiplexRow } from './rows/multiplex-row.ts'
 import { parseRestRow } from './rows/parse-rest-row.ts'
 import { parseRow } from './rows/parse-row.ts'
+import { sendRow } from './rows/send-row.ts'
+import { tlsReceiveRow } from './rows/tls-receive-row.ts'
 
 const ROWS: readonly Row[] = [
   exchangeRow('exchange', 'bare', [
@@ -30,6 +36,14 @@ const ROWS: readonly Row[] = [
     { against: 'ioredis', ratioMin: 1 },
     { against: 'un-multiplexed', ratioMin: 3 },
   ]),
+  leaseRow('lease', 'echo', [
+    { against: 'generic-pool', ratioMin: 1 },
+    { against: 'tarn', ratioMin: 1 },
+  ]),
+  leaseRow('lease-alone', 'alone', [
+    { measure: 'us', max: 6 },
+    { of: 'one at a time', measure: 'us', max: 120 },
+  ]),
   echoRow('echo-256', 256, 0, [
     { against: 'net', measure: 'usMain', ratioMax: 0.25 },
     { against: 'net', measure: 'usAll', ratioMax: 1.35 },
@@ -39,6 +53,7 @@ const ROWS: readonly Row[] = [
   echoRow('echo-256-work50', 256, 50, [{ against: 'net', ratioMin: 1.6 }]),
   // At most 1.6 times the time of net.
   echoRow('echo-1', 1, 0, [{ against: 'net', ratioMin: 1 / 1.6 }]),
+  blockedRow('blocked', [{ against: 'net', ratioMin: 1.8 }]),
   bulkRow('bulk-read', 'read', [
     { against: 'net', ratioMin: 0.9 },
     { of: 'chunks', against: 'net', ratioMin: 0.9 },
@@ -49,6 +64,18 @@ const ROWS: readonly Row[] = [
     { measure: 'fresh', max: 0 },
   ]),
   bulkRow('bulk-pipe', 'pipe', [{ against: 'net', ratioMin: 0.9 }]),
+  sendRow('bulk-send-1', 1, [{ against: 'net', ratioMin: 1.1 }]),
+  sendRow('bulk-send-4', 4, [{ against: 'net', ratioMin: 1.1 }]),
+  tlsReceiveRow('tls-receive-4', 4, [
+    { against: 'tls', ratioMin: 1.2 },
+    { measure: 'busy', max: 0.25 },
+    { against: 'tls', measure: 'delay', ratioMax: 0.2 },
+  ]),
+  idleRow('idle', [
+    { measure: 'kib', max: 10 },
+    { against: 'net', measure: 'kibUsed', ratioMax: 2.5 },
+  ]),
+  leasedRow('leased-10k', [{ against: '100 leased', measure: 'us', ratioMax: 1.5 }]),
   parseRow('parse', 'messages', [
     { against: 'alone', ratioMin: 0.9 },
     { measure: 'delay', max: 20 },

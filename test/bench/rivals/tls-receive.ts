@@ -1,0 +1,40 @@
+/** So many bytes in over some `tls` sockets on the main thread. */
+import { once } from 'node:events'
+import { connect, type TLSSocket } from 'node:tls'
+import { bytesOf } from '../byte-tally.ts'
+import type { Runner } from '../hosting/runner.ts'
+import { beginDelay } from '../loop-delay.ts'
+import { orderFor } from '../peers/orders.ts'
+
+type Options = { readonly port: number; readonly ca: string; readonly connections: number }
+
+const MIB = 1_048_576
+
+export async function open({ port, ca, connections }: Options): Promise<Runner> {
+  const sockets = Array.from({ length: connections }, () =>
+    connect({ host: '127.0.0.1', port, ca, servername: 'localhost' }),
+  )
+  await Promise.all(sockets.map(socket => once(socket, 'secureConnect')))
+  const receive = (socket: TLSSocket, bytes: number): Promise<void> =>
+    new Promise(resolve => {
+      let got = 0
+      const onData = (chunk: Buffer): void => {
+        got += chunk.length
+        if (got < bytes) return
+        socket.off('data', onData)
+        resolve()
+      }
+      socket.on('data', onData)
+      socket.write(orderFor(bytes))
+    })
+  return {
+    run: async order => {
+      const bytes = Math.ceil(bytesOf(order) / connections)
+      const endDelay = beginDelay()
+      const beganMs = performance.now()
+      await Promise.all(sockets.map(socket => receive(socket, bytes)))
+      const elapsedMs = performance.now() - beganMs
+      return { count: (connections * bytes) / MIB, elapsedMs, others: { delay: endDelay() } }
+    },
+  }
+}
