@@ -9,18 +9,24 @@ import { findingsOf } from './goals.ts'
 import { textOf } from './report.ts'
 import { alternate, type Effort, type Row } from './rounds.ts'
 import { blockedRow } from './rows/blocked-row.ts'
+import { bulkRestRow } from './rows/bulk-rest-row.ts'
 import { bulkRow } from './rows/bulk-row.ts'
 import { echoRow } from './rows/echo-row.ts'
 import { exchangeRedisRow } from './rows/exchange-redis-row.ts'
 import { exchangeRow } from './rows/exchange-row.ts'
+import { forwardMessageRow } from './rows/forward-message-row.ts'
+import { forwardRow } from './rows/forward-row.ts'
 import { idleRow } from './rows/idle-row.ts'
 import { leaseRow } from './rows/lease-row.ts'
 import { leasedRow } from './rows/leased-row.ts'
+import { linesRow } from './rows/lines-row.ts'
 import { multiplexRow } from './rows/multiplex-row.ts'
 import { parseRestRow } from './rows/parse-rest-row.ts'
 import { parseRow } from './rows/parse-row.ts'
+import { readUntilRow } from './rows/read-until-row.ts'
+import { receiveRow } from './rows/receive-row.ts'
 import { sendRow } from './rows/send-row.ts'
-import { tlsReceiveRow } from './rows/tls-receive-row.ts'
+import { startRow } from './rows/start-row.ts'
 
 const ROWS: readonly Row[] = [
   exchangeRow('exchange', 'bare', [
@@ -59,23 +65,38 @@ const ROWS: readonly Row[] = [
     { of: 'chunks', against: 'net', ratioMin: 0.9 },
   ]),
   bulkRow('bulk-read-into', 'into', [{ against: 'net', ratioMin: 1.5 }]),
+  receiveRow('receive-16', 'net', 16, [{ against: 'net', ratioMin: 1 }]),
   bulkRow('bulk-chunks-reuse', 'reuse', [
     { against: 'net', ratioMin: 1.5 },
     { measure: 'fresh', max: 0 },
   ]),
   bulkRow('bulk-pipe', 'pipe', [{ against: 'net', ratioMin: 0.9 }]),
+  bulkRestRow('bulk-rest', [{ against: 'pipe', ratioMin: 0.8 }]),
   sendRow('bulk-send-1', 1, [{ against: 'net', ratioMin: 1.1 }]),
   sendRow('bulk-send-4', 4, [{ against: 'net', ratioMin: 1.1 }]),
-  tlsReceiveRow('tls-receive-4', 4, [
+  receiveRow('tls-receive-4', 'tls', 4, [
     { against: 'tls', ratioMin: 1.2 },
     { measure: 'busy', max: 0.25 },
     { against: 'tls', measure: 'delay', ratioMax: 0.2 },
+  ]),
+  linesRow('read-line', 'line', [{ against: 'asyncio', ratioMin: 2.5 }]),
+  linesRow('line-batches', 'batches', [{ against: 'readline', ratioMin: 1 }]),
+  readUntilRow('read-until', [{ against: '1 MB', measure: 'ms', ratioMax: 4.5 }]),
+  forwardRow('forward-echo', 'echo', [
+    { against: 'haproxy', ratioMin: 0.9 },
+    { against: 'pipe', ratioMin: 1.2 },
+  ]),
+  forwardRow('forward-bulk', 'bulk', [{ against: 'haproxy', ratioMin: 1.1 }]),
+  forwardMessageRow('forward-message', [
+    { against: 'nutcracker', ratioMin: 0.7 },
+    { against: 'haproxy', ratioMin: 0.6 },
   ]),
   idleRow('idle', [
     { measure: 'kib', max: 10 },
     { against: 'net', measure: 'kibUsed', ratioMax: 2.5 },
   ]),
   leasedRow('leased-10k', [{ against: '100 leased', measure: 'us', ratioMax: 1.5 }]),
+  startRow('start', [{ against: 'fastify', measure: 'ms', ratioMax: 2 }]),
   parseRow('parse', 'messages', [
     { against: 'alone', ratioMin: 0.9 },
     { measure: 'delay', max: 20 },

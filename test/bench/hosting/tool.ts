@@ -22,8 +22,8 @@ function isExecutable(file: string): boolean {
 }
 
 /** Runs a program to its end. Throws with what it said where it fails. */
-export function runTool(command: string, parameters: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, parameters, { encoding: 'utf8' })
+export function runTool(command: string, parameters: readonly string[], folder?: string): string {
+  const { status, stdout, stderr, error } = spawnSync(command, parameters, { encoding: 'utf8', cwd: folder })
   if (status !== 0) throw new Error(`${command} failed: ${error?.message ?? stderr}${stdout}`)
   return stdout
 }

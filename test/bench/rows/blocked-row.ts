@@ -5,12 +5,12 @@ import type { BlockedOptions } from '../ours/blocked.ts'
 import { startFarEnd } from '../peers/far-end.ts'
 import type { Row } from '../rounds.ts'
 
-const CONNECTIONS = 16
+const CONNECTIONS = 1
 
 export function blockedRow(name: string, goals: readonly Goal[]): Row {
   return {
     name,
-    what: `bytes from ${CONNECTIONS} connections, the main thread blocked for 50 ms of every 100`,
+    what: `bytes from one connection, the main thread blocked for 50 ms of every 100`,
     unit: 'MiB/s',
     goals,
     setUp: async () => {

@@ -1,4 +1,4 @@
-/** So many bytes in over some TLS connections, into memory of the caller's. */
+/** So many bytes in over some connections, plain or TLS, into memory of the caller's. */
 import { createPool } from '../../../src/library/create-pool.ts'
 import type { Lease } from '../../../src/pool/lease/lease.ts'
 import { bytesOf } from '../byte-tally.ts'
@@ -6,13 +6,18 @@ import type { Runner } from '../hosting/runner.ts'
 import { beginDelay } from '../loop-delay.ts'
 import { orderFor } from '../peers/orders.ts'
 
-export type TlsReceiveOptions = { readonly port: number; readonly ca: string; readonly connections: number }
+/** `ca` where TLS is spoken. */
+export type ReceiveOptions = {
+  readonly port: number
+  readonly ca: string | null
+  readonly connections: number
+}
 
 const MIB = 1_048_576
 const READ_BYTES = 262_144
 
-export async function open({ port, ca, connections }: TlsReceiveOptions): Promise<Runner> {
-  const tls = { ca, servername: 'localhost' }
+export async function open({ port, ca, connections }: ReceiveOptions): Promise<Runner> {
+  const tls = ca === null ? false : { ca, servername: 'localhost' }
   const pool = await createPool({
     ioWorkers: 1,
     targets: { bulk: { host: '127.0.0.1', port, tls, pool: { max: connections } } },
