@@ -28,7 +28,12 @@ export function runTool(command: string, parameters: readonly string[], folder?:
   return stdout
 }
 
-/** A program that runs until it is closed. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A program that runs until it is closed, and no longer than this process. */
 export class Tool {
   readonly process: ChildProcess
   readonly pid: number
@@ -38,6 +43,8 @@ export class Tool {
     this.process.on('error', error => {
       throw error
     })
+    running.add(this.process)
+    this.process.once('exit', () => running.delete(this.process))
     this.pid = this.process.pid ?? 0
   }
 

@@ -23,8 +23,8 @@ export function parseRestRow(name: string, goals: readonly Goal[]): Row {
 }
 
 async function setUp(): Promise<Field> {
-  const load = new Child('../peers/parse-rest-load.ts')
-  const probe = new Child('../peers/parse-rest-load.ts')
+  const load = new Child('./peers/parse-rest-load.ts')
+  const probe = new Child('./peers/parse-rest-load.ts')
   await Promise.all([load.next(), probe.next()])
   const pool = await createPool({ ioWorkers: 1 })
   const app = handBuiltApp(pool)
