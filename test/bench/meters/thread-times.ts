@@ -16,9 +16,8 @@ export type ThreadTimes = ReadonlyMap<string, ThreadTime> | null
 const GROUPS: readonly (readonly [prefix: string, group: string])[] = [
   ['sockpool-io', 'io'],
   ['sockpool-http', 'http'],
-  ['sockpool-parse', 'parse'],
-  ['piscina', 'parse'],
-  ['worker', 'parse'],
+  // Those of parse threads have the name that Node gives.
+  ['WorkerThread', 'parse'],
 ]
 
 /** Of all these processes together. One that has gone has no threads. */
