@@ -43,16 +43,20 @@ export type Row = {
 /** By contender, one measure for each counted round. */
 export type Rounds = ReadonlyMap<string, readonly Measure[]>
 
+/** What a run that warms up takes at the least, however short the others are: less leaves much to be compiled. */
+const WARM_UP_MS = 400
+
 export async function alternate(
   contenders: readonly Contender[],
   effort: Effort,
   coldStart = false,
 ): Promise<Rounds> {
+  const warmUp = { ...effort, roundMs: Math.max(effort.roundMs, WARM_UP_MS) }
   const measures = new Map<string, Measure[]>(contenders.map(({ name }) => [name, []]))
   for (let round = coldStart ? 1 : 1 - effort.warmUps; round <= effort.rounds; round++) {
     const order = round % 2 === 0 ? contenders : contenders.toReversed()
     for (const { name, run } of order) {
-      const measure = await run(effort)
+      const measure = await run(round > 0 ? effort : warmUp)
       if (round > 0) measures.get(name)?.push(measure)
     }
   }
