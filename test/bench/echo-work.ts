@@ -15,7 +15,7 @@ export function work(bytes: Uint8Array, turns: number): void {
 
 /** Turns of one try, and how long tries go on: the first ones are not compiled yet. */
 const TRY_TURNS = 1_000
-const TRIES_MS = 200
+const TRIES_MS = 1_000
 
 /** How many turns take so long on this machine, once they are compiled: counted once, so that all contenders do the same. */
 export function turnsFor(us: number): number {

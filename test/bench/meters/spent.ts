@@ -32,7 +32,7 @@ export function beginSpending({ pids, freed }: Meters): (operations: number) => 
 }
 
 function timesPer(operations: number, before: ThreadTimes, after: ThreadTimes): Spent {
-  if (after === null) return {}
+  if (after === null || after.size === 0) return {}
   const times: GroupTimes = timesBetween(before, after)
   const all = Object.values(times).reduce((sum, us) => sum + us, 0)
   return Object.fromEntries([
