@@ -1,6 +1,6 @@
 /** So many idle connections of a pool: what each takes once dialling has settled, and after 64 bytes there and back on each. */
 import { createPool } from '../../../src/library/create-pool.ts'
-import { dialling } from '../dialling.ts'
+import { dialling, withEach } from '../dialling.ts'
 import { MESSAGE } from '../echo-work.ts'
 import type { Runner } from '../hosting/runner.ts'
 import { settledBytes } from '../resident.ts'
@@ -25,17 +25,19 @@ export async function open({ port, count }: IdleOptions): Promise<Runner> {
     const beganMs = performance.now()
     const leases = await dialling(count, () => pool.lease('idle'))
     const elapsedMs = performance.now() - beganMs
-    for (const lease of leases.splice(0)) await lease.release()
+    await withEach(leases.splice(0), lease => lease.release())
     const dialled = await settledBytes()
     const again = await dialling(count, () => pool.lease('idle'))
-    for (const { reader, writer } of again) {
+    await withEach(again, async ({ reader, writer }) => {
       writer.write(MESSAGE)
       await reader.readExactly(MESSAGE.length)
-    }
-    for (const lease of again.splice(0)) await lease.release()
+    })
+    await withEach(again.splice(0), lease => lease.release())
     const used = await settledBytes()
+    // The peer has no room for another contender's beside.
+    await pool.close()
     const others = { kib: (dialled - before) / KIB / count, kibUsed: (used - before) / KIB / count }
     return { count, elapsedMs, others }
   }
-  return { run, close: () => pool.close() }
+  return { run }
 }

@@ -1,5 +1,5 @@
 /** So many idle `net` sockets: what each takes, and after 64 bytes there and back on each. */
-import { dialling } from '../dialling.ts'
+import { dialling, withEach } from '../dialling.ts'
 import { MESSAGE } from '../echo-work.ts'
 import type { Runner } from '../hosting/runner.ts'
 import { settledBytes } from '../resident.ts'
@@ -17,8 +17,10 @@ export async function open(options: { readonly port: number; readonly count: num
     const clients = await dialling(count, () => PlainClient.connect(port))
     const elapsedMs = performance.now() - beganMs
     const dialled = await settledBytes()
-    for (const client of clients) await client.ask(MESSAGE)
+    await withEach(clients, client => client.ask(MESSAGE))
     const used = await settledBytes()
+    // The peer has no room for another contender's beside.
+    for (const client of clients) client.destroy()
     const others = { kib: (dialled - before) / KIB / count, kibUsed: (used - before) / KIB / count }
     return { count: clients.length, elapsedMs, others }
   }
