@@ -7,7 +7,7 @@
  */
 import { createPool } from '../../../src/library/create-pool.ts'
 import type { Lease } from '../../../src/pool/lease/lease.ts'
-import type { ReadOptions } from '../../../src/streams/reading/stream-reader.ts'
+import type { ChunkOptions } from '../../../src/streams/reading/read-options.ts'
 import { ByteTally, bytesOf } from '../byte-tally.ts'
 import { CountingSink } from '../counting-sink.ts'
 import type { Order, Outcome, Runner } from '../hosting/runner.ts'
@@ -37,7 +37,7 @@ function receiverOf(how: BulkHow, lease: Lease): (order: Order) => Promise<Outco
     case 'chunks':
       return order => byChunks(order, lease, {})
     case 'reuse':
-      return order => byChunks(order, lease, { reuse: true } as ReadOptions)
+      return order => byChunks(order, lease, { reuse: true })
     case 'pipe': {
       const sink = new CountingSink()
       // At the end of the bench its lease is killed.
@@ -62,7 +62,7 @@ async function byCalls(
 }
 
 /** `fresh`: the share of chunks that lie in memory of their own; with `reuse` none should. */
-async function byChunks(order: Order, { reader, writer }: Lease, options: ReadOptions): Promise<Outcome> {
+async function byChunks(order: Order, { reader, writer }: Lease, options: ChunkOptions): Promise<Outcome> {
   const tally = new ByteTally(bytesOf(order))
   writer.write(orderFor(bytesOf(order)))
   let chunks = 0
