@@ -133,6 +133,9 @@ if (!(effort.rounds >= 1) || rows.length < positionals.length) {
 process.stdout.write(
   `node ${process.version}, ${availableParallelism()} processors, ${effort.rounds} rounds each\n`,
 )
+// By an exit, so that what it started and wrote goes with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const report: object[] = []
 for (const row of rows)
   try {
