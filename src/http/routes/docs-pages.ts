@@ -91,8 +91,8 @@ async function makePages(app: FastifyInstance, document: () => Buffer): Promise<
   pages.decorate('swagger', app.swagger.bind(app))
   const options = { ...OPTIONS, uiHooks: { onRequest: sendDocument(document) } }
   // Not as it comes: it asks for the plugin that writes the document, which is in the other app.
-  pages.register(async own => {
-    await fastifySwaggerUi(own, options, () => {})
+  pages.register((own, _options, done) => {
+    Promise.resolve(fastifySwaggerUi(own, options, () => {})).then(() => done(), done)
   })
   await pages.ready()
   return pages
