@@ -24,6 +24,7 @@
  * reading end is lent is the holder of the `in` words meanwhile. A blocked holder waits on `inWant` itself. For an
  * I/O worker that has died the pool writes `closed`.
  */
+import { invariant } from '../base/errors.ts'
 import { raise, settle } from './monotone.ts'
 import { RingConsumer, RingProducer } from './ring.ts'
 import { counterSpan, type RingWords, tailCounter, withdrawBlocked } from './ring-end.ts'
@@ -43,7 +44,7 @@ import {
   type ShutName,
 } from './values.ts'
 import { WideClaim, type WidePlace } from './wide-rings.ts'
-import { LINE_SLOTS, SharedWords, type Words, wordsOf } from './words.ts'
+import { LINE_BYTES, LINE_SLOTS, SharedWords, type Words, wordsOf } from './words.ts'
 
 export const IN: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
 export const OUT: RingWords = { head: 5, tail: 6, want: 7, room: 8 }
@@ -77,6 +78,8 @@ export type ChannelMemory = {
 }
 
 function controlWords({ slab, control }: ChannelMemory): SharedWords {
+  const isWithin = control >= 0 && control % LINE_BYTES === 0 && control + CONTROL_BYTES <= slab.byteLength
+  invariant(isWithin, 'the control words of a channel lie in its slab')
   return new SharedWords(wordsOf(slab), control / Int32Array.BYTES_PER_ELEMENT, LINE_SLOTS)
 }
 

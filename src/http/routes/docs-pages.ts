@@ -60,7 +60,11 @@ export function docsPages(
     next()
   })
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<Buffer> => {
-    pages ??= makePages(app, document)
+    pages ??= makePages(app, document).catch(error => {
+      // The next reader may find the descriptors that their files need.
+      pages = null
+      throw error
+    })
     const { url, headers } = request
     const page = await (await pages).inject({ method: 'GET', url, headers })
     const { statusCode } = page

@@ -94,8 +94,9 @@ export class Returns {
     const nowMs = now()
     slot.flight.end(call, 'clean', nowMs)
     slots.move(slot, { kind: 'idle', connection, sinceMs: nowMs, provenMs: nowMs })
-    tell({ outcome: 'reused', reason: 'clean' })
+    // Who waits for it hears first: what was released is over.
     onBack()
+    tell({ outcome: 'reused', reason: 'clean' })
   }
 
   /** To be called where somebody may count on one. */
