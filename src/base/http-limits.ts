@@ -32,6 +32,8 @@ export const HTTP_LIMITS = {
    * which its event loop may not have been busy for more than that share: some light calls are no reason to wait.
    */
   quietCollectionBytes: 67_108_864,
+  /** Bytes that one dial counts as: by so many the heap of an I/O worker grows for each in a burst. */
+  quietCollectionDialBytes: 32_768,
   quietCollectionMs: 5_000,
   quietCollectionBusyMax: 0.2,
   /**

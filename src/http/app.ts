@@ -46,6 +46,7 @@ import { parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
+import { COMPILERS } from './routes/serialization.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
 import { streamRoute } from './routes/stream-route.ts'
 import { tunnelHandler, tunnelRoutes } from './routes/tunnel-routes.ts'
@@ -66,6 +67,7 @@ export function guardedApp(
   const app = fastify({
     ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
+    schemaController: { compilersFactory: COMPILERS },
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
   // Each table of routes says which bodies it reads; an unknown route reads none.

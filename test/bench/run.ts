@@ -66,6 +66,10 @@ const ROWS: readonly Row[] = [
   ]),
   bulkRow('bulk-read-into', 'into', [{ against: 'net', ratioMin: 1.5 }]),
   receiveRow('receive-16', 'net', 16, [{ against: 'net', ratioMin: 1 }]),
+  bulkRow('bulk-chunks-reuse', 'reuse', [
+    { against: 'net', ratioMin: 1.5 },
+    { measure: 'fresh', max: 0 },
+  ]),
   bulkRow('bulk-pipe', 'pipe', [{ against: 'net', ratioMin: 0.9 }]),
   bulkRestRow('bulk-rest', [{ against: 'pipe', ratioMin: 0.8 }]),
   sendRow('bulk-send-1', 1, [{ against: 'net', ratioMin: 1.1 }]),

@@ -57,7 +57,9 @@ describe('a service that has run out of descriptors', () => {
   }> {
     const service = await start({
       args: ['--demo', '--io-workers', '1'],
-      config: { targets: { 'by-name': { host: 'localhost', port: 1 } } },
+      config: {
+        targets: { 'by-name': { host: 'localhost', port: 1 }, nowhere: { host: '127.0.0.1', port: 1 } },
+      },
       entry: [
         '--import',
         `data:text/javascript,${encodeURIComponent(squander)}`,
@@ -87,6 +89,9 @@ describe('a service that has run out of descriptors', () => {
       const json: unknown = JSON.parse(await text(incoming))
       return { status: incoming.statusCode ?? 0, after: incoming.headers['retry-after'], json }
     }
+    // An I/O worker that is still being loaded needs descriptors for its files; one that has dialled is loaded.
+    const nowhere = JSON.stringify({ target: 'nowhere', write: { text: 'x' }, read: 'none' })
+    expect(await asking('/v1/exchange', nowhere)).toMatchObject({ json: { code: 'connect_refused' } })
     // The connection on which everything is asked is there before the last descriptor goes.
     expect((await asking('/v1/exchange', '{}')).status).toBe(400)
     const taken = (): number => readdirSync(`/proc/${service.pid}/fd`).length

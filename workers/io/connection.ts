@@ -14,46 +14,21 @@ import type { Socket } from 'node:net'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import type { Channel } from '../../src/channel/channel.ts'
-import type { TurnRinger } from '../../src/channel/doorbell.ts'
-import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
-import type { Vitals } from '../../src/channel/vitals.ts'
-import { ConnectionLife } from './connection-life.ts'
+import type { CheckName, EndName } from '../../src/channel/values.ts'
+import type { ConnectionLife } from './connection-life.ts'
+import { type ConnectionDeps, ConnectionParts } from './connection-parts.ts'
 import { ConnectionLine } from './dialog/connection-line.ts'
 import { Dialogs } from './dialog/dialogs.ts'
 import { ask } from './fence.ts'
-import type { HolderBells } from './holder-bells.ts'
-import { Inflow } from './inflow.ts'
-import { Linger } from './linger.ts'
-import type { MessageBalance } from './message-balance.ts'
-import { Outflow } from './outflow.ts'
-import { ReleaseCheck } from './release-check.ts'
+import type { Inflow } from './inflow.ts'
+import type { Linger } from './linger.ts'
+import type { Outflow } from './outflow.ts'
+import { ReleaseCheck, type ReleaseCheckDeps } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
 import { type JoinRequest, join } from './splice/join.ts'
 import type { Splice } from './splice/splice.ts'
-import { Traffic } from './traffic.ts'
-
-/** What a connection is given by its I/O worker. */
-export type ConnectionDeps = {
-  readonly channel: Channel
-  readonly generation: number
-  /** The pool thread's doorbell, and those of whoever holds a channel. */
-  readonly pool: TurnRinger
-  readonly holders: HolderBells
-  readonly vitals: Vitals
-  /** Counts its requests and answers; null where nobody asks for the count, or it cannot be had. */
-  readonly balance: MessageBalance | null
-  /** One buffer per worker: a read is over before the next one begins. */
-  readonly scratch: Buffer
-  /** Milliseconds that a close may take in all, and the kernel for the last bytes of a released lease. */
-  readonly closeLingerMs: number
-  /** Wakes this thread's own look at its doorbell: it is awake anyway. */
-  readonly stir: () => void
-  /** The connection ends for this fault of ours. */
-  readonly onFault: (error: unknown) => void
-  /** The socket is gone and the channel's last word is published. */
-  readonly onGone: () => void
-}
+import type { Traffic } from './traffic.ts'
 
 /** What TLS starts on: the socket, and plain bytes that had no room in the ring. */
 export type Hushed = { readonly socket: Socket; readonly spill: Buffer }
@@ -72,35 +47,24 @@ export class Connection {
   readonly #firstEpoch: number
   readonly #life: ConnectionLife
   readonly #traffic: Traffic
+  readonly #ears: SocketEars
   #dialogs = Dialogs.none
-  readonly #onWrote = this.#guard.action(() => this.#wrote())
-  readonly #ears = new SocketEars({
-    onEnd: this.#guard.action(() => this.#ended()),
-    onError: this.#guard.action((error: Error) => this.#broke(error)),
-    onClose: this.#guard.action(() => this.#life.gone()),
-    onData: bytes => this.received(bytes.length, bytes),
-  })
+  #checkDeps: ReleaseCheckDeps | null = null
 
   constructor(deps: ConnectionDeps) {
+    const parts = new ConnectionParts(deps, this.#guard, this)
     this.#deps = deps
-    this.nextBuffer = this.#guard.entry(() => this.#traffic.nextBuffer(), deps.scratch)
     this.channel = deps.channel
     this.generation = deps.generation
-    const { channel, generation, scratch, vitals, balance, pool, holders, onFault, onGone } = deps
-    this.#firstEpoch = channel.epoch
-    const tenure = channel.connectionTenure(generation)
-    const common = { channel, tenure, balance, ringHolder: () => holders.ring(channel) }
-    const onRoom = this.#guard.action(() => this.#rung())
-    const inflow = new Inflow({ ...common, scratch, onRoom, tellEnd: how => this.#life.tellEnd(how) })
-    const onMore = this.#guard.action(() => this.#more())
-    const outflow = new Outflow({ ...common, vitals, guard: this.#guard, onMore })
-    const onTime = this.#guard.action(() => this.#closesLate())
-    const linger = new Linger(deps.closeLingerMs, onTime)
-    this.#inflow = inflow
-    this.#outflow = outflow
-    this.#linger = linger
-    this.#life = new ConnectionLife({ channel, tenure, pool, holders, inflow, linger, onFault, onGone })
-    this.#traffic = new Traffic({ channel, life: this.#life, inflow, outflow, linger, vitals, scratch })
+    this.#firstEpoch = deps.channel.epoch
+    this.#inflow = parts.inflow
+    this.#outflow = parts.outflow
+    this.#linger = parts.linger
+    this.#life = parts.life
+    this.#traffic = parts.traffic
+    const traffic = parts.traffic
+    this.nextBuffer = this.#guard.entry(() => traffic.nextBuffer(), deps.scratch)
+    this.#ears = new SocketEars(this)
   }
 
   /** `count` bytes came into the buffer that `nextBuffer` gave; false pauses the socket. */
@@ -111,7 +75,32 @@ export class Connection {
   }, false)
 
   /** The doorbell rang: the holder wrote, made room, shut, or let go. */
-  readonly rung: () => void = this.#guard.action(() => this.#rung())
+  rung(): void {
+    this.#guard.enter(this, this.#rung, undefined)
+  }
+
+  /** The kernel has taken a piece, or the thread should look again. */
+  more(): void {
+    this.#guard.enter(this, this.#more, undefined)
+  }
+
+  /** A close has taken too long. */
+  closesLate(): void {
+    this.#guard.enter(this, this.#closesLate, undefined)
+  }
+
+  /** The peer has ended its direction. */
+  socketEnded(): void {
+    this.#guard.enter(this, this.#ended, undefined)
+  }
+
+  socketFailed(error: Error): void {
+    this.#guard.enter(this, this.#broke, undefined, error)
+  }
+
+  socketClosed(): void {
+    this.#guard.enter(this.#life, this.#life.gone, undefined)
+  }
 
   /** The socket is connected, TLS included: from now on the connection lives until its socket closes. */
   open(socket: Socket): void {
@@ -141,7 +130,9 @@ export class Connection {
   }
 
   /** Ends it at once. */
-  readonly destroy: (how?: EndName) => void = this.#guard.action((how = 'closed') => this.#life.destroy(how))
+  destroy(how: EndName = 'closed'): void {
+    this.#guard.enter(this.#life, this.#life.destroy, undefined, how)
+  }
 
   /** It serves many at once from now on, and no lease after that. */
   share(): void {
@@ -149,13 +140,19 @@ export class Connection {
   }
 
   /** Reads no more plain text and sends none; what had no room in the ring is the caller's. Null: it has ended. */
-  readonly hush: () => Hushed | null = this.#guard.entry(() => this.#hush(), null)
+  hush(): Hushed | null {
+    return this.#guard.enter<Connection, [], Hushed | null>(this, this.#hush, null)
+  }
 
   /** Goes on with the TLS socket that wraps the hushed one. */
-  readonly secured: (socket: Socket) => void = this.#guard.action(socket => this.#secured(socket))
+  secured(socket: Socket): void {
+    this.#guard.enter(this, this.#secured, undefined, socket)
+  }
 
   /** Joins the client with the lease that it serves; null: there is none, or it has ended, and the client is as it was. */
-  readonly join: (request: JoinRequest) => Splice | null = this.#guard.entry(asked => this.#join(asked), null)
+  join(request: JoinRequest): Splice | null {
+    return this.#guard.enter<Connection, [JoinRequest], Splice | null>(this, this.#join, null, request)
+  }
 
   /** For a socket that reads into buffers of its own. */
   feedFrom(socket: Socket): void {
@@ -184,7 +181,7 @@ export class Connection {
       life: this.#life,
       host,
       vitals: this.#deps.vitals,
-      onWrote: this.#onWrote,
+      onWrote: this.#guard.action(() => this.#wrote()),
       leave: plain => {
         this.#ears.unlisten(plain)
         this.#ears.stopReading(plain)
@@ -270,7 +267,7 @@ export class Connection {
       case 'serve':
         return this.#life.enter({ at: 'leased', socket, epoch })
       case 'check':
-        return this.#check(socket, epoch, shut)
+        return this.#check(socket, epoch)
       case 'close':
         // A close that TLS is in the way of has its bound from now on as well.
         if (state.at === 'hushed') return this.#linger.begin()
@@ -283,21 +280,20 @@ export class Connection {
     }
   }
 
-  #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
-    const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
-    const moment = this.channel.isProbed ? 'probe' : 'onRelease'
-    const { balance } = this.#deps
-    const check = new ReleaseCheck({
-      isSending,
-      isUnsent: () => isSending() || this.#outflow.isUnsent,
-      isUnread: () => this.#inflow.isUnread,
-      isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
-      unproven: () => balance?.against(this.#dialogs.has(moment)) ?? null,
-      startDialog: () => this.#dialogs.begin(moment, () => this.#line(socket, '')),
-      sendingMs: this.#deps.closeLingerMs,
-    })
+  #check(socket: Socket, epoch: number): void {
+    this.#checkDeps ??= {
+      ...this.#deps,
+      isSending: () => socket.writableLength > 0 || this.#outflow.isSending,
+      inflow: this.#inflow,
+      outflow: this.#outflow,
+      guard: this.#guard,
+      dialogs: this.#dialogs,
+      line: () => this.#line(socket, ''),
+      onFound: (check, found) => this.#checked(check, found),
+    }
+    const check = new ReleaseCheck(this.#checkDeps)
     this.#life.enter({ at: 'checking', socket, epoch, check })
-    this.#guard.follow(check.found, found => this.#checked(check, found))
+    check.begin()
   }
 
   #checked(check: ReleaseCheck, found: CheckName): void {

@@ -11,10 +11,12 @@ import { fieldErrors } from './field-errors.ts'
 
 /** Fastify's validator compiler. Errors: INVALID_REQUEST with `errors`, one for each of the first bad fields. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema)
+  // Compiled by the first request: those of all routes at the start would keep it for longer than most are ever used.
+  let validator: ReturnType<typeof Compile> | null = null
   const isText = httpPart === 'querystring'
   return (value: unknown) => {
     const typed = isText ? typedQuery(schema, value) : value
+    validator ??= Compile(schema)
     if (validator.Check(typed)) return { value: typed }
     return { error: invalidFields(fieldErrors(schema, typed, isText ? 'query' : (httpPart ?? 'body'))) }
   }

@@ -6,11 +6,12 @@ import type { BulkHow } from '../ours/bulk.ts'
 import { startFarEnd } from '../peers/far-end.ts'
 import type { Row } from '../rounds.ts'
 
-export type BulkKind = 'read' | 'into' | 'pipe'
+export type BulkKind = 'read' | 'into' | 'reuse' | 'pipe'
 
 const WHAT: Readonly<Record<BulkKind, string>> = {
   read: 'read(65536) and chunks()',
   into: 'readInto',
+  reuse: 'chunks({ reuse: true })',
   pipe: 'toDuplex().pipe()',
 }
 
@@ -45,6 +46,8 @@ function contendersOf(kind: BulkKind, port: number): readonly HostedInput[] {
       const relay: HostedInput = { name: 'relay', file: 'rivals/relay-bulk.ts', options: { port } }
       return [ours('sockpool', 'into'), net('net', 'data'), net('net-onread', 'onread'), relay]
     }
+    case 'reuse':
+      return [ours('sockpool', 'reuse'), net('net', 'data')]
     case 'pipe':
       return [ours('sockpool', 'pipe'), net('net', 'pipe')]
     default:

@@ -2,12 +2,12 @@
  * Collects garbage once much has gone through and the thread has fallen quiet. V8 collects when something is allocated: a
  * thread that has served a burst and then has nothing to do keeps all that the burst left behind, however much the machine
  * might need it. One collection takes some tens of milliseconds, so there is one for each such burst, and none while
- * callers are being served.
+ * callers are being served. It is the collection that V8 itself makes when memory is short, as that alone gives the system back
+ * what it frees: after any other, V8 keeps the pages for later, for as long as the thread lives.
  */
 import { performance } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-import { LIMITS } from '../base/limits.ts'
+import { type Collect, collector } from './collector.ts'
+import { LIMITS } from './limits.ts'
 
 export type QuietCollectionDeps = {
   readonly collect: () => void
@@ -62,14 +62,16 @@ export class QuietCollection {
   }
 }
 
+const LAST_RESORT = { type: 'major', execution: 'sync', flavor: 'last-resort' } as const
+
 /** For this thread. */
 export function quietCollection(): QuietCollection {
   let last = performance.eventLoopUtilization()
-  let collect: (() => void) | null = null
+  let collect: Collect | null = null
   return new QuietCollection({
     collect: () => {
       collect ??= collector()
-      collect()
+      collect(LAST_RESORT)
     },
     busyShare: () => {
       const before = last
@@ -77,17 +79,4 @@ export function quietCollection(): QuietCollection {
       return performance.eventLoopUtilization(last, before).utilization
     },
   })
-}
-
-/**
- * V8's own, which a program sees only where it asked for it at its start; a new context sees it from here on. The flag is the
- * whole process's: another thread that does the same may have taken it back in between, and then it is asked for again.
- */
-export function collector(): () => void {
-  while (true) {
-    setFlagsFromString('--expose-gc')
-    const collect: unknown = runInNewContext('globalThis.gc')
-    setFlagsFromString('--no-expose-gc')
-    if (typeof collect === 'function') return collect as () => void
-  }
 }
