@@ -14,46 +14,24 @@ import type { Socket } from 'node:net'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import type { Channel } from '../../src/channel/channel.ts'
-import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
-import type { Vitals } from '../../src/channel/vitals.ts'
+import { checkOf } from './connection-check.ts'
+import type { ConnectionDeps } from './connection-deps.ts'
 import { ConnectionLife } from './connection-life.ts'
+import { Seat } from './desk/seat.ts'
+import type { Seated } from './desk/seated.ts'
 import { ConnectionLine } from './dialog/connection-line.ts'
 import { Dialogs } from './dialog/dialogs.ts'
 import { ask } from './fence.ts'
-import type { HolderBells } from './holder-bells.ts'
 import { Inflow } from './inflow.ts'
 import { Linger } from './linger.ts'
-import type { MessageBalance } from './message-balance.ts'
 import { Outflow } from './outflow.ts'
-import { ReleaseCheck } from './release-check.ts'
+import type { ReleaseCheck } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
-import { type JoinRequest, join } from './splice/join.ts'
+import { type JoinedParts, type JoinRequest, join } from './splice/join.ts'
 import type { Splice } from './splice/splice.ts'
 import { Traffic } from './traffic.ts'
-
-/** What a connection is given by its I/O worker. */
-export type ConnectionDeps = {
-  readonly channel: Channel
-  readonly generation: number
-  /** The pool thread's doorbell, and those of whoever holds a channel. */
-  readonly pool: TurnRinger
-  readonly holders: HolderBells
-  readonly vitals: Vitals
-  /** Counts its requests and answers; null where nobody asks for the count, or it cannot be had. */
-  readonly balance: MessageBalance | null
-  /** One buffer per worker: a read is over before the next one begins. */
-  readonly scratch: Buffer
-  /** Milliseconds that a close may take in all, and the kernel for the last bytes of a released lease. */
-  readonly closeLingerMs: number
-  /** Wakes this thread's own look at its doorbell: it is awake anyway. */
-  readonly stir: () => void
-  /** The connection ends for this fault of ours. */
-  readonly onFault: (error: unknown) => void
-  /** The socket is gone and the channel's last word is published. */
-  readonly onGone: () => void
-}
 
 /** What TLS starts on: the socket, and plain bytes that had no room in the ring. */
 export type Hushed = { readonly socket: Socket; readonly spill: Buffer }
@@ -72,6 +50,7 @@ export class Connection {
   readonly #firstEpoch: number
   readonly #life: ConnectionLife
   readonly #traffic: Traffic
+  readonly #parts: Pick<JoinedParts, 'channel' | 'life' | 'inflow' | 'outflow'>
   #dialogs = Dialogs.none
   readonly #onWrote = this.#guard.action(() => this.#wrote())
   readonly #ears = new SocketEars({
@@ -100,12 +79,14 @@ export class Connection {
     this.#outflow = outflow
     this.#linger = linger
     this.#life = new ConnectionLife({ channel, tenure, pool, holders, inflow, linger, onFault, onGone })
-    this.#traffic = new Traffic({ channel, life: this.#life, inflow, outflow, linger, vitals, scratch })
+    this.#parts = { channel, life: this.#life, inflow, outflow }
+    this.#traffic = new Traffic({ ...this.#parts, linger, vitals, scratch })
   }
 
   /** `count` bytes came into the buffer that `nextBuffer` gave; false pauses the socket. */
   readonly received: (count: number, buffer: Uint8Array) => boolean = this.#guard.entry((count, buffer) => {
-    this.#deps.stir()
+    // What stays in this thread wakes nobody, and needs no look of its own for whoever might be woken.
+    if (!this.#life.isWithin) this.#deps.stir()
     this.#follow()
     return this.#traffic.received(count, buffer)
   }, false)
@@ -156,6 +137,12 @@ export class Connection {
 
   /** Joins the client with the lease that it serves; null: there is none, or it has ended, and the client is as it was. */
   readonly join: (request: JoinRequest) => Splice | null = this.#guard.entry(asked => this.#join(asked), null)
+
+  /** Gives it a place at a desk; null: it serves no lease, or is not at rest. */
+  readonly seat: (seated: Seated, served?: number) => Seat | null = this.#guard.entry(
+    (seated, served) => this.#seat(seated, served),
+    null,
+  )
 
   /** For a socket that reads into buffers of its own. */
   feedFrom(socket: Socket): void {
@@ -223,10 +210,14 @@ export class Connection {
 
   #join(request: JoinRequest): Splice | null {
     this.#follow()
-    const { channel } = this
-    const [life, inflow, outflow, guard] = [this.#life, this.#inflow, this.#outflow, this.#guard]
     const hasDialog = this.#dialogs.has('onRelease')
-    return join({ ...this.#deps, channel, life, inflow, outflow, guard, hasDialog }, request)
+    return join({ ...this.#deps, ...this.#parts, guard: this.#guard, hasDialog }, request)
+  }
+
+  #seat(seated: Seated, served?: number): Seat | null {
+    // What its holder has said before goes out before.
+    this.#rung()
+    return Seat.take({ ...this.#deps, ...this.#parts, onLeft: () => this.#rung() }, seated, served)
   }
 
   /** What has come is the peer's greeting. */
@@ -263,6 +254,8 @@ export class Connection {
     const { shut } = this.channel
     const asked = ask(state, epoch, shut)
     if (asked === 'nothing') return
+    // It is any lease again, of which the same is asked then.
+    if (state.at === 'seated' && asked !== 'abort') return state.seated.stray()
     if (asked === 'abort' || !('socket' in state) || state.at === 'closing')
       return this.#life.destroy('closed')
     const { socket } = state
@@ -284,17 +277,10 @@ export class Connection {
   }
 
   #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
-    const isSending = (): boolean => socket.writableLength > 0 || this.#outflow.isSending
-    const moment = this.channel.isProbed ? 'probe' : 'onRelease'
-    const { balance } = this.#deps
-    const check = new ReleaseCheck({
-      isSending,
-      isUnsent: () => isSending() || this.#outflow.isUnsent,
-      isUnread: () => this.#inflow.isUnread,
-      isHalfClosed: () => shut !== 'open' || this.#inflow.end !== 'open',
-      unproven: () => balance?.against(this.#dialogs.has(moment)) ?? null,
-      startDialog: () => this.#dialogs.begin(moment, () => this.#line(socket, '')),
-      sendingMs: this.#deps.closeLingerMs,
+    const check = checkOf({
+      ...{ ...this.#deps, ...this.#parts, socket, dialogs: this.#dialogs },
+      isShut: shut !== 'open',
+      line: () => this.#line(socket, ''),
     })
     this.#life.enter({ at: 'checking', socket, epoch, check })
     this.#guard.follow(check.found, found => this.#checked(check, found))
@@ -324,6 +310,7 @@ export class Connection {
     const state = this.#life.state
     if (state.at === 'dialog') return this.#life.destroy('closed')
     if (state.at === 'spliced') return state.splice.ended(this.#ears.peerEnd)
+    if (state.at === 'seated') state.seated.stray()
     this.#inflow.finish(this.#ears.peerEnd)
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')

@@ -7,11 +7,14 @@
 import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Frame } from '../../frames/frame.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
+import type { ThreadDesks } from '../../threads/thread-desks.ts'
 import type { Held } from '../lease/exchange.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
 import { Waiters } from '../target/waiters.ts'
 import { Carrier } from './carrier.ts'
+import { FrontDesk } from './front-desk.ts'
 
 export type CarriersDeps = {
   /** Errors: TARGET_NOT_FOUND. */
@@ -39,6 +42,9 @@ export class Carriers {
   readonly #deps: CarriersDeps
   readonly #waiters: Waiters<readonly [Carrier]>
   readonly #out = new Set<Carrier>()
+  readonly #desks = new Set<FrontDesk>()
+  /** Looks now and then whether somebody else waits for what is lent to desks. */
+  #turns: NodeJS.Timeout | null = null
   /** Leases that are waited for. */
   readonly #acquires = new Set<AbortController>()
   #isClosed = false
@@ -84,6 +90,22 @@ export class Carriers {
     else this.#letGo(carrier)
   }
 
+  /** Clients of this desk have connections, too, in the order in which it asks. */
+  openDesk(desks: ThreadDesks, spec: FrameSpec): FrontDesk {
+    const desk = new FrontDesk({
+      ...{ desks, spec, frame: this.#deps.frame() },
+      onWanted: () => this.#pump(),
+      onReturned: carrier => this.#letGo(carrier),
+    })
+    this.#desks.add(desk)
+    return desk
+  }
+
+  closeDesk(desk: FrontDesk): void {
+    this.#desks.delete(desk)
+    desk.close()
+  }
+
   /** A client keeps it; it is none of these any more. */
   keep(carrier: Carrier): Held {
     this.#out.delete(carrier)
@@ -92,6 +114,7 @@ export class Carriers {
 
   /** To be called now and then, and when an operator has spoken. */
   tend(): void {
+    this.#takeTurns()
     if (this.#waiters.size === 0) return
     try {
       const { refusal } = this.#deps.pool().control
@@ -116,23 +139,49 @@ export class Carriers {
   }
 
   #mayGoOn(carrier: Carrier): boolean {
-    if (this.#waiters.size === 0 || !carrier.isClean || carrier.ageMs >= LIMITS.forwardTurnMs) return false
+    if (this.#wanted === 0 || !carrier.isClean || carrier.ageMs >= LIMITS.forwardTurnMs) return false
+    return this.#hasTurn(carrier.frame)
+  }
+
+  /** Whether connections of this frame may go from client to client. */
+  #hasTurn(frame: Frame): boolean {
     try {
       const pool = this.#deps.pool()
       // Who waits for the target beside these clients has its turn.
-      return (
-        pool.control.isActive && pool.waiters <= this.#acquires.size && carrier.frame === this.#deps.frame()
-      )
+      return pool.control.isActive && pool.waiters <= this.#acquires.size && frame === this.#deps.frame()
     } catch {
       // The target is no more, or another: its connections are given back.
       return false
     }
   }
 
+  /** Clients that wait, here and at desks. */
+  get #wanted(): number {
+    let wanted = this.#waiters.size
+    for (const { demand } of this.#desks) wanted += demand
+    return wanted
+  }
+
+  /** Those who wait here have waited for longer than those at a desk. */
   #serve(carrier: Carrier): void {
     const { first } = this.#waiters
-    if (first === null) this.#letGo(carrier)
-    else this.#waiters.take(first).serve(carrier)
+    if (first !== null) return this.#waiters.take(first).serve(carrier)
+    for (const desk of this.#desks)
+      if (desk.demand > 0 && carrier.isClean && desk.mayTake(carrier)) {
+        desk.lend(carrier)
+        this.#turns ??= setInterval(() => this.#takeTurns(), LIMITS.deskTurnsMs).unref()
+        return
+      }
+    this.#letGo(carrier)
+  }
+
+  /** Has what is lent come back where it may not go on, and looks no more where nothing is lent. */
+  #takeTurns(): void {
+    const lent = [...this.#desks].filter(desk => desk.lent > 0)
+    for (const desk of lent) if (!this.#hasTurn(desk.frame)) desk.recall()
+    if (lent.length > 0 || this.#turns === null) return
+    clearInterval(this.#turns)
+    this.#turns = null
   }
 
   #letGo(carrier: Carrier): void {
@@ -143,12 +192,13 @@ export class Carriers {
 
   /** As many leases are waited for as clients wait, but for those that the connections at hand come round to. */
   #pump(): void {
-    if (this.#waiters.size === 0 || this.#isClosed) return
+    const waiting = this.#wanted
+    if (waiting === 0 || this.#isClosed) return
     try {
       const { max, waitTimeoutMs } = this.#deps.pool().target.pool
       const most = waitTimeoutMs > 0 ? max - this.#out.size : Number.POSITIVE_INFINITY
       // At least one, where nothing comes round.
-      const wanted = Math.min(this.#waiters.size, Math.max(most, this.#out.size === 0 ? 1 : 0))
+      const wanted = Math.min(waiting, Math.max(most, this.#out.size === 0 ? 1 : 0))
       while (this.#acquires.size < wanted) this.#begin(waitTimeoutMs > 0 ? Number.POSITIVE_INFINITY : 0)
     } catch (error) {
       this.#failAll(SockpoolError.from(error))
@@ -195,6 +245,6 @@ export class Carriers {
 
   /** Nobody waits for what would come next. */
   #stopAcquires(): void {
-    if (this.#waiters.size === 0) for (const acquire of this.#acquires) acquire.abort()
+    if (this.#wanted === 0) for (const acquire of this.#acquires) acquire.abort()
   }
 }

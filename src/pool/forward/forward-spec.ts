@@ -4,12 +4,15 @@ import { formatAddress } from '../../config/address.ts'
 import type { ForwardConfig, ForwardMode } from '../../config/forward.ts'
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
 import type { BoundAddress, ListenSpec } from '../../threads/protocol.ts'
 
 /** A client of a forward whose bytes come here, as for `mode: message`. */
 export type ForwardClient = {
   readonly reader: StreamReader
   readonly writer: StreamWriter
+  /** Where the two are. */
+  readonly connection: IoConnection
   /** The target that the forward stands before, as the configuration says it now. */
   readonly target: string
   /** Whose leases and exchanges for this client are: connections never move between tenants. */

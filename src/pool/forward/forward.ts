@@ -153,10 +153,10 @@ export class Forward {
       throw new SockpoolError('INVALID_REQUEST', `no forward is served in mode ${mode} here`)
     return {
       onError: this.#deps.onFault,
-      handle: async (reader, writer) => {
+      handle: async (reader, writer, connection) => {
         this.#counts.accepted++
         const { target } = this.#config
-        await handler({ reader, writer, target, tenant: forwardTenant(this.#text) })
+        await handler({ reader, writer, connection, target, tenant: forwardTenant(this.#text) })
         this.#counts.serve('done', { bytesIn: writer.offset, bytesOut: reader.offset })
       },
     }
