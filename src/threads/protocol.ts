@@ -160,8 +160,11 @@ export type DeskMessage = OfDesk & { readonly kind: 'desk'; readonly frame: Fram
 /** `served`: bytes of the client that were dealt with, since it began. */
 export type AttendMessage = OfDesk & OfChannel & { readonly kind: 'attend'; readonly served: number }
 export type LendMessage = OfDesk & OfChannel & { readonly kind: 'lend' }
-/** `client`: null: all connections. */
-export type RecallMessage = OfDesk & { readonly kind: 'recall'; readonly client: OfChannel | null }
+/** `what`: all connections that are lent, all clients that wait for one, or a client. */
+export type RecallMessage = OfDesk & {
+  readonly kind: 'recall'
+  readonly what: 'lent' | 'waiting' | OfChannel
+}
 /** `isOrderly`: those who have come are served before. */
 export type UnlistenMessage = OfListener & { readonly kind: 'unlisten'; readonly isOrderly: boolean }
 export type HushMessage = OfChannel & { readonly kind: 'hush' }

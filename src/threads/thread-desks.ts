@@ -23,8 +23,11 @@ export type ThreadDesk = {
   /** `served`: bytes of it that were dealt with. */
   attend(client: AtDesk, served: number): void
   lend(carrier: AtDesk): void
-  /** Of a client: as soon as it awaits nothing; of connections: all, each as soon as it carries nothing. */
-  recall(client: AtDesk | null): void
+  /**
+   * A client as soon as it awaits nothing; all connections that are lent, each as soon as it carries nothing; all clients that
+   * wait for one, at once.
+   */
+  recall(what: AtDesk | 'lent' | 'waiting'): void
   close(): void
 }
 
@@ -48,7 +51,7 @@ export class ThreadDesks {
     return {
       attend: (client, served) => tell({ kind: 'attend', desk, ...ofChannel(client), served }),
       lend: carrier => tell({ kind: 'lend', desk, ...ofChannel(carrier) }),
-      recall: client => tell({ kind: 'recall', desk, client: client === null ? null : ofChannel(client) }),
+      recall: what => tell({ kind: 'recall', desk, what: typeof what === 'string' ? what : ofChannel(what) }),
       close: () => tell({ kind: 'desk', desk, frame: null }),
     }
   }

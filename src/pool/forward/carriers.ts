@@ -202,6 +202,7 @@ export class Carriers {
       while (this.#acquires.size < wanted) this.#begin(waitTimeoutMs > 0 ? Number.POSITIVE_INFINITY : 0)
     } catch (error) {
       this.#failAll(SockpoolError.from(error))
+      for (const desk of this.#desks) desk.recallWaiting()
     }
   }
 
@@ -236,6 +237,7 @@ export class Carriers {
     this.#acquires.delete(controller)
     if (FOR_ALL.has(error.code)) this.#failAll(error)
     else if (error.code !== 'ABORTED') this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 }))
+    if (error.code !== 'ABORTED') for (const desk of this.#desks) desk.recallWaiting()
     this.#pump()
   }
 

@@ -119,7 +119,8 @@ export class FrontClient implements AnswerSink {
       .catch(onFault)
       .finally(() => {
         this.#desked = null
-        if (this.#isDraining && this.#state === 'reading') ends.writer.close()
+        // It waits for what its client asks next, which nobody is to serve.
+        if (this.#state === 'over' || (this.#isDraining && this.#state === 'reading')) ends.writer.close()
       })
   }
 

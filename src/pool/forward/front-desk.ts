@@ -77,7 +77,13 @@ export class FrontDesk implements DeskListener {
 
   /** All connections are to come back, each as soon as it carries nothing. */
   recall(): void {
-    if (this.#lent.size > 0) this.#desk?.recall(null)
+    if (this.#lent.size > 0) this.#desk?.recall('lent')
+  }
+
+  /** Clients that wait there come back at once: there is no connection for them now, which each of them hears here. */
+  recallWaiting(): void {
+    if (this.#wanted > 0) this.#desk?.recall('waiting')
+    this.#wanted = 0
   }
 
   /** What is there comes back. */

@@ -111,8 +111,8 @@ export class MessageForward implements AsyncDisposable {
     const { desks } = connection
     return {
       attend: (served, onStrayed) => {
-        const frame = this.#currentFrame()
-        if (this.#isDraining || this.#spec === undefined) return false
+        const frame = this.#tryFrame()
+        if (frame === null || this.#isDraining || this.#spec === undefined) return false
         const known = this.#desks.get(desks)
         const desk = known?.frame === frame ? known : this.#carriers.openDesk(desks, this.#spec)
         if (known !== undefined && known !== desk) this.#carriers.closeDesk(known)
@@ -125,10 +125,15 @@ export class MessageForward implements AsyncDisposable {
 
   /** Whether its clients may go on there, as the target is now. */
   #mayServe(desk: FrontDesk): boolean {
+    return desk.frame === this.#tryFrame() && !this.#isShared
+  }
+
+  /** Null where the target is no more, or its messages cannot be told apart: its clients hear so when they ask. */
+  #tryFrame(): Frame | null {
     try {
-      return desk.frame === this.#currentFrame() && !this.#isShared
+      return this.#currentFrame()
     } catch {
-      return false
+      return null
     }
   }
 

@@ -98,6 +98,12 @@ export class Desk {
     else client.isLeaving = true
   }
 
+  /** Nobody is to wait here. */
+  recallWaiting(): void {
+    this.#told = 0
+    for (const client of [...this.#line]) this.#stray(client)
+  }
+
   /** Looks at what takes too long: it goes on at the pool's thread. */
   look(): void {
     const now = this.#deps.now()

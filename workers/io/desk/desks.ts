@@ -63,10 +63,11 @@ export class Desks {
     this.#deps.tell({ kind: 'returned', desk: number, channel, generation, isAtRest: true })
   }
 
-  recall({ desk: number, client }: RecallMessage): void {
+  recall({ desk: number, what }: RecallMessage): void {
     const desk = this.#desks.get(number)
-    if (client === null) desk?.recall()
-    else desk?.recallClient(client)
+    if (what === 'lent') desk?.recall()
+    else if (what === 'waiting') desk?.recallWaiting()
+    else desk?.recallClient(what)
   }
 
   #lookSoon(): void {
