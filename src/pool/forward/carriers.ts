@@ -8,8 +8,9 @@ import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Frame } from '../../frames/frame.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
-import type { ThreadDesks } from '../../threads/thread-desks.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Held } from '../lease/exchange.ts'
+import type { DialWish } from '../target/dial-wish.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
 import { Waiters } from '../target/waiters.ts'
@@ -23,7 +24,7 @@ export type CarriersDeps = {
   readonly frame: () => Frame
   readonly tenant: string
   /** A lease of the target's. `waitMs`: Infinity for as long as it takes. Errors: as Leases.acquire. */
-  readonly acquire: (signal: AbortSignal, waitMs: number) => Promise<Held>
+  readonly acquire: (signal: AbortSignal, waitMs: number, wish: DialWish | null) => Promise<Held>
   readonly waiterCount: WaiterCount
   readonly now: () => number
   /** A fault of ours, which nobody awaits. */
@@ -91,9 +92,9 @@ export class Carriers {
   }
 
   /** Clients of this desk have connections, too, in the order in which it asks. */
-  openDesk(desks: ThreadDesks, spec: FrameSpec): FrontDesk {
+  openDesk({ desks, thread }: Pick<IoConnection, 'desks' | 'thread'>, spec: FrameSpec): FrontDesk {
     const desk = new FrontDesk({
-      ...{ desks, spec, frame: this.#deps.frame() },
+      ...{ desks, thread, spec, frame: this.#deps.frame() },
       onWanted: () => this.#pump(),
       onReturned: carrier => this.#letGo(carrier),
     })
@@ -210,12 +211,19 @@ export class Carriers {
     const { acquire, onFault } = this.#deps
     const controller = new AbortController()
     this.#acquires.add(controller)
-    acquire(controller.signal, waitMs)
+    acquire(controller.signal, waitMs, this.#wish)
       .then(
         held => this.#acquired(controller, held),
         error => this.#failed(controller, SockpoolError.from(error)),
       )
       .catch(onFault)
+  }
+
+  /** What is for a desk has to be where that is. */
+  get #wish(): DialWish | null {
+    if (this.#waiters.size > 0) return null
+    for (const { demand, thread } of this.#desks) if (demand > 0) return { thread, header: null }
+    return null
   }
 
   #acquired(controller: AbortController, held: Held): void {

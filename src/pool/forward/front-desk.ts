@@ -17,6 +17,8 @@ type Attendance = { readonly onStrayed: (unanswered: Unanswered | null) => void 
 
 export type FrontDeskDeps = {
   readonly desks: ThreadDesks
+  /** The number of its thread. */
+  readonly thread: number
   readonly spec: FrameSpec
   readonly frame: Frame
   /** Clients wait at the desk. */
@@ -45,6 +47,10 @@ export class FrontDesk implements DeskListener {
   /** Connections that clients there wait for. */
   get demand(): number {
     return this.#wanted
+  }
+
+  get thread(): number {
+    return this.#deps.thread
   }
 
   get lent(): number {

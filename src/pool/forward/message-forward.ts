@@ -114,7 +114,7 @@ export class MessageForward implements AsyncDisposable {
         const frame = this.#tryFrame()
         if (frame === null || this.#isDraining || this.#spec === undefined) return false
         const known = this.#desks.get(desks)
-        const desk = known?.frame === frame ? known : this.#carriers.openDesk(desks, this.#spec)
+        const desk = known?.frame === frame ? known : this.#carriers.openDesk(connection, this.#spec)
         if (known !== undefined && known !== desk) this.#carriers.closeDesk(known)
         this.#desks.set(desks, desk)
         return desk.attend(connection, served, onStrayed)
