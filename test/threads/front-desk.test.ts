@@ -195,3 +195,34 @@ test('clients of a desk are answered before their pool ends them', async () => {
   expect(busy.text).toBe(heard + bulk('held'))
   await closed
 })
+
+test('a client of a desk that does not read has its answers kept up to a bound, and all of them once it reads', async () => {
+  const large = 'x'.repeat(300_000)
+  const { client, peer } = await open({ pool: { max: 2 } }, text => (text === 'large' ? bulk(large) : null))
+  const [deaf, other] = [client(), client()]
+  const before = await served(deaf)
+  let heard = await served(other)
+  deaf.socket.pause()
+  deaf.send(say(...Array.from({ length: 60 }, () => 'large')))
+  for (let round = 0; round < 5; round++) {
+    heard += bulk(`round ${round}`)
+    other.send(say(`round ${round}`))
+    await hears(other, heard)
+  }
+  deaf.socket.resume()
+  const length = before.length + 60 * bulk(large).length
+  await until('it has all of its answers', () => deaf.text.length === length, 20_000)
+  expect(peer.accepted).toBe(2)
+})
+
+test('connections outlast the last client of a desk', async () => {
+  const { client, pool, row } = await open({ pool: { max: 1 } })
+  for (let round = 0; round < 3; round++) {
+    const one = client()
+    await served(one)
+    one.socket.destroy()
+    await until('nobody is left', () => pool.forwards.stats()[0]?.clients === 0)
+    await until('it lies idle', () => row()?.connections.idle === 1)
+  }
+  expect(row()).toMatchObject({ opened: 1, closed: {} })
+})

@@ -37,6 +37,7 @@ export class Carrier {
   /** Why it may serve nobody else; null: nothing speaks against it here. */
   #spoilt: Refusal | null = null
   #isLast = false
+  #isLent = false
 
   constructor(held: Held, frame: Frame, now: () => number) {
     this.#held = held
@@ -92,8 +93,18 @@ export class Carrier {
     return this.#held.keeper.connection as IoConnection
   }
 
+  /** It is at a desk, which is to give it back. */
+  get isLent(): boolean {
+    return this.#isLent
+  }
+
+  wentOut(): void {
+    this.#isLent = true
+  }
+
   /** It was at a desk, and has carried messages there. */
   cameBack(): void {
+    this.#isLent = false
     this.#held.keeper.served('message')
   }
 

@@ -97,6 +97,7 @@ export class Carriers {
       ...{ desks, thread, spec, frame: this.#deps.frame() },
       onWanted: () => this.#pump(),
       onReturned: carrier => this.#letGo(carrier),
+      isOver: () => this.#isClosed,
     })
     this.#desks.add(desk)
     return desk
@@ -131,7 +132,8 @@ export class Carriers {
     this.#isClosed = true
     this.#failAll(new SockpoolError('DRAINING', 'the front door is closed'))
     this.#stopAcquires()
-    for (const carrier of [...this.#out]) carrier.kill()
+    // What a desk gives back may be as good as ever; what is under way there is killed as it comes.
+    for (const carrier of [...this.#out]) if (!carrier.isLent) carrier.kill()
   }
 
   /** How long a client may wait. Errors: TARGET_NOT_FOUND. */

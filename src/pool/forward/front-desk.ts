@@ -23,6 +23,8 @@ export type FrontDeskDeps = {
   readonly frame: Frame
   /** Clients wait at the desk. */
   readonly onWanted: () => void
+  /** Nobody is answered any more. */
+  readonly isOver: () => boolean
   /** A connection has come back. */
   readonly onReturned: (carrier: Carrier) => void
 }
@@ -77,6 +79,7 @@ export class FrontDesk implements DeskListener {
 
   lend(carrier: Carrier): void {
     this.#lent.set(keyOf(carrier.connection), carrier)
+    carrier.wentOut()
     this.#wanted = Math.max(0, this.#wanted - 1)
     this.#desk?.lend(carrier.connection)
   }
@@ -116,6 +119,7 @@ export class FrontDesk implements DeskListener {
     this.#clients.delete(key)
     const carrier = asking === null ? null : this.#takeBack(asking)
     if (carrier === null) return client?.onStrayed(null)
+    if (this.#deps.isOver()) carrier.kill()
     if (client !== undefined) return client.onStrayed({ asked, carrier })
     carrier.spoil()
     this.#deps.onReturned(carrier)

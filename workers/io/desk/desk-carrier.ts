@@ -13,7 +13,11 @@ import type { Seated } from './seated.ts'
 export type Asked = { readonly bytes: Buffer; readonly messages: readonly CallerMessage[] }
 
 /** Whose requests they are. `heard`: whole answers, which are its own. */
-type Asking = { heard(bytes: Buffer): void }
+type Asking = {
+  heard(bytes: Buffer): void
+  /** It takes so little of its answers that nothing more is read for it here. */
+  readonly isFull: boolean
+}
 
 export type DeskCarrierDeps = {
   readonly answers: AnswerCutter
@@ -104,7 +108,9 @@ export class DeskCarrier<Client extends Asking> implements Seated {
   received(bytes: Buffer): boolean {
     const at = this.#client === null ? 0 : this.#cut(bytes)
     if (at > 0) this.#client?.heard(this.#joined(bytes, at))
-    if (this.#isOdd || (at < bytes.length && this.#owed === 0)) this.#deps.onOdd([bytes.subarray(at)])
+    const isFull = this.#owed > 0 && this.#client?.isFull === true
+    if (isFull || this.#isOdd || (at < bytes.length && this.#owed === 0))
+      this.#deps.onOdd([bytes.subarray(at)])
     else if (at < bytes.length) this.#keep(bytes.subarray(at))
     else if (this.#owed === 0) this.#deps.onAnswered()
     return true

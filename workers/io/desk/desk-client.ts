@@ -85,6 +85,11 @@ export class DeskClient implements Seated {
     this.#deps.onParted()
   }
 
+  /** It has not taken what it was answered, and is waited for elsewhere. */
+  get isFull(): boolean {
+    return !this.#isGone && this.seat.socket.writableLength > LIMITS.forwardUntakenBytes
+  }
+
   /** Whole answers; they are its own. */
   heard(bytes: Buffer): void {
     if (!this.#isGone) this.seat.write(bytes)

@@ -163,8 +163,7 @@ export class Desk {
   #rest(client: DeskClient): void {
     client.state = { at: 'resting' }
     if (client.isGone) return
-    // One that does not take its answers is waited for elsewhere.
-    if (client.isLeaving || client.seat.socket.writableLength > 0) return this.#stray(client)
+    if (client.isLeaving || client.isFull) return this.#stray(client)
     client.goOn()
   }
 
