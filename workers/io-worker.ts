@@ -174,14 +174,9 @@ function refuse(message: ToIoWorker, reason: unknown): void {
       connections.find(channel, generation)?.destroy()
       return tell({ kind: 'unspliced', channel, generation, how: 'lost', bytesIn: 0, bytesOut: 0 })
     }
-    case 'attend': {
-      const { desk, channel, generation } = message
-      return tell({ kind: 'strayed', desk, channel, generation, asked: [], carrier: null })
-    }
-    case 'lend': {
-      const { desk, channel, generation } = message
-      return tell({ kind: 'returned', desk, channel, generation, isAtRest: false })
-    }
+    case 'attend':
+    case 'lend':
+      return desks.refuse(message)
     case 'listen':
     case 'unlisten':
       return tell({ kind: 'unlistened', listener: message.listener, error })

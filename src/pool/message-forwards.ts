@@ -72,13 +72,13 @@ export class MessageForwards {
   /** Serves the clients of forwards in mode `message`, those of one forward together. */
   handler({ timeoutMs }: Pick<MessageForwardOptions, 'timeoutMs'> = {}): ForwardHandler {
     const doors = new Map<string, MessageForward>()
-    return async ({ reader, writer, connection, target, tenant }) => {
+    return async ({ reader, writer, connection, onMoved, target, tenant }) => {
       if (this.#isDraining) return writer.close()
       const key = `${tenant}\n${target}`
       const forward = doors.get(key) ?? this.open(target, { tenant, timeoutMs, route: tenant })
       doors.set(key, forward)
       try {
-        await forward.handler(reader, writer, connection)
+        await forward.handler(reader, writer, connection, onMoved)
       } finally {
         if (forward.clients === 0 && doors.get(key) === forward) {
           doors.delete(key)

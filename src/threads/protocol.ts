@@ -285,19 +285,20 @@ export type DepartedMessage = OfListener & {
 /** The two ends of an accepted connection, as SocketFacts has them. */
 export type ClientFacts = Omit<SocketFacts, 'tls'>
 
-/** Bytes from the target, and to it, since the two were joined. */
-type Moved = { readonly bytesIn: number; readonly bytesOut: number }
+/** Bytes from the target, and to it, since the two were joined, or the client is at a desk. */
+export type MovedBytes = { readonly bytesIn: number; readonly bytesOut: number }
 
 /** The connection is as good as its messages say, and serves its lease on; it is to be released, or closed where it was `lost`. */
 export type UnsplicedMessage = OfChannel &
-  Moved & { readonly kind: 'unspliced'; readonly how: 'freed' | 'lost' }
-export type MovedMessage = { readonly kind: 'moved'; readonly pairs: readonly (OfChannel & Moved)[] }
+  MovedBytes & { readonly kind: 'unspliced'; readonly how: 'freed' | 'lost' }
+export type MovedMessage = { readonly kind: 'moved'; readonly pairs: readonly (OfChannel & MovedBytes)[] }
 export type WantedMessage = OfDesk & { readonly kind: 'wanted'; readonly carriers: number }
 /** `isAtRest`: all that it carried is answered, and nothing else came. */
 export type ReturnedMessage = OfDesk & OfChannel & { readonly kind: 'returned'; readonly isAtRest: boolean }
 /** What of it is not answered yet; `carrier`: where it was asked. The bytes of either that nobody has seen are in its ring. */
 export type StrayedMessage = OfDesk &
-  OfChannel & {
+  OfChannel &
+  MovedBytes & {
     readonly kind: 'strayed'
     readonly asked: readonly CallerMessage[]
     readonly carrier: OfChannel | null

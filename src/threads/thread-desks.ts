@@ -1,7 +1,14 @@
 /** The pool thread's half of the messages about desks in one I/O worker, where clients of a front door meet connections. */
 import type { CallerMessage } from '../frames/frame.ts'
 import type { FrameSpec } from '../frames/frame-spec.ts'
-import type { OfChannel, ReturnedMessage, StrayedMessage, ToIoWorker, WantedMessage } from './protocol.ts'
+import type {
+  MovedBytes,
+  OfChannel,
+  ReturnedMessage,
+  StrayedMessage,
+  ToIoWorker,
+  WantedMessage,
+} from './protocol.ts'
 
 /** A client, or a connection that carries for clients, of the desk's own thread. */
 export type AtDesk = { readonly channel: { readonly number: number }; readonly generation: number }
@@ -13,7 +20,7 @@ export interface DeskListener {
   /** A connection that was lent is its holder's again. `isAtRest`: nothing speaks against it. */
   returned(own: OfChannel, isAtRest: boolean): void
   /** A client is its holder's again, and so is, where some of what it asked is not answered, the connection that was asked. */
-  strayed(own: OfChannel, asked: readonly CallerMessage[], carrier: OfChannel | null): void
+  strayed(own: OfChannel & MovedBytes, asked: readonly CallerMessage[], carrier: OfChannel | null): void
   /** The thread is gone: nothing comes back from there. */
   lost(): void
 }
@@ -29,6 +36,8 @@ export type ThreadDesk = {
    */
   recall(what: AtDesk | 'lent' | 'waiting'): void
   close(): void
+  /** Nothing is to come back any more. */
+  forget(): void
 }
 
 export class ThreadDesks {
@@ -53,6 +62,7 @@ export class ThreadDesks {
       lend: carrier => tell({ kind: 'lend', desk, ...ofChannel(carrier) }),
       recall: what => tell({ kind: 'recall', desk, what: typeof what === 'string' ? what : ofChannel(what) }),
       close: () => tell({ kind: 'desk', desk, frame: null }),
+      forget: () => void this.#listeners.delete(desk),
     }
   }
 

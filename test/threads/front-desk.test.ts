@@ -224,5 +224,8 @@ test('connections outlast the last client of a desk', async () => {
     await until('nobody is left', () => pool.forwards.stats()[0]?.clients === 0)
     await until('it lies idle', () => row()?.connections.idle === 1)
   }
+  const [asked, heard] = [3 * say('one', 'two').length, 3 * echoes('one', 'two').length]
+  await until('all is counted', () => pool.forwards.stats()[0]?.served['done'] === 3)
+  expect(pool.forwards.stats()[0]).toMatchObject({ bytesIn: heard, bytesOut: asked })
   expect(row()).toMatchObject({ opened: 1, closed: {} })
 })

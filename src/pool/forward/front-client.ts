@@ -14,23 +14,16 @@ import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { CallerMessage, Frame } from '../../frames/frame.ts'
+import type { MovedBytes } from '../../threads/protocol.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { AnswerSink, Carrier } from './carrier.ts'
 import type { Carriers } from './carriers.ts'
 import { type ForwardWords, wordsOf } from './forward-words.ts'
-import type { Unanswered } from './front-desk.ts'
+import type { DeskWay, Unanswered } from './front-desk.ts'
 import { OrderedAnswers, type PlacedAnswer } from './ordered-answers.ts'
 import { type ClientEnds, PinnedClient } from './pinned-client.ts'
 import { type ForwardRequest, type RequestBatch, RequestBatches } from './request-batches.ts'
 import { type PinReason, pinReasonOf } from './request-needs.ts'
-
-/** A client's way to the desk in its own thread. */
-export interface DeskWay {
-  /** It is served there from now on, behind so many of its bytes, until it strays, which is told once; false where there is no desk for it. */
-  attend(served: number, onStrayed: (unanswered: Unanswered | null) => void): boolean
-  /** It is to stray as soon as it awaits nothing. */
-  recall(): void
-}
 
 export type FrontClientDeps = {
   readonly ends: ClientEnds
@@ -46,6 +39,8 @@ export type FrontClientDeps = {
    */
   readonly share: (request: Buffer) => Promise<ExchangeReply> | null
   readonly onPin: (reason: PinReason) => void
+  /** So much has passed between it and the target at a desk. */
+  readonly onMoved: (moved: MovedBytes) => void
   /** A fault of ours, which nobody awaits. */
   readonly onFault: (error: unknown) => void
   /** Milliseconds for the answers to a batch, and for a client to take what it was answered. */
@@ -110,10 +105,14 @@ export class FrontClient implements AnswerSink {
 
   /** Has the desk serve it while it is at rest. */
   #attend(): void {
-    const { desk, ends, isShared, onFault } = this.#deps
+    const { desk, ends, isShared, onFault, onMoved } = this.#deps
     if (desk === null || isShared() || !this.#batches.isEmpty) return
     const { promise, resolve } = Promise.withResolvers<Unanswered | null>()
-    if (!desk.attend(ends.reader.offset, resolve)) return
+    const onStrayed = (unanswered: Unanswered | null, moved: MovedBytes): void => {
+      onMoved(moved)
+      resolve(unanswered)
+    }
+    if (!desk.attend(ends.reader.offset, onStrayed)) return
     this.#desked = promise
       .then(unanswered => this.#strayed(unanswered))
       .catch(onFault)

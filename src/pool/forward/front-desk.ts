@@ -6,14 +6,24 @@
 import type { CallerMessage, Frame } from '../../frames/frame.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
-import type { OfChannel } from '../../threads/protocol.ts'
+import type { MovedBytes, OfChannel } from '../../threads/protocol.ts'
 import type { DeskListener, ThreadDesk, ThreadDesks } from '../../threads/thread-desks.ts'
 import type { Carrier } from './carrier.ts'
 
 /** What a client that has strayed has asked and is not answered, and where; it is the client's to go on with. */
 export type Unanswered = { readonly asked: readonly CallerMessage[]; readonly carrier: Carrier }
 
-type Attendance = { readonly onStrayed: (unanswered: Unanswered | null) => void }
+/** A client's way to the desk in its own thread. */
+export interface DeskWay {
+  /** It is served there from now on, behind so many of its bytes, until it strays, which is told once; false where there is no desk for it. */
+  attend(served: number, onStrayed: (unanswered: Unanswered | null, moved: MovedBytes) => void): boolean
+  /** It is to stray as soon as it awaits nothing. */
+  recall(): void
+}
+
+type Attendance = { readonly onStrayed: (unanswered: Unanswered | null, moved: MovedBytes) => void }
+
+const NOTHING: MovedBytes = { bytesIn: 0, bytesOut: 0 }
 
 export type FrontDeskDeps = {
   readonly desks: ThreadDesks
@@ -35,6 +45,7 @@ export class FrontDesk implements DeskListener {
   readonly #clients = new Map<string, Attendance>()
   readonly #lent = new Map<string, Carrier>()
   #wanted = 0
+  #isClosed = false
 
   constructor(deps: FrontDeskDeps) {
     this.#deps = deps
@@ -98,7 +109,9 @@ export class FrontDesk implements DeskListener {
   /** What is there comes back. */
   close(): void {
     this.#wanted = 0
+    this.#isClosed = true
     this.#desk?.close()
+    this.#forgetIfDone()
   }
 
   wanted(carriers: number): void {
@@ -111,16 +124,18 @@ export class FrontDesk implements DeskListener {
     if (carrier === null) return
     if (!isAtRest) carrier.spoil()
     this.#deps.onReturned(carrier)
+    this.#forgetIfDone()
   }
 
-  strayed(own: OfChannel, asked: readonly CallerMessage[], asking: OfChannel | null): void {
+  strayed(own: OfChannel & MovedBytes, asked: readonly CallerMessage[], asking: OfChannel | null): void {
     const key = nameOf(own)
     const client = this.#clients.get(key)
     this.#clients.delete(key)
     const carrier = asking === null ? null : this.#takeBack(asking)
-    if (carrier === null) return client?.onStrayed(null)
+    this.#forgetIfDone()
+    if (carrier === null) return client?.onStrayed(null, own)
     if (this.#deps.isOver()) carrier.kill()
-    if (client !== undefined) return client.onStrayed({ asked, carrier })
+    if (client !== undefined) return client.onStrayed({ asked, carrier }, own)
     carrier.spoil()
     this.#deps.onReturned(carrier)
   }
@@ -130,11 +145,15 @@ export class FrontDesk implements DeskListener {
     const [clients, lent] = [[...this.#clients.values()], [...this.#lent.values()]]
     this.#clients.clear()
     this.#lent.clear()
-    for (const { onStrayed } of clients) onStrayed(null)
+    for (const { onStrayed } of clients) onStrayed(null, NOTHING)
     for (const carrier of lent) {
       carrier.spoil()
       this.#deps.onReturned(carrier)
     }
+  }
+
+  #forgetIfDone(): void {
+    if (this.#isClosed && this.#clients.size + this.#lent.size === 0) this.#desk?.forget()
   }
 
   #takeBack(own: OfChannel): Carrier | null {

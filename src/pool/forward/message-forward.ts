@@ -14,8 +14,8 @@ import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { ThreadDesks } from '../../threads/thread-desks.ts'
 import { Carriers, type CarriersDeps } from './carriers.ts'
-import { type DeskWay, FrontClient, type FrontClientDeps } from './front-client.ts'
-import type { FrontDesk } from './front-desk.ts'
+import { FrontClient, type FrontClientDeps } from './front-client.ts'
+import type { DeskWay, FrontDesk } from './front-desk.ts'
 
 export type MessageForwardDeps = Pick<
   CarriersDeps,
@@ -59,6 +59,7 @@ export class MessageForward implements AsyncDisposable {
     reader: StreamReader,
     writer: StreamWriter,
     connection: IoConnection | null = null,
+    onMoved: FrontClientDeps['onMoved'] = () => {},
   ): Promise<void> => {
     if (this.#isDraining) return writer.close()
     const { share, onPin, timeoutMs, onFault } = this.#deps
@@ -68,7 +69,7 @@ export class MessageForward implements AsyncDisposable {
       frame: this.#currentFrame(),
       carriers: this.#carriers,
       isShared: () => this.#isShared,
-      ...{ share, onPin, timeoutMs, onFault },
+      ...{ share, onPin, onMoved, timeoutMs, onFault },
     })
     const running = client.run()
     this.#clients.set(client, running)

@@ -32,6 +32,9 @@ export class DeskClient implements Seated {
   state: State = { at: 'resting' }
   /** It leaves once it has its answers. */
   isLeaving = false
+  /** Bytes of answers that it was given, and of requests that were carried for it. */
+  bytesIn = 0
+  bytesOut = 0
   readonly #deps: DeskClientDeps
   readonly #cutter: MessageCutter<CallerMessage>
   #sitting: { readonly seat: Seat; readonly own: OfChannel } | null = null
@@ -92,6 +95,7 @@ export class DeskClient implements Seated {
 
   /** Whole answers; they are its own. */
   heard(bytes: Buffer): void {
+    this.bytesIn += bytes.length
     if (!this.#isGone) this.seat.write(bytes)
   }
 

@@ -11,7 +11,7 @@
  */
 import { LIMITS } from '../../../src/base/limits.ts'
 import type { CallerMessage, Frame, MessageCutter } from '../../../src/frames/frame.ts'
-import type { FromIoWorker, OfChannel } from '../../../src/threads/protocol.ts'
+import type { FromIoWorker, MovedBytes, OfChannel } from '../../../src/threads/protocol.ts'
 import type { Connection } from '../connection.ts'
 import { type Asked, DeskCarrier } from './desk-carrier.ts'
 import { DeskClient } from './desk-client.ts'
@@ -59,7 +59,7 @@ export class Desk {
       onParted: () => this.#parted(client),
     })
     const seat = connection.seat(client, served)
-    if (seat === null) return this.#tellStrayed({ channel: number, generation }, [], null)
+    if (seat === null) return this.#tellStrayed({ channel: number, generation }, client, [], null)
     client.sit(seat, { channel: number, generation })
     this.#clients.set(number, client)
   }
@@ -139,6 +139,7 @@ export class Desk {
 
   #carry(carrier: Carrier, client: DeskClient, asked: Asked): void {
     client.state = { at: 'asking', asked }
+    client.bytesOut += asked.bytes.length
     carrier.carry(client, asked, this.#deps.now())
   }
 
@@ -188,7 +189,7 @@ export class Desk {
     if (client.isGone) return this.#tellReturned(carrier, false)
     this.#clients.delete(client.own.channel)
     client.leave()
-    this.#tellStrayed(client.own, messages, carrier.own)
+    this.#tellStrayed(client.own, client, messages, carrier.own)
   }
 
   #stray(client: DeskClient): void {
@@ -197,14 +198,14 @@ export class Desk {
     this.#line.delete(client)
     this.#clients.delete(client.own.channel)
     client.leave()
-    this.#tellStrayed(client.own, [], null)
+    this.#tellStrayed(client.own, client, [], null)
   }
 
   /** A client is gone: what is under way for it is awaited, and dropped. */
   #parted(client: DeskClient): void {
     this.#line.delete(client)
     this.#clients.delete(client.own.channel)
-    this.#tellStrayed(client.own, [], null)
+    this.#tellStrayed(client.own, client, [], null)
   }
 
   #lost(carrier: Carrier): void {
@@ -215,7 +216,7 @@ export class Desk {
     const { messages } = carrier.outstanding(client.state.asked)
     this.#clients.delete(client.own.channel)
     client.leave()
-    this.#tellStrayed(client.own, messages, carrier.own)
+    this.#tellStrayed(client.own, client, messages, carrier.own)
   }
 
   #giveBack(carrier: Carrier): void {
@@ -242,7 +243,13 @@ export class Desk {
     this.#deps.tell({ kind: 'returned', desk: this.#deps.number, ...own, isAtRest })
   }
 
-  #tellStrayed(own: OfChannel, asked: readonly CallerMessage[], carrier: OfChannel | null): void {
-    this.#deps.tell({ kind: 'strayed', desk: this.#deps.number, ...own, asked, carrier })
+  #tellStrayed(
+    own: OfChannel,
+    { bytesIn, bytesOut }: MovedBytes,
+    asked: readonly CallerMessage[],
+    carrier: OfChannel | null,
+  ): void {
+    const moved = { bytesIn, bytesOut }
+    this.#deps.tell({ kind: 'strayed', desk: this.#deps.number, ...own, ...moved, asked, carrier })
   }
 }

@@ -53,7 +53,16 @@ export class Desks {
     const connection = this.#deps.connections.find(channel, generation)
     const desk = this.#desks.get(number)
     if (connection !== undefined && desk !== undefined) return desk.attend(connection, generation, served)
-    this.#deps.tell({ kind: 'strayed', desk: number, channel, generation, asked: [], carrier: null })
+    this.#deps.tell({
+      kind: 'strayed',
+      desk: number,
+      channel,
+      generation,
+      bytesIn: 0,
+      bytesOut: 0,
+      asked: [],
+      carrier: null,
+    })
   }
 
   lend({ desk: number, channel, generation }: LendMessage): void {
@@ -68,6 +77,13 @@ export class Desks {
     if (what === 'lent') desk?.recall()
     else if (what === 'waiting') desk?.recallWaiting()
     else desk?.recallClient(what)
+  }
+
+  /** A client or a connection that was to come could not: the pool's thread goes on with it. */
+  refuse({ kind, desk, channel, generation }: AttendMessage | LendMessage): void {
+    const own = { desk, channel, generation }
+    if (kind === 'lend') return this.#deps.tell({ kind: 'returned', ...own, isAtRest: false })
+    this.#deps.tell({ kind: 'strayed', ...own, bytesIn: 0, bytesOut: 0, asked: [], carrier: null })
   }
 
   #lookSoon(): void {
