@@ -10,6 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { invariant, SockpoolError } from '../src/base/errors.ts'
 import { FaultGuard } from '../src/base/fault-guard.ts'
 import { LIMITS } from '../src/base/limits.ts'
+import { quietCollection } from '../src/base/quiet-collection.ts'
 import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
 import { EgressRules } from '../src/egress/egress-rules.ts'
@@ -26,6 +27,7 @@ import { Desks } from './io/desk/desks.ts'
 import { Dialler } from './io/dialler.ts'
 import { HolderBells } from './io/holder-bells.ts'
 import { Listeners } from './io/listeners.ts'
+import { SilentTurns } from './io/silent-turns.ts'
 import { Splices } from './io/splice/splices.ts'
 import { Upgrades } from './io/upgrades.ts'
 
@@ -49,15 +51,18 @@ const rules = new EgressRules(egress.allow, egress.denied)
 const resolver = new Resolver({ servers: egress.dnsServers })
 const dialler = new Dialler(rules, resolver, vitals, decision => tell({ kind: 'decision', decision }))
 const listeners = new Listeners(resolver, tell)
+const quiet = quietCollection()
 const connections = new Connections({
   dialler,
   listeners,
   pool,
   holders: bells,
   vitals,
+  turns: new SilentTurns(),
   stir: () => doorbell.stir(),
   cover: channels => doorbell.cover(channels),
   tell,
+  onMade: () => quiet.passed(LIMITS.quietCollectionDialBytes),
 })
 const upgrades = new Upgrades(connections, tell)
 const splices = new Splices({ connections, listeners, tell })
@@ -69,6 +74,7 @@ const doorbell = new Doorbell(
   bellGuard.action((number: number) => connections.rung(number)),
   {
     lingerTurns: LIMITS.ioLingerTurns,
+    lookOnMs: LIMITS.ioLookOnMs,
     onTurn: bellGuard.action(() => {
       vitals.publish()
       bells.flush()
@@ -95,6 +101,7 @@ function stop(): void {
   guard.run(() => doorbell.stop())
   isStopping = true
   guard.run(() => bells.flush())
+  quiet.stop()
   clearInterval(sweep)
   port?.close()
 }

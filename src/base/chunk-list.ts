@@ -79,6 +79,14 @@ export class ChunkList {
     for (let at = this.#head; at < this.#chunks.length; at++) yield this.#view(at)
   }
 
+  /** As `views`, all at once: for who looks at them again for every byte that comes. */
+  viewList(): Buffer[] {
+    const { length } = this.#chunks
+    const list: Buffer[] = []
+    for (let at = this.#head; at < length; at++) list.push(this.#view(at))
+    return list
+  }
+
   /** Copies the first `target.length` bytes, of which there must be as many, into `target` and drops them. */
   takeInto(target: Buffer): void {
     let filled = 0
@@ -101,6 +109,24 @@ export class ChunkList {
     const taken = chunk.subarray(from, at + 1)
     this.#viewed = at + 1
     this.drop(taken.length)
+    return taken
+  }
+
+  /** As `takeThrough`, again and again, at most `count` times. */
+  takeEachThrough(byte: number, most: number, count: number): Buffer[] {
+    const taken: Buffer[] = []
+    const chunk = this.#chunks[this.#head]
+    if (chunk === undefined) return taken
+    const end = chunk.length - (this.#head === this.#chunks.length - 1 ? this.#spare : 0)
+    let from = this.#skipped
+    while (taken.length < count) {
+      const at = chunk.indexOf(byte, from)
+      if (at === -1 || at >= end || at - from > most) break
+      taken.push(chunk.subarray(from, at + 1))
+      from = at + 1
+    }
+    this.#viewed = from
+    this.drop(from - this.#skipped)
     return taken
   }
 

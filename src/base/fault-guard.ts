@@ -26,6 +26,19 @@ export class FaultGuard {
     }
   }
 
+  /**
+   * Calls a method of `on` as an entry, guarded: for what there are thousands of at once, as an entry of each would be
+   * memory for each.
+   */
+  enter<T, A extends unknown[], R>(on: T, method: (this: T, ...args: A) => R, otherwise: R, ...args: A): R {
+    try {
+      return method.apply(on, args)
+    } catch (error) {
+      this.#faulty(error)
+      return otherwise
+    }
+  }
+
   /** An entry that returns nothing, guarded. */
   action<A extends readonly unknown[]>(action: (...args: A) => void): (...args: A) => void {
     return this.entry(action, undefined)
@@ -33,7 +46,11 @@ export class FaultGuard {
 
   /** Does it now. For where several are served in a row: what fails one does not keep the rest from being served. */
   run(action: () => void): void {
-    this.action(action)()
+    try {
+      action()
+    } catch (error) {
+      this.#faulty(error)
+    }
   }
 
   /** Goes on with what a promise comes to; its rejection is a fault, and so is a throw of `next`. */

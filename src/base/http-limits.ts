@@ -25,11 +25,15 @@ export const HTTP_LIMITS = {
   heldBytesFloor: 67_108_864,
   heldTokensMax: 4,
   heldBytesMin: 65_536,
+  /** Bytes of an answer that are worth a copy for being sent with their headers: as many as Node keeps on its stack for a write. */
+  answerTextBytesMax: 16_384,
   /**
    * Bytes of large bodies and answers after which a thread that has fallen quiet collects its garbage, and milliseconds in
    * which its event loop may not have been busy for more than that share: some light calls are no reason to wait.
    */
   quietCollectionBytes: 67_108_864,
+  /** Bytes that one dial counts as: by so many the heap of an I/O worker grows for each in a burst. */
+  quietCollectionDialBytes: 32_768,
   quietCollectionMs: 5_000,
   quietCollectionBusyMax: 0.2,
   /**

@@ -5,6 +5,8 @@ import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MESSAGE_LIMITS } from './message-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 import { PARSE_LIMITS } from './parse-limits.ts'
+import { STREAM_LIMITS } from './stream-limits.ts'
+import { TARGET_LIMITS } from './target-limits.ts'
 
 const OWN_LIMITS = {
   /** Bytes. asyncio's default limit of a StreamReader. */
@@ -34,8 +36,11 @@ const OWN_LIMITS = {
   wideRingsPerSlab: 4,
   /** Bytes of a ring that a pool may be told to make: with its slab's others it fits one allocation. */
   ringBytesMax: 16_777_216,
-  /** Bytes of an outbound ring: asyncio's high water mark fits whole. */
-  outboundRingBytes: 65_536,
+  /**
+   * Bytes of an outbound ring: asyncio's high water mark fits whole, and behind it one write of as much, which whoever
+   * waits for `drain` after each may do. So bytes are queued beside it, and copied twice, for none but larger writes.
+   */
+  outboundRingBytes: 131_072,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
   /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
@@ -95,33 +100,6 @@ const OWN_LIMITS = {
   restartBackoffLastMs: 1_000,
   /** Milliseconds that a worker must have lived for its death not to count as one in a row. */
   restartForgetMs: 60_000,
-  /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
-  dialBackoffFirstMs: 10,
-  dialBackoffLastMs: 5_000,
-  /** Milliseconds of waiting, and the interval in which nobody waits for less, that make a queue a standing one: CoDel's own. */
-  queueStandingMs: 5,
-  queueIntervalMs: 100,
-  /** How many times what is left of its time a call must expect to wait to be refused: the pace is an estimate. */
-  queueMargin: 2,
-  /** Tenants that the error of a wait names. */
-  holdersMax: 16,
-  /** The weight of a tenant; a greater share than that is a target of one's own. */
-  weightMax: 1_000,
-  /** Failures in a row after which one of several hosts is ejected; milliseconds of that, doubling from first to last. */
-  hostFailures: 3,
-  hostEjectionFirstMs: 10_000,
-  hostEjectionLastMs: 300_000,
-  /** Milliseconds in which a host that comes back grows to its whole share: one that is cold, or half alive, is spared. */
-  hostSlowStartMs: 10_000,
-  /**
-   * Milliseconds at the most, at random, between two dials of a warm minimum: instances that start together come apart, and
-   * ten connections are there in half a second.
-   */
-  warmDialPauseMs: 100,
-  /** Milliseconds without use after which a target that a caller described is forgotten. */
-  describedIdleMs: 10_000,
-  /** Operations that a connection's flight recorder keeps: those of the last few leases, in some 2 KiB. */
-  flightOperationsMax: 32,
   /** Milliseconds a lease's tombstone says why it is gone before it is forgotten. */
   tombstoneMs: 600_000,
   /** Tombstones kept at the most; the oldest goes first. */
@@ -330,6 +308,8 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof MESSAGE_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof PARSE_LIMITS &
+  typeof STREAM_LIMITS &
+  typeof TARGET_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
@@ -339,4 +319,6 @@ export const LIMITS: typeof OWN_LIMITS &
   ...MESSAGE_LIMITS,
   ...MULTIPLEX_LIMITS,
   ...PARSE_LIMITS,
+  ...STREAM_LIMITS,
+  ...TARGET_LIMITS,
 }

@@ -43,7 +43,7 @@ import {
   type ShutName,
 } from './values.ts'
 import { WideClaim, type WidePlace } from './wide-rings.ts'
-import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
+import { LINE_SLOTS, SharedWords, type Words, wordsOf } from './words.ts'
 
 export const IN: RingWords = { head: 0, tail: 1, want: 2, room: 3 }
 export const OUT: RingWords = { head: 5, tail: 6, want: 7, room: 8 }
@@ -77,8 +77,7 @@ export type ChannelMemory = {
 }
 
 function controlWords({ slab, control }: ChannelMemory): SharedWords {
-  const slots = new Int32Array(slab, control, CONTROL_BYTES / Int32Array.BYTES_PER_ELEMENT)
-  return new SharedWords(slots, 0, LINE_SLOTS)
+  return new SharedWords(wordsOf(slab), control / Int32Array.BYTES_PER_ELEMENT, LINE_SLOTS)
 }
 
 export class Channel {
@@ -86,6 +85,9 @@ export class Channel {
   readonly words: Words
   readonly #memory: ChannelMemory
   readonly #wide: WideClaim | null
+  /** Of the rings, each made for its first end: a lease has ends of its own. */
+  #inBytes: Buffer | null = null
+  #outBytes: Buffer | null = null
 
   /** `words`: how the control words are reached; default: by Atomics, where they lie in the slab. */
   constructor(memory: ChannelMemory, words: Words = controlWords(memory)) {
@@ -278,19 +280,19 @@ export class Channel {
    * that small exchanges touch its first pages only.
    */
   rewind(): void {
-    for (const [ring, ownBytes, wide] of [
-      [IN, this.#memory.inboundBytes, this.#wide],
-      [OUT, this.#memory.outboundBytes, null],
-    ] as const) {
-      const tail = this.words.load(ring.tail)
-      const isWide = wide !== null && tail < 0
-      const capacity = isWide ? wide.capacity : ownBytes
-      const start = isWide ? tailCounter(tail) : tail
-      const next = start % capacity === 0 ? start : start + capacity - (start % capacity)
-      const wrapped = next < 0 || next >= counterSpan(wide?.capacity ?? ownBytes) ? 0 : next
-      this.words.store(ring.head, wrapped)
-      this.words.store(ring.tail, isWide ? ~wrapped : wrapped)
-    }
+    this.#rewind(IN, this.#memory.inboundBytes, this.#wide)
+    this.#rewind(OUT, this.#memory.outboundBytes, null)
+  }
+
+  #rewind(ring: RingWords, ownBytes: number, wide: WideClaim | null): void {
+    const tail = this.words.load(ring.tail)
+    const isWide = wide !== null && tail < 0
+    const capacity = isWide ? wide.capacity : ownBytes
+    const start = isWide ? tailCounter(tail) : tail
+    const next = start % capacity === 0 ? start : start + capacity - (start % capacity)
+    const wrapped = next < 0 || next >= counterSpan(wide?.capacity ?? ownBytes) ? 0 : next
+    this.words.store(ring.head, wrapped)
+    this.words.store(ring.tail, isWide ? ~wrapped : wrapped)
   }
 
   get generation(): number {
@@ -316,11 +318,15 @@ export class Channel {
     for (const word of [IN.want, OUT.room]) withdrawBlocked(this.words, word)
   }
 
-  #inbound(): Uint8Array {
-    return new Uint8Array(this.#memory.slab, this.#memory.inbound, this.#memory.inboundBytes)
+  #inbound(): Buffer {
+    const { slab, inbound, inboundBytes } = this.#memory
+    this.#inBytes ??= Buffer.from(slab, inbound, inboundBytes)
+    return this.#inBytes
   }
 
-  #outbound(): Uint8Array {
-    return new Uint8Array(this.#memory.slab, this.#memory.outbound, this.#memory.outboundBytes)
+  #outbound(): Buffer {
+    const { slab, outbound, outboundBytes } = this.#memory
+    this.#outBytes ??= Buffer.from(slab, outbound, outboundBytes)
+    return this.#outBytes
   }
 }

@@ -10,6 +10,7 @@
  * of its event loop, and one sweep collects all that has come since the last.
  */
 import { LIMITS } from '../base/limits.ts'
+import { Patience } from './patience.ts'
 import { LINE_SLOTS, SharedWords, type Words } from './words.ts'
 
 const SLEEPING = 0
@@ -47,12 +48,15 @@ export class Ringer {
 
 /**
  * The side that rings, on a thread whose event loop serves many channels in one turn. It sets the bits at once, and wakes
- * the owner once for all of them when `flush` is called, which the thread promises to do at the end of the turn.
+ * the owner once for all of them when `flush` is called, which the thread promises to do at the end of the turn; or before
+ * that, as often as so many were rung that both threads are better at work at the same time.
  */
 export class TurnRinger extends Ringer {
   readonly #words: Words
   readonly #promiseFlush: () => void
   #owes = false
+  /** Since the owner was woken last. */
+  #rings = 0
 
   constructor(words: Words, promiseFlush: () => void) {
     super(words)
@@ -62,14 +66,21 @@ export class TurnRinger extends Ringer {
 
   override ring(channel: number): void {
     this.#words.or(FIRST_BITS + Math.floor(channel / BITS), 1 << (channel % BITS))
-    if (this.#owes) return
-    this.#owes = true
-    this.#promiseFlush()
+    if (!this.#owes) {
+      this.#owes = true
+      this.#promiseFlush()
+    }
+    if (++this.#rings >= LIMITS.ringsPerWake) this.#wake()
   }
 
   flush(): void {
     if (!this.#owes) return
     this.#owes = false
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#rings = 0
     if (this.#words.exchange(SLEEPING, 0) === 1) this.#words.notify(SLEEPING)
   }
 }
@@ -127,6 +138,8 @@ export class RungSet {
 export type DoorbellOptions = {
   /** Turns of the event loop that an empty sweep is repeated before the thread sleeps. Each costs a poll. */
   readonly lingerTurns: number
+  /** Milliseconds that it is repeated at the most beyond these, where that pays; default: 0. */
+  readonly lookOnMs?: number
   /** Called in each turn before and after the sweep, to tell other threads what they are told once per turn. */
   readonly onTurn?: (() => void) | undefined
 }
@@ -139,6 +152,7 @@ export class Doorbell {
   readonly #visit: (channel: number) => void
   readonly #lingerTurns: number
   readonly #onTurn: () => void
+  readonly #patience: Patience
   #emptyTurns = 0
   #turn: NodeJS.Immediate | null = null
   /** What looked missed is looked at again then. */
@@ -158,6 +172,7 @@ export class Doorbell {
     }
     this.#lingerTurns = options.lingerTurns
     this.#onTurn = options.onTurn ?? (() => {})
+    this.#patience = new Patience(options.lookOnMs ?? 0)
     this.#sleep()
   }
 
@@ -168,9 +183,10 @@ export class Doorbell {
 
   /** Says that this thread is awake anyway: it will look by itself, and nobody needs to notify it. */
   stir(): void {
+    this.#patience.found()
     if (this.#turn !== null || this.#stopped) return
     this.#set.wake()
-    this.#emptyTurns = 0
+    this.#awake()
     this.#turn = setImmediate(this.#look)
   }
 
@@ -216,11 +232,13 @@ export class Doorbell {
     if (this.#stopped) return
     this.sweeps++
     this.#onTurn()
-    this.#emptyTurns = this.#set.sweep(this.#visit) > 0 ? 0 : this.#emptyTurns + 1
+    const found = this.#set.sweep(this.#visit) > 0
+    this.#emptyTurns = found ? 0 : this.#emptyTurns + 1
+    if (found) this.#patience.found()
     if (this.#stopped) return
     this.#onTurn()
     if (this.#stopped) return
-    if (this.#emptyTurns > this.#lingerTurns) this.#sleep()
+    if (this.#emptyTurns > this.#lingerTurns && !this.#patience.isLeft) this.#sleep()
     else this.#turn ??= setImmediate(this.#look)
   }
 
@@ -229,6 +247,7 @@ export class Doorbell {
       this.#turn ??= setImmediate(this.#look)
       return
     }
+    this.#patience.sleeps()
     if (this.#waits) return
     const woken = this.#words.waitAsync(SLEEPING, 1)
     if (woken === null) {
@@ -239,8 +258,13 @@ export class Doorbell {
     void woken.then(() => {
       this.#waits = false
       if (this.#turn !== null || this.#stopped) return
-      this.#emptyTurns = 0
+      this.#awake()
       this.#look()
     })
+  }
+
+  #awake(): void {
+    this.#emptyTurns = 0
+    this.#patience.wakes()
   }
 }

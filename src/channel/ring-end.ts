@@ -63,7 +63,7 @@ export abstract class RingEnd {
     this.#tenure = tenure
     this.words = words
     this.at = at
-    this.#own = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#own = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#wide = wide
     this.bytes = this.#own
     this.#capacity = bytes.length
@@ -137,7 +137,11 @@ export abstract class RingEnd {
   }
 }
 
+/** Of so few bytes the call alone takes longer than a loop over them. */
+const LOOP_BYTES_MAX = 64
+
 /** Copies without a view of either side: a view costs more than a small copy. */
 export function copyBytes(from: Uint8Array, to: Buffer, at: number, start: number, end: number): void {
-  Buffer.prototype.copy.call(from, to, at, start, end)
+  if (end - start > LOOP_BYTES_MAX) Buffer.prototype.copy.call(from, to, at, start, end)
+  else for (let index = start; index < end; index++) to[at + index - start] = from[index] as number
 }

@@ -62,6 +62,11 @@ export class RingProducer extends RingEnd {
     return this.#look()
   }
 
+  /** As `pending`, by the last look: no fewer than there are. */
+  get pendingMost(): number {
+    return this.distance(this.#seenHead, this.#tail)
+  }
+
   /** Free bytes, `count` of them at the most. Looks at the other side only where its last look does not tell. */
   freeUpTo(count: number): number {
     const seen = this.capacity - this.distance(this.#seenHead, this.#tail)

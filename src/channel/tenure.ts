@@ -16,8 +16,10 @@
 import type { Words } from './words.ts'
 
 export interface Tenure {
-  /** False for ever once it is over. */
+  /** False for ever once it is over; whether it was when the call began that asks. */
   readonly holds: boolean
+  /** As `holds`, by a look that comes after all that this thread has stored: for who must see the other, or be seen. */
+  readonly stillHolds: boolean
 }
 
 export class WordTenure implements Tenure {
@@ -32,9 +34,13 @@ export class WordTenure implements Tenure {
   }
 
   get holds(): boolean {
+    return this.#words.glance(this.#word) === this.#value
+  }
+
+  get stillHolds(): boolean {
     return this.#words.load(this.#word) === this.#value
   }
 }
 
 /** For a ring that serves nobody but its two ends. */
-export const ENDLESS: Tenure = { holds: true }
+export const ENDLESS: Tenure = { holds: true, stillHolds: true }

@@ -32,6 +32,8 @@ export class Vitals {
     missedWakes: 0,
   }
 
+  #isCounted = false
+
   constructor(memory: VitalsMemory) {
     this.#slots = new BigInt64Array(memory)
   }
@@ -39,9 +41,12 @@ export class Vitals {
   /** The worker's own thread only: counts now, and tells with the next `publish`. */
   count(name: 'bytesIn' | 'bytesOut', count: number): void {
     this.#totals[name] += count
+    this.#isCounted = true
   }
 
   publish(): void {
+    if (!this.#isCounted) return
+    this.#isCounted = false
     this.add('bytesIn', 0)
     this.add('bytesOut', 0)
   }

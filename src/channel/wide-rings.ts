@@ -10,7 +10,7 @@
  * I/O worker has left it, or when the pool takes the channel back.
  */
 import type { WideMemory } from './ring-end.ts'
-import { LINE_BYTES, LINE_SLOTS, SharedWords, type Words } from './words.ts'
+import { LINE_BYTES, LINE_SLOTS, SharedWords, type Words, wordsOf } from './words.ts'
 
 /** Where the wide rings of a slab lie: byte offsets, and how many bytes each has. Plain data: it crosses threads. */
 export type WidePlace = {
@@ -40,8 +40,8 @@ export class WideClaim implements WideMemory {
     this.#word = word
     this.#slab = slab
     this.#place = place
-    const slots = new Int32Array(slab, place.claims, place.count * LINE_SLOTS)
-    this.#claims = new SharedWords(slots, 0, LINE_SLOTS)
+    const first = place.claims / Int32Array.BYTES_PER_ELEMENT
+    this.#claims = new SharedWords(wordsOf(slab), first, LINE_SLOTS)
   }
 
   /** I/O worker only: makes sure of a ring to move to; false where none is free. */

@@ -5,6 +5,11 @@
  */
 export interface Words {
   load(word: number): number
+  /**
+   * As `load`, at a tenth of its cost and without an order: what is seen may be what stood there when the caller was called, and
+   * says nothing of other words. For a word that is only asked whether it has changed for good.
+   */
+  glance(word: number): number
   store(word: number, value: number): void
   exchange(word: number, value: number): number
   or(word: number, bits: number): number
@@ -22,6 +27,18 @@ export interface Words {
 export const LINE_SLOTS = 16
 export const LINE_BYTES = 64
 
+const slotsOf = new WeakMap<SharedArrayBuffer, Int32Array<SharedArrayBuffer>>()
+
+/** All words of a memory: one view, however many channels lie in it. */
+export function wordsOf(memory: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
+  const known = slotsOf.get(memory)
+  if (known !== undefined) return known
+  const bytes = Int32Array.BYTES_PER_ELEMENT
+  const slots = new Int32Array(memory, 0, Math.floor(memory.byteLength / bytes))
+  slotsOf.set(memory, slots)
+  return slots
+}
+
 /** Words that lie `stride` slots apart in an Int32Array, from `base` on. */
 export class SharedWords implements Words {
   readonly #slots: Int32Array<SharedArrayBuffer>
@@ -36,6 +53,11 @@ export class SharedWords implements Words {
 
   load(word: number): number {
     return Atomics.load(this.#slots, this.#base + word * this.#stride)
+  }
+
+  // Engines call a function for Atomics.load, and read an element in place.
+  glance(word: number): number {
+    return this.#slots[this.#base + word * this.#stride] ?? 0
   }
 
   store(word: number, value: number): void {

@@ -45,7 +45,7 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
    * UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, SERVICE_UNREACHABLE; UNSUPPORTED for `tenant`, `weight` and `origin`.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<RemoteLease> {
-    const { request, ...traits } = judgedLease(options)
+    const { request, traits } = judgedLease(options)
     refuseShare(options)
     const { ttlMs, waitMs } = request
     const ttl = typeof ttlMs === 'number' ? Math.min(Math.max(1, ttlMs), LIMITS.leaseTtlMsMax) : undefined

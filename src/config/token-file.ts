@@ -1,6 +1,6 @@
 /** Bearer tokens: read from a file that only its owner may read, kept as SHA-256 and nothing else. */
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { errorText } from '../base/error-text.ts'
 import type { Token } from './config.ts'
@@ -8,7 +8,7 @@ import { ConfigError, type ConfigFault } from './config-error.ts'
 
 /** The SHA-256 of a token, as lower-case hex. */
 export function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+  return hash('sha256', token)
 }
 
 /**

@@ -28,6 +28,7 @@ import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, DoorDeps, ListenerTls } from './ports.ts'
 import { invalidField, registerProblems, sendProblem } from './problems.ts'
+import { registerRequestRoute } from './request-route.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
 import { eventsRoute } from './routes/events-route.ts'
@@ -45,6 +46,7 @@ import { parseLeaseRoute } from './routes/parse-routes.ts'
 import { readerRoutes } from './routes/reader-routes.ts'
 import { reloadRoute } from './routes/reload-route.ts'
 import { registerRoutes } from './routes/route-table.ts'
+import { COMPILERS } from './routes/serialization.ts'
 import { startTlsRoute } from './routes/start-tls-route.ts'
 import { streamRoute } from './routes/stream-route.ts'
 import { tunnelHandler, tunnelRoutes } from './routes/tunnel-routes.ts'
@@ -65,11 +67,13 @@ export function guardedApp(
   const app = fastify({
     ...serverOptions(deps, door.policy),
     ...loggerOptions(deps.log),
+    schemaController: { compilersFactory: COMPILERS },
   }) as unknown as FastifyInstance
   app.setValidatorCompiler(compileValidator)
   // Each table of routes says which bodies it reads; an unknown route reads none.
   app.removeAllContentTypeParsers()
   registerProblems(app)
+  registerRequestRoute(app)
   registerRequestLog(app, deps.accessLog)
   registerClientSignal(app)
   registerContinue(app)

@@ -7,15 +7,22 @@ import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
 import { originOf } from './lease/call-site.ts'
+import type { Held } from './lease/exchange.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
-import { EXCHANGE_TRAITS, type LeaseAsking, type LeaseRequest } from './lease/lease-options.ts'
+import {
+  EXCHANGE_TRAITS,
+  type LeaseAsking,
+  type LeaseRequest,
+  type ReaderTraits,
+} from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
+import { PooledLease, type PooledLeaseKind, type PooledLeaseOwner } from './pooled-lease.ts'
 import { type AcceptedLease, type AcceptedTerms, termsOfAccepted } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
 import type { Refusal, ReleaseResult } from './target/release-result.ts'
@@ -23,6 +30,9 @@ import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
 import type { WaiterCount } from './target/waiter-count.ts'
+
+/** A lease that counts; of a target's pool, or of none where it was accepted. */
+type HeldLease = { readonly record: LeaseRecord; readonly pool: TargetPool | null }
 
 export type LeasesDeps = Pick<
   PoolDeps,
@@ -46,12 +56,19 @@ export class Leases {
   /** How many there may be. */
   max: number
   readonly #deps: LeasesDeps
-  readonly #held = new Queue<LeaseRecord>()
-  readonly #pools = new WeakMap<LeaseRecord, TargetPool>()
+  readonly #held = new Queue<HeldLease>()
+  readonly #owner: PooledLeaseOwner
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
     this.max = deps.leasesMax
+    this.#owner = {
+      ...deps,
+      onGiven: (lease, given) => this.#tellOfEnd(lease, given),
+      onEnded: ({ entry }) => {
+        if (entry !== null) this.#held.remove(entry as QueueEntry<HeldLease>)
+      },
+    }
     this.listeners = new LeaseListeners({
       ...deps,
       connectionsMax: deps.connectionsMax ?? LIMITS.channelsMax,
@@ -65,7 +82,7 @@ export class Leases {
   }
 
   [Symbol.iterator](): Iterator<LeaseRecord> {
-    return Array.from(this.#held, ({ value }) => value)[Symbol.iterator]()
+    return Array.from(this.#held, ({ value }) => value.record)[Symbol.iterator]()
   }
 
   /** Bytes that leases of this thread keep to be read again. */
@@ -87,15 +104,16 @@ export class Leases {
 
   /** To be called now and then. */
   sweep(): void {
-    for (const { value } of this.#held) value.clock.look()
+    for (const { value } of this.#held) value.record.clock.look()
   }
 
   /** Ends those that may not go on; how many. */
   revoke(mayGoOn: (lease: LeaseRecord, pool: TargetPool | undefined) => boolean): number {
     let count = 0
-    for (const lease of this) {
-      if (mayGoOn(lease, this.#pools.get(lease))) continue
-      lease.kill('revoked')
+    for (const { value } of [...this.#held]) {
+      const { record, pool } = value
+      if (mayGoOn(record, pool ?? undefined)) continue
+      record.kill('revoked')
       count++
     }
     return count
@@ -110,6 +128,37 @@ export class Leases {
     await Promise.all(Array.from(this, lease => lease.ended))
   }
 
+  /** A lease in the hands of this thread; no promise where a connection is idle. Errors: as `acquire`, at once or later. */
+  hold(target: string | AdHocTarget, request: LeaseRequest, traits: ReaderTraits): Held | Promise<Held> {
+    const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, traits)
+    return this.#tryHold(target, request, make) ?? this.acquire(target, request, 0, make).then(heldOf)
+  }
+
+  #tryHold(
+    target: string | AdHocTarget,
+    request: LeaseRequest,
+    make: (record: LeaseRecord) => LeaseEnds,
+  ): Held | null {
+    if (request.signal?.aborted) return null
+    const pool = this.#judged(target, request, 0)
+    const held = pool.tryLease(request, (slot, connection) => {
+      const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
+      const ends = keeper.begin(0, make)
+      this.#tellOf(keeper, 0)
+      return { keeper, ends }
+    })
+    return held
+  }
+
+  /** The target's pool, where one more lease may be had of it. Errors: QUEUE_FULL, WOULD_DEADLOCK, those of `find`. */
+  #judged(target: string | AdHocTarget, { tenant, waitMs }: LeaseRequest, thread: number): TargetPool {
+    const refusal = this.#refusal(1)
+    if (refusal !== null) throw refusal
+    const pool = this.#deps.pools.find(target, tenant)
+    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    return pool
+  }
+
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
   async acquire<Holder extends LeaseHolder>(
     target: string | AdHocTarget,
@@ -118,11 +167,8 @@ export class Leases {
     make: (record: LeaseRecord) => Holder,
   ): Promise<Acquired<Holder>> {
     const { tenant, weight, wish, origin: said, signal, timeoutMs, waitMs } = request
-    const refusal = this.#refusal(1)
-    if (refusal !== null) throw refusal
     const startedMs = this.#deps.now()
-    const pool = this.#deps.pools.find(target, tenant)
-    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    const pool = this.#judged(target, request, thread)
     const origin = originOf(said, pool.target)
     const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
     for (;;) {
@@ -168,7 +214,7 @@ export class Leases {
   /** A lease on a connection that was accepted: it is served at once, and counts and expires once it is claimed. */
   #accepted({ connection, target, tenant, recorder, giveBack }: AcceptedTerms): AcceptedLease {
     const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
-    let entry: QueueEntry<LeaseRecord> | null = null
+    let entry: QueueEntry<HeldLease> | null = null
     const record = new LeaseRecord({
       terms: termsOfAccepted(target, tenant),
       connection,
@@ -195,7 +241,7 @@ export class Leases {
     const claim: AcceptedLease['claim'] = ttlMs => {
       const refusal = this.#refusal(1)
       if (refusal !== null) throw refusal
-      entry = this.#held.add(record)
+      entry = this.#held.add({ record, pool: null })
       const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
       record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
       this.#tellOf(record, 0)
@@ -208,47 +254,13 @@ export class Leases {
     pool: TargetPool,
     slot: Slot,
     connection: IoConnection,
-    { ttlMs, replay = false }: LeaseAsking,
+    asking: LeaseAsking,
     origin: LeaseOrigin | undefined,
-    kind: 'leased' | 'shared' = 'leased',
+    kind: PooledLeaseKind = 'leased',
   ): LeaseRecord {
-    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
-    const { name, target } = pool
-    const record = new LeaseRecord({
-      terms: {
-        target: name,
-        tenant: slot.tenant ?? '',
-        reused: slot.uses > 1,
-        reuse: target.reuse,
-        ttlMs: ttlMs === undefined ? (defaultTtl === 'target' ? target.pool.leaseTtlMs : null) : ttlMs,
-        replayBytes: replay ? LIMITS.replayWindowBytes : 0,
-        allowTruncated: target.tls !== false && target.tls.allowTruncated === true,
-        frame: target.frame ?? null,
-      },
-      connection,
-      parse,
-      now,
-      recorder: kind === 'leased' ? slot.flight : undefined,
-      leakDetectionMs: kind === 'leased' ? target.leakDetectionMs : undefined,
-      origin,
-      giveBack: (refusal, graceful) => {
-        const given = this.#deps.awaited(pool.release(slot, refusal, graceful))
-        if (kind === 'leased') this.#tellOfEnd(record, given)
-        return given
-      },
-      keepAlive: keepAliveSwitch(fleet),
-      onExpired: expired => expired.kill('expired'),
-      onEnded: () => {
-        if (entry !== null) this.#held.remove(entry)
-        if (slot.lease === record) slot.lease = null
-      },
-      onLeak: kind => onEvent?.({ kind, lease: record }),
-      onFault: error => onEvent?.({ kind: 'fault', error }),
-    })
-    const entry = kind === 'leased' ? this.#held.add(record) : null
-    this.#pools.set(record, pool)
-    slot.lease = record
-    return record
+    const lease = new PooledLease(this.#owner, pool, slot, connection, asking, origin, kind)
+    if (kind === 'leased') lease.entry = this.#held.add(lease)
+    return lease.record
   }
 
   #tellOf(lease: LeaseRecord, ms: number): void {
@@ -277,4 +289,8 @@ export class Leases {
     if (this.#held.size + more <= this.max) return null
     return new SockpoolError('QUEUE_FULL', `${this.max} leases are held already`)
   }
+}
+
+function heldOf({ record, holder }: Acquired<LeaseEnds>): Held {
+  return { keeper: record, ends: holder }
 }

@@ -15,25 +15,11 @@ import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
 import type { Forwards } from './forward/forwards.ts'
-import {
-  type ExchangeReply,
-  type ExchangeRequest,
-  exchangeBy,
-  type Held,
-  useLease,
-} from './lease/exchange.ts'
+import { type ExchangeReply, type ExchangeRequest, exchangeBy, useLease } from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
 import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
-import { LeaseEnds } from './lease/lease-ends.ts'
-import {
-  EXCHANGE_TRAITS,
-  judgedLease,
-  type LeaseOptions,
-  type LeaseRequest,
-  type ReaderTraits,
-} from './lease/lease-options.ts'
-import type { LeaseRecord } from './lease/lease-record.ts'
+import { EXCHANGE_TRAITS, judgedLease, type LeaseOptions, NO_LEASE_OPTIONS } from './lease/lease-options.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
 import { MessageForwards } from './message-forwards.ts'
@@ -122,16 +108,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    * WAIT_TIMEOUT, WOULD_DEADLOCK, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING; those of the dial: CONNECT_REFUSED,
    * CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, TLS_FAILED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    const { request, ...traits } = judgedLease(options)
-    const { keeper, ends } = await this.#hold(target, request, traits)
+  async lease(target: string | AdHocTarget, options: LeaseOptions = NO_LEASE_OPTIONS): Promise<Lease> {
+    const { request, traits } = judgedLease(options)
+    const held = this.#leases.hold(target, request, traits)
+    const { keeper, ends } = held instanceof Promise ? await held : held
     return new Lease(keeper, ends)
-  }
-
-  async #hold(target: string | AdHocTarget, request: LeaseRequest, traits: ReaderTraits): Promise<Held> {
-    const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, traits)
-    const { record, holder } = await this.#leases.acquire(target, request, 0, make)
-    return { keeper: record, ends: holder }
   }
 
   /** What another thread of this process needs for `attachPool`: plain data that may be cloned. */
@@ -169,7 +150,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   async use<T>(
     target: string | AdHocTarget,
     run: (lease: Lease) => Promise<T> | T,
-    options: LeaseOptions = {},
+    options: LeaseOptions = NO_LEASE_OPTIONS,
   ): Promise<T> {
     requireFunction('run', run)
     const lease = await this.lease(target, options)
@@ -185,7 +166,10 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     try {
       const judged = judgedExchange(options, () => this.#pools.frameOf(target))
       const shared = this.#multiplexers.exchange(this.#pools.find(target, judged.share.tenant ?? ''), judged)
-      return shared ?? exchangeBy(request => this.#hold(target, request, EXCHANGE_TRAITS), judged, this.#now)
+      return (
+        shared ??
+        exchangeBy(request => this.#leases.hold(target, request, EXCHANGE_TRAITS), judged, this.#now)
+      )
     } catch (error) {
       return Promise.reject(error)
     }

@@ -14,6 +14,9 @@ export interface ByteSink {
   /** Bytes accepted that the kernel has not taken yet. */
   readonly pending: number
 
+  /** No fewer than `pending`, where that can be said without a look at what another thread does. */
+  readonly pendingMost?: number
+
   /** How the connection ended, or null while it is alive. */
   readonly end: StreamEnd | null
 

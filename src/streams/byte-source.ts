@@ -36,6 +36,16 @@ export interface ByteSource {
 
   /** Asks for one call of `wake` when the end has come, read or unread, which may be now; null withdraws. */
   onEnd(wake: (() => void) | null): void
+
+  /**
+   * A short cut to a line, where the source has one: takes the bytes up to the first such byte, and that byte. Null, and
+   * nothing is taken, where it cannot be had like that: more than `most` bytes come before it, it is not there, or the
+   * stream has ended. The bytes are their taker's own, in memory that they share with others that were taken so.
+   */
+  takeThrough?(byte: number, most: number): Buffer | null
+
+  /** As `takeThrough`, for as many in a row as can be had so, at most `count`. */
+  takeEachThrough?(byte: number, most: number, count: number): Buffer[]
 }
 
 /** A byte source that can also block its thread. Only parse workers and synchronous clients may use one. */
@@ -45,13 +55,6 @@ export interface BlockingSource extends ByteSource {
    * bound) passed first. As with `request`, `count` may be larger than the source's memory.
    */
   waitFor(count: number, timeoutMs: number): boolean
-
-  /**
-   * A short cut to a line: takes the bytes up to the first such byte, and that byte. Null, and nothing is taken, where it
-   * cannot be had like that: more than `most` bytes come before it, it is not there, or the stream has ended. The bytes
-   * are their taker's own, in memory that they share with others that were taken so.
-   */
-  takeThrough(byte: number, most: number): Buffer | null
 }
 
 /**

@@ -1,7 +1,6 @@
 /** A script of this folder in a process of its own, spoken to by messages. It ends with its parent. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { PeerPorts } from './peer.ts'
 
 export class Child {
   readonly #process: ChildProcess
@@ -37,14 +36,4 @@ export class Child {
     this.#process.disconnect()
     await exited
   }
-}
-
-/** Starts the far end of a row. */
-export async function startPeer(): Promise<{
-  readonly ports: PeerPorts
-  readonly close: () => Promise<void>
-}> {
-  const child = new Child('./peer.ts')
-  const ports = (await child.next()) as PeerPorts
-  return { ports, close: () => child.close() }
 }

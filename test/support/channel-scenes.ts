@@ -74,6 +74,10 @@ export class WordsThrough implements Words {
     return this.inner.load(word)
   }
 
+  glance(word: number): number {
+    return this.load(word)
+  }
+
   store(word: number, value: number): void {
     this.inner.store(word, value)
   }

@@ -1,6 +1,6 @@
 /** A thread that looks for V8's collector again and again, while others do. All start at once, and each says when it is done. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { collector } from '../../src/http/quiet-collection.ts'
+import { collector } from '../../src/base/collector.ts'
 
 export type CollectingOrder = { readonly gate: Int32Array; readonly rounds: number }
 

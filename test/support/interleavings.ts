@@ -84,6 +84,10 @@ export class ThreadMemory implements Words {
     return this.#step(() => this.peek(word))
   }
 
+  glance(word: number): number {
+    return this.load(word)
+  }
+
   store(word: number, value: number): void {
     this.#step(() => this.#put(word, value))
   }

@@ -19,6 +19,7 @@ import { Connection } from '../../workers/io/connection.ts'
 import { Dialogs } from '../../workers/io/dialog/dialogs.ts'
 import { HolderBells } from '../../workers/io/holder-bells.ts'
 import { MessageBalance } from '../../workers/io/message-balance.ts'
+import { SilentTurns } from '../../workers/io/silent-turns.ts'
 import { watchTlsEnd } from '../../workers/io/tls-end.ts'
 import type { TestServer } from './test-server.ts'
 import { until } from './until.ts'
@@ -69,6 +70,7 @@ export class IoConnectionRig {
       balance: MessageBalance.of(options.frame),
       scratch: Buffer.allocUnsafeSlow(LIMITS.kernelReadBytes),
       closeLingerMs: options.closeLingerMs ?? LIMITS.closeLingerMs,
+      turns: new SilentTurns(),
       stir: () => {},
       onFault: error => this.faults.push(error),
       onGone: () => {

@@ -15,7 +15,7 @@ test('a use inside a use of a target that it holds whole fails at once', async (
 
 test('callers of a small pool that can be served in their time all are', async () => {
   const server = await startLineServer((line, socket) => void setTimeout(() => socket.write(`${line}\n`), 5))
-  const target = targetOf(server, { reuse: 'clean', pool: { max: 1, waitTimeoutMs: 5_000 } })
+  const target = targetOf(server, { reuse: 'clean', pool: { max: 1, waitTimeoutMs: 60_000 } })
   const pool = await openPool({ targets: { it: target } })
   const ask = () => pool.exchange('it', { write: 'x\n', read: { line: true } })
   const replies = await Promise.all(Array.from({ length: 60 }, ask))

@@ -192,7 +192,7 @@ export class ConnectionLife {
     inflow.cut(how)
     const bell = holders.of(channel)
     this.enter({ at: 'over' })
-    if (tenure.holds) channel.close(how)
+    if (tenure.stillHolds) channel.close(how)
     else onFault(new SockpoolError('CHANNEL_CORRUPT', 'a channel was given away before its connection ended'))
     pool.ring(channel.number)
     bell.ring(channel.number)
@@ -201,7 +201,7 @@ export class ConnectionLife {
   /** How the inbound direction ended; ends are the pool's to know, whoever holds the channel. */
   tellEnd(how: EndName): void {
     const { channel, tenure, holders, pool } = this.#deps
-    if (tenure.holds) channel.endInbound(how)
+    if (tenure.stillHolds) channel.endInbound(how)
     pool.ring(channel.number)
     holders.ring(channel)
   }

@@ -14,24 +14,20 @@ import type { Socket } from 'node:net'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { FaultGuard } from '../../src/base/fault-guard.ts'
 import type { Channel } from '../../src/channel/channel.ts'
-import type { CheckName, EndName, SHUT } from '../../src/channel/values.ts'
-import { checkOf } from './connection-check.ts'
-import type { ConnectionDeps } from './connection-deps.ts'
-import { ConnectionLife } from './connection-life.ts'
+import type { CheckName, EndName } from '../../src/channel/values.ts'
+import type { ConnectionLife } from './connection-life.ts'
+import { type ConnectionDeps, ConnectionParts } from './connection-parts.ts'
 import { Seat } from './desk/seat.ts'
 import type { Seated } from './desk/seated.ts'
 import { ConnectionLine } from './dialog/connection-line.ts'
 import { Dialogs } from './dialog/dialogs.ts'
 import { ask } from './fence.ts'
-import { Inflow } from './inflow.ts'
-import { Linger } from './linger.ts'
-import { Outflow } from './outflow.ts'
-import type { ReleaseCheck } from './release-check.ts'
+import type { Inflow } from './inflow.ts'
+import { ReleaseCheck, type ReleaseCheckDeps } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
-import { type JoinedParts, type JoinRequest, join } from './splice/join.ts'
+import { type JoinRequest, join } from './splice/join.ts'
 import type { Splice } from './splice/splice.ts'
-import { Traffic } from './traffic.ts'
 
 /** What TLS starts on: the socket, and plain bytes that had no room in the ring. */
 export type Hushed = { readonly socket: Socket; readonly spill: Buffer }
@@ -44,43 +40,25 @@ export class Connection {
   readonly #deps: ConnectionDeps
   readonly #guard = new FaultGuard(error => this.#faulty(error))
   readonly #inflow: Inflow
-  readonly #outflow: Outflow
-  readonly #linger: Linger
   /** The channel's epoch when this connection began: even, and no lease of it is older. */
   readonly #firstEpoch: number
   readonly #life: ConnectionLife
-  readonly #traffic: Traffic
-  readonly #parts: Pick<JoinedParts, 'channel' | 'life' | 'inflow' | 'outflow'>
+  readonly #parts: ConnectionParts
+  readonly #ears: SocketEars
   #dialogs = Dialogs.none
-  readonly #onWrote = this.#guard.action(() => this.#wrote())
-  readonly #ears = new SocketEars({
-    onEnd: this.#guard.action(() => this.#ended()),
-    onError: this.#guard.action((error: Error) => this.#broke(error)),
-    onClose: this.#guard.action(() => this.#life.gone()),
-    onData: bytes => this.received(bytes.length, bytes),
-  })
+  #checkDeps: ReleaseCheckDeps | null = null
 
   constructor(deps: ConnectionDeps) {
+    const parts = new ConnectionParts(deps, this.#guard, this)
     this.#deps = deps
-    this.nextBuffer = this.#guard.entry(() => this.#traffic.nextBuffer(), deps.scratch)
     this.channel = deps.channel
     this.generation = deps.generation
-    const { channel, generation, scratch, vitals, balance, pool, holders, onFault, onGone } = deps
-    this.#firstEpoch = channel.epoch
-    const tenure = channel.connectionTenure(generation)
-    const common = { channel, tenure, balance, ringHolder: () => holders.ring(channel) }
-    const onRoom = this.#guard.action(() => this.#rung())
-    const inflow = new Inflow({ ...common, scratch, onRoom, tellEnd: how => this.#life.tellEnd(how) })
-    const onMore = this.#guard.action(() => this.#more())
-    const outflow = new Outflow({ ...common, vitals, guard: this.#guard, onMore })
-    const onTime = this.#guard.action(() => this.#closesLate())
-    const linger = new Linger(deps.closeLingerMs, onTime)
-    this.#inflow = inflow
-    this.#outflow = outflow
-    this.#linger = linger
-    this.#life = new ConnectionLife({ channel, tenure, pool, holders, inflow, linger, onFault, onGone })
-    this.#parts = { channel, life: this.#life, inflow, outflow }
-    this.#traffic = new Traffic({ ...this.#parts, linger, vitals, scratch })
+    this.#parts = parts
+    this.#firstEpoch = deps.channel.epoch
+    this.#inflow = parts.inflow
+    this.#life = parts.life
+    this.nextBuffer = this.#guard.entry(() => parts.traffic.nextBuffer(), deps.scratch)
+    this.#ears = new SocketEars(this)
   }
 
   /** `count` bytes came into the buffer that `nextBuffer` gave; false pauses the socket. */
@@ -88,11 +66,36 @@ export class Connection {
     // What stays in this thread wakes nobody, and needs no look of its own for whoever might be woken.
     if (!this.#life.isWithin) this.#deps.stir()
     this.#follow()
-    return this.#traffic.received(count, buffer)
+    return this.#parts.traffic.received(count, buffer)
   }, false)
 
   /** The doorbell rang: the holder wrote, made room, shut, or let go. */
-  readonly rung: () => void = this.#guard.action(() => this.#rung())
+  rung(): void {
+    this.#guard.enter(this, this.#rung, undefined)
+  }
+
+  /** The kernel has taken a piece, or the thread should look again. */
+  more(): void {
+    this.#guard.enter(this, this.#more, undefined)
+  }
+
+  /** A close has taken too long. */
+  closesLate(): void {
+    this.#guard.enter(this, this.#closesLate, undefined)
+  }
+
+  /** The peer has ended its direction. */
+  socketEnded(): void {
+    this.#guard.enter(this, this.#ended, undefined)
+  }
+
+  socketFailed(error: Error): void {
+    this.#guard.enter(this, this.#broke, undefined, error)
+  }
+
+  socketClosed(): void {
+    this.#guard.enter(this.#life, this.#life.gone, undefined)
+  }
 
   /** The socket is connected, TLS included: from now on the connection lives until its socket closes. */
   open(socket: Socket): void {
@@ -122,7 +125,9 @@ export class Connection {
   }
 
   /** Ends it at once. */
-  readonly destroy: (how?: EndName) => void = this.#guard.action((how = 'closed') => this.#life.destroy(how))
+  destroy(how: EndName = 'closed'): void {
+    this.#guard.enter(this.#life, this.#life.destroy, undefined, how)
+  }
 
   /** It serves many at once from now on, and no lease after that. */
   share(): void {
@@ -130,13 +135,19 @@ export class Connection {
   }
 
   /** Reads no more plain text and sends none; what had no room in the ring is the caller's. Null: it has ended. */
-  readonly hush: () => Hushed | null = this.#guard.entry(() => this.#hush(), null)
+  hush(): Hushed | null {
+    return this.#guard.enter<Connection, [], Hushed | null>(this, this.#hush, null)
+  }
 
   /** Goes on with the TLS socket that wraps the hushed one. */
-  readonly secured: (socket: Socket) => void = this.#guard.action(socket => this.#secured(socket))
+  secured(socket: Socket): void {
+    this.#guard.enter(this, this.#secured, undefined, socket)
+  }
 
   /** Joins the client with the lease that it serves; null: there is none, or it has ended, and the client is as it was. */
-  readonly join: (request: JoinRequest) => Splice | null = this.#guard.entry(asked => this.#join(asked), null)
+  join(request: JoinRequest): Splice | null {
+    return this.#guard.enter<Connection, [JoinRequest], Splice | null>(this, this.#join, null, request)
+  }
 
   /** Gives it a place at a desk; null: it serves no lease, or is not at rest. */
   readonly seat: (seated: Seated, served?: number) => Seat | null = this.#guard.entry(
@@ -171,7 +182,7 @@ export class Connection {
       life: this.#life,
       host,
       vitals: this.#deps.vitals,
-      onWrote: this.#onWrote,
+      onWrote: this.#guard.action(() => this.#wrote()),
       leave: plain => {
         this.#ears.unlisten(plain)
         this.#ears.stopReading(plain)
@@ -211,13 +222,13 @@ export class Connection {
   #join(request: JoinRequest): Splice | null {
     this.#follow()
     const hasDialog = this.#dialogs.has('onRelease')
-    return join({ ...this.#deps, ...this.#parts, guard: this.#guard, hasDialog }, request)
+    return join({ ...this.#parts, hasDialog }, request)
   }
 
   #seat(seated: Seated, served?: number): Seat | null {
     // What its holder has said before goes out before.
     this.#rung()
-    return Seat.take({ ...this.#deps, ...this.#parts, onLeft: () => this.#rung() }, seated, served)
+    return Seat.take({ ...this.#parts, onLeft: () => this.#rung() }, seated, served)
   }
 
   /** What has come is the peer's greeting. */
@@ -225,13 +236,13 @@ export class Connection {
     this.#life.enter({ at: 'fresh', socket, epoch: this.#firstEpoch })
     for (const bytes of greeting) this.#inflow.deliver(bytes, bytes.length)
     if (this.#inflow.pauseIfFull()) socket.pause()
-    if (this.#outflow.arm()) this.#deps.stir()
+    if (this.#parts.outflow.arm()) this.#deps.stir()
   }
 
   #rung(): void {
     this.#follow()
-    this.#traffic.resume()
-    this.#traffic.flush()
+    this.#parts.traffic.resume()
+    this.#parts.traffic.flush()
   }
 
   #more(): void {
@@ -263,11 +274,11 @@ export class Connection {
       case 'serve':
         return this.#life.enter({ at: 'leased', socket, epoch })
       case 'check':
-        return this.#check(socket, epoch, shut)
+        return this.#check(socket, epoch)
       case 'close':
         // A close that TLS is in the way of has its bound from now on as well.
-        if (state.at === 'hushed') return this.#linger.begin()
-        return this.#traffic.lingerOn(socket, epoch)
+        if (state.at === 'hushed') return this.#parts.linger.begin()
+        return this.#parts.traffic.lingerOn(socket, epoch)
       case 'drop':
         this.channel.setChecked(epoch, 'error')
         return this.#life.destroy('closed')
@@ -276,14 +287,18 @@ export class Connection {
     }
   }
 
-  #check(socket: Socket, epoch: number, shut: keyof typeof SHUT): void {
-    const check = checkOf({
-      ...{ ...this.#deps, ...this.#parts, socket, dialogs: this.#dialogs },
-      isShut: shut !== 'open',
+  #check(socket: Socket, epoch: number): void {
+    this.#checkDeps ??= {
+      ...this.#deps,
+      ...this.#parts,
+      isSending: () => socket.writableLength > 0 || this.#parts.outflow.isSending,
+      dialogs: this.#dialogs,
       line: () => this.#line(socket, ''),
-    })
+      onFound: (check, found) => this.#checked(check, found),
+    }
+    const check = new ReleaseCheck(this.#checkDeps)
     this.#life.enter({ at: 'checking', socket, epoch, check })
-    this.#guard.follow(check.found, found => this.#checked(check, found))
+    check.begin()
   }
 
   #checked(check: ReleaseCheck, found: CheckName): void {
@@ -294,10 +309,10 @@ export class Connection {
     if (found === 'clean') {
       this.channel.rewind()
       this.#inflow.reopen()
-      this.#outflow.reopen()
+      this.#parts.outflow.reopen()
       this.#deps.balance?.reopen()
       this.#life.enter({ at: 'idle', socket, epoch })
-      if (this.#outflow.arm()) this.#deps.stir()
+      if (this.#parts.outflow.arm()) this.#deps.stir()
     }
     this.channel.setChecked(epoch, found)
     if (found !== 'clean') this.#life.destroy('closed')
@@ -314,7 +329,7 @@ export class Connection {
     this.#inflow.finish(this.#ears.peerEnd)
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')
-    else this.#traffic.flush()
+    else this.#parts.traffic.flush()
   }
 
   /** A close has taken too long. Where the peer's end began it, what came before that is still the lease's. */

@@ -7,7 +7,7 @@ import { type ErrorFields, SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
 import { timerMs } from '../../src/base/timer.ts'
 import { aborted } from '../../src/base/wait.ts'
-import { Channel } from '../../src/channel/channel.ts'
+import { Channel, type ChannelMemory } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { Vitals } from '../../src/channel/vitals.ts'
 import type {
@@ -24,6 +24,7 @@ import { Dialogs } from './dialog/dialogs.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Listeners } from './listeners.ts'
 import { MessageBalance } from './message-balance.ts'
+import type { SilentTurns } from './silent-turns.ts'
 import { socketFacts } from './socket-facts.ts'
 
 export type ConnectionsDeps = {
@@ -34,10 +35,13 @@ export type ConnectionsDeps = {
   readonly vitals: Vitals
   /** Milliseconds that a close may take; default: LIMITS.closeLingerMs. */
   readonly closeLingerMs?: number | undefined
+  readonly turns: SilentTurns
   readonly stir: () => void
   /** Channels below this number may be rung from now on. */
   readonly cover: (channels: number) => void
   readonly tell: (message: FromIoWorker) => void
+  /** One was made, which leaves garbage behind. */
+  readonly onMade?: () => void
 }
 
 /** Where a connection comes from, which its socket does not know: the host it was dialled by, paths of unix sockets. */
@@ -52,6 +56,8 @@ export class Connections {
   readonly #connections = new Map<number, Connection>()
   readonly #dials = new Map<number, DialUnderWay>()
   readonly #origins = new WeakMap<Connection, Origin>()
+  /** By the number of the slab, what its first message told of it. */
+  readonly #slabs = new Map<number, Pick<ChannelMemory, 'slab' | 'wide'>>()
 
   constructor(deps: ConnectionsDeps) {
     this.#deps = deps
@@ -59,7 +65,7 @@ export class Connections {
 
   /** Dials, and serves the channel; tells `opened` or `failed`. */
   async open(message: OpenMessage): Promise<void> {
-    const channel = new Channel(message.memory)
+    const channel = this.#channelIn(message.memory)
     const { generation, dial, connectTimeoutMs } = message
     const controller = new AbortController()
     const connection = this.#make(channel, generation, dial.isCounted ? MessageBalance.of(dial.frame) : null)
@@ -81,7 +87,7 @@ export class Connections {
       }
       this.#admit(connection, { host: place.host, remote: dial.path })
       controller.signal.addEventListener('abort', () => connection.destroy(), { once: true })
-      const dialogs = new Dialogs(dial, connectTimeoutMs)
+      const dialogs = Dialogs.of(dial, connectTimeoutMs)
       const opened = await connection.openWithDialogs(socket, place.host, dialogs)
       if (controller.signal.aborted) throw controller.signal.reason
       this.#opened(connection, opened, last)
@@ -102,7 +108,7 @@ export class Connections {
       throw new SockpoolError('CONNECTION_RESET', 'the client hung up before it was served')
     const { socket, path } = taken
     try {
-      const channel = new Channel(memory)
+      const channel = this.#channelIn(memory)
       if (channel.shut === 'abort') throw new SockpoolError('ABORTED', 'nobody waits for the client any more')
       this.#serve(this.#make(channel, generation, null), socket, path)
     } catch (error) {
@@ -138,10 +144,28 @@ export class Connections {
     for (const connection of this.#connections.values()) connection.destroy()
   }
 
+  /** Each message has a handle of its own on the slab; all channels in it go by the first, whose views they share. */
+  #channelIn(memory: ChannelMemory): Channel {
+    const number = Math.floor(memory.number / LIMITS.channelsPerSlab)
+    const { slab, wide } = this.#slabs.get(number) ?? memory
+    if (slab === memory.slab) this.#slabs.set(number, { slab, wide })
+    return new Channel({ ...memory, slab, wide })
+  }
+
   #make(channel: Channel, generation: number, balance: MessageBalance | null): Connection {
-    const { pool, holders, vitals, stir, cover, tell, closeLingerMs = LIMITS.closeLingerMs } = this.#deps
+    const {
+      pool,
+      holders,
+      vitals,
+      turns,
+      stir,
+      cover,
+      tell,
+      closeLingerMs = LIMITS.closeLingerMs,
+    } = this.#deps
     const { number } = channel
     cover(number + 1)
+    this.#deps.onMade?.()
     const connection = new Connection({
       channel,
       generation,
@@ -151,6 +175,7 @@ export class Connections {
       balance,
       scratch: this.#scratch,
       closeLingerMs,
+      turns,
       stir,
       onFault: error =>
         tell({ kind: 'fault', channel: number, generation, error: SockpoolError.from(error).toJSON() }),

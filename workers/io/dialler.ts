@@ -204,7 +204,8 @@ export class Dialler {
     }
     // Also between this and whoever gets the socket, and while it dies: an error that nobody hears would end the thread,
     // and over TLS not every one ends the socket.
-    socket.on('error', () => socket.destroy())
+    // This one stays for as long as the socket lives, so it holds nothing of the dial.
+    socket.on('error', destroyIt)
     signal.addEventListener('abort', onAbort, { once: true })
     socket.on('error', onError).on('close', onClose)
     const onReady = new FaultGuard(error => fail(connectError(error, speaksTls))).action(() => {
@@ -216,6 +217,10 @@ export class Dialler {
     socket.once(speaksTls ? 'secureConnect' : 'connect', onReady)
     return promise
   }
+}
+
+function destroyIt(this: Socket): void {
+  this.destroy()
 }
 
 /** A dial's outcome: the socket, and the place it is connected to. */

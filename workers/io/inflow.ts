@@ -91,7 +91,7 @@ export class Inflow {
     this.#isLent = false
     if (this.hasSpill) return scratch
     if (this.#readsLarge && (this.#wasFilled || !this.#ring.isWide)) {
-      const piece = this.#ring.reserve(LIMITS.kernelReadBytes)
+      const piece = this.#ring.reserve(this.#ring.isWide ? LIMITS.wideReadBytes : LIMITS.kernelReadBytes)
       this.#isLent = piece.length >= LIMITS.directReadBytesMin
       if (this.#isLent) return piece
     }
@@ -103,7 +103,7 @@ export class Inflow {
   deliver(buffer: Uint8Array, length: number): void {
     this.#deps.balance?.received(buffer, length)
     this.#delivered += length
-    this.#wasFilled = length === buffer.length
+    this.#wasFilled = length >= Math.min(buffer.length, LIMITS.kernelReadBytes)
     this.#readsLarge = length >= LIMITS.directReadBytesMin || this.#wasFilled
     if (this.hasSpill) {
       this.#spill.append(buffer.subarray(0, length))
@@ -210,7 +210,8 @@ export class Inflow {
   }
 
   #wishRoom(): void {
-    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry) setImmediate(this.#deps.onRoom)
+    if (!this.#ring.wishRoom(this.#ring.capacity >> 1) || this.#isHungry)
+      setImmediate(() => this.#deps.onRoom())
   }
 
   /** The holder waits for more than the ring holds, so it will not make more room before it has more bytes. */

@@ -5,20 +5,25 @@
  */
 import { LIMITS } from '../../src/base/limits.ts'
 
+export type LingerOwner = {
+  /** The time is over. */
+  closesLate(): void
+}
+
 export class Linger {
   readonly #boundMs: number
-  readonly #onTime: () => void
+  readonly #owner: LingerOwner
   #timer: NodeJS.Timeout | null = null
   #dropped = 0
 
-  constructor(boundMs: number, onTime: () => void) {
+  constructor(boundMs: number, owner: LingerOwner) {
     this.#boundMs = boundMs
-    this.#onTime = onTime
+    this.#owner = owner
   }
 
   /** The holder asks to close; only the first time counts. */
   begin(): void {
-    this.#timer ??= setTimeout(this.#onTime, this.#boundMs)
+    this.#timer ??= setTimeout(() => this.#owner.closesLate(), this.#boundMs)
   }
 
   end(): void {

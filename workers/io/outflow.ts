@@ -1,8 +1,9 @@
 /**
- * The way out: from the outbound ring to the kernel, one piece of the ring at a time. A piece's place in the ring is
- * free again once the kernel has it; nothing is copied on the way.
+ * The way out: from the outbound ring to the kernel, all that is in the ring at a time, in one write where it goes over
+ * the ring's end too. Its place in the ring is free again once the kernel has it; nothing is copied on the way.
  */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { FaultGuard } from '../../src/base/fault-guard.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import type { RingConsumer } from '../../src/channel/ring.ts'
@@ -23,8 +24,13 @@ export type OutflowDeps = {
   readonly onMore: () => void
 }
 
-/** What lies in the ring is at most two pieces; a holder that keeps writing may not keep the thread. */
-const PIECES_PER_TURN = 2
+/** Bytes that the kernel takes at once, but where a peer does not read. */
+const SMALL_BYTES_MAX = 4_096
+
+const NOTHING = Buffer.alloc(0)
+
+/** A holder that keeps writing may not keep the thread. */
+const WRITES_PER_TURN = 2
 
 export class Outflow {
   readonly #deps: OutflowDeps
@@ -32,13 +38,12 @@ export class Outflow {
   #socket: Socket | null = null
   /** Bytes of the ring that were written and that the kernel has not taken yet. */
   #writing = 0
-  /** Called for every piece, also for those that were taken at once and have been seen to. */
-  readonly #written: (error?: Error | null) => void
+  /** Called for every piece, also for those that were taken at once and have been seen to. Null before the first. */
+  #written: ((error?: Error | null) => void) | null = null
 
   constructor(deps: OutflowDeps) {
     this.#deps = deps
     this.#ring = deps.channel.outboundConsumer(deps.tenure)
-    this.#written = deps.guard.action(error => this.#taken(error))
   }
 
   /** The socket was given bytes that the kernel has not taken. */
@@ -58,15 +63,15 @@ export class Outflow {
   flush(socket: Socket, end: () => keyof typeof SHUT): ShutName | null {
     this.#socket = socket
     if (this.#writing > 0) return null
-    for (let pieces = 0; ; ) {
+    for (let writes = 0; ; ) {
       const shut = end()
-      const piece = this.#ring.first()
-      if (piece.length > 0) {
-        if (pieces++ === PIECES_PER_TURN) {
-          setImmediate(this.#deps.onMore)
+      const [piece, wrapped] = this.#ring.views()
+      if (piece !== undefined) {
+        if (writes++ === WRITES_PER_TURN) {
+          setImmediate(() => this.#deps.onMore())
           return null
         }
-        if (this.#tryWrite(socket, piece)) continue
+        if (this.#tryWrite(socket, piece, wrapped)) continue
         return null
       }
       if (shut !== 'open') return shut
@@ -85,13 +90,38 @@ export class Outflow {
   }
 
   /** True where the kernel took all of it at once; else `#written` goes on. */
-  #tryWrite(socket: Socket, piece: Buffer): boolean {
+  #tryWrite(socket: Socket, piece: Buffer, wrapped: Buffer | undefined): boolean {
+    if (wrapped !== undefined) return this.#tryWriteBoth(socket, piece, wrapped)
     this.#writing = piece.length
     this.#deps.balance?.sent(piece)
-    socket.write(piece, this.#written)
+    // A callback costs each write a tick of its own. Where one is needed after all, it is that of nothing, behind the piece.
+    const isSmall = piece.length <= SMALL_BYTES_MAX && !(socket instanceof TLSSocket)
+    if (isSmall) socket.write(piece)
+    else socket.write(piece, this.#onWritten())
+    if (socket.writableLength > 0) {
+      if (isSmall) socket.write(NOTHING, this.#onWritten())
+      return false
+    }
+    this.#sent()
+    return true
+  }
+
+  #tryWriteBoth(socket: Socket, piece: Buffer, wrapped: Buffer): boolean {
+    this.#writing = piece.length + wrapped.length
+    this.#deps.balance?.sent(piece)
+    this.#deps.balance?.sent(wrapped)
+    socket.cork()
+    socket.write(piece)
+    socket.write(wrapped, this.#onWritten())
+    socket.uncork()
     if (socket.writableLength > 0) return false
     this.#sent()
     return true
+  }
+
+  #onWritten(): (error?: Error | null) => void {
+    this.#written ??= this.#deps.guard.action(error => this.#taken(error))
+    return this.#written
   }
 
   #taken(error?: Error | null): void {

@@ -6,20 +6,28 @@ import type { Socket } from 'node:net'
 import type { PeerEnd } from '../../src/channel/values.ts'
 import { peerEndOf } from './tls-end.ts'
 
-export type SocketEarsDeps = {
-  readonly onEnd: () => void
-  readonly onError: (error: Error) => void
-  readonly onClose: () => void
+/** Who hears: guarded entries. */
+export type SocketHearer = {
+  /** The peer has ended its direction. */
+  socketEnded(): void
+  socketFailed(error: Error): void
+  socketClosed(): void
   /** False pauses the socket. */
-  readonly onData: (bytes: Buffer) => boolean
+  received(count: number, bytes: Buffer): boolean
 }
 
 export class SocketEars {
-  readonly #deps: SocketEarsDeps
+  readonly #hearer: SocketHearer
+  readonly #onEnd: () => void
+  readonly #onError: (error: Error) => void
+  readonly #onClose: () => void
   #heard: Socket | null = null
 
-  constructor(deps: SocketEarsDeps) {
-    this.#deps = deps
+  constructor(hearer: SocketHearer) {
+    this.#hearer = hearer
+    this.#onEnd = () => hearer.socketEnded()
+    this.#onError = error => hearer.socketFailed(error)
+    this.#onClose = () => hearer.socketClosed()
   }
 
   /** How the peer's direction ended. */
@@ -28,22 +36,20 @@ export class SocketEars {
   }
 
   listen(socket: Socket): void {
-    const { onEnd, onError, onClose } = this.#deps
     this.#heard = socket
-    socket.on('end', onEnd).on('error', onError).on('close', onClose)
-    if (socket.readableEnded) onEnd()
+    socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
+    if (socket.readableEnded) this.#onEnd()
   }
 
   unlisten(socket: Socket): void {
-    const { onEnd, onError, onClose } = this.#deps
-    socket.off('end', onEnd).off('error', onError).off('close', onClose)
-    socket.on('error', () => {})
+    socket.off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
+    socket.on('error', ignore)
   }
 
   /** For a socket that reads into buffers of its own: an accepted one, and one that wraps another. */
   feedFrom(socket: Socket): void {
     socket.on('data', (bytes: Buffer) => {
-      if (!this.#deps.onData(bytes)) socket.pause()
+      if (!this.#hearer.received(bytes.length, bytes)) socket.pause()
     })
   }
 
@@ -52,3 +58,5 @@ export class SocketEars {
     socket.removeAllListeners('data')
   }
 }
+
+function ignore(): void {}

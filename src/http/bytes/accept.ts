@@ -6,7 +6,10 @@
  * and a 406 would lose them.
  */
 export function pickType<T extends string>(accept: string | undefined, offered: readonly [T, ...T[]]): T {
-  const ranges = (accept ?? '*/*').split(',').map(parseRange)
+  if (accept === undefined || accept === '*/*') return offered[0]
+  const exact = offered.find(type => type === accept)
+  if (exact !== undefined) return exact
+  const ranges = accept.split(',').map(parseRange)
   let best = { type: offered[0], quality: 0, exactness: 0 }
   for (const type of offered) {
     const range = ranges.filter(({ name }) => covers(name, type)).sort((a, b) => b.exactness - a.exactness)[0]

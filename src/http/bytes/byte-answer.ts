@@ -1,5 +1,7 @@
 /** Answers bytes that were read: as they are, with the facts about them in headers; or as text in JSON. */
+import { isAscii } from 'node:buffer'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LIMITS } from '../../base/limits.ts'
 import type { StreamEnding } from '../../streams/byte-source.ts'
 import { pickType } from './accept.ts'
 import { type ByteEncoding, textOf } from './byte-text.ts'
@@ -32,5 +34,10 @@ export function sendBytes(
   reply.headers({ 'sockpool-offset': String(offset), 'sockpool-eof': String(eof) })
   if (end !== null) reply.header('sockpool-end', end)
   if (reused !== undefined) reply.header('sockpool-reused', String(reused))
-  return reply.type('application/octet-stream').send(bytes)
+  return reply.type('application/octet-stream').send(oneWrite(bytes))
+}
+
+/** Node sends headers and a text in one write, and a Buffer in a second one behind them. */
+function oneWrite(bytes: Buffer): Buffer | string {
+  return bytes.length <= LIMITS.answerTextBytesMax && isAscii(bytes) ? bytes.toString('latin1') : bytes
 }

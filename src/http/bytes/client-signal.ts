@@ -4,24 +4,33 @@
  * Fastify's own `request.signal` follows the request's `close`, which Node emits as soon as the body has been read: it
  * would end every wait of a POST before the wait began. The response closes early only if its connection does.
  */
+import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 
-const DECORATOR = 'clientSignal'
+const ANSWER = 'clientAnswer'
+const SIGNAL = 'clientSignal'
 
+/** It is made for who asks first: most requests wait for nothing that their client could cut short. */
 export function clientSignalOf(request: FastifyRequest): AbortSignal {
-  return request.getDecorator<AbortSignal>(DECORATOR)
+  const made = request.getDecorator<AbortSignal | null>(SIGNAL)
+  if (made !== null) return made
+  const answer = request.getDecorator<ServerResponse>(ANSWER)
+  const controller = new AbortController()
+  request.setDecorator(SIGNAL, controller.signal)
+  const ended = (): void => {
+    if (!answer.writableFinished) controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
+  }
+  if (answer.closed) ended()
+  else answer.on('close', ended)
+  return controller.signal
 }
 
 export function registerClientSignal(app: FastifyInstance): void {
-  app.decorateRequest(DECORATOR, null)
+  app.decorateRequest(ANSWER, null)
+  app.decorateRequest(SIGNAL, null)
   app.addHook('onRequest', (request, reply, done) => {
-    const controller = new AbortController()
-    request.setDecorator(DECORATOR, controller.signal)
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished)
-        controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
-    })
+    request.setDecorator(ANSWER, reply.raw)
     done()
   })
 }

@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { giveBackMemory } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
-import { quietCollection } from '../quiet-collection.ts'
+import { quietCollection } from '../../base/quiet-collection.ts'
 import { pacedAnswer } from './paced-answer.ts'
 
 /** What one token, or all of them together, may have in memory. */

@@ -8,6 +8,8 @@ import { invalidField } from '../problems.ts'
 import { JsonShape } from './json-shape.ts'
 import { readBuffered } from './request-body.ts'
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true })
+
 /** Bodies that were read whole and are not JSON. For an error of a parser Fastify would end the connection. */
 const malformed = new WeakMap<FastifyRequest, SockpoolError>()
 
@@ -35,7 +37,7 @@ function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    text = UTF_8.decode(bytes)
   } catch {
     throw invalidField('body', 'is not valid UTF-8')
   }

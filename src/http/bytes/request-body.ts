@@ -11,10 +11,12 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { aborted, Wait } from '../../base/wait.ts'
 import { BYTE_TURNS } from '../byte-turns.ts'
+import { routeOf } from '../request-route.ts'
 import { clientSignalOf } from './client-signal.ts'
 import { askForBody } from './expect-continue.ts'
 import { GatheredBody } from './gathered-body.ts'
 import { holdBody } from './held-bytes.ts'
+import { readSmallBody } from './small-body.ts'
 
 /** How long a body may keep the service waiting. */
 export interface BodyPace {
@@ -111,9 +113,12 @@ export async function readBuffered(
   payload: IncomingMessage,
   look: (chunk: Buffer) => void = () => {},
 ): Promise<Buffer> {
-  const limit = request.routeOptions.bodyLimit
-  const declared = Number(request.headers['content-length'] ?? limit)
+  const limit = routeOf(request).bodyLimit
+  const length = request.headers['content-length']
+  const declared = Number(length ?? limit)
   if (declared > limit) throw tooLarge(limit)
+  if (length !== undefined && declared < LIMITS.heldBytesMin && !payload.destroyed)
+    return await readSmallBody(payload, declared, look)
   let smallBytes = 0
   return await new RequestBody(payload, clientSignalOf(request)).readAll(declared, chunk => {
     look(chunk)

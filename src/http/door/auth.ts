@@ -1,15 +1,15 @@
 /**
- * Who calls: the holder of a bearer token, or of a client certificate that bears a token's name. The hash of a token is
- * compared with the hash of every configured one, each in constant time: the time of the answer shows neither the length
- * of a token nor its place in the list.
+ * Who calls: the holder of a bearer token, or of a client certificate that bears a token's name. A token is looked for by
+ * its hash: what the time of the answer shows of hashes tells nothing of a token, whose hash nobody can steer.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { Token } from '../../config/config.ts'
 import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
 import type { DoorDeps } from '../ports.ts'
+import { routeOf } from '../request-route.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
 import { wantedUpgrade } from './http-request.ts'
 import { PRINCIPAL, Principal, type PrincipalOptions } from './principal.ts'
@@ -33,7 +33,9 @@ export class Callers {
   readonly #local: Principal | null
   readonly #makePrincipal: (options: Omit<PrincipalOptions, 'now' | 'heldBytes' | 'tally'>) => Principal
   readonly #needsCertificate: boolean
-  #known: readonly { readonly hash: Buffer; readonly principal: Principal }[] = []
+  readonly #byName = new Map<string, Principal>()
+  /** By the SHA-256 of the token, in lower case. */
+  readonly #byHash = new Map<string, Principal>()
 
   constructor({ auth, tls, limits, tallies, now = () => performance.now() }: CallersOptions) {
     this.#needsCertificate = tls !== false && tls.clientCa !== undefined
@@ -54,8 +56,10 @@ export class Callers {
    * has asked for; one whose token is gone may do nothing more, in requests that are under way too.
    */
   replace(tokens: readonly Token[]): void {
-    const before = new Map(this.#known.map(({ principal }) => [principal.tenant, principal]))
-    this.#known = tokens.map(({ name, sha256, targets, admin, weight, limits }) => {
+    const before = new Map(this.#byName)
+    this.#byName.clear()
+    this.#byHash.clear()
+    for (const { name, sha256, targets, admin, weight, limits } of tokens) {
       const rights = {
         isAdmin: admin,
         targets,
@@ -66,8 +70,9 @@ export class Callers {
       known?.replace(rights)
       before.delete(name)
       const principal = known ?? this.#makePrincipal({ ...rights, tenant: name })
-      return { hash: Buffer.from(sha256, 'hex'), principal }
-    })
+      this.#byName.set(name, principal)
+      this.#byHash.set(sha256.toLowerCase(), principal)
+    }
     for (const gone of before.values()) gone.replace({ isAdmin: false, targets: [] })
   }
 
@@ -93,20 +98,14 @@ export class Callers {
   #byCertificate(socket: object): Principal | null {
     if (!this.#needsCertificate) return null
     for (const name of certificateNames(socket)) {
-      const caller = this.#known.find(({ principal }) => principal.tenant === name)
-      if (caller) return caller.principal
+      const caller = this.#byName.get(name)
+      if (caller) return caller
     }
     return null
   }
 
   #byToken(token: string | null): Principal | null {
-    if (token === null) return null
-    const hash = createHash('sha256').update(token).digest()
-    let found: Principal | null = null
-    // The loop never ends early: the time of the answer must not tell which token came close.
-    for (const known of this.#known)
-      if (known.hash.length === hash.length && timingSafeEqual(known.hash, hash)) found = known.principal
-    return found
+    return token === null ? null : (this.#byHash.get(hash('sha256', token)) ?? null)
   }
 }
 
@@ -130,13 +129,13 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
 
 /** Whether only a known caller may ask for it. */
 export function needsToken(request: FastifyRequest): boolean {
-  const { url = '' } = request.routeOptions
+  const { url = '' } = routeOf(request)
   return !isOpenRoute(request) && url !== DOCS_PREFIX && !url.startsWith(`${DOCS_PREFIX}/`)
 }
 
 /** Whether it answers anyone, under any Host. */
 export function isOpenRoute(request: FastifyRequest): boolean {
-  return OPEN_ROUTES.has(request.routeOptions.url)
+  return OPEN_ROUTES.has(routeOf(request).url)
 }
 
 /**
@@ -151,5 +150,7 @@ function subprotocolToken(headers: IncomingHttpHeaders): string | undefined {
 }
 
 function tokenOf(authorization: string): string | null {
+  const plain = authorization.startsWith('Bearer ') ? authorization.slice('Bearer '.length) : ''
+  if (plain !== '' && !plain.includes(' ')) return plain
   return /^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null
 }

@@ -41,6 +41,8 @@ export class HostPolicy {
   /** The configured names: `host` is valid with any port, `host:port` with that one. */
   #configured: ReadonlySet<string> = new Set()
   #origins: ReadonlySet<string> = new Set()
+  /** The one that was admitted last: mostly the next request names it too. */
+  #admitted: HostFacts | null = null
 
   constructor(rules: HostRules) {
     this.#rules = rules
@@ -53,12 +55,14 @@ export class HostPolicy {
   listensAt(listen: ListenAddress): void {
     this.#listen = listen
     this.#own = new Set(ownNames(listen))
+    this.#admitted = null
   }
 
   /** Takes other configured names and origins. */
   replace({ hosts, origins }: Pick<HostRules, 'hosts' | 'origins'>): void {
     this.#configured = new Set(hosts.map(host => host.toLowerCase()))
     this.#origins = new Set(origins.map(origin => origin.toLowerCase()))
+    this.#admitted = null
   }
 
   /** Whether any page of another origin may call. */
@@ -73,11 +77,18 @@ export class HostPolicy {
 
   /** Errors: HOST_DENIED for a Host header that is not the service's, and for a page that may not call. */
   check(facts: HostFacts): void {
-    if (!this.#admitsHost(facts))
+    const known = this.#admitted
+    const isKnown =
+      known !== null &&
+      known.host === facts.host &&
+      known.localPort === facts.localPort &&
+      known.localAddress === facts.localAddress
+    if (!isKnown && !this.#admitsHost(facts))
       throw new SockpoolError(
         'HOST_DENIED',
         'the Host header names another service; the operator can add the name to http.hosts',
       )
+    if (!isKnown) this.#admitted = facts
     this.checkPage(facts)
   }
 
@@ -127,16 +138,20 @@ export function registerHostPolicy(app: FastifyInstance, policy: HostPolicy): vo
     }
     if (isOpenRoute(request)) return done()
     const { localAddress, localPort } = socket
-    const facts = { ...pageFacts(headers), localAddress, localPort }
+    const { host, origin, fetchSite } = pageFacts(headers)
     // Node keeps the first of two Host headers; a proxy in front of the service may have judged the second.
-    policy.check(hosts <= 1 ? facts : { ...facts, host: undefined })
+    const named = hosts <= 1 ? host : undefined
+    policy.check({ host: named, origin, fetchSite, localAddress, localPort })
     done()
   })
 }
 
 function hostHeaders(rawHeaders: readonly string[]): number {
   let count = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === 'host') count++
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') count++
+  }
   return count
 }
 

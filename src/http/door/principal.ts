@@ -123,6 +123,7 @@ export function principalOf(request: FastifyRequest): Principal {
  * expression.
  */
 export function matchesGlob(glob: string, name: string): boolean {
+  if (glob === '*') return true
   const [first = '', ...rest] = glob.split('*')
   if (rest.length === 0) return glob === name
   if (!name.startsWith(first)) return false

@@ -3,12 +3,13 @@
  * which is a credential, and a query string holds separators and offsets of other people's protocols. A short hash of the
  * id lets an operator follow a lease.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
 import type { DoorDeps } from '../ports.ts'
+import { routeOf } from '../request-route.ts'
 import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
 
@@ -85,7 +86,7 @@ export function takesItsTime(request: FastifyRequest): void {
 
 function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
   if (elapsedMs <= LIMITS.slowRequestMs || unhurried.has(request)) return false
-  return !WAITING_ROUTES.test(request.routeOptions.url ?? '')
+  return !WAITING_ROUTES.test(routeOf(request).url ?? '')
 }
 
 /** Logs a request that left HTTP, when its connection is closed, where all are logged: no failure shows by then. */
@@ -96,11 +97,11 @@ export function logUpgraded(request: FastifyRequest, ms: number): void {
 
 /** The name under which a lease may appear in logs. */
 export function leaseHash(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, HASH_CHARS)
+  return hash('sha256', id).slice(0, HASH_CHARS)
 }
 
 function describeRequest(request: FastifyRequest): Record<string, unknown> {
-  const route = request.routeOptions.url
+  const route = routeOf(request).url
   const { id } = (request.params ?? {}) as { id?: unknown }
   const isAuthenticated = needsToken(request) && principalOf(request) !== null
   return {

@@ -52,7 +52,7 @@ class RequestTurns {
     const isSafe = request.method === 'GET' || request.method === 'HEAD'
     const turn = { request, isSafe, start, isStarted: false }
     this.#open.push(turn)
-    response.once('close', () => this.#leave(turn))
+    response.on('close', () => this.#leave(turn))
     if (this.#open.length > LIMITS.httpPipelinedMax) this.#socket.pause()
     this.#startNext()
   }
@@ -73,7 +73,9 @@ class RequestTurns {
   }
 
   #leave(turn: Turn): void {
-    this.#open = this.#open.filter(other => other !== turn)
+    const open = this.#open
+    if (open[0] === turn) open.shift()
+    else this.#open = open.filter(other => other !== turn)
     if (this.#open.length === 0) return this.#end()
     // A large answer had set a shorter one, and Node sets its own again only once nothing is left to answer.
     this.#socket.setTimeout(this.#timeoutMs)
@@ -89,9 +91,11 @@ class RequestTurns {
 
   #startNext(): void {
     let isSafe = true
-    for (const [place, turn] of this.#open.entries()) {
+    let isFirst = true
+    for (const turn of this.#open) {
       isSafe &&= turn.isSafe
-      if (place > 0 && !isSafe) return
+      if (!isFirst && !isSafe) return
+      isFirst = false
       if (turn.isStarted) continue
       turn.isStarted = true
       turn.start()

@@ -15,6 +15,7 @@ import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { lingerClose } from '../lingering-close.ts'
 import { invalidField } from '../problems.ts'
+import { routeOf } from '../request-route.ts'
 import { type UpgradeKind, wantedUpgrade } from './http-request.ts'
 import { logUpgraded } from './request-log.ts'
 import { afterLastAnswer } from './request-turns.ts'
@@ -88,7 +89,7 @@ export function registerUpgrades(app: FastifyInstance, sockets: UpgradedSockets)
   })
   app.addHook('onRequest', (request, reply, done) => {
     const wanted = wantedUpgrade(request.raw.headers)
-    const { upgrade } = request.routeOptions.config as Partial<UpgradeConfig>
+    const { upgrade } = routeOf(request).config as Partial<UpgradeConfig>
     if (wanted === null || upgrade !== undefined) return done()
     reply.header('connection', 'close')
     done(invalidField('upgrade', 'this route does not switch protocols; send the request without Upgrade'))

@@ -119,15 +119,30 @@ async function exchange(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { bodyBytes } = calls.limits
-  const { target, timeoutMs, ...order } = orderOf(request, bodyBytes)
+  const { target, timeoutMs, write, read } = orderOf(request, bodyBytes)
   const { quota, tenant, weight } = calls.admit(request, target)
   checkRoomForAnswer(request)
   const share = quota.enter(target)
   try {
     const wait = calls.waitOf(request, timeoutMs)
-    const whose = { tenant, weight, origin: leaseOriginOf(request) }
-    const done = await pool.exchange(target, { ...order, ...wait, ...whose, limit: bodyBytes })
-    const { data: bytes, offset, eof, ending, reused } = done
+    const origin = leaseOriginOf(request)
+    // Field by field: objects that are spread into others cost as much as the rest of the call.
+    const {
+      data: bytes,
+      offset,
+      eof,
+      ending,
+      reused,
+    } = await pool.exchange(target, {
+      write,
+      read,
+      signal: wait.signal,
+      timeoutMs: wait.timeoutMs,
+      tenant,
+      weight,
+      origin,
+      limit: bodyBytes,
+    })
     const end = eof ? ending : null
     return sendBytes({ bytes, offset, eof, end, reused }, request.query.encoding, request, reply)
   } catch (error) {

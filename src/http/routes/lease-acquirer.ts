@@ -1,5 +1,5 @@
 /** Acquires leases for HTTP callers: within the quota of their token, and once for each Idempotency-Key. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
@@ -88,7 +88,7 @@ export class LeaseAcquirer {
  */
 function fingerprintOf({ target, ttlMs, replay = false }: LeaseWishes): string {
   const wanted = JSON.stringify([rebuildTarget(target), ttlMs ?? null, replay])
-  return createHash('sha256').update(wanted).digest('base64')
+  return hash('sha256', wanted, 'base64')
 }
 
 function idempotencyKey(request: FastifyRequest): string | null {

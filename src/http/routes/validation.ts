@@ -11,10 +11,12 @@ import { fieldErrors } from './field-errors.ts'
 
 /** Fastify's validator compiler. Errors: INVALID_REQUEST with `errors`, one for each of the first bad fields. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema)
+  // Compiled by the first request: those of all routes at the start would keep it for longer than most are ever used.
+  let validator: ReturnType<typeof Compile> | null = null
   const isText = httpPart === 'querystring'
   return (value: unknown) => {
     const typed = isText ? typedQuery(schema, value) : value
+    validator ??= Compile(schema)
     if (validator.Check(typed)) return { value: typed }
     return { error: invalidFields(fieldErrors(schema, typed, isText ? 'query' : (httpPart ?? 'body'))) }
   }
@@ -28,6 +30,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 function typedQuery(schema: TSchema, query: unknown): unknown {
   const { properties } = schema as { properties?: Record<string, { type?: string }> }
   if (properties === undefined || typeof query !== 'object' || query === null) return query
+  if (isBare(query)) return query
   // Without a prototype: on a plain object the field `__proto__` would vanish, and not be refused as unknown.
   const typed: Record<string, unknown> = Object.create(null)
   for (const [name, value] of Object.entries(query)) {
@@ -35,6 +38,12 @@ function typedQuery(schema: TSchema, query: unknown): unknown {
     typed[name] = typedText(type, value)
   }
   return typed
+}
+
+/** Nothing is asked. */
+function isBare(query: object): boolean {
+  for (const _ in query) return false
+  return true
 }
 
 function typedText(type: string | undefined, value: unknown): unknown {

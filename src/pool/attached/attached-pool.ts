@@ -31,7 +31,8 @@ import {
   LeaseRequest,
   type ReaderTraits,
 } from '../lease/lease-options.ts'
-import { LeaseRecord, type LeaseRecordDeps } from '../lease/lease-record.ts'
+import { LeaseRecord } from '../lease/lease-record.ts'
+import type { LeaseRecordDeps } from '../lease/lease-record-deps.ts'
 import type { ParseCall, TenantCall } from '../lease/parse-port.ts'
 import type { ControlOrder } from '../target/control-order.ts'
 import { type KillResult, OperatedPool } from '../target/operated-pool.ts'
@@ -83,7 +84,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   /** As Pool.lease. Errors: also DRAINING when the pool is gone, NOT_READY when its thread does not answer. */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<Lease> {
-    const { request, ...traits } = judgedLease(options)
+    const { request, traits } = judgedLease(options)
     const { keeper, ends } = await this.#lease(target, request, traits, null)
     return new Lease(keeper, ends)
   }
@@ -145,7 +146,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
    */
   leaseSync(target: string | AdHocTarget, options: LeaseSyncOptions = {}): BlockingLease {
     const { operationTimeoutMs, ...rest } = optionsObject(options)
-    const { request, ...traits } = judgedLease(rest)
+    const { request, traits } = judgedLease(rest)
     const operationTraits = { operationTimeoutMs: durationOption('operationTimeoutMs', operationTimeoutMs) }
     return this.#leaseSync(target, request, { ...traits, ...operationTraits }, null)
   }
@@ -323,8 +324,8 @@ async function resultOf(answer: Promise<unknown>): Promise<ReleaseResult> {
   try {
     return (await answer) as ReleaseResult
   } catch (error) {
-    if (error instanceof SockpoolError) return { outcome: 'closed', reason: 'error' }
-    throw error
+    if (!(error instanceof SockpoolError)) warnOfFault(error)
+    return { outcome: 'closed', reason: 'error' }
   }
 }
 

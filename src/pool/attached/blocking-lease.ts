@@ -42,13 +42,13 @@ export class BlockingGiveBack {
     this.#failure = error
   }
 
-  async giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
+  giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
     const blocks = this.#state.kind === 'blocks'
     this.#state = { kind: 'done', result: { outcome: 'closed', reason: refusal ?? 'error' } }
     const release = { lease: this.#lease, refusal, graceful, outcome: outcomeOf(this.#failure) }
     if (!blocks) this.#line.post({ kind: 'release', request: null, ...release })
     else this.#state = { kind: 'done', result: this.#await(release) }
-    return this.#state.result
+    return Promise.resolve(this.#state.result)
   }
 
   /** A pool that is gone has closed the connection. */

@@ -10,7 +10,7 @@ import { frameOr, type JudgedExchange, type JudgedRead } from './exchange-reques
 import type { Lease } from './lease.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
-import { LeaseRequest } from './lease-options.ts'
+import { type LeaseAsking, LeaseRequest } from './lease-options.ts'
 import { releaseLease } from './release-lease.ts'
 import { hasAnswered, replyToEnd, tripError } from './whole-reply.ts'
 
@@ -25,6 +25,8 @@ export type ExchangeReply = {
   /** How the stream has ended; null while it is open. */
   readonly ending: StreamEnding | null
 }
+
+const NO_TTL: LeaseAsking = { ttlMs: null }
 
 /** A lease that nobody but this code has in hand. */
 export type Held = { readonly keeper: LeaseKeeper; readonly ends: LeaseEnds }
@@ -50,12 +52,12 @@ export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T
  * no error is `retryable`.
  */
 export async function exchangeBy(
-  acquire: (request: LeaseRequest) => Promise<Held>,
+  acquire: (request: LeaseRequest) => Held | Promise<Held>,
   { write, read, share, limit, bounds }: JudgedExchange,
   now: () => number,
 ): Promise<ExchangeReply> {
   const startedMs = now()
-  const held = await acquire(new LeaseRequest(bounds, share))
+  const held = await acquire(new LeaseRequest(bounds, share, isBounded(bounds) ? NO_TTL : {}))
   const { keeper, ends } = held
   try {
     const wait = bounds.left(startedMs, now())
@@ -67,6 +69,11 @@ export async function exchangeBy(
     void keeper.giveBack('discarded', false)
     throw error
   }
+}
+
+/** Whether the exchange ends by its own time, so that its lease needs none. */
+function isBounded({ timeoutMs }: CallBounds): boolean {
+  return timeoutMs !== undefined && timeoutMs !== Infinity
 }
 
 /** Errors: those of write, drain and read; INCOMPLETE_READ. */

@@ -16,11 +16,9 @@ export function keepAliveSwitch(holdable: Holdable): (isOn: boolean) => void {
 }
 
 /** Keeps the process or thread alive until the answer is there. Errors: the answer's. */
-export async function heldWhile<T>(holdable: Holdable, answer: Promise<T>): Promise<T> {
+export function heldWhile<T>(holdable: Holdable, answer: Promise<T>): Promise<T> {
+  const over = (): void => holdable.release()
   holdable.hold()
-  try {
-    return await answer
-  } finally {
-    holdable.release()
-  }
+  answer.then(over, over)
+  return answer
 }

@@ -11,14 +11,14 @@ export type LeaseActivity = {
   readonly bytes: number
 }
 
-export type LeaseClockDeps = {
+export interface LeaseClockDeps {
   /** Milliseconds; null never expires. */
   readonly ttlMs: number | null
   /** The monotonic clock. */
-  readonly now: () => number
-  readonly onExpired: () => void
+  now(): number
+  onExpired(): void
   /** What the holder does beside operations. */
-  readonly activity?: () => LeaseActivity
+  activity?(): LeaseActivity
 }
 
 /** So many times within a ttl a clock elsewhere is told. */

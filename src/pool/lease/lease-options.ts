@@ -80,8 +80,17 @@ export type ReaderTraits = { readonly limit: number | undefined; readonly onRese
 /** Of a lease for one exchange, which says itself what it reads. */
 export const EXCHANGE_TRAITS: ReaderTraits = { limit: undefined, onReset: 'drain-then-raise' }
 
+/** Of a call that says nothing. */
+export const NO_LEASE_OPTIONS: LeaseOptions = {}
+
+type JudgedLease = { readonly request: LeaseRequest; readonly traits: ReaderTraits }
+
+const NOTHING_SAID: JudgedLease = { request: new LeaseRequest(CallBounds.NONE, {}), traits: EXCHANGE_TRAITS }
+
 /** Each option of a lease, judged and read once. Errors: INVALID_REQUEST. */
-export function judgedLease(options: LeaseOptions): { readonly request: LeaseRequest } & ReaderTraits {
+export function judgedLease(options: LeaseOptions): JudgedLease {
+  // By far the most calls say nothing, and pay no more than this comparison.
+  if (options === NO_LEASE_OPTIONS) return NOTHING_SAID
   const { signal, timeoutMs, allowedMs, waitMs, ttlMs, replay, tenant, weight, origin, limit, onReset } =
     optionsObject(options)
   const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
@@ -91,8 +100,7 @@ export function judgedLease(options: LeaseOptions): { readonly request: LeaseReq
       waitMs: durationOption('waitMs', waitMs),
       replay: flagOption('replay', replay),
     }),
-    limit: limitOption(limit),
-    onReset: onResetOption(onReset) ?? 'drain-then-raise',
+    traits: { limit: limitOption(limit), onReset: onResetOption(onReset) ?? 'drain-then-raise' },
   }
 }
 

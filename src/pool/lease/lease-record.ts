@@ -18,93 +18,51 @@ import type { EndName } from '../../channel/values.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { LeasedConnection } from '../../threads/held-connection.ts'
-import type { FlightRecorder } from '../target/flight-recorder.ts'
+import type { ConnectionHolder } from '../../threads/io-connection.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { SlotLease } from '../target/slot.ts'
 import { goneReason } from './gone-reason.ts'
-import { LeaseClock } from './lease-clock.ts'
+import { type LeaseActivity, LeaseClock, type LeaseClockDeps } from './lease-clock.ts'
 import { LeaseFlight } from './lease-flight.ts'
 import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
-import { type LeaseOrigin, type LeaseReport, leaseReport } from './lease-report.ts'
-import type { LoanPort, ParseCall } from './parse-port.ts'
-
-export type LeaseRecordDeps = {
-  readonly terms: LeaseTerms
-  readonly connection: LeasedConnection
-  readonly parse: LoanPort
-  /** The monotonic clock. */
-  readonly now: () => number
-  /** Of its connection; default: nothing is kept. */
-  readonly recorder?: FlightRecorder | undefined
-  readonly leakDetectionMs?: number | undefined
-  /** Where it was asked for. */
-  readonly origin?: LeaseOrigin | undefined
-  /** Gives the connection back; called once. `failure`: what its last operation failed with; null where it did not. */
-  readonly giveBack: (refusal: Refusal | null, graceful: boolean, failure: unknown) => Promise<ReleaseResult>
-  /** Whether the lease keeps the process alive; off at first. */
-  readonly keepAlive: (isOn: boolean) => void
-  /** Its ttl is over: to be answered by `kill`, by whoever has the say. */
-  readonly onExpired: (record: LeaseRecord) => void
-  /** Called once, when the lease has ended. */
-  readonly onEnded: () => void
-  /** Its holder has renewed it, with a new ttl where one is given; or wants nothing more than its last bytes sent. */
-  readonly onRenewed?: ((ttlMs: number | null | undefined) => void) | undefined
-  readonly onEnding?: (() => void) | undefined
-  /** It is held for longer than `leakDetectionMs`; or it was, and has come back after all. */
-  readonly onLeak: (kind: 'leak' | 'leak_over') => void
-  /** A fault of ours, which nobody awaits. */
-  readonly onFault: (error: unknown) => void
-}
+import type { LeaseRecordDeps } from './lease-record-deps.ts'
+import { type LeaseReport, leaseReport } from './lease-report.ts'
+import { deafened, NOBODY } from './nobody.ts'
+import type { ParseCall } from './parse-port.ts'
 
 type State =
   | { readonly kind: 'held' }
   | { readonly kind: 'lost'; readonly how: EndName }
   | { readonly kind: 'ending'; readonly lost: EndName | null }
-  | { readonly kind: 'ended'; readonly reason: GoneReason; readonly result: Promise<ReleaseResult> }
+  | { readonly kind: 'ended'; readonly reason: GoneReason }
 
-/** Stands for the ends before they are there. */
-const NOBODY: LeaseHolder = {
-  bytesIn: 0,
-  bytesOut: 0,
-  replayBytes: 0,
-  activity: { waits: false, bytes: 0 },
-  isSpent: () => false,
-  rung: () => {},
-  broke: () => {},
-  lost: () => {},
-  ended: () => {},
-}
+const HELD: State = { kind: 'held' }
 
-export class LeaseRecord implements LeaseKeeper, SlotLease {
+export class LeaseRecord implements LeaseKeeper, SlotLease, ConnectionHolder, LeaseClockDeps {
   readonly terms: LeaseTerms
   readonly connection: LeasedConnection
   readonly clock: LeaseClock
   readonly flight: LeaseFlight | null
-  readonly ended: Promise<GoneReason>
   readonly #deps: LeaseRecordDeps
-  readonly #resolveEnded: (reason: GoneReason) => void
+  /** Made for whoever asks. */
+  #ended: PromiseWithResolvers<GoneReason> | null = null
+  /** What becomes of the connection; and who asked while it was about to be known. */
+  #result: Promise<ReleaseResult> | null = null
+  #awaited: PromiseWithResolvers<ReleaseResult> | null = null
   readonly #leakTimer: NodeJS.Timeout | null = null
   #holder: LeaseHolder = NOBODY
   #epoch = 0
   #id: string | null = null
   #hasLeaked = false
   #failure: unknown = null
-  #state: State = { kind: 'held' }
+  #state: State = HELD
 
   constructor(deps: LeaseRecordDeps) {
-    const { leakDetectionMs, terms, now, recorder } = deps
+    const { leakDetectionMs, terms, recorder } = deps
     this.#deps = deps
     this.terms = terms
     this.connection = deps.connection
-    const { promise, resolve } = Promise.withResolvers<GoneReason>()
-    this.ended = promise
-    this.#resolveEnded = resolve
-    this.clock = new LeaseClock({
-      ttlMs: terms.ttlMs,
-      now,
-      onExpired: () => deps.onExpired(this),
-      activity: () => this.#holder.activity,
-    })
+    this.clock = new LeaseClock(this)
     this.flight = recorder === undefined ? null : new LeaseFlight(recorder, this.clock, this)
     if (leakDetectionMs !== undefined)
       this.#leakTimer = setTimeout(() => this.#leaked(), timerMs(leakDetectionMs)).unref()
@@ -115,8 +73,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
    * pool's own. Where `make` throws, the lease has ended.
    */
   begin<Holder extends LeaseHolder>(thread: number, make: (record: LeaseRecord) => Holder): Holder {
-    const bell = { rung: () => this.#holder.rung(), broke: () => this.#holder.broke() }
-    this.#epoch = this.connection.hold(bell, thread)
+    this.#epoch = this.connection.hold(this, thread)
     this.#deps.keepAlive(true)
     try {
       const holder = make(this)
@@ -126,6 +83,39 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
       this.kill('killed')
       throw error
     }
+  }
+
+  /** The connection's bell is its holder's to hear. */
+  rung(): void {
+    this.#holder.rung()
+  }
+
+  broke(): void {
+    this.#holder.broke()
+  }
+
+  get ttlMs(): number | null {
+    return this.terms.ttlMs
+  }
+
+  now(): number {
+    return this.#deps.now()
+  }
+
+  onExpired(): void {
+    this.#deps.onExpired(this)
+  }
+
+  activity(): LeaseActivity {
+    return this.#holder.activity
+  }
+
+  get ended(): Promise<GoneReason> {
+    if (this.#ended === null) {
+      this.#ended = Promise.withResolvers<GoneReason>()
+      if (this.#state.kind === 'ended') this.#ended.resolve(this.#state.reason)
+    }
+    return this.#ended.promise
   }
 
   get id(): string {
@@ -306,22 +296,34 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
 
   /** The one place where a lease ends. */
   #end(reason: GoneReason, refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
-    if (this.#state.kind === 'ended') return this.#state.result
-    const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
-    this.#state = { kind: 'ended', reason, result: promise }
+    if (this.#state.kind === 'ended') {
+      if (this.#result !== null) return this.#result
+      this.#awaited ??= Promise.withResolvers<ReleaseResult>()
+      return this.#awaited.promise
+    }
+    this.#state = { kind: 'ended', reason }
     this.clock.stop()
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
     if (this.#hasLeaked) this.#deps.onLeak('leak_over')
     this.#holder.ended(reason)
-    this.#deps.giveBack(refusal, graceful, this.#failure).then(resolve, error => {
-      this.fault(error)
-      resolve({ outcome: 'closed', reason: 'error' })
-    })
+    const result = this.#given(refusal, graceful)
+    this.#result = result
+    this.#awaited?.resolve(result)
     this.connection.fence()
     this.#deps.keepAlive(false)
-    this.#resolveEnded(reason)
+    this.#ended?.resolve(reason)
     this.#deps.onEnded()
-    return promise
+    return result
+  }
+
+  /** Gives the connection back; never rejects. */
+  #given(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
+    try {
+      return this.#deps.giveBack(refusal, graceful, this.#failure)
+    } catch (error) {
+      this.fault(error)
+      return Promise.resolve({ outcome: 'closed', reason: 'error' })
+    }
   }
 
   #leaked(): void {
@@ -332,9 +334,4 @@ export class LeaseRecord implements LeaseKeeper, SlotLease {
   #assertHeld(): void {
     if (this.#state.kind === 'ended') throw goneError(this.#state.reason)
   }
-}
-
-/** Stands for ends that have nothing more to hear. */
-function deafened({ bytesIn, bytesOut }: LeaseHolder): LeaseHolder {
-  return { ...NOBODY, bytesIn, bytesOut }
 }

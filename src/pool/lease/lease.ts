@@ -40,12 +40,13 @@ function discardLost(keeper: LeaseKeeper): void {
 }
 
 export class Lease implements AsyncDisposable {
-  readonly createdAt: Date = new Date()
   readonly reader: StreamReader
   readonly writer: StreamWriter
   readonly #keeper: LeaseKeeper
   readonly #ends: LeaseEnds
-  readonly #handover: Handover
+  /** Made once it is handed over. */
+  #handover: Handover | null = null
+  readonly #createdMs = Date.now()
   readonly #watched: Watched
   #released: Promise<ReleaseResult> | null = null
 
@@ -56,7 +57,10 @@ export class Lease implements AsyncDisposable {
     this.reader = new StreamReader({}, ends.reader, grip)
     this.writer = new StreamWriter(ends.writer, {}, grip)
     this.#watched = watch.watch(grip, keeper)
-    this.#handover = this.#makeHandover()
+  }
+
+  get createdAt(): Date {
+    return new Date(this.#createdMs)
   }
 
   /** 256 random bits as base64url, drawn once somebody asks. */
@@ -238,6 +242,7 @@ export class Lease implements AsyncDisposable {
    */
   toDuplex(): SocketDuplex {
     this.#assertHeld()
+    this.#handover ??= this.#makeHandover()
     return this.#handover.toDuplex()
   }
 
@@ -249,6 +254,7 @@ export class Lease implements AsyncDisposable {
    */
   toWeb(): WebStreams {
     this.#assertHeld()
+    this.#handover ??= this.#makeHandover()
     return this.#handover.toWeb()
   }
 

@@ -1,6 +1,6 @@
 /** Gives a lease back by its holder's word. */
 import { LIMITS } from '../../base/limits.ts'
-import type { ReleaseResult } from '../target/release-result.ts'
+import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { HeldBack, LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
 
@@ -11,7 +11,7 @@ type HandedOver = { readonly heldBack: HeldBack | null; letGo(): void }
  * Judges how the lease was used, has its last bytes sent where it closes, and ends it. It never rejects: what fails here
  * is a fault of ours, which closes the connection and is told to the pool's owner.
  */
-export async function releaseLease(
+export function releaseLease(
   keeper: LeaseKeeper,
   ends: LeaseEnds,
   stream: HandedOver | null = null,
@@ -19,6 +19,22 @@ export async function releaseLease(
   try {
     const refusal = ends.reasonToClose(keeper.terms.reuse, stream?.heldBack ?? null)
     stream?.letGo()
+    // Nothing is left to be sent, and nothing to wait for.
+    if (refusal === null && !ends.writer.isClosing()) return keeper.giveBack(null, false)
+    return releaseToClose(keeper, ends, refusal)
+  } catch (error) {
+    keeper.fault(error)
+    return keeper.giveBack('error', false)
+  }
+}
+
+/** As `releaseLease`, for a connection that is not to serve again. */
+async function releaseToClose(
+  keeper: LeaseKeeper,
+  ends: LeaseEnds,
+  refusal: Refusal | null,
+): Promise<ReleaseResult> {
+  try {
     keeper.beginRelease()
     const { writer } = ends
     // It will not serve again, but what its holder wrote was accepted and still goes out.

@@ -136,13 +136,13 @@ export class AcceptedConnection {
     return { ...this.row(), operations: this.#flight.rows() }
   }
 
-  async #giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
+  #giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
     const { connection } = this.#deps
     const reason = refusal ?? 'policy'
     if (this.#state !== 'gone') this.#state = 'closing'
     this.#flight.add('release', reason)
     if (graceful) connection.leaveClosing()
     else connection.abort()
-    return { outcome: 'closed', reason }
+    return Promise.resolve({ outcome: 'closed', reason })
   }
 }

@@ -110,10 +110,10 @@ export class Servers {
       connection,
       parse,
       now,
-      giveBack: async (refusal, graceful) => {
+      giveBack: (refusal, graceful) => {
         if (graceful) connection.leaveClosing()
         else connection.abort()
-        return { outcome: 'closed', reason: refusal ?? 'policy' }
+        return Promise.resolve({ outcome: 'closed', reason: refusal ?? 'policy' })
       },
       // The server holds the process for as long as the connection is there.
       keepAlive: () => {},

@@ -59,6 +59,10 @@ export class Hosts {
     this.#health = places.map(() => ({ failures: 0, ejections: 0, ejectedUntilMs: 0 }))
   }
 
+  get isOne(): boolean {
+    return this.#places.length < 2
+  }
+
   /** In the order in which one dial is to try them. */
   order(): readonly number[] {
     const all = this.#places.map((_place, host) => host)

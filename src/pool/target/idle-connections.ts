@@ -43,12 +43,18 @@ export class IdleConnections {
 
   /** One that this tenant may have and that is still good: the most recently used, or that of the best host. */
   choose(asking: IdleAsking): IdleConnection | null {
-    return this.#deps.hosts().choose(this.#usable(asking, 'proven'), ({ slot }) => slot.host)
+    return this.#chosen(asking, 'proven')
   }
 
   /** As `choose`, of those that have to show first that they are good. */
   chooseDue(asking: IdleAsking): IdleConnection | null {
-    return this.#deps.hosts().choose(this.#usable(asking, 'due'), ({ slot }) => slot.host)
+    return this.#chosen(asking, 'due')
+  }
+
+  #chosen(asking: IdleAsking, which: 'proven' | 'due'): IdleConnection | null {
+    const hosts = this.#deps.hosts()
+    if (hosts.isOne) return this.#usableUpTo(this.#slots.idle.length, asking, which)
+    return hosts.choose(this.#usable(asking, which), ({ slot }) => slot.host)
   }
 
   /** Has one of those asked; false where there is none. */
@@ -64,6 +70,7 @@ export class IdleConnections {
    */
   lend(queue: WaitQueue, unprovided: () => number): void {
     const { waiters } = queue
+    if (waiters.size === 0) return
     let provided = 0
     let foremost: QueueEntry<Waiter> | null = null
     for (const waiter of waiters) {
@@ -115,21 +122,31 @@ export class IdleConnections {
     return true
   }
 
-  /** The most recently used first. What is no good any more is closed on the way. */
-  *#usable(
+  /** The most recently used first. */
+  *#usable(asking: IdleAsking, which: 'proven' | 'due'): Generator<IdleConnection, void, undefined> {
+    let found = this.#usableUpTo(this.#slots.idle.length, asking, which)
+    for (; found !== null; found = this.#usableUpTo(this.#slots.idle.indexOf(found.slot), asking, which))
+      yield found
+  }
+
+  /** The last of so many of the idle ones. What is no good any more is closed on the way. */
+  #usableUpTo(
+    count: number,
     { tenant, wish = null }: IdleAsking,
     which: 'proven' | 'due',
-  ): Generator<IdleConnection, void, undefined> {
-    for (let index = this.#slots.idle.length - 1; index >= 0; index--) {
-      const slot = this.#slots.idle[index]
+  ): IdleConnection | null {
+    const { idle } = this.#slots
+    for (let index = count - 1; index >= 0; index--) {
+      const slot = idle[index]
       if (slot === undefined || (slot.tenant !== null && slot.tenant !== tenant)) continue
       if (slot.state.kind !== 'idle') continue
       const { connection } = slot.state
       if (!fits(wish, slot, connection)) continue
       if (!connection.isFresh || this.#deps.now() >= slot.diesMs)
         closeSlot(this.#slots, slot, connection.isFresh ? 'lifetime' : 'error')
-      else if (this.#probes.isDue(slot) === (which === 'due')) yield { slot, connection }
+      else if (this.#probes.isDue(slot) === (which === 'due')) return { slot, connection }
     }
+    return null
   }
 }
 

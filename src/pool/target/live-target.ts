@@ -37,6 +37,11 @@ export class LiveTarget {
     return this.#dial.isCounted === true
   }
 
+  /** Whether something is said on its connections when they come back. */
+  get hasReleaseDialog(): boolean {
+    return this.#dial.onRelease.length > 0
+  }
+
   /** Whose names are looked up again: not those that a caller described, which live as long as it asks. */
   get watchedPlaces(): readonly Place[] {
     return this.#deps.origin === 'named' ? this.#dial.places : []

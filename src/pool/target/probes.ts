@@ -61,7 +61,7 @@ export class Probes {
     if (state.kind !== 'idle') return
     const { connection } = state
     const call = slot.flight.begin('dialog:probe')
-    slots.move(slot, { kind: 'quarantined', connection, tell: () => {}, call })
+    slots.move(slot, { kind: 'quarantined', connection, tell: () => {}, call, returnsSinceMs: null })
     this.#underWay++
     // It never rejects.
     void connection.probe().then(name => this.#found(slot, state.sinceMs, name), onFault)

@@ -2,7 +2,7 @@
  * One slot of a target's pool and the connection in it. The state is changed in `move` alone, along the arrows:
  *
  *   connecting ──► idle ◄──► leased ──► quarantined ──► idle, and back to be asked whether it is still good
- *        │           │         ├─► multiplexed│
+ *        │           │         ├─► multiplexed│ (and to itself, where that takes long)
  *        └───────────┴─────────┴──────┴───────┴──► closing ──► (gone)
  *
  * The slot is taken before the dial and held until the socket is gone.
@@ -50,6 +50,8 @@ export type SlotState =
       readonly tell: TellResult
       /** The release, or the probe, in the flight recorder. */
       readonly call: number
+      /** Since when it has been on its way back, to be there in a moment; null where that may take longer. */
+      readonly returnsSinceMs: number | null
     }
   | {
       readonly kind: 'closing'
@@ -64,7 +66,7 @@ const NEXT: Readonly<Record<SlotStateName, readonly SlotStateName[]>> = {
   idle: ['leased', 'quarantined', 'closing'],
   leased: ['multiplexed', 'quarantined', 'closing'],
   multiplexed: ['closing'],
-  quarantined: ['idle', 'closing'],
+  quarantined: ['quarantined', 'idle', 'closing'],
   closing: [],
 }
 
@@ -129,10 +131,8 @@ export class Slot {
 
   /** The one place where a state changes. An arrow that is not drawn above is a fault of ours. */
   move(next: SlotState): void {
-    invariant(
-      NEXT[this.#state.kind].includes(next.kind),
-      () => `a ${this.#state.kind} slot turned ${next.kind}`,
-    )
+    const before = this.#state.kind
+    if (!NEXT[before].includes(next.kind)) invariant(false, `a ${before} slot turned ${next.kind}`)
     this.#state = next
   }
 }

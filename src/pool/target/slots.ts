@@ -24,6 +24,8 @@ export class Slots {
   #lingering = 0
   /** By the time since when they are idle. Last in, first out: the busy ones stay warm, the rest grows old at the bottom. */
   readonly #idle: Slot[] = []
+  /** By tenant: connections that are back in a moment. */
+  readonly #returning = new Map<string, number>()
   readonly #closedFor = new Map<string, number>()
 
   readonly #news: TargetNews | null
@@ -88,6 +90,15 @@ export class Slots {
     return count
   }
 
+  get hasReturning(): boolean {
+    return this.#returning.size > 0
+  }
+
+  /** Of this tenant's connections those that are back in a moment. */
+  returningTo(tenant: string): number {
+    return this.#returning.get(tenant) ?? 0
+  }
+
   /** Of the idle ones, those of this tenant. */
   idleOf(tenant: string): number {
     let count = 0
@@ -125,12 +136,15 @@ export class Slots {
   }
 
   move(slot: Slot, next: SlotState): void {
-    const before = slot.state.kind
+    const { state } = slot
+    const before = state.kind
     slot.move(next)
+    if (state.kind === 'quarantined' && state.returnsSinceMs !== null) this.#countReturning(slot, -1)
+    if (next.kind === 'quarantined' && next.returnsSinceMs !== null) this.#countReturning(slot, 1)
     this.#counts[before]--
     this.#counts[next.kind]++
     if (next.kind === 'closing' && next.lingers) this.#lingering++
-    if (before === 'idle') this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
+    if (before === 'idle') this.#leaveIdle(slot)
     if (next.kind === 'idle') this.#addIdle(slot, next.sinceMs)
     if (next.kind === 'idle' && before === 'connecting' && this.#news?.isHeard)
       this.#news.tell('connect', { connection: next.connection.id, ms: next.sinceMs - slot.createdMs })
@@ -151,13 +165,27 @@ export class Slots {
     this.#check()
   }
 
+  #countReturning({ tenant }: Slot, step: 1 | -1): void {
+    if (tenant === null) return
+    const count = this.returningTo(tenant) + step
+    if (count > 0) this.#returning.set(tenant, count)
+    else this.#returning.delete(tenant)
+  }
+
+  #leaveIdle(slot: Slot): void {
+    // Mostly it is the last one, and costs no list of what was taken out.
+    if (this.#idle.at(-1) === slot) this.#idle.pop()
+    else this.#idle.splice(this.#idle.lastIndexOf(slot), 1)
+  }
+
   #addIdle(slot: Slot, sinceMs: number): void {
     let index = this.#idle.length
     for (; index > 0; index--) {
       const state = this.#idle[index - 1]?.state
       if (state?.kind !== 'idle' || state.sinceMs <= sinceMs) break
     }
-    this.#idle.splice(index, 0, slot)
+    if (index === this.#idle.length) this.#idle.push(slot)
+    else this.#idle.splice(index, 0, slot)
   }
 
   describe(): string {
@@ -166,7 +194,9 @@ export class Slots {
   }
 
   #check(): void {
-    const sum = SLOT_STATES.reduce((total, state) => total + this.#counts[state], 0)
-    invariant(sum === this.size && sum <= this.#bound, () => `${this.size} slots in use: ${this.describe()}`)
+    const { connecting, idle, leased, multiplexed, quarantined, closing } = this.#counts
+    const sum = connecting + idle + leased + multiplexed + quarantined + closing
+    if (sum === this.size && sum <= this.#bound) return
+    invariant(false, `${this.size} slots in use: ${this.describe()}`)
   }
 }

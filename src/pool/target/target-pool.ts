@@ -8,7 +8,7 @@
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { aborted } from '../../base/wait.ts'
-import type { CheckName, EndName } from '../../channel/values.ts'
+import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
@@ -23,12 +23,13 @@ import { LiveTarget } from './live-target.ts'
 import { NameWatch } from './name-watch.ts'
 import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
+import { Returns } from './returns.ts'
 import { Slot } from './slot.ts'
 import { type SlotCounts, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
 import { WaitQueue } from './wait-queue.ts'
-import type { Begin, Waiters } from './waiters.ts'
+import type { Asking, Begin, Waiters } from './waiters.ts'
 import { WarmDials } from './warm-dials.ts'
 
 export class TargetPool {
@@ -46,6 +47,7 @@ export class TargetPool {
   readonly #idle: IdleConnections
   readonly #names: NameWatch
   readonly #warmth: WarmDials
+  readonly #returns: Returns
   #opened = 0
 
   constructor(deps: TargetPoolDeps) {
@@ -64,6 +66,19 @@ export class TargetPool {
     const { settings } = this.#live
     this.control = new TargetControl({ slots, queue: this.#queue, settings, onOpen: onDue })
     this.#waiters = this.#queue.waiters
+    this.#returns = new Returns({
+      ...deps,
+      slots,
+      queue: this.#queue,
+      live: this.#live,
+      spent: slot => this.#spent(slot),
+      onBack: () => {
+        this.control.changed()
+        this.#dispatch()
+      },
+      onMissed: () => this.#missed(),
+      onLate: onDue,
+    })
     this.#turns = new DialTurns({ slots, waiters: this.#waiters, probing: () => this.#probes.underWay })
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
@@ -120,6 +135,14 @@ export class TargetPool {
     return this.#queue.expectedWaitMs
   }
 
+  /** As `lease`, where a connection is idle that the caller may have; null where there is none. Errors: as `lease`. */
+  tryLease<Held>({ tenant, wish = null }: Asking, begin: Begin<Held>): Held | null {
+    if (this.control.refusal !== null) throw this.control.refusal
+    if (!this.control.isActive || this.#waiters.size > 0) return null
+    const idle = this.#idle.choose({ tenant, wish })
+    return idle && this.#hand(idle.slot, idle.connection, { tenant, askedMs: this.#deps.now() }, begin)
+  }
+
   /**
    * A lease, begun by `begin` in the very moment its connection is handed out: on an idle one, a new one, or the next
    * that comes free within `waitMs`.
@@ -132,12 +155,12 @@ export class TargetPool {
     begin: Begin<Held>,
   ): Promise<Held> {
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
-    if (this.control.refusal !== null) throw this.control.refusal
+    const idle = this.tryLease({ tenant, wish }, begin)
+    if (idle !== null) return idle
     const askedMs = this.#deps.now()
     const { isActive } = this.control
-    const idle = isActive && this.#waiters.size === 0 ? this.#idle.choose({ tenant, wish }) : null
-    if (idle) return this.#hand(idle.slot, idle.connection, { tenant, askedMs }, begin)
-    const refusal = isActive ? this.#live.dials.refusal : null
+    const needsDial = isActive && !this.#returns.isFor(tenant, wish)
+    const refusal = needsDial ? this.#live.dials.refusal : null
     if (refusal !== null) throw refusal
     if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
     if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue({ tenant, wish }) === null)
@@ -157,27 +180,8 @@ export class TargetPool {
   }
 
   /** Ends a lease: `refusal` says why the connection may not serve again; null leaves it to the I/O worker. */
-  async release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
-    if (slot.state.kind === 'multiplexed') this.#close(slot, refusal ?? 'policy')
-    if (slot.state.kind !== 'leased') return { outcome: 'closed', reason: refusal ?? 'error' }
-    const { connection, sinceMs } = slot.state
-    const { flight } = slot
-    const now = this.#deps.now()
-    this.#queue.held(now - sinceMs)
-    // Where messages are counted, an even count speaks for the connection though a call was given up.
-    slot.doubt = refusal === 'timed_out' && this.#live.isCounted ? refusal : null
-    const why = (slot.doubt === null ? refusal : null) ?? this.#spent(slot)
-    const call = flight.begin(why === 'killed' ? 'kill' : 'release', now)
-    slot.lease?.settle(call)
-    if (why !== null) {
-      flight.end(call, why, now)
-      closeSlot(this.#slots, slot, why, graceful ? 'graceful' : 'at once')
-      return { outcome: 'closed', reason: why }
-    }
-    const { promise, resolve } = Promise.withResolvers<ReleaseResult>()
-    this.#slots.move(slot, { kind: 'quarantined', connection, tell: resolve, call })
-    connection.letGo()
-    return await promise
+  release(slot: Slot, refusal: Refusal | null, graceful = false): Promise<ReleaseResult> {
+    return this.#returns.release(slot, refusal, graceful)
   }
 
   /** To be called now and then: closes what is too old or idle too long, and refills the warm minimum. */
@@ -214,20 +218,22 @@ export class TargetPool {
   async close(as: 'closed' | 'removed' = 'closed'): Promise<void> {
     this.#live.dials.stop()
     this.#warmth.stop()
+    this.#returns.stop()
     this.control.close(as)
     await this.control.whenIdle({})
   }
 
   #dispatch(): void {
-    if (!this.control.isActive) return
+    if (!this.control.isActive || this.#waiters.size === 0) return
     this.#idle.lend(this.#queue, () => this.#unprovided)
     while (this.#unprovided > 0 && this.#mayDial) this.#dial()
     if (this.#unprovided > 0 && !this.#slots.isFull) this.#live.dials.await()
+    this.#returns.watch()
   }
 
-  /** Waiters for whom no dial and no probe is under way. */
+  /** Waiters for whom no dial, no probe and no connection is under way. */
   get #unprovided(): number {
-    return this.#waiters.size - this.#slots.connecting - this.#probes.underWay
+    return this.#waiters.size - this.#slots.connecting - this.#probes.underWay - this.#returns.awaited
   }
 
   get #mayDial(): boolean {
@@ -280,7 +286,7 @@ export class TargetPool {
     this.#idle.closeEjected()
     slot.host = attempt.host
     connection.listen({
-      onChecked: found => this.#checked(slot, found),
+      onChecked: found => this.#returns.checked(slot, found),
       onClosed: how => this.#gone(slot, how),
     })
     // It was given up while it was dialled.
@@ -312,24 +318,20 @@ export class TargetPool {
     this.#dispatch()
   }
 
-  #checked(slot: Slot, found: CheckName): void {
-    if (slot.state.kind !== 'quarantined') return
-    const { connection, tell, call } = slot.state
-    const why = found === 'clean' ? this.#spent(slot) : found === 'unanswered' ? (slot.doubt ?? found) : found
-    if (why !== null) return this.#close(slot, why)
-    const now = this.#deps.now()
-    slot.flight.end(call, 'clean', now)
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
-    tell({ outcome: 'reused', reason: 'clean' })
-    this.control.changed()
+  /** A connection does not come back that somebody may have counted on. */
+  #missed(): void {
+    const { refusal } = this.#live.dials
+    if (refusal !== null && this.#unprovided > 0) this.#waiters.failLast(refusal)
     this.#dispatch()
   }
 
   /** The socket is gone, by whoever's doing. */
   #gone(slot: Slot, how: EndName): void {
+    const wasReturning = slot.state.kind === 'quarantined'
     if (loseSlot(this.#slots, slot, how)) this.#deps.onLost(how)
     this.#free(slot)
-    this.#dispatch()
+    if (wasReturning) this.#missed()
+    else this.#dispatch()
   }
 
   /** Why a connection that is as good as new may serve nobody else. */

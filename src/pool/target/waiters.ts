@@ -89,6 +89,11 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     return this.#wishes > 0
   }
 
+  /** Those that have waiters, or had of late. */
+  get tenants(): Iterable<string> {
+    return this.#lines.keys()
+  }
+
   /** How many wait of this tenant. */
   sizeOf(tenant: string): number {
     return this.#lines.get(tenant)?.queue.size ?? 0

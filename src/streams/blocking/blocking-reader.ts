@@ -176,7 +176,7 @@ export class BlockingReader {
    */
   readLine(options: BlockingReadOptions = NO_BOUNDS): Buffer {
     const bounds = ReadBounds.of(options)
-    const line = this.#reads.shortLine(this.#source, bounds.limit ?? this.limit)
+    const line = this.#reads.shortLine(bounds.limit ?? this.limit)
     if (line !== null) return line
     const search = this.#searchFor(NEWLINE, bounds)
     const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'

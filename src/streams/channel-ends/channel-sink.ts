@@ -43,14 +43,19 @@ export class ChannelSink implements ByteSink {
     return this.#ring?.pending ?? 0
   }
 
+  get pendingMost(): number {
+    return this.#ring?.pendingMost ?? 0
+  }
+
   /** Bytes were put into the ring: whether they have reached the peer is not known here. */
   get hasSent(): boolean {
     return this.#hasSent
   }
 
   get end(): StreamEnd | null {
-    if (this.#ring !== null) this.#seenEnd ??= streamEnd(this.#channel.closed, this.#hasSent)
-    return this.#state.kind === 'detached' ? this.#state.end : this.#seenEnd
+    if (this.#ring === null) return this.#state.kind === 'detached' ? this.#state.end : this.#seenEnd
+    this.#seenEnd ??= streamEnd(this.#channel.closed, this.#hasSent)
+    return this.#seenEnd
   }
 
   write(bytes: Uint8Array): number {
@@ -167,7 +172,7 @@ export class ChannelSink implements ByteSink {
 
   /** Whether a wish that was stored just now will be heard of: not after an end that came before it. */
   #stands(ring: RingProducer): boolean {
-    if (!this.#tenure.holds) return false
+    if (!this.#tenure.stillHolds) return false
     if (this.#channel.closed === 'open') return true
     ring.withdrawRoom()
     return false

@@ -28,6 +28,7 @@ import { assertOwned, type ByteSource, type FailedEnd, isRevoked, type StreamEnd
 import { frontBytes } from '../reading/front-bytes.ts'
 import { ReplayWindow } from '../replay-window.ts'
 import { overtakenEnd, streamEnd } from './channel-end.ts'
+import { noteYoungBuffer } from './young-buffers.ts'
 
 /** Where a source stands in its channel, and what it has set aside. Plain data: it crosses threads. */
 export type SourcePosition = {
@@ -103,10 +104,11 @@ export class ChannelSource implements ByteSource {
 
   views(): Iterable<Uint8Array> {
     const ring = this.#ring?.views() ?? []
-    return this.#aside.length === 0 ? ring : [...this.#aside.views(), ...ring]
+    return this.#aside.length === 0 ? ring : this.#aside.viewList().concat(ring)
   }
 
   take(count: number): Buffer {
+    noteYoungBuffer(count)
     const bytes = Buffer.allocUnsafe(count)
     this.takeInto(bytes)
     return bytes
@@ -135,13 +137,21 @@ export class ChannelSource implements ByteSource {
     if (ring !== null && missing > 0) this.#setAside(ring, Math.min(missing, ring.readable))
   }
 
-  /** As BlockingSource.takeThrough. */
   takeThrough(byte: number, most: number): Buffer | null {
+    return this.#isCutShort() ? this.#aside.takeThrough(byte, most) : null
+  }
+
+  takeEachThrough(byte: number, most: number, count: number): Buffer[] {
+    return this.#isCutShort() ? this.#aside.takeEachThrough(byte, most, count) : []
+  }
+
+  /** Whether lines may be taken by the short cut; then bytes that make it worth while lie aside. */
+  #isCutShort(): boolean {
     const ring = this.#ring
-    if (ring === null || this.#window !== null || this.#channel.inEnd !== 'open') return null
+    if (ring === null || this.#window !== null || this.#channel.inEnd !== 'open') return false
     if (this.#aside.length === 0 && ring.readable >= LIMITS.linesAsideBytesMin)
       this.gather(LIMITS.linesAsideBytes)
-    return this.#aside.takeThrough(byte, most)
+    return true
   }
 
   putBack(bytes: Uint8Array): void {
@@ -197,7 +207,8 @@ export class ChannelSource implements ByteSource {
   /** The holder's doorbell rang for this channel. */
   rung(): void {
     const wish = this.#wish
-    if (wish !== null && !this.#arm(wish.count, 'bell')) this.#wake()
+    // Mostly it rang because they are there. Whoever took the wish away by that would only be asked to do so again.
+    if (wish !== null && (this.available >= wish.count || !this.#arm(wish.count, 'bell'))) this.#wake()
     this.#tellEnd()
   }
 
@@ -303,7 +314,7 @@ export class ChannelSource implements ByteSource {
         continue
       }
       // Who ends the lease moves the epoch on before it looks for wishes, so one of the two sees the other.
-      if (!this.#tenure.holds) continue
+      if (!this.#tenure.stillHolds) continue
       if (this.#channel.inEnd === 'open') {
         if (ring.hurry()) this.#ringer.ring(this.#channel.number)
         return true
@@ -315,6 +326,7 @@ export class ChannelSource implements ByteSource {
 
   #setAside(ring: RingConsumer, count: number = ring.readable): void {
     if (count === 0) return
+    noteYoungBuffer(count)
     const bytes = Buffer.allocUnsafeSlow(count)
     this.#takeFromRing(ring, bytes)
     this.#aside.push(bytes)

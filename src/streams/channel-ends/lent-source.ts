@@ -112,6 +112,12 @@ export class BorrowedSource extends AwaySource implements BlockingSource {
     return taken
   }
 
+  override takeEachThrough(byte: number, most: number, count: number): Buffer[] {
+    const taken = super.takeEachThrough(byte, most, count)
+    for (const { length } of taken) this.#count += length
+    return taken
+  }
+
   override skip(count: number): void {
     this.#count += count
     super.skip(count)

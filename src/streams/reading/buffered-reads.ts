@@ -8,14 +8,7 @@
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
-import {
-  type BlockingSource,
-  type ByteSource,
-  endingOf,
-  isFinal,
-  type StreamEnd,
-  type StreamEnding,
-} from '../byte-source.ts'
+import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
 import type { MessageSearch } from './message-search.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
@@ -189,11 +182,20 @@ export class BufferedReads {
   }
 
   /** A line that can be had by the source's short cut, or null. */
-  shortLine(source: BlockingSource, limit: number): Buffer | null {
+  shortLine(limit: number): Buffer | null {
     if (this.#rest !== null) return null
-    const line = source.takeThrough(LF, limit)
+    const line = this.#source.takeThrough?.(LF, limit) ?? null
     if (line !== null) this.#moved(line.length)
     return line
+  }
+
+  /** As `shortLine`, for as many in a row as can be had so, at most `count`. */
+  shortLines(limit: number, count: number): Buffer[] {
+    const lines = this.#rest === null ? (this.#source.takeEachThrough?.(LF, limit, count) ?? []) : []
+    let bytes = 0
+    for (const { length } of lines) bytes += length
+    if (bytes > 0) this.#moved(bytes)
+    return lines
   }
 
   /** As `until`, but at EOF what is left. */

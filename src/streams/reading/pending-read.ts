@@ -48,7 +48,8 @@ type Waiting = {
   readonly number: number
 }
 
-const PLAIN: WaitingTraits = {}
+export const PLAIN: WaitingTraits = {}
+export const GREEDY: WaitingTraits = { isGreedy: true }
 const NAMES: Readonly<Record<string, string>> = {
   'read()': 'read',
   'readinto()': 'readinto',
@@ -74,6 +75,11 @@ export class PendingRead {
     return (this.#waiting !== null && this.#waiting.traits.isAhead !== true) || this.#excluded
   }
 
+  /** No read waits, and none is kept out: one that its bytes are there for may have them. */
+  get isClear(): boolean {
+    return this.#waiting === null && !this.#excluded
+  }
+
   /** The call that waits, as errors name it; null when none does. */
   get waiter(): string | null {
     return this.#waiting?.name ?? null
@@ -90,6 +96,11 @@ export class PendingRead {
     this.#waiting.traits.restart?.()
     // The count it asked for was counted from the old front; by that one it could sleep through its separator.
     this.#woken()
+  }
+
+  /** A call had its bytes, while `isClear`. */
+  served(call: string): void {
+    this.#watch?.served(call)
   }
 
   /** A read ended by time or signal that waited elsewhere. */
@@ -135,6 +146,17 @@ export class PendingRead {
     } finally {
       this.#excluded = false
     }
+  }
+
+  /** Keeps every read out until `run` settles, whose result says what became of the source; `count` hears what it took. */
+  async lend(name: string, run: () => Promise<LendResult>, count: (bytes: number) => void): Promise<unknown> {
+    return await this.exclude(name, async () => {
+      const result = await run()
+      count(result.count)
+      if (result.interrupted) this.#interrupted = true
+      if (!result.outcome.ok) throw result.outcome.error
+      return result.outcome.value
+    })
   }
 
   #waitFor(

@@ -52,10 +52,16 @@ export type ReadOptions = WaitOptions & {
   readonly onReset?: OnReset | undefined
 }
 
+export type ChunkOptions = ReadOptions & {
+  /** Each chunk lies in the memory of the one before it; default: each has its own. */
+  readonly reuse?: boolean | undefined
+}
+
 /** A read, and which separator ended it: its index among those that were given. */
 export type MatchedRead = { readonly data: Buffer; readonly match: number }
 
-type WithMatch = { readonly withMatch?: boolean | undefined }
+/** What single calls take besides. */
+type More = { readonly withMatch?: boolean | undefined; readonly reuse?: boolean | undefined }
 
 const NOTHING = {}
 const OVERRUNS: readonly OnOverrun[] = ['raise', 'discard-line']
@@ -67,29 +73,33 @@ export class ReadBounds extends CallBounds {
   readonly onOverrun: OnOverrun | undefined
   readonly onReset: OnReset | undefined
   readonly withMatch: boolean
+  readonly reuse: boolean
 
   /** Judged already: how long the read waits, and what else it was told. */
-  constructor(bounds: CallBounds, options: Omit<ReadOptions, keyof WaitOptions> & WithMatch) {
+  constructor(bounds: CallBounds, options: Omit<ReadOptions, keyof WaitOptions> & More) {
     super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
     this.limit = options.limit
     this.onOverrun = options.onOverrun
     this.onReset = options.onReset
     this.withMatch = options.withMatch === true
+    this.reuse = options.reuse === true
   }
 
   /** What a caller's options name; what is judged already passes. Errors: INVALID_REQUEST. */
-  static override of(options: ReadOptions & WithMatch): ReadBounds {
+  static override of(options: ReadOptions & More): ReadBounds {
     // By far the most calls say nothing, and pay no more than this comparison.
     if (options === NO_BOUNDS) return NO_BOUNDS
     if (options instanceof ReadBounds) return options
     if (options instanceof CallBounds) return new ReadBounds(options, NOTHING)
-    const { signal, timeoutMs, allowedMs, limit, onOverrun, onReset, withMatch } = optionsObject(options)
+    const { signal, timeoutMs, allowedMs, limit, onOverrun, onReset, withMatch, reuse } =
+      optionsObject(options)
     const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
     return new ReadBounds(bounds, {
       limit: limitOption(limit),
       onOverrun: choiceOption('onOverrun', onOverrun, OVERRUNS),
       onReset: onResetOption(onReset),
       withMatch: flagOption('withMatch', withMatch),
+      reuse: flagOption('reuse', reuse),
     })
   }
 }

@@ -1,9 +1,13 @@
 /** The ways to go through a stream to its end. */
 import { LIMITS } from '../../base/limits.ts'
-import { NO_BOUNDS, ReadBounds, type ReadOptions } from './read-options.ts'
+import type { NearLines } from './near-lines.ts'
+import { type ChunkOptions, NO_BOUNDS, ReadBounds, type ReadOptions } from './read-options.ts'
 
-export type LineReader = { readLine(options: ReadOptions): Promise<Buffer> }
-export type ChunkReader = { read(n: number, options: ReadOptions): Promise<Buffer> }
+export type LineReader = { readonly limit: number; readLine(options: ReadOptions): Promise<Buffer> }
+export type ChunkReader = {
+  read(n: number, options: ReadOptions): Promise<Buffer>
+  readInto(target: Uint8Array, options: ReadOptions): Promise<number>
+}
 
 /** Line after line; an unterminated last one is one. */
 export async function* lines(reader: LineReader): AsyncGenerator<Buffer, void, undefined> {
@@ -18,9 +22,10 @@ export async function* lines(reader: LineReader): AsyncGenerator<Buffer, void, u
 export async function* chunks(
   reader: ChunkReader,
   max: number,
-  options: ReadOptions,
+  options: ChunkOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
   const bounds = ReadBounds.of(options)
+  if (bounds.reuse) return yield* reusedChunks(reader, Math.min(max, LIMITS.kernelReadBytes), bounds)
   for (;;) {
     const chunk = await reader.read(max, bounds)
     if (chunk.length === 0) return
@@ -28,20 +33,30 @@ export async function* chunks(
   }
 }
 
-/**
- * The lines that are already there, as arrays: one wait for many lines. `hasLine` says whether a whole line is there. A
- * batch has at least one line.
- */
+async function* reusedChunks(
+  reader: ChunkReader,
+  max: number,
+  bounds: ReadBounds,
+): AsyncGenerator<Buffer, void, undefined> {
+  const target = Buffer.allocUnsafeSlow(max)
+  for (;;) {
+    const count = await reader.readInto(target, bounds)
+    if (count === 0) return
+    yield target.subarray(0, count)
+  }
+}
+
+/** The lines that are already there, as arrays: one wait for many lines. A batch has at least one line. */
 export async function* lineBatches(
   reader: LineReader,
-  hasLine: () => boolean,
+  near: NearLines,
   options: ReadOptions,
 ): AsyncGenerator<Buffer[], void, undefined> {
   const bounds = ReadBounds.of(options)
   for (;;) {
     const batch = [await reader.readLine(bounds)]
     if (batch[0]?.length === 0) return
-    const failure = await fill(batch, reader, hasLine, bounds)
+    const failure = await fill(batch, reader, near, bounds)
     yield batch
     if (failure) throw failure
   }
@@ -51,11 +66,16 @@ export async function* lineBatches(
 async function fill(
   batch: Buffer[],
   reader: LineReader,
-  hasLine: () => boolean,
-  options: ReadOptions,
+  near: NearLines,
+  bounds: ReadBounds,
 ): Promise<Error | null> {
   try {
-    while (batch.length < LIMITS.lineBatchMax && hasLine()) batch.push(await reader.readLine(options))
+    while (batch.length < LIMITS.lineBatchMax) {
+      const lines = near.take(bounds.limit ?? reader.limit, LIMITS.lineBatchMax - batch.length)
+      if (lines.length > 0) batch.push(...lines)
+      else if (near.hasLine) batch.push(await reader.readLine(bounds))
+      else return null
+    }
     return null
   } catch (error) {
     return error as Error

@@ -9,9 +9,11 @@ import { endingSeparator } from './ending-separator.ts'
 import { MemorySource, type ReadTransport } from './memory-source.ts'
 import { MessageReads } from './message-reads.ts'
 import type { MessageSearch } from './message-search.ts'
-import { type Attempt, type LendResult, PendingRead, type WaitingTraits } from './pending-read.ts'
+import { NearLines } from './near-lines.ts'
+import { GREEDY, type LendResult, PendingRead, PLAIN } from './pending-read.ts'
 import { ReadAhead } from './read-ahead.ts'
 import {
+  type ChunkOptions,
   limitOption,
   type MatchedRead,
   NO_BOUNDS,
@@ -33,7 +35,6 @@ export type { LendResult } from './pending-read.ts'
 export type * from './read-options.ts'
 
 const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
-const GREEDY: WaitingTraits = { isGreedy: true }
 
 export class StreamReader implements AsyncIterable<Buffer> {
   static {
@@ -50,6 +51,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #pending: PendingRead
   readonly #reads: BufferedReads
   readonly #messages: MessageReads
+  readonly #near: NearLines
   /** Of those who hold the stream: it is reachable for as long as one of them is. */
   protected readonly grip: object | null
 
@@ -71,6 +73,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       this.#pending = source.#pending
       this.#reads = source.#reads
       this.#messages = source.#messages
+      this.#near = source.#near
       return
     }
     const {
@@ -88,6 +91,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#pending = pending
     this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
     this.#messages = new MessageReads(this.#reads, framed)
+    this.#near = new NearLines(pending, this.#reads)
     if (transport) this.setTransport(transport)
   }
 
@@ -143,9 +147,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
   read(n = -1, options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
-      if (wholeCount(n, 'read') > 0) return this.#run('read()', () => this.#reads.upTo(n, bounds), bounds)
-      if (n < 0) return this.#run('read()', () => this.#reads.toEnd(bounds), bounds, GREEDY)
-      return Promise.resolve(this.#reads.none(bounds))
+      if (wholeCount(n, 'read') === 0) return Promise.resolve(this.#reads.none(bounds))
+      const attempt = (): Buffer | number => (n < 0 ? this.#reads.toEnd(bounds) : this.#reads.upTo(n, bounds))
+      return this.#pending.run('read()', attempt, bounds, n < 0 ? GREEDY : PLAIN)
     })
   }
 
@@ -158,7 +162,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const bounds = ReadBounds.of(options)
     const into = targetOf(target)
     if (into.length === 0) return this.#reads.none(bounds).length
-    return (await this.#run('readinto()', () => this.#reads.into(into, bounds), bounds)).length
+    return (await this.#pending.run('readinto()', () => this.#reads.into(into, bounds), bounds)).length
   }
 
   /**
@@ -170,7 +174,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
       if (naturalCount(n, 'readexactly') === 0) return Promise.resolve(this.#reads.none(bounds))
-      return this.#run('readexactly()', () => this.#reads.exactly(n, bounds), bounds)
+      return this.#pending.run('readexactly()', () => this.#reads.exactly(n, bounds), bounds)
     })
   }
 
@@ -200,10 +204,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#checked<Buffer | MatchedRead>(() => {
       const bounds = ReadBounds.of(options)
       const separators = separator === '\n' ? NEWLINE : parseSeparators(separator)
-      const search = this.#searchFor(separators, bounds)
-      const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'keep'
-      const attempt = (): Buffer | number => this.#reads.until(search, overlong, bounds)
-      const reading = this.#run('readuntil()', attempt, bounds, { restart: () => search.restart() })
+      const reading = this.#delimited('until', separators, bounds)
       if (!bounds.withMatch) return reading
       return reading.then(data => ({ data, match: endingSeparator(data, separators) }))
     })
@@ -218,10 +219,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readLine(options: ReadOptions = NO_BOUNDS): Promise<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
-      const search = this.#searchFor(NEWLINE, bounds)
-      const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : 'drop'
-      const attempt = (): Buffer | number => this.#reads.line(search, overlong, bounds)
-      return this.#run('readuntil()', attempt, bounds, { restart: () => search.restart(), call: 'readline' })
+      const line = this.#near.next(bounds.limit ?? this.limit)
+      return line === null ? this.#delimited('line', NEWLINE, bounds) : Promise.resolve(line)
     })
   }
 
@@ -240,7 +239,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readMessage(search: MessageSearch, options: ReadOptions): Promise<Buffer> {
     const bounds = ReadBounds.of(options)
     const attempt = (): Buffer | number => this.#messages.next(search, bounds)
-    return this.#run('readframe()', attempt, bounds, { restart: () => search.restart() })
+    return this.#pending.run('readframe()', attempt, bounds, { restart: () => search.restart() })
   }
 
   /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */
@@ -248,7 +247,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#checked(() => {
       const bounds = ReadBounds.of(options)
       if (naturalCount(n, 'peek') === 0) return Promise.resolve(this.#reads.none(bounds))
-      return this.#run('peek()', () => this.#reads.peek(n, bounds), bounds)
+      return this.#pending.run('peek()', () => this.#reads.peek(n, bounds), bounds)
     })
   }
 
@@ -279,14 +278,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return lines(this)
   }
 
-  /** Iterates over the bytes as they come, at most `limit` of them at a time. */
-  chunks(options: ReadOptions = NO_BOUNDS): AsyncGenerator<Buffer, void, undefined> {
+  /** Iterates over the bytes as they come, at most `limit` at a time; with `reuse` each where the one before it lay. */
+  chunks(options: ChunkOptions = NO_BOUNDS): AsyncGenerator<Buffer, void, undefined> {
     return chunks(this, this.limit, options)
   }
 
   /** Iterates over arrays of the whole lines that are already there: one wait for many lines. */
   lineBatches(options: ReadOptions = NO_BOUNDS): AsyncGenerator<Buffer[], void, undefined> {
-    return lineBatches(this, () => this.#reads.hasLine, options)
+    return lineBatches(this, this.#near, options)
   }
 
   /**
@@ -317,17 +316,16 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Hands the source over: until `run` settles every read is READ_BUSY. Its result says what became of it. */
   async lend(run: () => Promise<LendResult>, name = 'parse()'): Promise<unknown> {
-    return await this.#pending.exclude(name, async () => {
-      const { count, interrupted, outcome } = await run()
-      this.#reads.count(count)
-      if (interrupted) this.#pending.interrupt()
-      if (!outcome.ok) throw outcome.error
-      return outcome.value
-    })
+    return await this.#pending.lend(name, run, count => this.#reads.count(count))
   }
 
-  #searchFor(separators: readonly Uint8Array[], { limit }: ReadBounds): SeparatorSearch {
-    return new SeparatorSearch(separators, limit ?? this.limit)
+  #delimited(how: 'until' | 'line', separators: readonly Uint8Array[], bounds: ReadBounds): Promise<Buffer> {
+    const search = new SeparatorSearch(separators, bounds.limit ?? this.limit)
+    const isLine = how === 'line'
+    const overlong = bounds.onOverrun === 'discard-line' ? 'discard' : isLine ? 'drop' : 'keep'
+    const attempt = (): Buffer | number => this.#reads[how](search, overlong, bounds)
+    const call = isLine ? 'readline' : 'readuntil'
+    return this.#pending.run('readuntil()', attempt, bounds, { restart: () => search.restart(), call })
   }
 
   /** What is wrong with a call rejects it, as it does in a coroutine. */
@@ -337,10 +335,6 @@ export class StreamReader implements AsyncIterable<Buffer> {
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  #run(name: string, attempt: Attempt, bounds: ReadBounds, traits?: WaitingTraits): Promise<Buffer> {
-    return this.#pending.run(name, attempt, bounds, traits)
   }
 
   #ownMemory(name: string): MemorySource {

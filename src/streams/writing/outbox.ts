@@ -29,6 +29,11 @@ export class Outbox {
     return this.#queue.length + this.#sink.pending
   }
 
+  /** No fewer than `pending`, and cheaper. */
+  get pendingMost(): number {
+    return this.#queue.length + (this.#sink.pendingMost ?? this.#sink.pending)
+  }
+
   /** Takes all of the pieces, into the sink as far as nothing stands before it. */
   add(pieces: readonly Uint8Array[]): void {
     for (const bytes of pieces) {

@@ -33,6 +33,11 @@ export class WaterMarks {
     this.#low = bottom
   }
 
+  /** Whether so much would make it full. */
+  isAbove(bytes: number): boolean {
+    return bytes > this.#high
+  }
+
   /** So much is buffered after bytes were added. */
   rose(bytes: number): void {
     if (bytes > this.#high) this.#isFull = true

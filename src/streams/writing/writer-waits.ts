@@ -86,6 +86,7 @@ export class WriterWaits {
 
   /** The connection is gone. */
   ended(end: StreamEnd): void {
+    if (this.isEmpty) return
     for (const queue of [this.#drains, this.#closes]) {
       for (const wait of taken(queue)) {
         if (end.kind === 'failed') wait.reject(end.error)

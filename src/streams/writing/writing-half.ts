@@ -30,6 +30,7 @@ export class WritingHalf {
   #state: WritingState = 'open'
   /** Stays true when the writer closes after its end of writing. */
   #hasFinished = false
+  /** Once TLS has started. */
   #extraInfo: ExtraInfo | undefined
   #canWriteEof: boolean
   #accepted = 0
@@ -48,7 +49,6 @@ export class WritingHalf {
     this.#options = options
     const { maxBufferedBytes = LIMITS.writeBufferedBytesMax } = options
     this.#maxBufferedBytes = countOption('maxBufferedBytes', maxBufferedBytes, 0)
-    this.#extraInfo = options.extraInfo
     this.#canWriteEof = options.canWriteEof ?? true
     sink.onEnd(() => this.#ended())
   }
@@ -83,7 +83,7 @@ export class WritingHalf {
   }
 
   get extraInfo(): ExtraInfo | undefined {
-    return this.#extraInfo
+    return this.#extraInfo ?? this.#options.extraInfo
   }
 
   /** No write of more bytes is ever accepted. */
@@ -110,7 +110,8 @@ export class WritingHalf {
       this.onFutileWrite?.(++this.#futile)
       return
     }
-    if (this.#outbox.queued + length > this.#maxBufferedBytes + this.#freeInSink())
+    const excess = this.#outbox.queued + length - this.#maxBufferedBytes
+    if (excess > 0 && excess > this.#freeInSink())
       throw new SockpoolError(
         'WRITE_OVERFLOW',
         `more than ${this.#maxBufferedBytes} bytes would be buffered`,
@@ -118,7 +119,7 @@ export class WritingHalf {
       )
     this.#outbox.add(pieces)
     this.#accepted += length
-    this.marks.rose(this.buffered)
+    if (this.marks.isAbove(this.#outbox.pendingMost)) this.marks.rose(this.buffered)
     // Who waits for the bytes before these may be woken while these still lie in the sink.
     if (this.waits.hasFlushes) this.#wishAnew()
     else if (this.#outbox.queued > 0) this.#wish()
@@ -190,9 +191,9 @@ export class WritingHalf {
   }
 
   async startTls(options: StartTlsOptions): Promise<void> {
-    const { startTls } = this.#options
+    const traits = this.#options
     assertOwned(this.#sink.end)
-    if (startTls === undefined || !this.#outbox.gate.isOpen)
+    if (traits.startTls === undefined || !this.#outbox.gate.isOpen)
       throw new SockpoolError('INVALID_REQUEST', 'this connection cannot start TLS, or is about to')
     if (this.#state !== 'open' || this.#sink.end !== null)
       throw new SockpoolError('WRITE_CLOSED', 'Cannot call startTls() on a closing connection')
@@ -202,7 +203,7 @@ export class WritingHalf {
         this.#flush()
         return sent
       }
-      this.#extraInfo = await this.#watched('start_tls', () => startTls(options, flushed))
+      this.#extraInfo = await this.#watched('start_tls', async () => traits.startTls?.(options, flushed))
       this.#canWriteEof = false
     } finally {
       this.#outbox.gate.open()

@@ -77,6 +77,22 @@ describe('ChunkList', () => {
   })
 })
 
+test('ChunkList.takeEachThrough takes as many as it is told, as far as the first chunk goes', () => {
+  const list = new ChunkList()
+  list.push(Buffer.from('one\ntwo\nthree\nfo'))
+  list.append(Buffer.from('ur\n'))
+  const taken = list.takeEachThrough(0x0a, 3, 9)
+  expect(taken.map(String)).toEqual(['one\n', 'two\n'])
+  list.unshift(Buffer.from('2\n3\n'))
+  expect(taken.map(String)).toEqual(['one\n', 'two\n'])
+  expect(list.takeEachThrough(0x0a, 9, 1).map(String)).toEqual(['2\n'])
+  expect(list.takeEachThrough(0x0a, 9, 9).map(String)).toEqual(['3\n'])
+  expect(list.takeEachThrough(0x0a, 9, 9).map(String)).toEqual(['three\n'])
+  expect(list.takeEachThrough(0x0a, 9, 9)).toEqual([])
+  expect(String(list.takeAll())).toBe('four\n')
+  expect(list.takeEachThrough(0x0a, 9, 9)).toEqual([])
+})
+
 test('ChunkList.takeThrough gives views that nothing is written into later', () => {
   const list = new ChunkList()
   list.push(Buffer.from('one\ntwo\nthr'))

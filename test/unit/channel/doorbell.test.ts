@@ -320,3 +320,16 @@ test('TurnRinger sets bits at once, and notifies once for a turn', async () => {
   turn.ring(1)
   expect(promiseFlush).toHaveBeenCalledTimes(2)
 })
+
+test('TurnRinger wakes before the end of a turn in which many are rung', async () => {
+  const { ringing, visits, visited } = open()
+  const turn = new TurnRinger(ringing, () => {})
+  for (let channel = 0; channel < LIMITS.ringsPerWake - 1; channel++) turn.ring(channel)
+  expect(ringing.notifications).toBe(0)
+  const heard = visited()
+  turn.ring(LIMITS.ringsPerWake)
+  expect(ringing.notifications).toBe(1)
+  await heard
+  expect(visits).toHaveLength(LIMITS.ringsPerWake)
+  turn.flush()
+})

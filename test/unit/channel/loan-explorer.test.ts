@@ -25,6 +25,7 @@ const BORROWER_THREAD = 3
 function loanOf(memory: ThreadMemory): LoanWords {
   const words: Words = {
     load: word => memory.load(LOAN + word),
+    glance: word => memory.glance(LOAN + word),
     store: (word, value) => memory.store(LOAN + word, value),
     exchange: (word, value) => memory.exchange(LOAN + word, value),
     compareExchange: (word, expected, value) => memory.compareExchange(LOAN + word, expected, value),

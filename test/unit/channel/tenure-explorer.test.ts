@@ -47,6 +47,9 @@ const byParity: TenureOf = channel => ({
   get holds() {
     return channel.isLeased
   },
+  get stillHolds() {
+    return channel.isLeased
+  },
 })
 
 /** What a call gives, or null where its lease is over; whatever else is thrown goes on. */

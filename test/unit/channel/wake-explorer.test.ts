@@ -118,7 +118,7 @@ const leased: Thread = {
       if (error instanceof SockpoolError && error.code === 'LEASE_GONE') return null
       throw error
     }
-    if (tenure.holds) channel.waitInbound(FOREVER_MS)
+    if (tenure.stillHolds) channel.waitInbound(FOREVER_MS)
     return state
   },
 }

@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads'
 import fastify from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
+import { QuietCollection, quietCollection } from '../../../src/base/quiet-collection.ts'
 import { HELD_BYTES, HeldBytes, registerHeldBytes } from '../../../src/http/bytes/held-bytes.ts'
-import { QuietCollection, quietCollection } from '../../../src/http/quiet-collection.ts'
 import type { CollectingOrder } from '../../support/collecting-thread.ts'
 
 const MUCH = LIMITS.quietCollectionBytes

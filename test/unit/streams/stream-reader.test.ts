@@ -409,6 +409,22 @@ describe('StreamReader as an iterator', () => {
     for await (const chunk of reader.chunks()) chunks.push(chunk.toString())
     expect(chunks).toEqual(['abc', 'def', 'g'])
   })
+
+  test('chunks with reuse gives each where the one before it lay', async () => {
+    const reader = open('abcdefg', { limit: 3 })
+    reader.feedEof()
+    const chunks: Buffer[] = []
+    const texts: string[] = []
+    for await (const chunk of reader.chunks({ reuse: true })) {
+      chunks.push(chunk)
+      texts.push(chunk.toString())
+    }
+    expect(texts).toEqual(['abc', 'def', 'g'])
+    expect(new Set(chunks.map(({ buffer }) => buffer)).size).toBe(1)
+    expect(chunks.map(({ byteOffset }) => byteOffset)).toEqual([0, 0, 0])
+    const badly = reader.chunks({ reuse: 'yes' as never })
+    await expect(badly.next()).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+  })
 })
 
 describe('StreamReader', () => {

@@ -12,6 +12,13 @@ export class Dialogs {
   /** Of a connection that has none. */
   static readonly none: Dialogs = new Dialogs({ onConnect: [], onRelease: [] }, 0)
 
+  /** Those of a dial. One that has none leaves nothing of itself with the connection, for as long as that lives. */
+  static of(dial: Pick<Dial, DialogMoment | 'frame'>, timeoutMs: number): Dialogs {
+    const dialogs = new Dialogs(dial, timeoutMs)
+    const hasSome = dialogs.has('onConnect') || dialogs.has('onRelease') || dialogs.has('probe')
+    return hasSome ? dialogs : Dialogs.none
+  }
+
   readonly #dial: Pick<Dial, DialogMoment | 'frame'>
   readonly #timeoutMs: number
 
