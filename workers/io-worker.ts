@@ -23,6 +23,7 @@ import type {
   ToIoWorker,
 } from '../src/threads/protocol.ts'
 import { Connections } from './io/connections.ts'
+import { Desks } from './io/desk/desks.ts'
 import { Dialler } from './io/dialler.ts'
 import { HolderBells } from './io/holder-bells.ts'
 import { Listeners } from './io/listeners.ts'
@@ -65,6 +66,7 @@ const connections = new Connections({
 })
 const upgrades = new Upgrades(connections, tell)
 const splices = new Splices({ connections, listeners, tell })
+const desks = new Desks({ connections, tell, guard: guardOf('desk') })
 
 const doorbell = new Doorbell(
   ownBell,
@@ -85,6 +87,8 @@ const sweep = setInterval(() => {
   sweepGuard.run(() => doorbell.findMissed(() => vitals.add('missedWakes', 1)))
   sweepGuard.run(() => listeners.tellDropped())
   sweepGuard.run(() => splices.tellMoved())
+  // Bytes that stay in this thread have no turn of the doorbell.
+  sweepGuard.run(() => vitals.publish())
 }, LIMITS.sweepIntervalMs)
 
 /** Goes through to its end whatever fails on the way: a thread that is told to stop, stops. */
@@ -123,6 +127,14 @@ function obey(message: ToIoWorker): void | Promise<void> {
       return listeners.refuse(message.listener, message.incoming)
     case 'splice':
       return splices.begin(message)
+    case 'desk':
+      return desks.open(message)
+    case 'attend':
+      return desks.attend(message)
+    case 'lend':
+      return desks.lend(message)
+    case 'recall':
+      return desks.recall(message)
     case 'unlisten':
       return listeners.unlisten(message)
     case 'hush':
@@ -169,11 +181,16 @@ function refuse(message: ToIoWorker, reason: unknown): void {
       connections.find(channel, generation)?.destroy()
       return tell({ kind: 'unspliced', channel, generation, how: 'lost', bytesIn: 0, bytesOut: 0 })
     }
+    case 'attend':
+    case 'lend':
+      return desks.refuse(message)
     case 'listen':
     case 'unlisten':
       return tell({ kind: 'unlistened', listener: message.listener, error })
     case 'lookUp':
       return tell({ kind: 'unfound', request: message.request, error })
+    case 'desk':
+    case 'recall':
     case 'serve':
     case 'share':
     case 'refuse':

@@ -45,3 +45,10 @@ export type Decision = {
   readonly detail: string | null
   readonly elapsedMs: number
 }
+
+/** What a name is: addresses as text, the families that answered at all, and for how many milliseconds; null: nobody said. */
+export type NameAnswer = {
+  readonly addresses: readonly string[]
+  readonly families: readonly (4 | 6)[]
+  readonly ttlMs: number | null
+}

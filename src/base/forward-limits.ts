@@ -37,6 +37,14 @@ export const FORWARD_LIMITS = {
    * perhaps replaced: so seldom that it costs nothing. Who waits for it beside these clients has it sooner.
    */
   forwardTurnMs: 100,
+  /** Milliseconds between two looks at what takes too long at a desk; while nobody is there, none is taken. */
+  deskLookMs: 5,
+  /** Milliseconds that a connection lies unused at a desk: clients that ask again and again need not ask for it again. */
+  deskIdleMs: 5,
+  /** Milliseconds for the answers to what a client has asked at a desk: what takes longer is awaited elsewhere. */
+  deskAnswerMs: 100,
+  /** Milliseconds between two looks whether somebody else waits for what was lent to a desk. */
+  deskTurnsMs: 10,
   /** Milliseconds in which a blocking request may be answered whose client has ended before it was sent. */
   forwardEndedMs: 100,
   /** Messages that a connection which answered a quiet request may send before the mark behind them: beyond it, it lies. */

@@ -11,6 +11,7 @@ import { LeaseEnds } from './lease/lease-ends.ts'
 import { EXCHANGE_TRAITS, LeaseRequest } from './lease/lease-options.ts'
 import type { Leases } from './leases.ts'
 import type { Multiplexers } from './multiplex/multiplexers.ts'
+import type { DialWish } from './target/dial-wish.ts'
 import type { MessageForwardStats } from './target/pool-stats.ts'
 import type { TargetPools } from './target/target-pools.ts'
 
@@ -56,7 +57,7 @@ export class MessageForwards {
     const forward = new MessageForward({
       ...{ ...deps, tenant, timeoutMs },
       pool: () => pools.find(target, tenant),
-      acquire: (signal, waitMs) => acquire(leases, target, share, signal, waitMs),
+      acquire: (...asked) => acquire(leases, target, share, ...asked),
       share: write =>
         multiplexers.exchange(pools.find(target, tenant), { write, read, bounds, share, limit: undefined }),
       onPin: reason => this.#pinned(target, reason),
@@ -71,13 +72,13 @@ export class MessageForwards {
   /** Serves the clients of forwards in mode `message`, those of one forward together. */
   handler({ timeoutMs }: Pick<MessageForwardOptions, 'timeoutMs'> = {}): ForwardHandler {
     const doors = new Map<string, MessageForward>()
-    return async ({ reader, writer, target, tenant }) => {
+    return async ({ reader, writer, connection, onMoved, target, tenant }) => {
       if (this.#isDraining) return writer.close()
       const key = `${tenant}\n${target}`
       const forward = doors.get(key) ?? this.open(target, { tenant, timeoutMs, route: tenant })
       doors.set(key, forward)
       try {
-        await forward.handler(reader, writer)
+        await forward.handler(reader, writer, connection, onMoved)
       } finally {
         if (forward.clients === 0 && doors.get(key) === forward) {
           doors.delete(key)
@@ -128,8 +129,9 @@ async function acquire(
   share: ConstructorParameters<typeof LeaseRequest>[1],
   signal: AbortSignal,
   waitMs: number,
+  wish: DialWish | null,
 ): Promise<Held> {
-  const request = new LeaseRequest(new CallBounds(signal, undefined), share, { ttlMs: null, waitMs })
+  const request = new LeaseRequest(new CallBounds(signal, undefined), share, { ttlMs: null, waitMs }, wish)
   const { record, holder } = await leases.acquire(
     target,
     request,

@@ -134,7 +134,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
    * Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, DRAINING.
    */
   listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions = {}): Promise<Server> {
-    return this.#servers.listen(handler, spec, options)
+    return this.#servers.listen((reader, writer) => handler(reader, writer), spec, options)
   }
 
   /**

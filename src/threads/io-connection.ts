@@ -15,6 +15,7 @@ import type { Channel } from '../channel/channel.ts'
 import type { DoorbellMemory, Ringer } from '../channel/doorbell.ts'
 import type { CheckName, EndName } from '../channel/values.ts'
 import type { ShareMessage, SocketFacts, SpliceTerms, TlsSide } from './protocol.ts'
+import type { ThreadDesks } from './thread-desks.ts'
 import type { SpliceListener, ThreadSplices, WaitingIncoming } from './thread-splices.ts'
 import type { UpgradePort } from './tls-upgrades.ts'
 
@@ -44,6 +45,7 @@ export type IoConnectionDeps = {
   readonly facts: SocketFacts
   readonly upgrades: UpgradePort
   readonly splices: ThreadSplices
+  readonly desks: ThreadDesks
   readonly tell: (message: ShareMessage) => void
   /** Whether its I/O worker is to take nothing new. */
   readonly isRetiring: () => boolean
@@ -72,7 +74,10 @@ export class IoConnection {
   readonly channel: Channel
   readonly ringer: Ringer
   readonly doorbell: DoorbellMemory
-  readonly #generation: number
+  /** Those of its thread. */
+  readonly desks: ThreadDesks
+  /** Which of the connections of its channel it is. */
+  readonly generation: number
   readonly #upgrades: UpgradePort
   readonly #splices: ThreadSplices
   readonly #tell: (message: ShareMessage) => void
@@ -90,10 +95,11 @@ export class IoConnection {
     this.channel = deps.channel
     this.ringer = deps.ringer
     this.doorbell = deps.doorbell
-    this.#generation = deps.channel.generation
+    this.generation = deps.channel.generation
     this.#facts = deps.facts
     this.#upgrades = deps.upgrades
     this.#splices = deps.splices
+    this.desks = deps.desks
     this.#tell = deps.tell
     this.#isRetiring = deps.isRetiring
     this.#onFree = deps.onFree
@@ -105,12 +111,12 @@ export class IoConnection {
 
   /** Stops plain reading before TLS starts; the bytes that had no room in the ring. Errors: as UpgradePort.hush. */
   hush(): Promise<Uint8Array> {
-    return this.#upgrades.hush(this.channel.number, this.#generation)
+    return this.#upgrades.hush(this.channel.number, this.generation)
   }
 
   /** Starts TLS on the hushed connection. Errors: as UpgradePort.secure; the connection is gone then. */
   async secure(as: TlsSide, timeoutMs: number): Promise<void> {
-    this.#facts = await this.#upgrades.secure(this.channel.number, this.#generation, as, timeoutMs)
+    this.#facts = await this.#upgrades.secure(this.channel.number, this.generation, as, timeoutMs)
   }
 
   /** How the socket came to its end; null while it is there. */
@@ -125,14 +131,14 @@ export class IoConnection {
 
   /** It serves many at once from now on, until its end: its I/O worker need not know of their messages. */
   share(): void {
-    this.#tell({ kind: 'share', channel: this.channel.number, generation: this.#generation })
+    this.#tell({ kind: 'share', channel: this.channel.number, generation: this.generation })
   }
 
   /** Joins it, which is leased and has no ends but this, with a client; false where that lives in another thread. */
   splice(client: WaitingIncoming, terms: SpliceTerms, listener: SpliceListener): boolean {
     if (client.splices !== this.#splices) return false
     const { listener: accepted, incoming } = client
-    const own = { channel: this.channel.number, generation: this.#generation }
+    const own = { channel: this.channel.number, generation: this.generation }
     client.forget()
     this.#splices.begin(own, { listener: accepted, incoming }, terms, listener)
     return true

@@ -257,6 +257,10 @@ export class IoThread {
       case 'unspliced':
       case 'moved':
         return this.#listeners.splices.received(message)
+      case 'wanted':
+      case 'returned':
+      case 'strayed':
+        return this.#listeners.desks.received(message)
       case 'hushed':
       case 'secured':
       case 'unsecured':
@@ -298,6 +302,7 @@ export class IoThread {
       facts: message.facts,
       upgrades: this.#upgrades,
       splices: this.#listeners.splices,
+      desks: this.#listeners.desks,
       tell: message => this.#tell(message),
       isRetiring: () => this.#isRetiring,
       onFree: () => {

@@ -10,6 +10,10 @@
  *   pool ► io   adopt       serve the channel with an accepted connection
  *   pool ► io   refuse      destroy an accepted connection
  *   pool ► io   splice      join an accepted connection with a leased one of this thread
+ *   pool ► io   desk        have a desk, where clients and connections of a front door meet, or have it no more
+ *   pool ► io   attend      serve a client that is at rest at the desk
+ *   pool ► io   lend        a leased connection carries there what its clients ask
+ *   pool ► io   recall      give such connections back, or a client, as soon as nothing is under way
  *   pool ► io   unlisten    stop listening, at once or once all who have come are served
  *   pool ► io   hush        stop reading plain text: TLS is about to start
  *   pool ► io   secure      start TLS on a hushed connection
@@ -28,6 +32,9 @@
  *   io ► pool   departed    an accepted connection that waits sends nothing more, or is gone
  *   io ► pool   unspliced   a joined client is done with its lease, or could not be joined
  *   io ► pool   moved       so many bytes have passed between those that are joined
+ *   io ► pool   wanted      so many clients at a desk wait for a connection
+ *   io ► pool   returned    a connection that was lent is done with
+ *   io ► pool   strayed     a client is served at its desk no more, and what it has asked is under way there
  *   io ► pool   hushed      nothing more is read; these bytes had no room in the ring
  *   io ► pool   secured     TLS is up
  *   io ► pool   unsecured   it is not, and the connection is destroyed
@@ -43,16 +50,18 @@
  * the worker.
  */
 import type { Dialog, DialogModule } from '../base/dialog-data.ts'
-import type { Decision, EgressRulesData } from '../base/egress-data.ts'
+import type { Decision, EgressRulesData, NameAnswer } from '../base/egress-data.ts'
 import type { ErrorFields } from '../base/errors.ts'
 import type { Succession } from '../base/succession.ts'
-import type { TlsClient } from '../base/tls-data.ts'
+import type { TlsClient, TlsFacts, TlsServer, TlsSide } from '../base/tls-data.ts'
 import type { ChannelMemory } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { VitalsMemory } from '../channel/vitals.ts'
+import type { CallerMessage } from '../frames/frame.ts'
 import type { FrameSpec } from '../frames/frame-spec.ts'
 
-export type { TlsClient } from '../base/tls-data.ts'
+export type { NameAnswer } from '../base/egress-data.ts'
+export type { TlsClient, TlsFacts, TlsServer, TlsSide } from '../base/tls-data.ts'
 
 /** What an I/O worker is started with. */
 export type IoWorkerData = {
@@ -92,18 +101,6 @@ export type Dial = {
   readonly localAddress?: string | undefined
   /** Milliseconds until the next address is tried beside the one under way; without it one after another. */
   readonly happyEyeballsDelayMs?: number | undefined
-}
-
-/** TLS as the accepting side speaks it; PEM as text. */
-export type TlsServer = {
-  readonly cert: string
-  readonly key: string
-  /** Who signs the certificates of clients. */
-  readonly ca?: string | undefined
-  /** Clients must show a certificate that `ca`, or the platform, vouches for. */
-  readonly requestCert?: boolean | undefined
-  readonly alpn?: readonly string[] | undefined
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
 }
 
 /** What to bind. */
@@ -158,20 +155,20 @@ export type SpliceTerms = {
 
 export type SpliceMessage = OfListener &
   OfChannel & { readonly kind: 'splice'; readonly incoming: number; readonly terms: SpliceTerms }
+/** `frame`: how its messages are cut; null: there is no such desk any more. */
+export type DeskMessage = OfDesk & { readonly kind: 'desk'; readonly frame: FrameSpec | null }
+/** `served`: bytes of the client that were dealt with, since it began. */
+export type AttendMessage = OfDesk & OfChannel & { readonly kind: 'attend'; readonly served: number }
+export type LendMessage = OfDesk & OfChannel & { readonly kind: 'lend' }
+/** `what`: all connections that are lent, all clients that wait for one, or a client. */
+export type RecallMessage = OfDesk & {
+  readonly kind: 'recall'
+  readonly what: 'lent' | 'waiting' | OfChannel
+}
 /** `isOrderly`: those who have come are served before. */
 export type UnlistenMessage = OfListener & { readonly kind: 'unlisten'; readonly isOrderly: boolean }
 export type HushMessage = OfChannel & { readonly kind: 'hush' }
 export type ShareMessage = OfChannel & { readonly kind: 'share' }
-
-/** Which side of TLS this end is. */
-export type TlsSide =
-  | { readonly side: 'client'; readonly tls: TlsClient }
-  | {
-      readonly side: 'server'
-      readonly tls: TlsServer
-      /** Bytes that came before TLS started: the beginning of the handshake. */
-      readonly early: Uint8Array
-    }
 
 export type SecureMessage = OfChannel & {
   readonly kind: 'secure'
@@ -180,8 +177,10 @@ export type SecureMessage = OfChannel & {
 }
 
 /** Which connection of which channel a message means. */
-type OfChannel = { readonly channel: number; readonly generation: number }
+export type OfChannel = { readonly channel: number; readonly generation: number }
 type OfListener = { readonly listener: number }
+/** Desks are numbered by the pool's thread. */
+type OfDesk = { readonly desk: number }
 
 export type OpenMessage = {
   readonly kind: 'open'
@@ -217,6 +216,10 @@ export type ToIoWorker =
   | AdoptMessage
   | RefuseMessage
   | SpliceMessage
+  | DeskMessage
+  | AttendMessage
+  | LendMessage
+  | RecallMessage
   | UnlistenMessage
   | HushMessage
   | ShareMessage
@@ -226,16 +229,6 @@ export type ToIoWorker =
   | LookUpMessage
   | EgressMessage
   | StopMessage
-
-/** What TLS came to. `peercert` has the certificate's plain fields only. */
-export type TlsFacts = {
-  readonly protocol: string
-  readonly cipher: string
-  readonly alpnProtocol: string | null
-  readonly authorized: boolean
-  readonly servername: string | null
-  readonly peercert: Readonly<Record<string, string>>
-}
 
 /** A unix socket's path stands as the address of the end that has one, with the port 0. */
 export type SocketFacts = {
@@ -292,13 +285,24 @@ export type DepartedMessage = OfListener & {
 /** The two ends of an accepted connection, as SocketFacts has them. */
 export type ClientFacts = Omit<SocketFacts, 'tls'>
 
-/** Bytes from the target, and to it, since the two were joined. */
-type Moved = { readonly bytesIn: number; readonly bytesOut: number }
+/** Bytes from the target, and to it, since the two were joined, or the client is at a desk. */
+export type MovedBytes = { readonly bytesIn: number; readonly bytesOut: number }
 
 /** The connection is as good as its messages say, and serves its lease on; it is to be released, or closed where it was `lost`. */
 export type UnsplicedMessage = OfChannel &
-  Moved & { readonly kind: 'unspliced'; readonly how: 'freed' | 'lost' }
-export type MovedMessage = { readonly kind: 'moved'; readonly pairs: readonly (OfChannel & Moved)[] }
+  MovedBytes & { readonly kind: 'unspliced'; readonly how: 'freed' | 'lost' }
+export type MovedMessage = { readonly kind: 'moved'; readonly pairs: readonly (OfChannel & MovedBytes)[] }
+export type WantedMessage = OfDesk & { readonly kind: 'wanted'; readonly carriers: number }
+/** `isAtRest`: all that it carried is answered, and nothing else came. */
+export type ReturnedMessage = OfDesk & OfChannel & { readonly kind: 'returned'; readonly isAtRest: boolean }
+/** What of it is not answered yet; `carrier`: where it was asked. The bytes of either that nobody has seen are in its ring. */
+export type StrayedMessage = OfDesk &
+  OfChannel &
+  MovedBytes & {
+    readonly kind: 'strayed'
+    readonly asked: readonly CallerMessage[]
+    readonly carrier: OfChannel | null
+  }
 export type HushedMessage = OfChannel & { readonly kind: 'hushed'; readonly bytes: Uint8Array }
 export type SecuredMessage = OfChannel & { readonly kind: 'secured'; readonly facts: SocketFacts }
 export type UnsecuredMessage = OfChannel & { readonly kind: 'unsecured'; readonly error: ErrorFields }
@@ -312,13 +316,6 @@ export type MishandledMessage = {
   /** What was being done: a message, a look at the doorbell, or the look that a timer takes once a second. */
   readonly message: ToIoWorker['kind'] | 'bell' | 'sweep'
   readonly error: ErrorFields
-}
-
-/** What a name is: addresses as text, the families that answered at all, and for how many milliseconds; null: nobody said. */
-export type NameAnswer = {
-  readonly addresses: readonly string[]
-  readonly families: readonly (4 | 6)[]
-  readonly ttlMs: number | null
 }
 
 export type FoundMessage = { readonly kind: 'found'; readonly request: number; readonly answer: NameAnswer }
@@ -339,6 +336,9 @@ export type FromIoWorker =
   | DepartedMessage
   | UnsplicedMessage
   | MovedMessage
+  | WantedMessage
+  | ReturnedMessage
+  | StrayedMessage
   | HushedMessage
   | SecuredMessage
   | UnsecuredMessage

@@ -11,6 +11,7 @@ import type {
   ToIoWorker,
   UnlistenedMessage,
 } from './protocol.ts'
+import { ThreadDesks } from './thread-desks.ts'
 import { type ClientLeaving, ThreadSplices, type WaitingIncoming } from './thread-splices.ts'
 
 /** An accepted connection that waits for a word. Exactly one of the two is to be called, at once. */
@@ -57,6 +58,7 @@ type Leaving = { how: ClientLeaving | null; tell: ((how: ClientLeaving) => void)
 
 export class ThreadListeners {
   readonly splices: ThreadSplices
+  readonly desks: ThreadDesks
   readonly #deps: ThreadListenersDeps
   readonly #entries = new Map<number, Entry>()
   #next = 1
@@ -65,6 +67,7 @@ export class ThreadListeners {
   constructor(deps: ThreadListenersDeps) {
     this.#deps = deps
     this.splices = new ThreadSplices(deps.tell)
+    this.desks = new ThreadDesks(deps.tell)
   }
 
   get count(): number {
@@ -135,6 +138,7 @@ export class ThreadListeners {
       for (const { tell } of leaving.values()) tell?.('gone')
     }
     this.splices.fail()
+    this.desks.fail()
   }
 
   #arrived(entry: Entry, { listener, incoming, from }: IncomingMessage): void {

@@ -10,6 +10,7 @@ import type { CheckName, EndName } from '../../src/channel/values.ts'
 import type { Connector } from '../../src/pool/target/connector.ts'
 import { IoConnection } from '../../src/threads/io-connection.ts'
 import type { NameAnswer } from '../../src/threads/protocol.ts'
+import { ThreadDesks } from '../../src/threads/thread-desks.ts'
 import { ThreadSplices } from '../../src/threads/thread-splices.ts'
 
 type Request = Parameters<Connector['open']>[0]
@@ -173,6 +174,7 @@ export class FakeConnector implements Connector {
         secure: () => Promise.reject(new Error('no TLS here')),
       },
       splices: new ThreadSplices(() => {}),
+      desks: new ThreadDesks(() => {}),
       tell: () => {},
       isRetiring: () => false,
       onFree: () => this.#slabs.giveBack(channel),

@@ -4,6 +4,7 @@
  *
  *   connecting ─► dialog ─► fresh ───────► leased ◄──────► hushed         TLS is about to start
  *        └──────────────────▲ │            │ ▲ │◄──────► spliced        its bytes are a client's, in this thread
+ *                           │ │            │ │ │◄──────► seated         its bytes are messages for a desk of this thread
  *                             │            │ └─┼────── idle
  *                             │            ▼   │        ▲
  *                             ├────────► checking ──────┘                 the release check found nothing
@@ -24,6 +25,7 @@ import type { Channel } from '../../src/channel/channel.ts'
 import type { TurnRinger } from '../../src/channel/doorbell.ts'
 import type { Tenure } from '../../src/channel/tenure.ts'
 import type { EndName } from '../../src/channel/values.ts'
+import type { Seated } from './desk/seated.ts'
 import type { DialogUnderWay } from './dialog/dialog-run.ts'
 import type { HolderBells } from './holder-bells.ts'
 import type { Inflow } from './inflow.ts'
@@ -49,6 +51,8 @@ export type ConnectionState =
       readonly epoch: number
       readonly splice: SpliceUnderWay
     }
+  /** Its lease is a client's of a front door, or serves such clients: at the desk of this thread, where its bytes go. */
+  | { readonly at: 'seated'; readonly socket: Socket; readonly epoch: number; readonly seated: Seated }
   /** Its lease was released: may it serve again? */
   | { readonly at: 'checking'; readonly socket: Socket; readonly epoch: number; readonly check: ReleaseCheck }
   /** It may serve again. A byte that comes in poisons it. */
@@ -75,9 +79,10 @@ const NEXT: Readonly<Record<At, readonly At[]>> = {
   connecting: ['dialog', 'fresh', 'over'],
   dialog: ['dialog', 'fresh', 'closing', 'over'],
   fresh: ['leased', 'checking', 'lingering', 'closing', 'over'],
-  leased: ['hushed', 'spliced', 'checking', 'lingering', 'closing', 'draining', 'over'],
+  leased: ['hushed', 'spliced', 'seated', 'checking', 'lingering', 'closing', 'draining', 'over'],
   hushed: ['leased', 'closing', 'over'],
   spliced: ['leased', 'closing', 'over'],
+  seated: ['leased', 'closing', 'over'],
   checking: ['idle', 'closing', 'over'],
   idle: ['leased', 'checking', 'lingering', 'closing', 'over'],
   lingering: ['finishing', 'closing', 'draining', 'over'],
@@ -113,6 +118,11 @@ export class ConnectionLife {
     return this.#state
   }
 
+  /** Its bytes go nowhere but to another socket of this thread. */
+  get isWithin(): boolean {
+    return this.#state.at === 'spliced' || this.#state.at === 'seated'
+  }
+
   /** The one place where the state changes. */
   enter(next: ConnectionState): void {
     const before = this.#state
@@ -123,6 +133,7 @@ export class ConnectionLife {
     if (before.at === 'dialog' && next.at !== 'dialog') before.run.fail('closed')
     if (before.at === 'checking') before.check.disturb('error')
     if (before.at === 'spliced') before.splice.parted()
+    if (before.at === 'seated' && next.at !== 'leased') before.seated.parted()
     if (next.at === 'lingering') this.#deps.linger.begin()
     if (next.at !== 'over') return
     this.#deps.linger.end()

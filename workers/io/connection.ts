@@ -17,18 +17,17 @@ import type { Channel } from '../../src/channel/channel.ts'
 import type { CheckName, EndName } from '../../src/channel/values.ts'
 import type { ConnectionLife } from './connection-life.ts'
 import { type ConnectionDeps, ConnectionParts } from './connection-parts.ts'
+import { Seat } from './desk/seat.ts'
+import type { Seated } from './desk/seated.ts'
 import { ConnectionLine } from './dialog/connection-line.ts'
 import { Dialogs } from './dialog/dialogs.ts'
 import { ask } from './fence.ts'
 import type { Inflow } from './inflow.ts'
-import type { Linger } from './linger.ts'
-import type { Outflow } from './outflow.ts'
 import { ReleaseCheck, type ReleaseCheckDeps } from './release-check.ts'
 import { SocketEars } from './socket-ears.ts'
 import { connectError, endOf, hungUp } from './socket-error.ts'
 import { type JoinRequest, join } from './splice/join.ts'
 import type { Splice } from './splice/splice.ts'
-import type { Traffic } from './traffic.ts'
 
 /** What TLS starts on: the socket, and plain bytes that had no room in the ring. */
 export type Hushed = { readonly socket: Socket; readonly spill: Buffer }
@@ -41,12 +40,10 @@ export class Connection {
   readonly #deps: ConnectionDeps
   readonly #guard = new FaultGuard(error => this.#faulty(error))
   readonly #inflow: Inflow
-  readonly #outflow: Outflow
-  readonly #linger: Linger
   /** The channel's epoch when this connection began: even, and no lease of it is older. */
   readonly #firstEpoch: number
   readonly #life: ConnectionLife
-  readonly #traffic: Traffic
+  readonly #parts: ConnectionParts
   readonly #ears: SocketEars
   #dialogs = Dialogs.none
   #checkDeps: ReleaseCheckDeps | null = null
@@ -56,22 +53,20 @@ export class Connection {
     this.#deps = deps
     this.channel = deps.channel
     this.generation = deps.generation
+    this.#parts = parts
     this.#firstEpoch = deps.channel.epoch
     this.#inflow = parts.inflow
-    this.#outflow = parts.outflow
-    this.#linger = parts.linger
     this.#life = parts.life
-    this.#traffic = parts.traffic
-    const traffic = parts.traffic
-    this.nextBuffer = this.#guard.entry(() => traffic.nextBuffer(), deps.scratch)
+    this.nextBuffer = this.#guard.entry(() => parts.traffic.nextBuffer(), deps.scratch)
     this.#ears = new SocketEars(this)
   }
 
   /** `count` bytes came into the buffer that `nextBuffer` gave; false pauses the socket. */
   readonly received: (count: number, buffer: Uint8Array) => boolean = this.#guard.entry((count, buffer) => {
-    this.#deps.stir()
+    // What stays in this thread wakes nobody, and needs no look of its own for whoever might be woken.
+    if (!this.#life.isWithin) this.#deps.stir()
     this.#follow()
-    return this.#traffic.received(count, buffer)
+    return this.#parts.traffic.received(count, buffer)
   }, false)
 
   /** The doorbell rang: the holder wrote, made room, shut, or let go. */
@@ -154,6 +149,12 @@ export class Connection {
     return this.#guard.enter<Connection, [JoinRequest], Splice | null>(this, this.#join, null, request)
   }
 
+  /** Gives it a place at a desk; null: it serves no lease, or is not at rest. */
+  readonly seat: (seated: Seated, served?: number) => Seat | null = this.#guard.entry(
+    (seated, served) => this.#seat(seated, served),
+    null,
+  )
+
   /** For a socket that reads into buffers of its own. */
   feedFrom(socket: Socket): void {
     this.#ears.feedFrom(socket)
@@ -220,10 +221,14 @@ export class Connection {
 
   #join(request: JoinRequest): Splice | null {
     this.#follow()
-    const { channel } = this
-    const [life, inflow, outflow, guard] = [this.#life, this.#inflow, this.#outflow, this.#guard]
     const hasDialog = this.#dialogs.has('onRelease')
-    return join({ ...this.#deps, channel, life, inflow, outflow, guard, hasDialog }, request)
+    return join({ ...this.#parts, hasDialog }, request)
+  }
+
+  #seat(seated: Seated, served?: number): Seat | null {
+    // What its holder has said before goes out before.
+    this.#rung()
+    return Seat.take({ ...this.#parts, onLeft: () => this.#rung() }, seated, served)
   }
 
   /** What has come is the peer's greeting. */
@@ -231,13 +236,13 @@ export class Connection {
     this.#life.enter({ at: 'fresh', socket, epoch: this.#firstEpoch })
     for (const bytes of greeting) this.#inflow.deliver(bytes, bytes.length)
     if (this.#inflow.pauseIfFull()) socket.pause()
-    if (this.#outflow.arm()) this.#deps.stir()
+    if (this.#parts.outflow.arm()) this.#deps.stir()
   }
 
   #rung(): void {
     this.#follow()
-    this.#traffic.resume()
-    this.#traffic.flush()
+    this.#parts.traffic.resume()
+    this.#parts.traffic.flush()
   }
 
   #more(): void {
@@ -260,6 +265,8 @@ export class Connection {
     const { shut } = this.channel
     const asked = ask(state, epoch, shut)
     if (asked === 'nothing') return
+    // It is any lease again, of which the same is asked then.
+    if (state.at === 'seated' && asked !== 'abort') return state.seated.stray()
     if (asked === 'abort' || !('socket' in state) || state.at === 'closing')
       return this.#life.destroy('closed')
     const { socket } = state
@@ -270,8 +277,8 @@ export class Connection {
         return this.#check(socket, epoch)
       case 'close':
         // A close that TLS is in the way of has its bound from now on as well.
-        if (state.at === 'hushed') return this.#linger.begin()
-        return this.#traffic.lingerOn(socket, epoch)
+        if (state.at === 'hushed') return this.#parts.linger.begin()
+        return this.#parts.traffic.lingerOn(socket, epoch)
       case 'drop':
         this.channel.setChecked(epoch, 'error')
         return this.#life.destroy('closed')
@@ -283,10 +290,8 @@ export class Connection {
   #check(socket: Socket, epoch: number): void {
     this.#checkDeps ??= {
       ...this.#deps,
-      isSending: () => socket.writableLength > 0 || this.#outflow.isSending,
-      inflow: this.#inflow,
-      outflow: this.#outflow,
-      guard: this.#guard,
+      ...this.#parts,
+      isSending: () => socket.writableLength > 0 || this.#parts.outflow.isSending,
       dialogs: this.#dialogs,
       line: () => this.#line(socket, ''),
       onFound: (check, found) => this.#checked(check, found),
@@ -304,10 +309,10 @@ export class Connection {
     if (found === 'clean') {
       this.channel.rewind()
       this.#inflow.reopen()
-      this.#outflow.reopen()
+      this.#parts.outflow.reopen()
       this.#deps.balance?.reopen()
       this.#life.enter({ at: 'idle', socket, epoch })
-      if (this.#outflow.arm()) this.#deps.stir()
+      if (this.#parts.outflow.arm()) this.#deps.stir()
     }
     this.channel.setChecked(epoch, found)
     if (found !== 'clean') this.#life.destroy('closed')
@@ -320,10 +325,11 @@ export class Connection {
     const state = this.#life.state
     if (state.at === 'dialog') return this.#life.destroy('closed')
     if (state.at === 'spliced') return state.splice.ended(this.#ears.peerEnd)
+    if (state.at === 'seated') state.seated.stray()
     this.#inflow.finish(this.#ears.peerEnd)
     if (state.at === 'checking') state.check.disturb('half_closed')
     else if (state.at === 'idle') this.#life.destroy('closed')
-    else this.#traffic.flush()
+    else this.#parts.traffic.flush()
   }
 
   /** A close has taken too long. Where the peer's end began it, what came before that is still the lease's. */

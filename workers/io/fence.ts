@@ -36,6 +36,7 @@ export function ask(state: EpochState, epoch: number, shut: keyof typeof SHUT): 
     case 'idle':
       if (shut === 'close') return 'close'
       return steps === 2 ? 'check' : steps === 1 ? 'serve' : 'nothing'
+    case 'seated':
     case 'leased':
       if (shut === 'close') return 'close'
       return steps === 1 ? 'check' : 'nothing'
@@ -62,6 +63,7 @@ function stepsMax({ at, epoch }: EpochState): number {
     case 'idle':
       return 2
     case 'leased':
+    case 'seated':
     case 'hushed':
     case 'spliced':
       return 1

@@ -54,10 +54,16 @@ export class Inflow {
   #isLent = false
   /** The ring was full since it was last empty. */
   #wasFull = false
+  #delivered = 0
 
   constructor(deps: InflowDeps) {
     this.#deps = deps
     this.#ring = deps.channel.inboundProducer(deps.tenure)
+  }
+
+  /** Bytes that were put into the ring since the connection began, or are to be. */
+  get delivered(): number {
+    return this.#delivered
   }
 
   get hasSpill(): boolean {
@@ -96,6 +102,7 @@ export class Inflow {
   /** Makes the first `length` bytes of a buffer readable: in place where they lie there already, else by a copy. */
   deliver(buffer: Uint8Array, length: number): void {
     this.#deps.balance?.received(buffer, length)
+    this.#delivered += length
     this.#wasFilled = length >= Math.min(buffer.length, LIMITS.kernelReadBytes)
     this.#readsLarge = length >= LIMITS.directReadBytesMin || this.#wasFilled
     if (this.hasSpill) {

@@ -49,6 +49,8 @@ export class Traffic {
         return !this.#deps.inflow.pauseIfFull()
       case 'spliced':
         return state.splice.received(count, buffer)
+      case 'seated':
+        return state.seated.received(Buffer.from(buffer.buffer, buffer.byteOffset, count))
       case 'connecting':
         state.early.push(Buffer.from(buffer.subarray(0, count)))
         return true

@@ -1,7 +1,7 @@
 /** How many answers a batch of requests is owed, and whether all have come. */
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { ForwardRequest } from './request-batches.ts'
+import type { CallerMessage } from '../../frames/frame.ts'
 
 /** A request of memcached's that every version of it answers, by one line that nothing else is answered by. */
 export const MARK: Uint8Array = Buffer.from('version\r\n')
@@ -15,10 +15,10 @@ export class AnswerTally {
   #left = 0
   #answers = 0
 
-  constructor(requests: readonly ForwardRequest[]) {
+  constructor(messages: readonly CallerMessage[]) {
     let marks = 1
-    this.isMarked = requests.some(({ message }) => message.answers === 0)
-    for (const { message } of requests) {
+    this.isMarked = messages.some(({ answers }) => answers === 0)
+    for (const message of messages) {
       this.#left += message.answers
       if (message.command === MARK_COMMAND) marks++
     }

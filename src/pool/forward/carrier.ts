@@ -10,7 +10,8 @@ import type { CallBounds } from '../../base/call-bounds.ts'
 import { ChunkList } from '../../base/chunk-list.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { AnswerCutter, Frame } from '../../frames/frame.ts'
+import type { AnswerCutter, CallerMessage, Frame } from '../../frames/frame.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Held } from '../lease/exchange.ts'
 import { releaseLease } from '../lease/release-lease.ts'
 import type { Refusal } from '../target/release-result.ts'
@@ -36,6 +37,7 @@ export class Carrier {
   /** Why it may serve nobody else; null: nothing speaks against it here. */
   #spoilt: Refusal | null = null
   #isLast = false
+  #isLent = false
 
   constructor(held: Held, frame: Frame, now: () => number) {
     this.#held = held
@@ -67,14 +69,48 @@ export class Carrier {
    * FRAME_BROKEN, LIMIT_OVERRUN: answers are missing, and the connection is of no use.
    */
   async carry(requests: readonly ForwardRequest[], sink: AnswerSink, bounds: CallBounds): Promise<void> {
+    await this.#operation(() => this.#carry(requests, sink, bounds))
+  }
+
+  /** As `carry`, of requests that were sent elsewhere, and of which nothing is handed on yet. */
+  async goOn(asked: readonly CallerMessage[], sink: AnswerSink, bounds: CallBounds): Promise<void> {
+    await this.#operation(() => this.#await(asked, new AnswerTally(asked), sink, bounds))
+  }
+
+  async #operation(run: () => Promise<void>): Promise<void> {
     try {
-      await this.#held.keeper.operation('message', () => this.#carry(requests, sink, bounds))
+      await this.#held.keeper.operation('message', run)
     } catch (error) {
       if (!(error instanceof SockpoolError)) this.#held.keeper.fault(error)
       const loss = lossOf(error)
       this.#spoilt = loss.code === 'READ_TIMEOUT' ? 'timed_out' : 'error'
       throw loss
     }
+  }
+
+  /** The connection itself. */
+  get connection(): IoConnection {
+    return this.#held.keeper.connection as IoConnection
+  }
+
+  /** It is at a desk, which is to give it back. */
+  get isLent(): boolean {
+    return this.#isLent
+  }
+
+  wentOut(): void {
+    this.#isLent = true
+  }
+
+  /** It was at a desk, and has carried messages there. */
+  cameBack(): void {
+    this.#isLent = false
+    this.#held.keeper.served('message')
+  }
+
+  /** It serves nobody else: something was odd about it. */
+  spoil(): void {
+    this.#spoilt ??= 'error'
   }
 
   /** Gives the connection back, to be judged by the pool. */
@@ -99,12 +135,23 @@ export class Carrier {
     const { reader, writer } = this.#held.ends
     // What has come before it was asked for answers nobody.
     if (reader.buffered > 0) throw unasked()
-    const startedMs = this.#now()
-    const tally = new AnswerTally(requests)
+    const messages = requests.map(({ message }) => message)
+    const tally = new AnswerTally(messages)
     const pieces: Uint8Array[] = requests.map(({ bytes }) => bytes)
     if (tally.isMarked) pieces.push(MARK)
-    for (const { message } of requests) this.#answers.asked(message)
     writer.writeLines(pieces)
+    await this.#await(messages, tally, sink, bounds)
+  }
+
+  async #await(
+    asked: readonly CallerMessage[],
+    tally: AnswerTally,
+    sink: AnswerSink,
+    bounds: CallBounds,
+  ): Promise<void> {
+    const { reader } = this.#held.ends
+    const startedMs = this.#now()
+    for (const message of asked) this.#answers.asked(message)
     while (!tally.isDone) {
       const bytes = await reader.read(LIMITS.forwardReadBytes, bounds.left(startedMs, this.#now()))
       if (bytes.length === 0) this.#ended(tally, sink)

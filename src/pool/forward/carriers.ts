@@ -7,11 +7,15 @@
 import { copyError, type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Frame } from '../../frames/frame.ts'
+import type { FrameSpec } from '../../frames/frame-spec.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Held } from '../lease/exchange.ts'
+import type { DialWish } from '../target/dial-wish.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
 import { Waiters } from '../target/waiters.ts'
 import { Carrier } from './carrier.ts'
+import { FrontDesk } from './front-desk.ts'
 
 export type CarriersDeps = {
   /** Errors: TARGET_NOT_FOUND. */
@@ -20,7 +24,7 @@ export type CarriersDeps = {
   readonly frame: () => Frame
   readonly tenant: string
   /** A lease of the target's. `waitMs`: Infinity for as long as it takes. Errors: as Leases.acquire. */
-  readonly acquire: (signal: AbortSignal, waitMs: number) => Promise<Held>
+  readonly acquire: (signal: AbortSignal, waitMs: number, wish: DialWish | null) => Promise<Held>
   readonly waiterCount: WaiterCount
   readonly now: () => number
   /** A fault of ours, which nobody awaits. */
@@ -39,6 +43,9 @@ export class Carriers {
   readonly #deps: CarriersDeps
   readonly #waiters: Waiters<readonly [Carrier]>
   readonly #out = new Set<Carrier>()
+  readonly #desks = new Set<FrontDesk>()
+  /** Looks now and then whether somebody else waits for what is lent to desks. */
+  #turns: NodeJS.Timeout | null = null
   /** Leases that are waited for. */
   readonly #acquires = new Set<AbortController>()
   #isClosed = false
@@ -84,6 +91,23 @@ export class Carriers {
     else this.#letGo(carrier)
   }
 
+  /** Clients of this desk have connections, too, in the order in which it asks. */
+  openDesk({ desks, thread }: Pick<IoConnection, 'desks' | 'thread'>, spec: FrameSpec): FrontDesk {
+    const desk = new FrontDesk({
+      ...{ desks, thread, spec, frame: this.#deps.frame() },
+      onWanted: () => this.#pump(),
+      onReturned: carrier => this.#letGo(carrier),
+      isOver: () => this.#isClosed,
+    })
+    this.#desks.add(desk)
+    return desk
+  }
+
+  closeDesk(desk: FrontDesk): void {
+    this.#desks.delete(desk)
+    desk.close()
+  }
+
   /** A client keeps it; it is none of these any more. */
   keep(carrier: Carrier): Held {
     this.#out.delete(carrier)
@@ -92,6 +116,7 @@ export class Carriers {
 
   /** To be called now and then, and when an operator has spoken. */
   tend(): void {
+    this.#takeTurns()
     if (this.#waiters.size === 0) return
     try {
       const { refusal } = this.#deps.pool().control
@@ -107,7 +132,8 @@ export class Carriers {
     this.#isClosed = true
     this.#failAll(new SockpoolError('DRAINING', 'the front door is closed'))
     this.#stopAcquires()
-    for (const carrier of [...this.#out]) carrier.kill()
+    // What a desk gives back may be as good as ever; what is under way there is killed as it comes.
+    for (const carrier of [...this.#out]) if (!carrier.isLent) carrier.kill()
   }
 
   /** How long a client may wait. Errors: TARGET_NOT_FOUND. */
@@ -116,23 +142,49 @@ export class Carriers {
   }
 
   #mayGoOn(carrier: Carrier): boolean {
-    if (this.#waiters.size === 0 || !carrier.isClean || carrier.ageMs >= LIMITS.forwardTurnMs) return false
+    if (this.#wanted === 0 || !carrier.isClean || carrier.ageMs >= LIMITS.forwardTurnMs) return false
+    return this.#hasTurn(carrier.frame)
+  }
+
+  /** Whether connections of this frame may go from client to client. */
+  #hasTurn(frame: Frame): boolean {
     try {
       const pool = this.#deps.pool()
       // Who waits for the target beside these clients has its turn.
-      return (
-        pool.control.isActive && pool.waiters <= this.#acquires.size && carrier.frame === this.#deps.frame()
-      )
+      return pool.control.isActive && pool.waiters <= this.#acquires.size && frame === this.#deps.frame()
     } catch {
       // The target is no more, or another: its connections are given back.
       return false
     }
   }
 
+  /** Clients that wait, here and at desks. */
+  get #wanted(): number {
+    let wanted = this.#waiters.size
+    for (const { demand } of this.#desks) wanted += demand
+    return wanted
+  }
+
+  /** Those who wait here have waited for longer than those at a desk. */
   #serve(carrier: Carrier): void {
     const { first } = this.#waiters
-    if (first === null) this.#letGo(carrier)
-    else this.#waiters.take(first).serve(carrier)
+    if (first !== null) return this.#waiters.take(first).serve(carrier)
+    for (const desk of this.#desks)
+      if (desk.demand > 0 && carrier.isClean && desk.mayTake(carrier)) {
+        desk.lend(carrier)
+        this.#turns ??= setInterval(() => this.#takeTurns(), LIMITS.deskTurnsMs).unref()
+        return
+      }
+    this.#letGo(carrier)
+  }
+
+  /** Has what is lent come back where it may not go on, and looks no more where nothing is lent. */
+  #takeTurns(): void {
+    const lent = [...this.#desks].filter(desk => desk.lent > 0)
+    for (const desk of lent) if (!this.#hasTurn(desk.frame)) desk.recall()
+    if (lent.length > 0 || this.#turns === null) return
+    clearInterval(this.#turns)
+    this.#turns = null
   }
 
   #letGo(carrier: Carrier): void {
@@ -143,15 +195,17 @@ export class Carriers {
 
   /** As many leases are waited for as clients wait, but for those that the connections at hand come round to. */
   #pump(): void {
-    if (this.#waiters.size === 0 || this.#isClosed) return
+    const waiting = this.#wanted
+    if (waiting === 0 || this.#isClosed) return
     try {
       const { max, waitTimeoutMs } = this.#deps.pool().target.pool
       const most = waitTimeoutMs > 0 ? max - this.#out.size : Number.POSITIVE_INFINITY
       // At least one, where nothing comes round.
-      const wanted = Math.min(this.#waiters.size, Math.max(most, this.#out.size === 0 ? 1 : 0))
+      const wanted = Math.min(waiting, Math.max(most, this.#out.size === 0 ? 1 : 0))
       while (this.#acquires.size < wanted) this.#begin(waitTimeoutMs > 0 ? Number.POSITIVE_INFINITY : 0)
     } catch (error) {
       this.#failAll(SockpoolError.from(error))
+      for (const desk of this.#desks) desk.recallWaiting()
     }
   }
 
@@ -159,12 +213,19 @@ export class Carriers {
     const { acquire, onFault } = this.#deps
     const controller = new AbortController()
     this.#acquires.add(controller)
-    acquire(controller.signal, waitMs)
+    acquire(controller.signal, waitMs, this.#wish)
       .then(
         held => this.#acquired(controller, held),
         error => this.#failed(controller, SockpoolError.from(error)),
       )
       .catch(onFault)
+  }
+
+  /** What is for a desk has to be where that is. */
+  get #wish(): DialWish | null {
+    if (this.#waiters.size > 0) return null
+    for (const { demand, thread } of this.#desks) if (demand > 0) return { thread, header: null }
+    return null
   }
 
   #acquired(controller: AbortController, held: Held): void {
@@ -186,6 +247,7 @@ export class Carriers {
     this.#acquires.delete(controller)
     if (FOR_ALL.has(error.code)) this.#failAll(error)
     else if (error.code !== 'ABORTED') this.#waiters.failFirst(copyError(error).add({ bytesAccepted: 0 }))
+    if (error.code !== 'ABORTED') for (const desk of this.#desks) desk.recallWaiting()
     this.#pump()
   }
 
@@ -195,6 +257,6 @@ export class Carriers {
 
   /** Nobody waits for what would come next. */
   #stopAcquires(): void {
-    if (this.#waiters.size === 0) for (const acquire of this.#acquires) acquire.abort()
+    if (this.#wanted === 0) for (const acquire of this.#acquires) acquire.abort()
   }
 }

@@ -1,4 +1,5 @@
 /** What a forward has counted of its clients so far. */
+import type { MovedBytes } from '../../threads/protocol.ts'
 
 /** Rows about a forward, for operators. Plain data. */
 export type ForwardStats = {
@@ -35,13 +36,14 @@ export class ForwardCounts {
     return Object.fromEntries(this.#refused)
   }
 
-  serve(
-    reason: string,
-    { bytesIn, bytesOut }: { readonly bytesIn: number; readonly bytesOut: number },
-  ): void {
+  serve(reason: string, moved: MovedBytes): void {
+    this.move(moved)
+    add(this.#served, reason)
+  }
+
+  move({ bytesIn, bytesOut }: MovedBytes): void {
     this.bytesIn += bytesIn
     this.bytesOut += bytesOut
-    add(this.#served, reason)
   }
 
   refuse(reason: string): void {

@@ -1,6 +1,7 @@
 /** The I/O workers' listeners, as forwards need them. */
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
 import type { BoundAddress, ListenSpec } from '../../threads/protocol.ts'
 import type { OnIncoming } from '../../threads/thread-listeners.ts'
 
@@ -17,7 +18,7 @@ export interface BoundForward {
 
 /** What is done with clients whose bytes come to this thread. */
 export type ForwardServing = {
-  readonly handle: (reader: StreamReader, writer: StreamWriter) => Promise<void>
+  readonly handle: (reader: StreamReader, writer: StreamWriter, connection: IoConnection) => Promise<void>
   readonly onError: (error: Error) => void
 }
 

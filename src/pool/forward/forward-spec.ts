@@ -4,12 +4,17 @@ import { formatAddress } from '../../config/address.ts'
 import type { ForwardConfig, ForwardMode } from '../../config/forward.ts'
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
-import type { BoundAddress, ListenSpec } from '../../threads/protocol.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import type { BoundAddress, ListenSpec, MovedBytes } from '../../threads/protocol.ts'
 
 /** A client of a forward whose bytes come here, as for `mode: message`. */
 export type ForwardClient = {
   readonly reader: StreamReader
   readonly writer: StreamWriter
+  /** Where the two are. */
+  readonly connection: IoConnection
+  /** To be told of bytes that pass between it and the target by another way than these two. */
+  readonly onMoved: (moved: MovedBytes) => void
   /** The target that the forward stands before, as the configuration says it now. */
   readonly target: string
   /** Whose leases and exchanges for this client are: connections never move between tenants. */

@@ -8,7 +8,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { invariant, SockpoolError } from '../../base/errors.ts'
 import type { ForwardConfig } from '../../config/forward.ts'
-import type { BoundAddress } from '../../threads/protocol.ts'
+import type { BoundAddress, MovedBytes } from '../../threads/protocol.ts'
 import type { Incoming } from '../../threads/thread-listeners.ts'
 import { ForwardCounts, type ForwardStats } from './forward-counts.ts'
 import type { BoundForward, ForwardServing, ServingPort } from './forward-ports.ts'
@@ -153,10 +153,11 @@ export class Forward {
       throw new SockpoolError('INVALID_REQUEST', `no forward is served in mode ${mode} here`)
     return {
       onError: this.#deps.onFault,
-      handle: async (reader, writer) => {
+      handle: async (reader, writer, connection) => {
         this.#counts.accepted++
         const { target } = this.#config
-        await handler({ reader, writer, target, tenant: forwardTenant(this.#text) })
+        const onMoved = (moved: MovedBytes): void => this.#counts.move(moved)
+        await handler({ reader, writer, connection, onMoved, target, tenant: forwardTenant(this.#text) })
         this.#counts.serve('done', { bytesIn: writer.offset, bytesOut: reader.offset })
       },
     }

@@ -13,11 +13,13 @@
 import { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
-import type { Frame } from '../../frames/frame.ts'
+import type { CallerMessage, Frame } from '../../frames/frame.ts'
+import type { MovedBytes } from '../../threads/protocol.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { AnswerSink, Carrier } from './carrier.ts'
 import type { Carriers } from './carriers.ts'
 import { type ForwardWords, wordsOf } from './forward-words.ts'
+import type { DeskWay, Unanswered } from './front-desk.ts'
 import { OrderedAnswers, type PlacedAnswer } from './ordered-answers.ts'
 import { type ClientEnds, PinnedClient } from './pinned-client.ts'
 import { type ForwardRequest, type RequestBatch, RequestBatches } from './request-batches.ts'
@@ -25,6 +27,8 @@ import { type PinReason, pinReasonOf } from './request-needs.ts'
 
 export type FrontClientDeps = {
   readonly ends: ClientEnds
+  /** Null where its bytes come from elsewhere. */
+  readonly desk: DeskWay | null
   readonly frame: Frame
   readonly carriers: Carriers
   /** Whether the target has its exchanges share connections. */
@@ -35,6 +39,8 @@ export type FrontClientDeps = {
    */
   readonly share: (request: Buffer) => Promise<ExchangeReply> | null
   readonly onPin: (reason: PinReason) => void
+  /** So much has passed between it and the target at a desk. */
+  readonly onMoved: (moved: MovedBytes) => void
   /** A fault of ours, which nobody awaits. */
   readonly onFault: (error: unknown) => void
   /** Milliseconds for the answers to a batch, and for a client to take what it was answered. */
@@ -54,6 +60,8 @@ export class FrontClient implements AnswerSink {
   #answered = 0
   /** Of the batch before a request that pins. */
   #kept: Carrier | null = null
+  /** It is served at a desk; resolves when it has strayed, and what it asked there is answered. */
+  #desked: Promise<void> | null = null
 
   constructor(deps: FrontClientDeps) {
     this.#deps = deps
@@ -71,8 +79,11 @@ export class FrontClient implements AnswerSink {
   async run(): Promise<void> {
     try {
       while (this.#state === 'reading' && !this.#isDraining) {
+        this.#attend()
         const batch = await this.#next()
-        if (batch === null) break
+        // What it asked at the desk comes first; that it has strayed is known there.
+        while (this.#desked !== null) await this.#desked
+        if (batch === null || this.#state !== 'reading') break
         this.#state = 'serving'
         await this.#serve(batch)
         await this.#untilReady()
@@ -88,7 +99,47 @@ export class FrontClient implements AnswerSink {
   /** Ends it as soon as what it has asked is answered; one that is pinned goes on. */
   drain(): void {
     this.#isDraining = true
-    if (this.#state === 'reading') this.#deps.ends.writer.close()
+    if (this.#desked !== null) this.#deps.desk?.recall()
+    else if (this.#state === 'reading') this.#deps.ends.writer.close()
+  }
+
+  /** Has the desk serve it while it is at rest. */
+  #attend(): void {
+    const { desk, ends, isShared, onFault, onMoved } = this.#deps
+    if (desk === null || isShared() || !this.#batches.isEmpty) return
+    const { promise, resolve } = Promise.withResolvers<Unanswered | null>()
+    const onStrayed = (unanswered: Unanswered | null, moved: MovedBytes): void => {
+      onMoved(moved)
+      resolve(unanswered)
+    }
+    if (!desk.attend(ends.reader.offset, onStrayed)) return
+    this.#desked = promise
+      .then(unanswered => this.#strayed(unanswered))
+      .catch(onFault)
+      .finally(() => {
+        this.#desked = null
+        // It waits for what its client asks next, which nobody is to serve.
+        if (this.#state === 'over' || (this.#isDraining && this.#state === 'reading')) ends.writer.close()
+      })
+  }
+
+  /** Goes on with what it has asked at a desk. */
+  async #strayed(unanswered: Unanswered | null): Promise<void> {
+    if (unanswered === null) return
+    const { asked, carrier } = unanswered
+    const { carriers, timeoutMs } = this.#deps
+    if (this.#state === 'reading') this.#state = 'serving'
+    this.#answered = 0
+    try {
+      await carrier.goOn(asked, this, new CallBounds(undefined, timeoutMs))
+      if (carrier.isLast) this.#leave(null)
+    } catch (error) {
+      if (carrier.isLast) this.#leave(null)
+      else this.#fail(asked, error)
+    } finally {
+      carriers.give(carrier)
+    }
+    await this.#untilReady()
   }
 
   /** Ends it at once. */
@@ -183,7 +234,7 @@ export class FrontClient implements AnswerSink {
     try {
       carrier = await this.#carrier()
     } catch (error) {
-      return this.#fail(requests, error)
+      return this.#fail(messagesOf(requests), error)
     }
     try {
       if (carrier.frame !== frame) return this.#leave(null)
@@ -195,7 +246,7 @@ export class FrontClient implements AnswerSink {
     } catch (error) {
       // Behind a last answer there is none, not even of ours.
       if (carrier.isLast) this.#leave(null)
-      else this.#fail(requests, error)
+      else this.#fail(messagesOf(requests), error)
     } finally {
       if (this.#kept !== carrier) carriers.give(carrier)
     }
@@ -234,7 +285,7 @@ export class FrontClient implements AnswerSink {
     try {
       carrier = await this.#carrier()
     } catch (error) {
-      return this.#fail([request], error)
+      return this.#fail([request.message], error)
     }
     if (carrier.frame !== frame || this.#state !== 'serving') {
       carriers.give(carrier)
@@ -248,12 +299,12 @@ export class FrontClient implements AnswerSink {
   }
 
   /** Says of each request that has no answer why, or ends the client where that cannot be said. */
-  #fail(requests: readonly ForwardRequest[], error: unknown): void {
+  #fail(asked: readonly CallerMessage[], error: unknown): void {
     const words = this.#words.failure(this.#known(error))
     // Where some have none, nobody knows which of the answers are missing.
-    const isKnown = requests.every(({ message }) => message.answers === 1) || this.#answered === 0
+    const isKnown = asked.every(({ answers }) => answers === 1) || this.#answered === 0
     if (words === null || !isKnown) return this.#leave(null)
-    const owed = requests.reduce((sum, { message }) => sum + message.answers, 0)
+    const owed = asked.reduce((sum, { answers }) => sum + answers, 0)
     for (let left = owed - this.#answered; left > 0 && this.#state === 'serving'; left--) {
       this.#say(words)
       if (this.#words.failsLast) this.#leave(null)
@@ -287,4 +338,8 @@ export class FrontClient implements AnswerSink {
       this.#state = 'over'
     }
   }
+}
+
+function messagesOf(requests: readonly ForwardRequest[]): readonly CallerMessage[] {
+  return requests.map(({ message }) => message)
 }

@@ -11,8 +11,11 @@ import type { FrameSpec } from '../../frames/frame-spec.ts'
 import { balancedFrame } from '../../frames/frames.ts'
 import type { StreamReader } from '../../streams/reading/stream-reader.ts'
 import type { StreamWriter } from '../../streams/writing/stream-writer.ts'
+import type { IoConnection } from '../../threads/io-connection.ts'
+import type { ThreadDesks } from '../../threads/thread-desks.ts'
 import { Carriers, type CarriersDeps } from './carriers.ts'
 import { FrontClient, type FrontClientDeps } from './front-client.ts'
+import type { DeskWay, FrontDesk } from './front-desk.ts'
 
 export type MessageForwardDeps = Pick<
   CarriersDeps,
@@ -29,6 +32,8 @@ export class MessageForward implements AsyncDisposable {
   readonly #clients = new Map<FrontClient, Promise<void>>()
   #spec: FrameSpec | undefined
   #frame: Frame | null = null
+  /** By the I/O worker in which its clients are. */
+  readonly #desks = new Map<ThreadDesks, FrontDesk>()
   #isDraining = false
 
   /** Errors: TARGET_NOT_FOUND; INVALID_REQUEST for a target whose messages cannot be told apart. */
@@ -50,15 +55,21 @@ export class MessageForward implements AsyncDisposable {
   }
 
   /** Serves one client; resolves when it is done with. */
-  readonly handler = async (reader: StreamReader, writer: StreamWriter): Promise<void> => {
+  readonly handler = async (
+    reader: StreamReader,
+    writer: StreamWriter,
+    connection: IoConnection | null = null,
+    onMoved: FrontClientDeps['onMoved'] = () => {},
+  ): Promise<void> => {
     if (this.#isDraining) return writer.close()
     const { share, onPin, timeoutMs, onFault } = this.#deps
     const client = new FrontClient({
       ends: { reader, writer },
+      desk: connection && this.#wayOf(connection),
       frame: this.#currentFrame(),
       carriers: this.#carriers,
       isShared: () => this.#isShared,
-      ...{ share, onPin, timeoutMs, onFault },
+      ...{ share, onPin, onMoved, timeoutMs, onFault },
     })
     const running = client.run()
     this.#clients.set(client, running)
@@ -71,6 +82,7 @@ export class MessageForward implements AsyncDisposable {
 
   /** To be called now and then, and when an operator has spoken. */
   tend(): void {
+    this.#closeDesks(desk => !this.#mayServe(desk))
     this.#carriers.tend()
   }
 
@@ -83,6 +95,7 @@ export class MessageForward implements AsyncDisposable {
   /** Ends all clients at once. Safe to call twice. */
   close(): void {
     this.drain()
+    this.#closeDesks(() => true)
     this.#carriers.close()
     for (const client of this.#clients.keys()) client.abort()
     this.#deps.onClosed()
@@ -92,6 +105,45 @@ export class MessageForward implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
     await Promise.allSettled(this.#clients.values())
+  }
+
+  /** A client's way to the desk of its thread, which is opened for the first. */
+  #wayOf(connection: IoConnection): DeskWay {
+    const { desks } = connection
+    return {
+      attend: (served, onStrayed) => {
+        const frame = this.#tryFrame()
+        if (frame === null || this.#isDraining || this.#spec === undefined) return false
+        const known = this.#desks.get(desks)
+        const desk = known?.frame === frame ? known : this.#carriers.openDesk(connection, this.#spec)
+        if (known !== undefined && known !== desk) this.#carriers.closeDesk(known)
+        this.#desks.set(desks, desk)
+        return desk.attend(connection, served, onStrayed)
+      },
+      recall: () => this.#desks.get(desks)?.recallClient(connection),
+    }
+  }
+
+  /** Whether its clients may go on there, as the target is now. */
+  #mayServe(desk: FrontDesk): boolean {
+    return desk.frame === this.#tryFrame() && !this.#isShared
+  }
+
+  /** Null where the target is no more, or its messages cannot be told apart: its clients hear so when they ask. */
+  #tryFrame(): Frame | null {
+    try {
+      return this.#currentFrame()
+    } catch {
+      return null
+    }
+  }
+
+  #closeDesks(which: (desk: FrontDesk) => boolean): void {
+    for (const [desks, desk] of this.#desks)
+      if (which(desk)) {
+        this.#desks.delete(desks)
+        this.#carriers.closeDesk(desk)
+      }
   }
 
   /** Of a target that is no more nothing is: its clients hear so where they ask for a connection. */

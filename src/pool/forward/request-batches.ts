@@ -62,6 +62,11 @@ export class RequestBatches {
     }
   }
 
+  /** Whether everything that was read was given out. */
+  get isEmpty(): boolean {
+    return this.#begun.length === 0 && this.#rest.length === 0 && this.#ahead === null
+  }
+
   /** Whether what comes next pins the client, and is here. */
   get isPinNext(): boolean {
     return this.#ahead?.need === 'pin'

@@ -25,6 +25,11 @@ import { DrainTimer } from './drain-timer.ts'
  */
 export type ConnectionHandler = (reader: StreamReader, writer: StreamWriter) => void | Promise<void>
 
+/** As that, for who has to know where the two are. */
+export type AcceptedHandler = (
+  ...accepted: [...Parameters<ConnectionHandler>, IoConnection]
+) => void | Promise<void>
+
 export type ServerAddress = BoundAddress
 
 export type CloseOptions = {
@@ -40,7 +45,7 @@ export interface Listening {
 }
 
 export type ServerDeps = {
-  readonly handler: ConnectionHandler
+  readonly handler: AcceptedHandler
   /** Clients at once at the most; who comes beyond is disconnected. */
   readonly maxConnections: number
   /** What a handler threw, or why the server stopped to listen. */
@@ -247,13 +252,13 @@ export class Server implements AsyncDisposable {
     })
     if (this.#state.kind !== 'serving') ends.writer.abort()
     // It never rejects: what the handler throws is reported.
-    else void this.#run(client)
+    else void this.#run(client, connection)
   }
 
   /** A handler that fails ends its own connection, and nothing else. */
-  async #run({ ends }: Client): Promise<void> {
+  async #run({ ends }: Client, connection: IoConnection): Promise<void> {
     try {
-      await this.#handle(ends)
+      await this.#handle(ends, connection)
     } catch (error) {
       ends.writer.close()
       const isCancelled = error instanceof Error && error.name === 'AbortError'
@@ -262,8 +267,8 @@ export class Server implements AsyncDisposable {
   }
 
   /** A function of its own: while the handler runs, only the handler has the ends that it was given. */
-  #handle(ends: LeaseEnds): void | Promise<void> {
-    return this.#deps.handler(...ownEnds(ends))
+  #handle(ends: LeaseEnds, connection: IoConnection): void | Promise<void> {
+    return this.#deps.handler(...ownEnds(ends), connection)
   }
 
   #failed(error: Error): void {

@@ -7,7 +7,7 @@ import { LeaseEnds } from '../lease/lease-ends.ts'
 import { LeaseRecord } from '../lease/lease-record.ts'
 import type { LoanPort } from '../lease/parse-port.ts'
 import { termsOfAccepted } from './accepted-connection.ts'
-import { type Client, type ConnectionHandler, type Listening, Server } from './server.ts'
+import { type AcceptedHandler, type Client, type Listening, Server } from './server.ts'
 
 /** The I/O workers, as servers need them. */
 export interface ListenerFleet {
@@ -49,7 +49,7 @@ export class Servers {
   }
 
   /** Errors: LISTEN_FAILED, DNS_FAILED, WORKER_LOST, INVALID_REQUEST, DRAINING. */
-  async listen(handler: ConnectionHandler, spec: ListenSpec, options: ListenOptions): Promise<Server> {
+  async listen(handler: AcceptedHandler, spec: ListenSpec, options: ListenOptions): Promise<Server> {
     const { fleet, makeHold } = this.#deps
     const { maxConnections = Infinity, startServing = true, onError } = options
     this.#assertOpen()

@@ -4,6 +4,7 @@ import { allocateDoorbell, doorbellWords, Ringer } from '../../../src/channel/do
 import { SlabAllocator, SlabNumbers } from '../../../src/channel/slab.ts'
 import type { CheckName, EndName } from '../../../src/channel/values.ts'
 import { IoConnection } from '../../../src/threads/io-connection.ts'
+import { ThreadDesks } from '../../../src/threads/thread-desks.ts'
 import { ThreadSplices } from '../../../src/threads/thread-splices.ts'
 
 const HOLDER = { rung: () => {}, broke: () => {} }
@@ -22,6 +23,7 @@ function made() {
     facts: { localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0, tls: null },
     upgrades: { hush: () => Promise.reject(new Error()), secure: () => Promise.reject(new Error()) },
     splices: new ThreadSplices(() => {}),
+    desks: new ThreadDesks(() => {}),
     tell: () => heard.push('told'),
     isRetiring: () => false,
     onFree: () => heard.push('free'),
