@@ -196,9 +196,13 @@ export class IoConnection {
     return promise
   }
 
-  /** Ends a lease whose holder has asked to close: what it wrote is still sent. */
+  /**
+   * Ends a lease whose holder has asked to close: what it wrote is still sent. The holder's word may be under way yet, as
+   * while TLS starts, and never comes once its tenure is over: so this side says it too.
+   */
   leaveClosing(): void {
     if (this.isGone) return this.fence()
+    this.channel.requestShut('close')
     this.fence()
     this.#endProbe('error')
     this.#state = { kind: 'closing', how: null }

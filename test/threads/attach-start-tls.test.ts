@@ -104,6 +104,17 @@ test('a handshake that stalls is CONNECT_TIMEOUT, and the connection is destroye
   await until('the connection was destroyed', () => server.sockets.size === 0)
 })
 
+test('a lease that is released while its last plain bytes go out before TLS closes its connection', async () => {
+  const server = await startTestServer(socket => void socket.resume())
+  const pool = await openPool({ targets: { it: targetOf(server, { reuse: 'clean', pool: { max: 20 } }) } })
+  const thread = attach(pool, 'leavingTls', TRUSTED)
+  for (let turn = 0; turn < 20; turn++) {
+    expect(await thread.next()).toEqual({ outcome: 'closed', reason: 'upgraded' })
+    expect(await thread.next()).toMatchObject({ code: expect.any(String) })
+  }
+  await until('no connection is left', () => pool.connections().length === 0)
+})
+
 test('Pool.close ends a blocked handshake with an error', async () => {
   const server = await startTestServer(socket => socket.once('data', () => socket.write('ready\n')))
   const pool = await poolOf(server)

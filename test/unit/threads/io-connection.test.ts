@@ -86,3 +86,10 @@ test('IoConnection.probe() is for idle connections', () => {
   connection.hold(HOLDER)
   expect(() => connection.probe()).toThrow('a held connection was probed')
 })
+
+test('IoConnection.leaveClosing() asks its I/O worker to close, whether or not its holder has', () => {
+  const { connection, channel } = made()
+  connection.hold(HOLDER)
+  connection.leaveClosing()
+  expect([channel.shut, channel.isLeased]).toEqual(['close', false])
+})
