@@ -118,6 +118,11 @@ export class ConnectionLife {
     return this.#state
   }
 
+  /** That of now: TLS wraps it in another. */
+  get socket(): Socket | null {
+    return 'socket' in this.#state ? this.#state.socket : null
+  }
+
   /** Its bytes go nowhere but to another socket of this thread. */
   get isWithin(): boolean {
     return this.#state.at === 'spliced' || this.#state.at === 'seated'

@@ -291,9 +291,9 @@ export class Connection {
     this.#checkDeps ??= {
       ...this.#deps,
       ...this.#parts,
-      isSending: () => socket.writableLength > 0 || this.#parts.outflow.isSending,
+      isSending: () => (this.#life.socket?.writableLength ?? 0) > 0 || this.#parts.outflow.isSending,
       dialogs: this.#dialogs,
-      line: () => this.#line(socket, ''),
+      line: () => this.#line(this.#life.socket ?? socket, ''),
       onFound: (check, found) => this.#checked(check, found),
     }
     const check = new ReleaseCheck(this.#checkDeps)
