@@ -98,12 +98,12 @@ describe('a body in parts', () => {
       let lines = 0
       let bytes = 0
       let chunks = 0
-      // In the first third what the engines collect as garbage comes to what it will be.
+      // In the first half what the engines collect as garbage comes to what it will be.
       const most = { early: 0, late: 0 }
       for await (const chunk of (await response) as AsyncIterable<Buffer>) {
         for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines += 1
         bytes += chunk.length
-        const when = bytes < 40_000_000 ? 'early' : 'late'
+        const when = bytes < 60_000_000 ? 'early' : 'late'
         if (chunks++ % 64 === 0) most[when] = Math.max(most[when], await residentBytes())
       }
       await sending
