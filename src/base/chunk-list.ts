@@ -8,6 +8,7 @@
  * on how many pieces there were, but on their bytes alone. A taken chunk leaves its place empty; the places go once they
  * are the half of the list.
  */
+import { LIMITS } from './limits.ts'
 
 /** Bytes of a block: a smaller one would be mostly bookkeeping, a larger one mostly empty. */
 const BLOCK_BYTES_MIN = 512
@@ -56,6 +57,41 @@ export class ChunkList {
     block.set(bytes, block.length - this.#spare)
     this.#spare -= length
     this.#length += length
+  }
+
+  /** As `append` of so many bytes at most, as far as the last block has room for them; `fill` puts them in place. How many. */
+  appendInto(most: number, fill: (target: Buffer) => void): number {
+    const count = Math.min(most, this.#spare)
+    if (count === 0) return 0
+    const block = this.#chunks[this.#chunks.length - 1] as Buffer
+    const at = block.length - this.#spare
+    fill(block.subarray(at, at + count))
+    this.#spare -= count
+    this.#length += count
+    return count
+  }
+
+  /**
+   * Joins what is there in a block with room for `count` bytes in all, where that is not too much for what is there: once it is
+   * full, `takeWhole` takes it as it is.
+   */
+  reserve(count: number): void {
+    if (this.#length * LIMITS.asideShareMax < count || count <= this.#length + this.#spare) return
+    const block = Buffer.allocUnsafeSlow(count)
+    const filled = this.#length
+    this.takeInto(block.subarray(0, filled))
+    this.#add(block, count - filled)
+    this.#length = filled
+  }
+
+  /** Takes so many bytes without a copy, where the first block has just these, and its memory nothing else; null: it has not. */
+  takeWhole(count: number): Buffer | null {
+    const block = this.#chunks[this.#head]
+    if (block?.length !== count || count > this.#length || this.#skipped > 0 || !isAlone(block)) return null
+    const spare = this.#head === this.#chunks.length - 1 ? this.#spare : 0
+    if (spare > 0) return null
+    this.drop(count)
+    return block
   }
 
   /** As `append`, but before all others. */

@@ -32,3 +32,8 @@ export function fixedMemory(bytes: Uint8Array): Buffer {
 export function freeMemory(memory: ArrayBuffer): void {
   memory.transfer(0)
 }
+
+/** As `freeMemory`, for bytes that have their memory for themselves; others stay as they are. */
+export function freeAlone({ buffer, length }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) freeMemory(buffer)
+}

@@ -1,6 +1,7 @@
 /** Answers bytes that were read: as they are, with the facts about them in headers; or as text in JSON. */
 import { isAscii } from 'node:buffer'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { freeAlone } from '../../base/large-memory.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { StreamEnding } from '../../streams/byte-source.ts'
 import { pickType } from './accept.ts'
@@ -32,6 +33,8 @@ export function sendBytes(
     return reply.type('application/json').send({ ...textOf(bytes, encoding), ...facts })
   }
   reply.headers({ 'sockpool-offset': String(offset), 'sockpool-eof': String(eof) })
+  // The response closes when the kernel has its last byte, or its connection is gone. The engine would keep them for long.
+  if (bytes.length >= LIMITS.pacedAnswerBytesMin) reply.raw.once('close', () => freeAlone(bytes))
   if (end !== null) reply.header('sockpool-end', end)
   if (reused !== undefined) reply.header('sockpool-reused', String(reused))
   return reply.type('application/octet-stream').send(oneWrite(bytes))

@@ -28,7 +28,7 @@ import { assertOwned, type ByteSource, type FailedEnd, isRevoked, type StreamEnd
 import { frontBytes } from '../reading/front-bytes.ts'
 import { ReplayWindow } from '../replay-window.ts'
 import { overtakenEnd, streamEnd } from './channel-end.ts'
-import { noteYoungBuffer } from './young-buffers.ts'
+import { ownBuffer, youngBuffer } from './young-buffers.ts'
 
 /** Where a source stands in its channel, and what it has set aside. Plain data: it crosses threads. */
 export type SourcePosition = {
@@ -108,9 +108,10 @@ export class ChannelSource implements ByteSource {
   }
 
   take(count: number): Buffer {
-    noteYoungBuffer(count)
-    const bytes = Buffer.allocUnsafe(count)
-    this.takeInto(bytes)
+    const whole = this.#aside.takeWhole(count)
+    const bytes = whole ?? youngBuffer(count)
+    if (whole === null) this.takeInto(bytes)
+    else this.#window?.keep(whole)
     return bytes
   }
 
@@ -304,7 +305,10 @@ export class ChannelSource implements ByteSource {
       const ring = this.#ring
       if (ring === null || this.#channel.inEnd !== 'open') return false
       const fits = count - this.#aside.length <= ring.capacity
-      if (!fits) this.#setAside(ring)
+      if (!fits) {
+        this.#aside.reserve(count)
+        this.#setAside(ring)
+      }
       const missing = count - this.#aside.length
       if (missing <= 0) return false
       // Half a ring at a time: the peer fills one half while this thread empties the other.
@@ -324,12 +328,9 @@ export class ChannelSource implements ByteSource {
     }
   }
 
-  #setAside(ring: RingConsumer, count: number = ring.readable): void {
-    if (count === 0) return
-    noteYoungBuffer(count)
-    const bytes = Buffer.allocUnsafeSlow(count)
-    this.#takeFromRing(ring, bytes)
-    this.#aside.push(bytes)
+  #setAside(ring: RingConsumer, most: number = ring.readable): void {
+    const count = most - this.#aside.appendInto(most, target => this.#takeFromRing(ring, target))
+    if (count > 0) this.#aside.push(this.#takeFromRing(ring, ownBuffer(count)))
   }
 
   #pushAside(aside: readonly Uint8Array[]): void {
@@ -337,9 +338,10 @@ export class ChannelSource implements ByteSource {
       this.#aside.push(Buffer.from(buffer, byteOffset, length))
   }
 
-  #takeFromRing(ring: RingConsumer | null, target: Buffer): void {
+  #takeFromRing(ring: RingConsumer | null, target: Buffer): Buffer {
     ring?.copy(target)
     this.#consume(ring, target.length)
+    return target
   }
 
   #consume(ring: RingConsumer | null, count: number): void {

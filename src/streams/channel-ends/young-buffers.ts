@@ -12,8 +12,19 @@ import { LIMITS } from '../../base/limits.ts'
 let collect: Collect | null = null
 let bytesSince = 0
 
-/** A buffer of so many bytes is about to be made, which may be garbage soon. */
-export function noteYoungBuffer(bytes: number): void {
+/** A buffer of so many bytes, which may be garbage soon. */
+export function youngBuffer(bytes: number): Buffer {
+  note(bytes)
+  return Buffer.allocUnsafe(bytes)
+}
+
+/** As `youngBuffer`, in memory of its own. */
+export function ownBuffer(bytes: number): Buffer {
+  note(bytes)
+  return Buffer.allocUnsafeSlow(bytes)
+}
+
+function note(bytes: number): void {
   if (bytes < LIMITS.youngBufferBytesMin) return
   bytesSince += bytes
   if (bytesSince < LIMITS.youngCollectionBytes) return

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { ChunkList } from '../../../src/base/chunk-list.ts'
 
 type Step =
-  | { readonly put: 'push' | 'append' | 'unshift'; readonly bytes: Uint8Array }
-  | { readonly take: 'takeInto' | 'drop'; readonly count: number }
+  | { readonly put: 'push' | 'append' | 'unshift' | 'appendInto'; readonly bytes: Uint8Array }
+  | { readonly take: 'takeInto' | 'takeWhole' | 'drop' | 'reserve'; readonly count: number }
 
 const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 9 }),
@@ -12,9 +12,9 @@ const bytes = fc.oneof(
 )
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ put: fc.constantFrom('push' as const, 'append' as const, 'unshift' as const), bytes }),
+  fc.record({ put: fc.constantFrom('push', 'append', 'unshift', 'appendInto'), bytes }),
   fc.record({
-    take: fc.constantFrom('takeInto' as const, 'drop' as const),
+    take: fc.constantFrom('takeInto', 'takeWhole', 'drop', 'reserve'),
     count: fc.oneof(fc.nat(9), fc.nat(50_000)),
   }),
 )
@@ -23,10 +23,25 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 function both(list: ChunkList, model: Buffer, next: Step): Buffer {
   if ('put' in next) {
     const piece = Buffer.from(next.bytes)
+    if (next.put === 'appendInto') {
+      const count = list.appendInto(piece.length, target => piece.copy(target))
+      return Buffer.concat([model, piece.subarray(0, count)])
+    }
     list[next.put](Buffer.from(piece))
     return Buffer.concat(next.put === 'unshift' ? [piece, model] : [model, piece])
   }
+  if (next.take === 'reserve') {
+    list.reserve(next.count)
+    return model
+  }
   const count = Math.min(next.count, model.length)
+  if (next.take === 'takeWhole') {
+    const whole = list.takeWhole(count)
+    if (whole === null) return model
+    expect(whole.equals(model.subarray(0, count))).toBe(true)
+    whole.fill('-')
+    return model.subarray(count)
+  }
   if (next.take === 'drop') list.drop(count)
   else {
     const target = Buffer.alloc(count)
@@ -75,6 +90,24 @@ describe('ChunkList', () => {
     kept.fill('y')
     expect(list.takeAll().toString()).toBe(`abab${'y'.repeat(16_384)}`)
   })
+})
+
+test('ChunkList gives bytes for which it has reserved room as they lie, in memory of their own', () => {
+  const list = new ChunkList()
+  list.push(Buffer.from('abcd'))
+  list.reserve(8)
+  let block: ArrayBufferLike | null = null
+  expect(list.appendInto(3, target => (block = target.fill('e').buffer))).toBe(3)
+  expect(list.takeWhole(7)).toBe(null)
+  expect(list.appendInto(3, target => target.fill('f'))).toBe(1)
+  expect(list.appendInto(3, target => target.fill('g'))).toBe(0)
+  const whole = list.takeWhole(8)
+  expect([whole?.toString(), whole?.buffer === block, whole?.buffer.byteLength]).toEqual([
+    'abcdeeef',
+    true,
+    8,
+  ])
+  expect([list.length, list.takeWhole(0)]).toEqual([0, null])
 })
 
 test('ChunkList.takeEachThrough takes as many as it is told, as far as the first chunk goes', () => {
