@@ -104,7 +104,8 @@ export class RungSet {
   sweep(visit: (channel: number) => void): number {
     let count = 0
     for (let word = 0; word < this.#bitWords; word++) {
-      if (this.#words.load(FIRST_BITS + word) === 0) continue
+      // A bit that this look misses is seen by the next one, or before the thread sleeps.
+      if (this.#words.glance(FIRST_BITS + word) === 0) continue
       let bits = this.#words.exchange(FIRST_BITS + word, 0)
       while (bits !== 0) {
         const bit = 31 - Math.clz32(bits & -bits)
