@@ -5,6 +5,7 @@
  * imports keep to syntax that Node 20 can parse.
  */
 import { readFileSync } from 'node:fs'
+import { keepCompiledCode } from './command/compiled-code.ts'
 import { supportsNode } from './command/node-version.ts'
 
 type Package = { readonly version: string; readonly engines: { readonly node: string } }
@@ -16,6 +17,7 @@ process.on('SIGUSR1', () => {})
 // The same relative place from src/ and from dist/.
 const manifest: Package = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 if (supportsNode(process.versions.node, manifest.engines.node)) {
+  keepCompiledCode()
   const { run } = await import('./command/command.ts')
   process.exitCode = await run(process.argv.slice(2), manifest.version)
 } else {

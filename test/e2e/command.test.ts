@@ -1,5 +1,5 @@
 /** What stands in front of a new user: `npm start`, its three lines, the demo, and how the service ends. */
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -221,4 +221,17 @@ describe('the other commands', () => {
       expect.stringMatching(/bad\.yaml: targets\.cache\.port: /),
     ])
   })
+})
+
+test('the command keeps what was compiled in the cache of its user, and does without where there can be none', async () => {
+  const home = await makeFolder()
+  // What the tests' own processes keep, they keep elsewhere.
+  const unset = ['env', '-u', 'NODE_COMPILE_CACHE', '-u', 'NODE_DISABLE_COMPILE_CACHE']
+  const command = [...unset, process.execPath, CLI, 'config', 'print', '--help']
+  const { stdout } = await runCommand(command, { env: { HOME: home } })
+  expect((await readdir(join(home, '.cache', 'sockpool'))).length).toBe(1)
+  expect((await stat(join(home, '.cache'))).mode & 0o077).toBe(0)
+  for (const HOME of ['/proc', '/dev/null', join(home, 'nowhere')])
+    expect(await runCommand(command, { env: { HOME } })).toEqual({ code: 0, stdout, stderr: '' })
+  expect(await readdir(home)).toEqual(['.cache'])
 })
