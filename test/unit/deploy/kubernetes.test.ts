@@ -39,7 +39,7 @@ describe('the manifests', () => {
   ))('of $name hold a config that the service takes', ({ object }) => {
     const { data } = object as unknown as { data: Readonly<Record<string, string>> }
     const config = configOf(data['config.yaml'] ?? '')
-    expect([...config.targets.keys()]).toEqual(['cache'])
+    expect(Object.keys(config.targets)).toEqual(['cache'])
   })
 })
 
