@@ -10,7 +10,11 @@ const folder = await mkdtemp(join(tmpdir(), 'sockpool-newcomer-pack-'))
 try {
   const { tarball } = await pack(folder)
   const redis = { host: '127.0.0.1', port: 6379 }
-  const { commands, seconds, stdout } = await walkNewcomersPath({ tarball, redis, servicePort: await refusingPort() })
+  const { commands, seconds, stdout } = await walkNewcomersPath({
+    tarball,
+    redis,
+    servicePort: await refusingPort(),
+  })
   console.log(stdout)
   console.log(JSON.stringify({ commands: commands.length, seconds: Number(seconds.toFixed(1)) }))
   if (!stdout.endsWith('$5\r\nhello\r\n')) process.exitCode = 1

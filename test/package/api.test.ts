@@ -57,7 +57,9 @@ describe('the list of what the package is made of', () => {
       'sockpool',
       version,
     ])
-    const names = new Set(list.components.map(({ purl }: { purl: string }) => purl.replace(/^pkg:npm\/|@[^@]*$/g, '')))
+    const names = new Set(
+      list.components.map(({ purl }: { purl: string }) => purl.replace(/^pkg:npm\/|@[^@]*$/g, '')),
+    )
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     for (const name of Object.keys(manifest.dependencies))
       expect.soft([...names], name).toContain(name.replace('@', '%40'))

@@ -42,12 +42,22 @@ describe("the unit's filter of system calls", () => {
     `.replaceAll('\n      ', '\n')
     const [program = ''] = runner
     // EPERM, EAFNOSUPPORT, and nothing.
-    expect(await runCommand([...runner, program, '-I', '-c', tries])).toMatchObject({ stdout: '[1, 97, None]\n' })
+    expect(await runCommand([...runner, program, '-I', '-c', tries])).toMatchObject({
+      stdout: '[1, 97, None]\n',
+    })
   })
 
   test('lets the service serve, dial and parse, in threads and in processes', async ({ skip }) => {
     const runner = await underFilter(skip)
-    const [program = '', ...args] = [...runner, process.execPath, CLI, 'serve', '--listen', '127.0.0.1:0', '--demo']
+    const [program = '', ...args] = [
+      ...runner,
+      process.execPath,
+      CLI,
+      'serve',
+      '--listen',
+      '127.0.0.1:0',
+      '--demo',
+    ]
     const { api } = await attendService(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
     for (const target of ['demo', 'demo-tls']) {
       const json = { target, write: { text: 'hello\n' }, read: 'line' }

@@ -8,7 +8,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { Api } from '../support/api.ts'
 import { type BareRoot, layOutRoot, whyNoRoot } from '../support/bare-root.ts'
 import { readImage } from '../support/dockerfile.ts'
@@ -124,7 +124,14 @@ describe('the command in the image', () => {
       ...['serve', '--config', config, '--listen', 'fd:3'],
     ])
     // It starts what it is to start when somebody calls, and the call waits for that.
-    const called = runCommand(['curl', '--silent', '--retry', '5', '--retry-connrefused', `http://127.0.0.1:${port}/readyz`])
+    const called = runCommand([
+      'curl',
+      '--silent',
+      '--retry',
+      '5',
+      '--retry-connrefused',
+      `http://127.0.0.1:${port}/readyz`,
+    ])
     const { url, api } = await attendService(child)
     expect(url).toBe(`http://127.0.0.1:${port}`)
     expect(await called).toMatchObject({ code: 0, stdout: expect.stringContaining('ready') })

@@ -70,7 +70,8 @@ describe('the package', () => {
         'SECURITY.md',
       ]),
     )
-    const known = /^((dist|deploy)\/|docs\/(?!api\/)|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+    const known =
+      /^((dist|deploy)\/|docs\/(?!api\/)|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(packed.files.filter(file => !known.test(file))).toEqual([])
   })
 

@@ -30,7 +30,13 @@ export type BareRoot = {
 /** Why no such root can be entered here, or null. */
 export async function whyNoRoot(): Promise<string | null> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'it takes root, on Linux'
-  const { code, stderr } = await runCommand(['unshare', '--mount', 'sh', '-c', 'command -v setpriv chroot mount'])
+  const { code, stderr } = await runCommand([
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    'command -v setpriv chroot mount',
+  ])
   return code === 0 ? null : `it takes unshare and setpriv (util-linux) that may make namespaces: ${stderr}`
 }
 
@@ -40,9 +46,12 @@ export async function layOutRoot(
   tarball: string,
   { image, config }: { readonly image: Image; readonly config: string },
 ): Promise<BareRoot> {
-  for (const name of ['proc', 'tmp', 'etc/sockpool', 'nodejs/bin']) await mkdir(join(folder, name), { recursive: true })
+  for (const name of ['proc', 'tmp', 'etc/sockpool', 'nodejs/bin'])
+    await mkdir(join(folder, name), { recursive: true })
   const layOut = join(ROOT, 'deploy', 'docker', 'lay-out.sh')
-  const { code, stderr } = await runCommand([layOut, join(folder, 'app'), tarball], { timeoutMs: LAY_OUT_TIMEOUT_MS })
+  const { code, stderr } = await runCommand([layOut, join(folder, 'app'), tarball], {
+    timeoutMs: LAY_OUT_TIMEOUT_MS,
+  })
   if (code !== 0) throw new Error(`lay-out.sh ended with ${code}: ${stderr}`)
   await copyNode(folder)
   await writeFile(join(folder, 'etc/sockpool/config.yaml'), config, { mode: 0o644 })

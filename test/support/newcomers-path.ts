@@ -39,7 +39,11 @@ export function newcomersCommands(): readonly string[] {
 }
 
 /** Walks it, and ends what it has started. */
-export async function walkNewcomersPath({ tarball, redis, servicePort }: NewcomersPlaces): Promise<NewcomersPath> {
+export async function walkNewcomersPath({
+  tarball,
+  redis,
+  servicePort,
+}: NewcomersPlaces): Promise<NewcomersPath> {
   const folder = await mkdtemp(join(tmpdir(), 'sockpool-newcomer-'))
   const commands = newcomersCommands()
   const typed = commands.map(command =>

@@ -39,7 +39,13 @@ export async function setup({ provide }: Pick<TestProject, 'provide'>): Promise<
 /** Packs the checkout into the folder. */
 export async function pack(folder: string): Promise<PackedPackage> {
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  const flags = ['--json', '--silent', '--pack-destination', folder, ...(isBuilt(manifest) ? ['--ignore-scripts'] : [])]
+  const flags = [
+    '--json',
+    '--silent',
+    '--pack-destination',
+    folder,
+    ...(isBuilt(manifest) ? ['--ignore-scripts'] : []),
+  ]
   const { code, stdout, stderr } = await runCommand(['npm', 'pack', ...flags], { timeoutMs: PACK_TIMEOUT_MS })
   if (code !== 0) throw new Error(`npm pack ended with ${code}: ${stderr}`)
   // A build says what it does before npm says what it packed.
@@ -67,7 +73,9 @@ function changedAt(path: string): number {
 
 function newestIn(top: string): number {
   const entries = readdirSync(top, { withFileTypes: true })
-  const read = entries.filter(({ name }) => !name.startsWith('.') && !APART.has(name) && !name.endsWith('.md'))
+  const read = entries.filter(
+    ({ name }) => !name.startsWith('.') && !APART.has(name) && !name.endsWith('.md'),
+  )
   const times = read.map(entry => {
     const path = join(top, entry.name)
     return entry.isDirectory() ? newestIn(path) : changedAt(path)

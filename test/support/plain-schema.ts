@@ -39,7 +39,9 @@ export function describedValue(node: SchemaNode, other: SchemaNode): PlainSchema
 function shapeOf(node: SchemaNode, other: SchemaNode): PlainSchema {
   if (node.enum !== undefined) return { anyOf: [{ enum: node.enum }, { type: 'string', pattern: VARIABLE }] }
   if (node.anyOf !== undefined)
-    return { anyOf: node.anyOf.map((branch, index) => describedValue(branch, other.anyOf?.[index] ?? branch)) }
+    return {
+      anyOf: node.anyOf.map((branch, index) => describedValue(branch, other.anyOf?.[index] ?? branch)),
+    }
   switch (node.type) {
     case 'object':
       return mappingOf(node, other)
@@ -48,7 +50,10 @@ function shapeOf(node: SchemaNode, other: SchemaNode): PlainSchema {
       return { ...orVariable('array'), items: describedValue(items, other.items ?? items) }
     }
     case 'string':
-      return { type: 'string', ...(typeof node['pattern'] === 'string' && { pattern: either(node['pattern']) }) }
+      return {
+        type: 'string',
+        ...(typeof node['pattern'] === 'string' && { pattern: either(node['pattern']) }),
+      }
     case undefined:
       // Anything: the service judges it.
       return {}
@@ -62,7 +67,9 @@ function mappingOf(node: SchemaNode, other: SchemaNode): PlainSchema {
     own: Readonly<Record<string, SchemaNode>>,
     same: Readonly<Record<string, SchemaNode>> = {},
   ): Readonly<Record<string, PlainSchema>> =>
-    Object.fromEntries(Object.entries(own).map(([key, child]) => [key, describedValue(child, same[key] ?? child)]))
+    Object.fromEntries(
+      Object.entries(own).map(([key, child]) => [key, describedValue(child, same[key] ?? child)]),
+    )
   const { properties, patternProperties, exactlyOne } = node
   const required = (node.required ?? []).filter(key => {
     const child = properties?.[key]

@@ -20,7 +20,10 @@ type Container = {
 export type PodTemplate = {
   readonly spec: {
     readonly terminationGracePeriodSeconds?: number
-    readonly securityContext?: { readonly runAsNonRoot?: boolean; readonly seccompProfile?: { readonly type: string } }
+    readonly securityContext?: {
+      readonly runAsNonRoot?: boolean
+      readonly seccompProfile?: { readonly type: string }
+    }
     readonly initContainers?: readonly Container[]
     readonly containers: readonly Container[]
   }

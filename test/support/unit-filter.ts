@@ -34,7 +34,9 @@ function valuesOf(unit: string, key: string): readonly string[] {
 /** A set is its name, and its members in lines that are indented; what begins with # is a comment. */
 function setsOf(listing: string): ReadonlyMap<string, readonly string[]> {
   const parts = listing.split(/^(?=@)/m).map(part => part.split('\n').map(line => line.trim()))
-  return new Map(parts.map(([name = '', ...members]) => [name, members.filter(member => /^[@\w]/.test(member))]))
+  return new Map(
+    parts.map(([name = '', ...members]) => [name, members.filter(member => /^[@\w]/.test(member))]),
+  )
 }
 
 function expanded(name: string, sets: ReadonlyMap<string, readonly string[]>): readonly string[] {

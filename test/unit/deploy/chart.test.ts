@@ -26,7 +26,9 @@ describe('the schema of the values', () => {
   })
 
   test('takes every config that the pages show', () => {
-    const blocks = pagePaths().flatMap(path => blocksOf(readPage(path)).filter(({ language }) => language === 'yaml'))
+    const blocks = pagePaths().flatMap(path =>
+      blocksOf(readPage(path)).filter(({ language }) => language === 'yaml'),
+    )
     expect(blocks.length).toBeGreaterThan(10)
     for (const { text } of blocks) {
       // Where it listens is the image's to say.
@@ -48,7 +50,11 @@ describe('the schema of the values', () => {
     ['a word that is none of a list', { http: { accessLog: 'some' } }, '/http/accessLog'],
     ['a name that is none', { targets: { 'a b': { host: 'b', port: 1 } } }, '/targets'],
     ['a token without its hash', { auth: { tokens: [{ name: 'ops' }] } }, '/auth/tokens/0'],
-    ['two actions in a step', { targets: { a: { probe: [{ send: 'a', expect: 'b' }] } } }, '/targets/a/probe/0'],
+    [
+      'two actions in a step',
+      { targets: { a: { probe: [{ send: 'a', expect: 'b' }] } } },
+      '/targets/a/probe/0',
+    ],
     ['an address that the image has', { listen: '0.0.0.0:1' }, ''],
   ])('refuses %s', ([, config, path]) => {
     expect(faultsIn({ config })).toContain(`/config${path}`)
@@ -92,7 +98,12 @@ const FULL = {
   tolerations: [{ key: 'a', operator: 'Exists', effect: 'NoSchedule' }],
   affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
   topologySpreadConstraints: [
-    { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: { matchLabels: { a: 'b' } } },
+    {
+      maxSkew: 1,
+      topologyKey: 'zone',
+      whenUnsatisfiable: 'ScheduleAnyway',
+      labelSelector: { matchLabels: { a: 'b' } },
+    },
   ],
   priorityClassName: 'high',
 }
@@ -110,7 +121,10 @@ function configIn(objects: readonly KubernetesObject[]): string {
   return (found as unknown as { data: Readonly<Record<string, string>> }).data['config.yaml'] ?? ''
 }
 
-async function objectsFor(values: Values, skip: (note: string) => never): Promise<readonly KubernetesObject[]> {
+async function objectsFor(
+  values: Values,
+  skip: (note: string) => never,
+): Promise<readonly KubernetesObject[]> {
   const rendered = Object.entries(await renderChart(values, skip))
   expect(rendered.filter(([, text]) => text.includes('<no value>'))).toEqual([])
   return rendered.filter(([name]) => name.endsWith('.yaml')).flatMap(([, text]) => objectsOf(text))

@@ -110,8 +110,13 @@ describe('what is deployed', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const chart = parse(file('helm/sockpool/Chart.yaml'))
     expect([chart.version, chart.appVersion]).toEqual([version, version])
-    const named = ['compose.yaml', 'kubernetes/service.yaml', 'kubernetes/sidecar.yaml', 'docker/Dockerfile'].flatMap(
-      name => [...file(posix.normalize(name)).matchAll(/\bsockpool:(\d+\.\d+\.\d+)/g)].map(([, own]) => own),
+    const named = [
+      'compose.yaml',
+      'kubernetes/service.yaml',
+      'kubernetes/sidecar.yaml',
+      'docker/Dockerfile',
+    ].flatMap(name =>
+      [...file(posix.normalize(name)).matchAll(/\bsockpool:(\d+\.\d+\.\d+)/g)].map(([, own]) => own),
     )
     expect(new Set(named)).toEqual(new Set([version]))
     expect(readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8')).toContain(`\n## [${version}]`)

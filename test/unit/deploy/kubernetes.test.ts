@@ -14,12 +14,18 @@ const FILES = readdirSync(FOLDER).map(name => ({
 }))
 
 function podsOf(objects: readonly KubernetesObject[]): readonly PodTemplate[] {
-  return objects.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => (spec as { template: PodTemplate }).template)
+  return objects
+    .filter(({ kind }) => kind === 'Deployment')
+    .map(({ spec }) => (spec as { template: PodTemplate }).template)
 }
 
 describe('the manifests', () => {
   test('are those that the pages name', () => {
-    expect(FILES.map(({ name }) => name).toSorted()).toEqual(['autoscaler.yaml', 'service.yaml', 'sidecar.yaml'])
+    expect(FILES.map(({ name }) => name).toSorted()).toEqual([
+      'autoscaler.yaml',
+      'service.yaml',
+      'sidecar.yaml',
+    ])
   })
 
   test('have what their schemas know, and nothing else', { timeout: 60_000 }, async () => {
@@ -34,9 +40,11 @@ describe('the manifests', () => {
     },
   )
 
-  test.for(FILES.flatMap(({ name, objects }) => objects.map(object => ({ name, object }))).filter(
-    ({ object }) => object.kind === 'ConfigMap',
-  ))('of $name hold a config that the service takes', ({ object }) => {
+  test.for(
+    FILES.flatMap(({ name, objects }) => objects.map(object => ({ name, object }))).filter(
+      ({ object }) => object.kind === 'ConfigMap',
+    ),
+  )('of $name hold a config that the service takes', ({ object }) => {
     const { data } = object as unknown as { data: Readonly<Record<string, string>> }
     const config = configOf(data['config.yaml'] ?? '')
     expect(Object.keys(config.targets)).toEqual(['cache'])
@@ -72,7 +80,9 @@ describe('the check of manifests', () => {
   })
 
   test('finds a grace period that is shorter than the drain', () => {
-    const [pod] = podsOf([changed('"terminationGracePeriodSeconds":45', '"terminationGracePeriodSeconds":30')])
+    const [pod] = podsOf([
+      changed('"terminationGracePeriodSeconds":45', '"terminationGracePeriodSeconds":30'),
+    ])
     expect(pod && drainRoomMs(pod)).toBeLessThan(0)
   })
 })

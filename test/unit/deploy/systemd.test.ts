@@ -26,7 +26,11 @@ async function analyze(args: readonly string[], skip: Skip, change = (text: stri
     'sockpool.service': { text: service, mode: 0o644 },
     'sockpool.socket': { text: unit('sockpool.socket'), mode: 0o644 },
   })
-  const { code, stdout, stderr } = await runCommand([program, ...args, ...NAMES.map(name => join(folder, name))])
+  const { code, stdout, stderr } = await runCommand([
+    program,
+    ...args,
+    ...NAMES.map(name => join(folder, name)),
+  ])
   return { code, stdout, stderr }
 }
 
@@ -51,7 +55,8 @@ describe('the units', () => {
     const stated = Number(/exposure level is \*\*([\d.]+)\*\*/.exec(readPage('docs/deployment.md'))?.[1])
     expect(await exposure(skip)).toBe(stated)
     expect(stated).toBeLessThan(2)
-    const opened = (text: string): string => text.replace('DynamicUser=yes\n', '').replace('PrivateUsers=yes\n', '')
+    const opened = (text: string): string =>
+      text.replace('DynamicUser=yes\n', '').replace('PrivateUsers=yes\n', '')
     expect(await exposure(skip, opened)).toBeGreaterThan(stated)
   })
 
