@@ -27,7 +27,8 @@ const KEPT = [
 
 /** `other`: the same node on another machine; a default that differs is none. */
 export function describedValue(node: SchemaNode, other: SchemaNode): PlainSchema {
-  const kept = KEPT.flatMap(key => (node[key] === undefined ? [] : [[key, node[key]] as const]))
+  const words: Readonly<Record<string, unknown>> = node
+  const kept = KEPT.filter(key => words[key] !== undefined).map(key => [key, words[key]] as const)
   const isFixed = node.default !== undefined && JSON.stringify(node.default) === JSON.stringify(other.default)
   return {
     ...Object.fromEntries(kept),
@@ -49,11 +50,13 @@ function shapeOf(node: SchemaNode, other: SchemaNode): PlainSchema {
       const { items = {} as SchemaNode } = node
       return { ...orVariable('array'), items: describedValue(items, other.items ?? items) }
     }
-    case 'string':
+    case 'string': {
+      const { pattern }: { readonly pattern?: unknown } = node
       return {
         type: 'string',
-        ...(typeof node['pattern'] === 'string' && { pattern: either(node['pattern']) }),
+        ...(typeof pattern === 'string' && { pattern: either(pattern) }),
       }
+    }
     case undefined:
       // Anything: the service judges it.
       return {}

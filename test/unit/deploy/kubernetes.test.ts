@@ -63,11 +63,16 @@ describe('the check of manifests', () => {
     return JSON.parse(text.replace(from, to))
   }
 
-  test.for([
-    ['a value of another type', '"replicas":2', '"replicas":"two"', 'replicas must be integer'],
-    ['a key that is misspelt', '"readinessProbe"', '"readynessProbe"', "'readynessProbe' does not exist"],
-  ] as const)('finds %s', { timeout: 60_000 }, async ([, from, to, said]) => {
-    expect((await faultsOf([changed(from, to)])).join('\n')).toContain(said)
+  test('finds values of another type, and keys that are misspelt', { timeout: 60_000 }, async () => {
+    const faults = await faultsOf([
+      changed('"replicas":2', '"replicas":"two"'),
+      changed('"readinessProbe"', '"readynessProbe"'),
+    ])
+    expect(faults).toEqual([
+      expect.stringContaining('replicas must be integer'),
+      expect.stringContaining("Type 'string' is not assignable to type 'number'"),
+      expect.stringContaining('\'"readynessProbe"\' does not exist'),
+    ])
   })
 
   test.for([

@@ -48,7 +48,7 @@ describe('the units', () => {
 
   test('with a fault are found', async ({ skip }) => {
     const misspelt = (text: string): string => text.replace('PrivateTmp=', 'PrivateTemp=')
-    expect((await analyze(verify, skip, misspelt)).stderr).toContain("Unknown key name 'PrivateTemp'")
+    expect((await analyze(verify, skip, misspelt)).stderr).toContain("Unknown key 'PrivateTemp'")
   })
 
   test('leave the service exposed as docs/deployment.md says', async ({ skip }) => {
