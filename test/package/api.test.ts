@@ -52,11 +52,7 @@ describe('the list of what the package is made of', () => {
     const { code, stdout } = await runCommand(['npm', 'run', '--silent', 'sbom'])
     expect(code).toBe(0)
     const list = JSON.parse(stdout)
-    expect([list.bomFormat, list.metadata.component.name, list.metadata.component.version]).toEqual([
-      'CycloneDX',
-      'sockpool',
-      version,
-    ])
+    expect([list.bomFormat, list.metadata.component['bom-ref']]).toEqual(['CycloneDX', `sockpool@${version}`])
     const names = new Set(
       list.components.map(({ purl }: { purl: string }) => purl.replace(/^pkg:npm\/|@[^@]*$/g, '')),
     )

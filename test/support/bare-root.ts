@@ -3,7 +3,7 @@
  * nothing besides; not even a shell. What runs in there runs as the image's user and finds everything read-only but /tmp.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Image } from './dockerfile.ts'
 import { ROOT, runCommand } from './service-process.ts'
@@ -54,6 +54,8 @@ export async function layOutRoot(
   })
   if (code !== 0) throw new Error(`lay-out.sh ended with ${code}: ${stderr}`)
   await copyNode(folder)
+  // A folder for temporary files is its maker's alone.
+  await chmod(folder, 0o755)
   await writeFile(join(folder, 'etc/sockpool/config.yaml'), config, { mode: 0o644 })
   return {
     start: (command, env = {}) =>
