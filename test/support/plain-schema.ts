@@ -2,7 +2,7 @@
  * The config schema in the words that every tool for JSON Schema (draft 7) knows. What the service itself fills in is not
  * required, and `env:NAME` is a value everywhere.
  */
-import { isRecord, type SchemaNode } from '../../src/config/schema-node.ts'
+import { field, isRecord, type SchemaNode } from '../../src/config/schema-node.ts'
 
 export type PlainSchema = {
   readonly [keyword: string]: unknown
@@ -27,8 +27,8 @@ const KEPT = [
 
 /** `other`: the same node on another machine; a default that differs is none. */
 export function describedValue(node: SchemaNode, other: SchemaNode): PlainSchema {
-  const words: Readonly<Record<string, unknown>> = node
-  const kept = KEPT.filter(key => words[key] !== undefined).map(key => [key, words[key]] as const)
+  const said = KEPT.map(key => [key, field(node, key)] as const)
+  const kept = said.filter(([, value]) => value !== undefined)
   const isFixed = node.default !== undefined && JSON.stringify(node.default) === JSON.stringify(other.default)
   return {
     ...Object.fromEntries(kept),
@@ -51,7 +51,7 @@ function shapeOf(node: SchemaNode, other: SchemaNode): PlainSchema {
       return { ...orVariable('array'), items: describedValue(items, other.items ?? items) }
     }
     case 'string': {
-      const { pattern }: { readonly pattern?: unknown } = node
+      const pattern = field(node, 'pattern')
       return {
         type: 'string',
         ...(typeof pattern === 'string' && { pattern: either(pattern) }),
