@@ -24,6 +24,9 @@ const config: ViteUserConfig = {
       project('threads', ['test/threads/**/*.test.ts'], 60_000),
       project('interop', ['test/interop/**/*.test.ts'], 60_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 120_000),
+      project('package', ['test/package/**/*.test.ts'], 120_000, {
+        globalSetup: ['test/support/packed-package.ts'],
+      }),
       // All of e2e holds with two threads too (`SOCKPOOL_HTTP_THREADS=2 npx vitest run --project e2e`); these do each time.
       project('e2e-threads', [`test/e2e/{${RELAYED}}.test.ts`], 120_000, {
         env: { SOCKPOOL_HTTP_THREADS: '2' },

@@ -9,6 +9,7 @@ import { configReference } from './config-reference.ts'
 import { errorTable } from './error-table.ts'
 import { readPage, withSection } from './pages.ts'
 import { routeReference } from './route-reference.ts'
+import { valuesSchema } from './values-schema.ts'
 
 export type GeneratedSection = {
   readonly page: string
@@ -22,9 +23,14 @@ export const GENERATED: readonly GeneratedSection[] = [
   { page: 'docs/rest.md', name: 'routes', make: routeReference },
 ]
 
-if (process.argv[1] === fileURLToPath(import.meta.url))
+/** Files that are made whole. */
+export const GENERATED_FILES: readonly { readonly file: string; readonly make: () => string }[] = [
+  { file: 'deploy/helm/sockpool/values.schema.json', make: valuesSchema },
+]
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const top = join(import.meta.dirname, '..', '..')
   for (const { page, name, make } of GENERATED)
-    writeFileSync(
-      join(import.meta.dirname, '..', '..', page),
-      withSection(readPage(page), name, await make()),
-    )
+    writeFileSync(join(top, page), withSection(readPage(page), name, await make()))
+  for (const { file, make } of GENERATED_FILES) writeFileSync(join(top, file), make())
+}

@@ -7,7 +7,7 @@ import { builtInFrame } from '../../src/frames/frames.ts'
 import { FORMAT_NAMES, findFormat } from '../../src/parse/formats/registry.ts'
 import { RequestJudge } from '../../src/pool/multiplex/shared-call.ts'
 import { thrown } from '../fixtures/thrown.ts'
-import { GENERATED } from '../support/generated-sections.ts'
+import { GENERATED, GENERATED_FILES } from '../support/generated-sections.ts'
 import { librarySurface } from '../support/library-surface.ts'
 import { blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
 import { pagePaths, README_LINES_MAX, readPage, sectionOf, withSection } from '../support/pages.ts'
@@ -23,6 +23,10 @@ const ROOT = join(import.meta.dirname, '..', '..')
 describe('the generated sections', () => {
   test.for(GENERATED)('$page has the present $name: npm run docs', async ({ page, name, make }) => {
     expect(sectionOf(readPage(page), name)).toBe(await make())
+  })
+
+  test.for(GENERATED_FILES)('$file is the present one: npm run docs', ({ file, make }) => {
+    expect(readFileSync(join(ROOT, file), 'utf8')).toBe(make())
   })
 
   test('are found and replaced by their names', () => {

@@ -4,12 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type BuildOptions, build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { supportsNode } from '../../src/command/node-version.ts'
 import { readPage } from '../support/pages.ts'
 import { ROOT, runCommand, startServiceProcess } from '../support/service-process.ts'
@@ -17,10 +17,8 @@ import { startUpstream } from '../support/upstream.ts'
 
 const INSTALL_TIMEOUT_MS = 120_000
 
+const packed = inject('packed')
 let folder = ''
-let manifest: { readonly version: string; readonly engines: { readonly node: string } }
-/** What the tarball holds, from npm's own list. */
-let packed: readonly string[] = []
 
 async function npm(args: readonly string[], cwd: string): Promise<string> {
   const { code, stdout, stderr } = await runCommand(['npm', ...args], {
@@ -44,22 +42,16 @@ beforeAll(async () => {
   const parent = await mkdtemp(join(tmpdir(), 'sockpool-package-'))
   folder = join(parent, 'user')
   await mkdir(folder)
-  manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
-  // Its prepack script builds first.
-  const listed = await npm(['pack', '--json', '--silent', '--pack-destination', parent], ROOT)
-  const list = JSON.parse(listed.slice(listed.search(/^[[{]/m)))
-  const [described] = Array.isArray(list) ? list : Object.values(list)
-  packed = described.files.map(({ path }: { path: string }) => path)
   await writeFile(join(folder, 'package.json'), '{"name":"user","private":true}')
   const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
-  await npm(['install', ...quiet, join(parent, described.filename)], folder)
+  await npm(['install', ...quiet, packed.tarball], folder)
 }, INSTALL_TIMEOUT_MS)
 
 afterAll(() => rm(join(folder, '..'), { recursive: true }))
 
 describe('the package', () => {
   test('holds the bundle, the pages and the licences, and nothing of the checkout besides', () => {
-    expect(packed).toEqual(
+    expect(packed.files).toEqual(
       expect.arrayContaining([
         'dist/cli.js',
         'dist/client-node.js',
@@ -78,14 +70,15 @@ describe('the package', () => {
         'SECURITY.md',
       ]),
     )
-    const known = /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
-    expect(packed.filter(file => !known.test(file))).toEqual([])
+    const known =
+      /^((dist|deploy)\/|docs\/(?!api\/)|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+    expect(packed.files.filter(file => !known.test(file))).toEqual([])
   })
 
   test('has a command that serves from the bundle', async () => {
     const bin = join(folder, 'node_modules', '.bin', 'sockpool')
     const version = await runCommand([process.execPath, bin, '--version'])
-    expect(version).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: '' })
+    expect(version).toEqual({ code: 0, stdout: `${packed.version}\n`, stderr: '' })
     const service = await startServiceProcess({ entry: [bin], args: ['--demo'] })
     onTestFinished(() => service.stop())
     for (const target of ['demo', 'demo-tls']) {
@@ -109,14 +102,14 @@ describe('the package', () => {
     const parsed = await service.api.post('/v1/parse/json', { body })
     expect(parsed.text).toBe('{"values":[{"bundled":true}]}')
     // Their libraries are loaded in the thread, when they are asked for.
-    const packed = await service.api.post('/v1/parse/msgpack', { body: new Uint8Array([0x91, 0x01]) })
-    expect(packed.text).toBe('{"values":[[1]]}')
+    const listed = await service.api.post('/v1/parse/msgpack', { body: new Uint8Array([0x91, 0x01]) })
+    expect(listed.text).toBe('{"values":[[1]]}')
     const records = await service.api.post('/v1/parse/csv?header=true', { body: 'a,b\n1,"2"\n' })
     expect(records.text).toBe('{"values":[{"a":"1","b":"2"}]}')
     const documents = await service.api.post('/v1/parse/xml', { body: '<a b="1">c</a>' })
     expect(documents.text).toBe('{"values":[{"a":{"@b":"1","#text":"c"}}]}')
     const document = JSON.parse((await service.api.get('/openapi.json')).text)
-    expect(document.info.version).toBe(manifest.version)
+    expect(document.info.version).toBe(packed.version)
     expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)
   })
 
@@ -224,7 +217,7 @@ describe('the package', () => {
     const bin = join(folder, 'node_modules', 'sockpool', 'dist', 'cli.js')
     const { code, stdout, stderr } = await runCommand([old, bin, 'serve'])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toContain(`needs Node ${manifest.engines.node}`)
+    expect(stderr).toContain(`needs Node ${packed.engines}`)
   })
 })
 
@@ -364,7 +357,7 @@ async function findOldNode(): Promise<string | null> {
     )
     if (!isThere) continue
     const { stdout } = await runCommand([file, '--version'])
-    if (stdout !== '' && !supportsNode(stdout.trim(), manifest.engines.node)) return file
+    if (stdout !== '' && !supportsNode(stdout.trim(), packed.engines)) return file
   }
   return null
 }
