@@ -4,12 +4,12 @@
  */
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { ERROR_CODES } from '../../src/base/errors.ts'
 import { buildGoPrograms, exampleCommand, type GoPrograms, languagesOf } from '../support/examples.ts'
 import { sessionOf } from '../support/page-blocks.ts'
 import { readPage, recipePaths } from '../support/pages.ts'
-import { readRecipe, startRecipe } from '../support/recipe.ts'
+import { type Recipe, readRecipe, startRecipe } from '../support/recipe.ts'
 import { RECIPE_SERVERS } from '../support/recipe-servers.ts'
 import { ROOT, runCommand } from '../support/service-process.ts'
 
@@ -21,29 +21,43 @@ beforeAll(async () => {
 })
 afterAll(() => go?.remove())
 
+type Context = Pick<TestContext, 'skip' | 'signal'>
+
+/** Plays the shell sessions, until the test's time is up. */
+async function play({ page, session }: Recipe, { signal }: Context): Promise<void> {
+  const sessions = page.blocks.filter(({ language }) => language === 'console')
+  for (const typed of sessions.flatMap(sessionOf)) {
+    const { printed, stated } = await session.play(typed)
+    signal.throwIfAborted()
+    expect.soft(printed, typed.command).toEqual(stated)
+  }
+}
+
+/** Runs the recipe's program in each language. */
+async function runPrograms(
+  job: string,
+  { page }: Recipe,
+  env: Readonly<Record<string, string>>,
+  { skip, signal }: Context,
+): Promise<void> {
+  for (const language of languagesOf(job)) {
+    const command = await exampleCommand(job, language, go, skip)
+    if (command === null) continue
+    const ran = await runCommand(command, { env })
+    signal.throwIfAborted()
+    const told = { ...ran, stdout: ran.stdout.replaceAll('\r', '') }
+    expect.soft(told, `${job} in ${language}`).toEqual({ code: 0, stdout: page.only('text'), stderr: '' })
+  }
+}
+
 describe('the recipes', () => {
-  test.for(RECIPES)('$path prints what it shows, and so do its programs', async ({ path, job }, { skip }) => {
+  test.for(RECIPES)('$path prints what it shows, and so do its programs', async ({ path, job }, context) => {
     const { [job]: start } = RECIPE_SERVERS
     if (start === undefined) throw new Error(`nobody starts the servers of ${path}`)
-    const servers = await start(skip)
+    const servers = await start(context.skip)
     const recipe = await startRecipe(path, servers)
-    for (const typed of recipe.page.blocks
-      .filter(({ language }) => language === 'console')
-      .flatMap(sessionOf)) {
-      const { printed, stated } = await recipe.session.play(typed)
-      expect.soft(printed, typed.command).toEqual(stated)
-    }
-    const prints = recipe.page.only('text')
-    const env = { ...recipe.environment, ...servers.variables?.(recipe) }
-    for (const language of languagesOf(job)) {
-      const command = await exampleCommand(job, language, go, skip)
-      if (command === null) continue
-      const ran = await runCommand(command, { env })
-      const stdout = ran.stdout.replaceAll('\r', '')
-      expect
-        .soft({ ...ran, stdout }, `${job} in ${language}`)
-        .toEqual({ code: 0, stdout: prints, stderr: '' })
-    }
+    await play(recipe, context)
+    await runPrograms(job, recipe, { ...recipe.environment, ...servers.variables?.(recipe) }, context)
     servers.afterwards?.()
   })
 
@@ -57,6 +71,7 @@ describe('the recipes', () => {
     expect(parts).toEqual(['The calls', 'When it fails', 'Sizing', 'From a program'])
     expect(page).toContain('\n**Do not** ')
     expect(readRecipe(path).blocks[0]?.language).toBe('yaml')
+    expect(languagesOf(job).length).toBeGreaterThan(1)
     for (const file of readdirSync(join(ROOT, 'examples', job)))
       expect(page).toContain(`(../../examples/${job}/${file})`)
   })
