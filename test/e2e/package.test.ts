@@ -78,7 +78,8 @@ describe('the package', () => {
         'SECURITY.md',
       ]),
     )
-    const known = /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+    const known =
+      /^(dist\/|docs\/(recipes\/)?[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(packed.filter(file => !known.test(file))).toEqual([])
   })
 
