@@ -1,12 +1,13 @@
 /** Programs that know nothing of sockpool, through its front doors: forwards, CONNECT, `sockpool connect`. */
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type ForwardedService, forwardOnce, forwardsOf, startForwards } from '../support/forward-fixture.ts'
-import { requireProgram, startProgramOn } from '../support/own-program.ts'
+import { requireProgram } from '../support/own-program.ts'
+import { startSshd } from '../support/own-sshd.ts'
 import { CLI, runCommand } from '../support/service-process.ts'
 import { findService, type ServiceName } from '../support/services.ts'
 
@@ -165,8 +166,7 @@ describe('programs that speak to the service itself', () => {
 
   test('ssh runs a command over sockpool connect as its ProxyCommand', async ({ skip }) => {
     const ssh = await requireProgram('ssh', 'openssh-client', skip)
-    const keygen = await requireProgram('ssh-keygen', 'openssh-client', skip)
-    const { port, key } = await sshServer(keygen, skip)
+    const { port, key } = await startSshd(skip)
     const service = await startForwards({ targets: { box: { host: '127.0.0.1', port } } })
     const proxy = `${process.execPath} ${CLI} connect box --url ${service.url}`
     const options = [
@@ -185,43 +185,3 @@ describe('programs that speak to the service itself', () => {
     expect((await runCommand([ssh, ...args, 'exit 7'], { env })).code).toBe(7)
   })
 })
-
-/** A server of the test's own, with keys that nobody else has. */
-async function sshServer(
-  keygen: string,
-  skip: Skip,
-): Promise<{ readonly port: number; readonly key: string }> {
-  const sshd = await requireProgram('/usr/sbin/sshd', 'openssh-server', skip)
-  // Where it is run by root it wants this folder, which its own service would make.
-  if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true })
-  const own = await mkdtemp(join(tmpdir(), 'sockpool-ssh-'))
-  onTestFinished(() => rm(own, { recursive: true }))
-  const [hostKey, key] = [join(own, 'host'), join(own, 'client')]
-  for (const file of [hostKey, key]) await run(keygen, ['-q', '-t', 'ed25519', '-N', '', '-f', file])
-  const authorized = join(own, 'authorized')
-  await writeFile(authorized, await readFile(`${key}.pub`), { mode: 0o600 })
-  await chmod(own, 0o700)
-  const settings = {
-    HostKey: hostKey,
-    AuthorizedKeysFile: authorized,
-    PidFile: 'none',
-    UsePAM: 'no',
-    StrictModes: 'no',
-    PasswordAuthentication: 'no',
-    AllowUsers: userInfo().username,
-  }
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  const args = (port: number): string[] => [
-    '-D',
-    '-e',
-    '-f',
-    '/dev/null',
-    '-p',
-    `${port}`,
-    '-o',
-    'ListenAddress=127.0.0.1',
-    ...options,
-  ]
-  const { port } = await startProgramOn({ command: sshd, args, from: 'openssh-server' }, skip)
-  return { port, key }
-}

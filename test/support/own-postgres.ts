@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { requireProgram, startProgramOn } from './own-program.ts'
+import { handFolderTo } from './own-user.ts'
 import type { Place } from './services.ts'
 import type { TestCertificate } from './tls-certs.ts'
 
@@ -27,7 +28,7 @@ export async function startPostgres(
   ]
   const folder = await mkdtemp(join(tmpdir(), 'sockpool-postgres-'))
   onTestFinished(() => rm(folder, { recursive: true }))
-  const owner = await ownerOf(folder)
+  const owner = await handFolderTo('postgres', folder)
   const data = join(folder, 'data')
   await run(initdb, ['-D', data, '--auth=trust', '--no-sync', '-U', 'postgres'], { ...owner, cwd: '/' })
   for (const [name, text] of Object.entries({ 'server.crt': cert, 'server.key': key })) {
@@ -49,17 +50,4 @@ async function succeeds(program: string, args: readonly string[]): Promise<boole
     () => true,
     () => false,
   )
-}
-
-type Owner = { readonly uid?: number; readonly gid?: number }
-
-/** Who is to own the folder, and to run the server: it does not run as root. */
-async function ownerOf(folder: string): Promise<Owner & { readonly gid: number }> {
-  if (process.getuid?.() !== 0) return { gid: process.getgid?.() ?? 0 }
-  const [uid, gid] = await Promise.all(
-    ['-u', '-g'].map(async flag => Number((await run('id', [flag, 'postgres'])).stdout)),
-  )
-  if (uid === undefined || gid === undefined) throw new Error('nobody is called postgres here')
-  await chown(folder, uid, gid)
-  return { uid, gid }
 }

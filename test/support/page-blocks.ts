@@ -3,7 +3,8 @@
  *
  *   ts       a program, or a part of one: a `text` block after it is what it prints. One that begins with the name of a
  *            file, as in `// sum.ts`, is that file, beside the program that follows.
- *   console  a shell session: lines behind `$ ` are typed, the others are what is printed.
+ *   console  a shell session: lines behind `$ ` are typed, and those behind one that ends in a backslash; the others are
+ *            what is printed.
  *   sh       commands that are not played, but must exist.
  *   yaml     a config file.
  */
@@ -52,7 +53,8 @@ export function sessionOf({ text, line }: Block): readonly Typed[] {
   const [before = '', ...typed] = `\n${text}`.split('\n$ ')
   if (before.trim() !== '') throw new Error(`line ${line}: a session begins with a command`)
   return typed.map(part => {
-    const [command = '', ...printed] = part.split('\n')
-    return { command, prints: printed.join('\n') }
+    const lines = part.split('\n')
+    const ends = lines.findIndex(each => !each.endsWith('\\')) + 1
+    return { command: lines.slice(0, ends).join('\n'), prints: lines.slice(ends).join('\n') }
   })
 }

@@ -7,11 +7,17 @@ const ROOT = join(import.meta.dirname, '..', '..')
 /** What the README has at the most: it is read whole, the rest is looked up. */
 export const README_LINES_MAX = 180
 
-/** The paths of all pages, from the checkout's top. */
+/** The paths of all pages but the recipes, from the checkout's top. */
 export function pagePaths(): readonly string[] {
   const docs = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md'))
   const own = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']
-  return [...own, ...docs.toSorted().map(name => `docs/${name}`)]
+  return [...own, ...docs.toSorted().map(name => `docs/${name}`), 'docs/recipes/README.md']
+}
+
+/** The paths of the recipes, which docs/recipes/README.md leads to. */
+export function recipePaths(): readonly string[] {
+  const names = readdirSync(join(ROOT, 'docs', 'recipes')).filter(name => name !== 'README.md')
+  return names.toSorted().map(name => `docs/recipes/${name}`)
 }
 
 export function readPage(path: string): string {

@@ -14,6 +14,8 @@ export type ServiceFixtureOptions = {
   readonly flags?: ConfigFlags
   /** Files that stand beside the config, by name. */
   readonly files?: Readonly<Record<string, string>>
+  /** Variables that the config names. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly demo?: boolean
   /** Registers the teardown: `onTestFinished`, or `afterAll`. */
   readonly finally: (undo: () => Promise<void>) => void
@@ -34,7 +36,7 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const file = join(folder, 'sockpool.yaml')
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...config }))
-  const environment = servedBy()
+  const environment = { ...servedBy(), ...options.environment }
   const reread = (): Config => loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment })
   const service = await startService(reread(), { demo, reread })
   options.finally(() => service.close())

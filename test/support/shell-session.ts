@@ -1,6 +1,6 @@
 /**
- * Plays the shell sessions of a page against a service of its own, which the page's `serve` starts. A page shortens ids
- * and names the default port; what differs from run to run is made alike on both sides.
+ * Plays the shell sessions of a page against a service of its own, which the page's `serve` starts, or against one that is
+ * given. A page shortens ids and names the default port; what differs from run to run is made alike on both sides.
  */
 import type { Typed } from './page-blocks.ts'
 import { CLI, runCommand, type ServiceProcess, startServiceProcess } from './service-process.ts'
@@ -11,10 +11,24 @@ const SERVE = /^npx sockpool serve (.*)$/
 /** What a session printed beside what its page says it prints, both made alike. */
 export type Compared = { readonly printed: unknown; readonly stated: unknown }
 
+export type ShellSurroundings = {
+  /** Where a service runs already; default: none does until `serve` is typed. */
+  readonly url?: string
+  /** Variables of the commands, beside those of the tests. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** What stands in for other ports of 127.0.0.1 that the page names. */
+  readonly ports?: ReadonlyMap<string, number>
+}
+
 export class ShellSession {
+  readonly #surroundings: ShellSurroundings
   #service: ServiceProcess | null = null
   /** The id of the lease that was taken last. */
   #lease = ''
+
+  constructor(surroundings: ShellSurroundings = {}) {
+    this.#surroundings = surroundings
+  }
 
   async play({ command, prints }: Typed): Promise<Compared> {
     const args = SERVE.exec(command)?.[1]
@@ -37,12 +51,15 @@ export class ShellSession {
   }
 
   async #run(command: string): Promise<string> {
-    const place = this.#service === null ? '' : new URL(this.#service.url).host
-    const real = command
+    const { url: given, environment = {}, ports = new Map() } = this.#surroundings
+    const url = this.#service?.url ?? given
+    const place = url === undefined ? '' : new URL(url).host
+    const real = [...ports]
+      .reduce((text, [port, own]) => text.replace(new RegExp(`\\b${port}\\b`, 'g'), `${own}`), command)
       .replace(/(localhost|127\.0\.0\.1):7070/g, place.replace('127.0.0.1', '$1'))
       .replace(/[\w-]{6,}…/g, this.#lease)
       .replaceAll('npx sockpool', `"${process.execPath}" "${CLI}"`)
-    const { stdout, stderr } = await runCommand(['bash', '-c', real])
+    const { stdout, stderr } = await runCommand(['bash', '-c', real], { env: environment })
     return stdout + stderr
   }
 }

@@ -50,7 +50,7 @@ export async function startProgram(files: Readonly<Record<string, string>>): Pro
 }
 
 /** A folder with the files, in which 'sockpool' is the source. */
-async function makeProject(files: Readonly<Record<string, string>>): Promise<string> {
+export async function makeProject(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await makeFolder()
   const own = join(folder, 'node_modules', 'sockpool')
   await mkdir(own, { recursive: true })

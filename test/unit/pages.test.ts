@@ -10,7 +10,14 @@ import { thrown } from '../fixtures/thrown.ts'
 import { GENERATED, GENERATED_FILES } from '../support/generated-sections.ts'
 import { librarySurface } from '../support/library-surface.ts'
 import { blocksOf, programsOf, sessionOf } from '../support/page-blocks.ts'
-import { pagePaths, README_LINES_MAX, readPage, sectionOf, withSection } from '../support/pages.ts'
+import {
+  pagePaths,
+  README_LINES_MAX,
+  readPage,
+  recipePaths,
+  sectionOf,
+  withSection,
+} from '../support/pages.ts'
 
 /** What a format finds wrong with options. */
 function faultsOf(format: string, options: object): readonly string[] {
@@ -65,7 +72,7 @@ function anchorsOf(page: string): readonly string[] {
 }
 
 describe('the links of the pages', () => {
-  test.for(pagePaths())('of %s lead somewhere', path => {
+  test.for([...pagePaths(), ...recipePaths()])('of %s lead somewhere', path => {
     const links = [...readPage(path).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
     for (const link of links.filter(name => !/^https?:/.test(name))) {
       const [file = '', anchor] = link.split('#')
@@ -205,10 +212,11 @@ describe('the blocks of a page', () => {
   })
 
   test('are sessions of commands with what they print', () => {
-    const session = blocksOf(fence('console', '$ a\n1\n2\n$ b\n')).flatMap(sessionOf)
+    const session = blocksOf(fence('console', '$ a\n1\n2\n$ b \\\n  c\n3\n$ d\n')).flatMap(sessionOf)
     expect(session).toEqual([
       { command: 'a', prints: '1\n2' },
-      { command: 'b', prints: '' },
+      { command: 'b \\\n  c', prints: '3' },
+      { command: 'd', prints: '' },
     ])
   })
 })

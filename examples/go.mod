@@ -1,0 +1,3 @@
+module sockpool.example
+
+go 1.19

@@ -1,0 +1,37 @@
+// Asks an instrument who it is and what it measures.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+var client = &http.Client{Timeout: 40 * time.Second}
+
+func ask(command string) string {
+	url := os.Getenv("SOCKPOOL_URL") + "/v1/exchange?target=meter"
+	request, err := http.NewRequest("POST", url, strings.NewReader(command+"\n"))
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+os.Getenv("SOCKPOOL_TOKEN"))
+	answer, err := client.Do(request)
+	if err != nil {
+		panic(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		panic(fmt.Sprint(answer.Status, " ", string(text), " ", err))
+	}
+	return string(text)
+}
+
+func main() {
+	fmt.Print(ask("*IDN?"))
+	fmt.Print(ask("MEAS:VOLT:DC?"))
+}
