@@ -119,5 +119,8 @@ function table(columns: readonly FieldColumn[], rows: readonly ApiRow[], stdout:
 function cellOf(row: ApiRow, path: string): TableCell {
   const text = textAt(row, path)
   if (path === 'state' || path === 'breaker') return { text, tone: toneOf(text) }
-  return { text, isNumber: typeof fieldAt(row, path) === 'number' }
+  const value = fieldAt(row, path)
+  if (typeof value !== 'number') return { text }
+  // What a clock or a share has behind the third digit is noise.
+  return { text: String(Math.round(value * 1_000) / 1_000), isNumber: true }
 }

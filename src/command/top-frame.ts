@@ -86,7 +86,9 @@ export function topFrame(view: TopView, form: TopForm): string[] {
   const ownWorkers = workers.slice(0, Math.max(Math.min(WORKER_LINES_MIN, room - 1), room - targets.length))
   const own = { room: room - ownWorkers.length, scroll: view.scroll, width: size.columns }
   const shown = windowOf(targets, own)
-  return [...head, titles, ...shown, '', ...ownWorkers, foot].slice(0, size.rows)
+  const lines = [...head, titles, ...shown, '', ...ownWorkers]
+  const free = Math.max(0, size.rows - lines.length - 1)
+  return [...lines, ...Array.from({ length: free }, () => ''), foot].slice(0, size.rows)
 }
 
 /** How far down there is something to see. */

@@ -102,7 +102,9 @@ export class OwnTerminal {
     const shown = (async () => {
       while (!pattern.test(this.frame().join('\n'))) await once(this.#drawn, 'data')
     })()
-    await within(FRAME_MS, shown, `no frame showed ${pattern}; the last was\n${this.frame().join('\n')}\n`)
+    await within(FRAME_MS, shown, `no frame showed ${pattern}`).catch((error: unknown) => {
+      throw new Error(`${String(error)}; the last was\n${this.frame().join('\n')}`)
+    })
   }
 
   /** How the terminal was when the command had ended, as `stty -a` says it. */

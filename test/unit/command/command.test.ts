@@ -30,6 +30,7 @@ describe('sockpool', () => {
     [['bogus', '--help']],
     [['config', 'bogus', '-h']],
     [['top', '--interval', '1ms']],
+    [['top', '--interval', 'soon']],
     [['drain', 'it', '--timeout', 'soon']],
     [['exchange']],
     [['exchange', 'a:1', '--read', 'word']],

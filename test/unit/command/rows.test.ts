@@ -76,6 +76,12 @@ describe('rows of a running service', () => {
     expect(told.stderr).toMatch(next)
   })
 
+  it.each([['targets'], ['top']])('%s says what to do where no service answers', async name => {
+    const told = await command([name, '--url', 'http://127.0.0.1:1'])
+    expect(told).toMatchObject({ code: 1, stdout: '' })
+    expect(told.stderr).toMatch(/^cannot reach .*\n.*--url/)
+  })
+
   it('say that what answers is no sockpool', async () => {
     const url = await serverAt((_request, response) => response.end('<html>'))
     const told = await command(['targets', '--url', url])
