@@ -24,7 +24,7 @@ describe('a large upload by exchange', () => {
     expect(await run(['exchange', 'it', '--url', url], '1.2.3', { ...streams, stderr })).toBe(0)
     expect(seen[0]).toBeGreaterThan(16_000_000)
     expect(streams.text('stdout')).toBe('done\n')
-    expect(streams.text('stderr')).toMatch(/sending \[#*\.+\] \d+% {2}.* of 15\.3 MiB/)
+    expect(streams.text('stderr')).toMatch(/sending \[#+\.+\] [1-9]\d*% {2}.* of 15\.3 MiB/)
     expect(streams.text('stderr').endsWith('\r\x1b[K')).toBe(true)
   })
 

@@ -68,6 +68,11 @@ describe('a frame of top', () => {
     expect(frame({ look: replaced }).at(-1)).toMatch(/42 % +3 +- +- +-$/)
   })
 
+  test('has no rate of a count that has begun anew', () => {
+    const anew = look(2_000, [target('cache', { served: 3 })], [])
+    expect(frame({ look: anew })[5]).toMatch(/ - +0$/)
+  })
+
   test('is no larger than the terminal, whatever it is called and however small that is', () => {
     const named = Array.from({ length: 40 }, (_, index) => target(`漢字-${'x'.repeat(index)}`))
     const busy = view({
