@@ -60,7 +60,10 @@ describe('complete asks a running service', () => {
   test.each([
     [['pause', 'c'], CACHES],
     // Neither what a shell would run, nor what it takes for two words.
-    [['pause', ''], [...CACHES, 'db']],
+    [
+      ['pause', ''],
+      [...CACHES, 'db'],
+    ],
     [['wait-close', '--timeout', '3s', 'c'], CACHES],
     [['resize', '--max', '3', 'cache-'], ['cache-2']],
     [['targets', 'c'], CACHES],
