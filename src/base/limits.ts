@@ -1,4 +1,5 @@
 import { CLIENT_LIMITS } from './client-limits.ts'
+import { COMMAND_LIMITS } from './command-limits.ts'
 import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
@@ -303,6 +304,7 @@ const OWN_LIMITS = {
  */
 export const LIMITS: typeof OWN_LIMITS &
   typeof CLIENT_LIMITS &
+  typeof COMMAND_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MESSAGE_LIMITS &
@@ -313,6 +315,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
+  ...COMMAND_LIMITS,
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,

@@ -2,9 +2,11 @@
 
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { type RequestOptions, request as requestTls } from 'node:https'
+import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { urlToHttpOptions } from 'node:url'
 import { errorText } from '../base/error-text.ts'
+import { LIMITS } from '../base/limits.ts'
 import { unixPathFault } from '../base/unix-path.ts'
 import type { CallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
@@ -20,8 +22,14 @@ export type Call = {
   /** For `https://…` alone; default: the platform's authorities and no certificate. */
   readonly tls?: CallTls
   /** Milliseconds for the whole call; default 60 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
+  /** Gives the call up. */
+  readonly signal?: AbortSignal | undefined
+  /** Hears of each piece of the body that the connection has taken, in bytes, and before the first how many there are. */
+  readonly sending?: BodyWatch | undefined
 }
+
+export type BodyWatch = { begin(total: number): void; sent(bytes: number): void }
 
 export type Answer = {
   readonly status: number
@@ -46,8 +54,8 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
  * Errors: CommandError with exit code 1 where none answers, 2 where `url` is no URL.
  */
 export async function call(url: string, request: Call): Promise<Answer> {
-  const { method, path, token, json, accept, tls, timeoutMs } = request
-  const body = json === undefined ? undefined : JSON.stringify(json)
+  const { method, path, token, json, accept, tls, sending } = request
+  const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json))
   const options: RequestOptions = {
     ...placeOf(url, path),
     ...tls,
@@ -57,14 +65,14 @@ export async function call(url: string, request: Call): Promise<Answer> {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && {
         'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
+        'content-length': body.length,
       }),
     },
-    signal: AbortSignal.timeout(timeoutMs ?? CALL_TIMEOUT_MS),
+    signal: signalOf(request),
     agent: false,
   }
   try {
-    const incoming = await send(url.startsWith('https:'), options, body)
+    const incoming = await send(url.startsWith('https:'), options, pieces(body, sending))
     const headers = Object.entries(incoming.headersDistinct).flatMap(([name, values = []]) =>
       values.map((value): [string, string] => [name, value]),
     )
@@ -106,12 +114,29 @@ export function placeOf(url: string, path: string): RequestOptions {
   return urlToHttpOptions(new URL(path, url))
 }
 
-function send(isTls: boolean, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
+function signalOf({ timeoutMs = CALL_TIMEOUT_MS, signal }: Call): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+}
+
+/** The body in pieces, of which the next is asked for when there is room for it. */
+function* pieces(body: Buffer | undefined, sending: BodyWatch | undefined): Generator<Buffer> {
+  if (body === undefined) return
+  sending?.begin(body.length)
+  for (let at = 0; at < body.length; at += LIMITS.callPieceBytes) {
+    const piece = body.subarray(at, at + LIMITS.callPieceBytes)
+    yield piece
+    sending?.sent(piece.length)
+  }
+}
+
+function send(isTls: boolean, options: RequestOptions, body: Iterable<Buffer>): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = isTls ? requestTls(options) : requestPlain(options)
-    outgoing.once('error', reject)
+    // An answer may come before the body is sent whole; what breaks behind it is no news.
+    outgoing.on('error', reject)
     outgoing.once('response', resolve)
-    outgoing.end(body)
+    Readable.from(body, { highWaterMark: 1 }).pipe(outgoing)
   })
 }
 

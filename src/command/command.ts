@@ -3,13 +3,15 @@
  * run time; 2: called wrongly. What each command does stands in command/.
  */
 
-import tab from '@bomb.sh/tab/commander'
 import { Command, CommanderError, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import type { Command as UntypedCommand } from 'commander'
 import { errorText } from '../base/error-text.ts'
+import { LIMITS } from '../base/limits.ts'
 import { LOG_LEVELS } from '../config/config.ts'
 import { FORWARD_MODES } from '../config/forward.ts'
+import { parseDuration } from '../config/units.ts'
 import { CommandError } from './command-error.ts'
+import { addCompletion } from './completion.ts'
 import { printEffectiveConfig, validateConfig } from './config-commands.ts'
 import { connect } from './connect.ts'
 import { control, drainWorker, kill, reload, resize, type VERBS } from './control.ts'
@@ -20,6 +22,9 @@ import { healthcheck } from './healthcheck.ts'
 import { connection, LISTINGS, list } from './rows.ts'
 import { serve } from './serve.ts'
 import { guardOutputs, print, ReaderGone, type Streams } from './streams.ts'
+import { plainLines } from './terminal/plain-text.ts'
+import { terminalSize } from './terminal/size.ts'
+import { top } from './top.ts'
 
 const PROCESS_STREAMS: Streams = process
 
@@ -37,15 +42,30 @@ export async function run(
 ): Promise<number> {
   guardOutputs(streams)
   try {
-    await buildProgram(version, streams).parseAsync(args, { from: 'user' })
+    const program = buildProgram(version, streams)
+    refuseUnknown(program, args)
+    await program.parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
     // Commander has printed its own message; it ends help and version by an error too.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (error instanceof ReaderGone) return READER_GONE
     // Where stderr's reader has gone too, the exit code has to do.
-    await print(streams.stderr, `${errorText(error)}\n`).catch(() => {})
+    await print(streams.stderr, `${plainLines(errorText(error))}\n`).catch(() => {})
     return error instanceof CommandError ? error.exitCode : 1
+  }
+}
+
+/** `--help` behind an unknown command would show the help of the whole, and hide that there is none. */
+function refuseUnknown(program: Command, args: readonly string[]): void {
+  let command = program as unknown as UntypedCommand
+  for (const word of args) {
+    if (word.startsWith('-') || command.commands.length === 0) return
+    const inner = command.commands.find(one => one.name() === word)
+    if (inner === undefined && word !== 'help' && args.some(arg => arg === '--help' || arg === '-h'))
+      command.error(`error: unknown command '${word}'`, { code: 'commander.unknownCommand', exitCode: 2 })
+    if (inner === undefined) return
+    command = inner
   }
 }
 
@@ -57,6 +77,8 @@ function buildProgram(version: string, streams: Streams): Command {
     .configureOutput({
       writeOut: text => streams.stdout.write(text),
       writeErr: text => streams.stderr.write(text),
+      getOutHelpWidth: () => terminalSize(streams.stdout)?.columns ?? LIMITS.terminalColumns,
+      getErrHelpWidth: () => terminalSize(streams.stderr)?.columns ?? LIMITS.terminalColumns,
     })
     .showHelpAfterError('Run "sockpool help" to see the commands, "sockpool help COMMAND" for one.')
   addServe(program, streams)
@@ -77,12 +99,7 @@ function buildProgram(version: string, streams: Streams): Command {
     .command('demo')
     .description('play a scripted round against a service of its own')
     .action(() => demo(streams))
-  // Adds `completion <shell>`, and the hidden `complete` that the shells' scripts call. It prints to the process's own
-  // stdout, whatever the streams are.
-  tab(program as unknown as UntypedCommand, { completionCommandName: 'completion' })
-  program.commands
-    .find(command => command.name() === 'completion')
-    ?.description("print a shell's completion script, to be sourced")
+  addCompletion(program as unknown as UntypedCommand, streams)
   return program
 }
 
@@ -158,18 +175,9 @@ function addForward(program: Command, streams: Streams): void {
         .default('session' as const),
     )
     .action(options => forward(options, streams))
-  program
-    .command('connect')
+  withUrl(program.command('connect'))
     .description('make stdin and stdout one leased connection of a running service')
     .argument('<target>', "a target's name, or HOST:PORT")
-    .option(
-      '--url <url>',
-      "the service's address; default: SOCKPOOL_URL, or the one this environment configures",
-    )
-    .option('--token <token>', "the service's token; default: SOCKPOOL_TOKEN")
-    .addOption(caOption())
-    .addOption(certOption())
-    .addOption(keyOption())
     .action((target, options) => connect(target, options, streams))
 }
 
@@ -183,6 +191,14 @@ function addListings(program: Command, streams: Streams): void {
     .description('show a connection, and what was done with it last')
     .argument('<id>', "the connection's id")
     .action((id, options) => connection(id, options, streams))
+  withUrl(program.command('top'))
+    .description('watch a running service: targets, waiters, workers; on a pipe one frame')
+    .addOption(
+      new Option('--interval <time>', 'between two looks, as 500ms or 2s')
+        .argParser(intervalOf)
+        .default(1_000, '1s'),
+    )
+    .action(options => top(options, streams))
 }
 
 function addControl(program: Command, streams: Streams): void {
@@ -191,8 +207,8 @@ function addControl(program: Command, streams: Streams): void {
       .description(`${verb} a target of a running service`)
       .argument('<target>', "the target's name")
   const timeout = () =>
-    new Option('--timeout <ms>', 'milliseconds to wait until it is done; default: 30 s').argParser(
-      wholeNumber,
+    new Option('--timeout <time>', 'to wait until it is done, as 500ms or 2m; default: 30s').argParser(
+      durationOf,
     )
   for (const verb of ['resume', 'reconnect', 'disable', 'enable'] as const)
     verbOf(verb).action((target, options) => control(verb, target, options, streams))
@@ -225,7 +241,7 @@ function addControl(program: Command, streams: Streams): void {
 }
 
 /** The flags of a command that speaks to a running service. */
-function withService(command: Command) {
+function withUrl(command: Command) {
   return command
     .option(
       '--url <url>',
@@ -235,12 +251,30 @@ function withService(command: Command) {
     .addOption(caOption())
     .addOption(certOption())
     .addOption(keyOption())
-    .addOption(
-      new Option('-o, --output <form>', 'how it is printed').choices(FORMS).default('table' as const),
-    )
+}
+
+/** And of one that prints what it answers. */
+function withService(command: Command) {
+  return withUrl(command).addOption(
+    new Option('-o, --output <form>', 'how it is printed').choices(FORMS).default('table' as const),
+  )
 }
 
 const FORMS = ['table', 'json'] as const
+
+/** Milliseconds. */
+function durationOf(text: string): number {
+  const milliseconds = parseDuration(text)
+  if (milliseconds !== null) return milliseconds
+  throw new InvalidArgumentError('It must be a time, as 500ms, 30s or 5m.')
+}
+
+function intervalOf(text: string): number {
+  const { topIntervalMinMs: least, topIntervalMaxMs: most } = LIMITS
+  const milliseconds = parseDuration(text)
+  if (milliseconds !== null && milliseconds >= least && milliseconds <= most) return milliseconds
+  throw new InvalidArgumentError(`It must be a time from ${least}ms to ${most / 60_000}m, as 1s.`)
+}
 
 function wholeNumber(text: string): number {
   if (/^\d{1,10}$/.test(text)) return Number(text)

@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { errorText } from '../base/error-text.ts'
-import { environmentToken, environmentUrl } from '../config/environment.ts'
+import { environmentToken } from '../config/environment.ts'
 import { readCallTls } from './call-tls.ts'
 import { CommandError } from './command-error.ts'
-import { ownUrl, type ServiceFlags } from './service-call.ts'
+import { type ServiceFlags, serviceUrl } from './service-call.ts'
 import { print, type Streams } from './streams.ts'
 import { openTunnel } from './tunnel.ts'
 
@@ -17,7 +17,7 @@ import { openTunnel } from './tunnel.ts'
  */
 export async function connect(
   target: string,
-  { url = environmentUrl() ?? ownUrl(), token = environmentToken(), ...flags }: ServiceFlags,
+  { url = serviceUrl(), token = environmentToken(), ...flags }: ServiceFlags,
   { stdin, stdout }: Streams,
 ): Promise<void> {
   const tunnel = await openTunnel(url, { target, token, tls: readCallTls(flags, url) })

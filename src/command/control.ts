@@ -1,7 +1,9 @@
 /** The verbs of an operator, at a running service: one call, and what it did in a line. */
 import { CommandError } from './command-error.ts'
+import { type ApiRow, isRow } from './row-field.ts'
 import { askService, type ServiceFlags } from './service-call.ts'
 import { print, type Streams } from './streams.ts'
+import { plainJson, plainLines } from './terminal/plain-text.ts'
 
 export const VERBS = ['pause', 'resume', 'drain', 'reconnect', 'disable', 'enable', 'wait-close'] as const
 
@@ -42,8 +44,7 @@ export async function kill(id: string, flags: OutputFlags, { stdout }: Streams):
   const isLease = id.length >= 40
   const path = isLease ? `/v1/leases/${at}?kill=true` : `/v1/connections/${at}`
   const done = await askService(flags, { method: 'DELETE', path })
-  const text =
-    flags.output === 'json' ? JSON.stringify(done) : `killed the ${isLease ? 'lease' : 'connection'}`
+  const text = flags.output === 'json' ? plainJson(done) : `killed the ${isLease ? 'lease' : 'connection'}`
   await print(stdout, `${text}\n`)
 }
 
@@ -57,13 +58,16 @@ export async function drainWorker(
   const done = await askService(flags, { method: 'POST', path: `/v1/workers/${id}/drain${suffix}` })
   const { threadId, closed, leased } = done
   const text = `worker ${id} was drained: ${closed} closed, ${leased} leased; thread ${threadId} serves in its place`
-  await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : text}\n`)
+  await print(stdout, `${flags.output === 'json' ? plainJson(done) : plainLines(text)}\n`)
 }
 
 /** Has the service read its configuration anew. Errors: as `askService`; every fault of the configuration is a line. */
 export async function reload(flags: OutputFlags, { stdout }: Streams): Promise<void> {
   const done = await askService(flags, { method: 'POST', path: '/v1/reload' })
-  await print(stdout, `${flags.output === 'json' ? JSON.stringify(done) : reloadLines(done).join('\n')}\n`)
+  await print(
+    stdout,
+    `${flags.output === 'json' ? plainJson(done) : plainLines(reloadLines(done).join('\n'))}\n`,
+  )
 }
 
 function reloadLines({
@@ -73,8 +77,8 @@ function reloadLines({
   connectionsRetired,
   listenersClosed,
   ignored,
-}: Answered): string[] {
-  const of = (counts: unknown): string => numbers(isRecord(counts) ? counts : {})
+}: ApiRow): string[] {
+  const of = (counts: unknown): string => numbers(isRow(counts) ? counts : {})
   const restart =
     Array.isArray(ignored) && ignored.length > 0 ? [`needs a restart: ${ignored.join(', ')}`] : []
   return [
@@ -85,25 +89,19 @@ function reloadLines({
   ]
 }
 
-type Answered = Readonly<Record<string, unknown>>
-
-function numbers(counts: Answered): string {
+function numbers(counts: ApiRow): string {
   return Object.entries(counts)
     .map(([name, count]) => `${count} ${name}`)
     .join(', ')
 }
 
-function isRecord(value: unknown): value is Answered {
-  return typeof value === 'object' && value !== null
-}
-
 async function tell(
   target: string,
-  done: Answered,
+  done: ApiRow,
   { output }: OutputFlags,
   { stdout }: Streams,
 ): Promise<void> {
   const { state, ...counts } = done
-  const text = output === 'json' ? JSON.stringify(done) : `${target} is ${state}: ${numbers(counts)}`
+  const text = output === 'json' ? plainJson(done) : plainLines(`${target} is ${state}: ${numbers(counts)}`)
   await print(stdout, `${text}\n`)
 }

@@ -1,50 +1,80 @@
 /** What a running service is doing, a row each: as a table, or as the API's JSON. */
+import { environmentColumns } from '../config/environment.ts'
 import type { OutputFlags } from './control.ts'
+import { type ApiRow, fieldAt, isRow, rowsAt, textAt } from './row-field.ts'
 import { askService } from './service-call.ts'
 import { print, type Streams } from './streams.ts'
+import { paintFor, toneOf } from './terminal/paint.ts'
+import { plainJson } from './terminal/plain-text.ts'
+import { terminalSize } from './terminal/size.ts'
+import { type TableCell, tableLines } from './terminal/table.ts'
 
 export const LISTINGS = ['targets', 'connections', 'leases', 'workers', 'stats'] as const
 
-type Row = Readonly<Record<string, unknown>>
+/** A column by the path of its field. `rank`: those with a higher one go first where the terminal is narrow. */
+type FieldColumn = { readonly path: string; readonly rank?: number }
 
-/** The columns of a table, by the path of their field. Lease ids are secrets, and have none. */
-const COLUMNS: Readonly<Record<Exclude<(typeof LISTINGS)[number], 'stats'>, readonly string[]>> = {
+const field = (path: string, rank?: number): FieldColumn => (rank === undefined ? { path } : { path, rank })
+
+/** The columns of a table. Lease ids are secrets, and have none. */
+const COLUMNS: Readonly<Record<Exclude<(typeof LISTINGS)[number], 'stats'>, readonly FieldColumn[]>> = {
   targets: [
-    'name',
-    'state',
-    'breaker',
-    'waiters',
-    'connections.connecting',
-    'connections.idle',
-    'connections.leased',
-    'connections.closing',
-    'connections.max',
+    field('name', 0),
+    field('state', 1),
+    field('breaker', 2),
+    field('waiters', 3),
+    field('expectedWaitMs', 7),
+    field('connections.connecting', 8),
+    field('connections.idle', 5),
+    field('connections.leased', 4),
+    field('connections.multiplexed', 10),
+    field('connections.quarantined', 11),
+    field('connections.closing', 9),
+    field('connections.max', 6),
   ],
-  connections: ['id', 'target', 'tenant', 'state', 'worker', 'remoteAddress', 'remotePort', 'ageMs', 'uses'],
-  leases: ['target', 'state', 'ageMs', 'idleMs', 'lastOperation', 'connection.id'],
+  connections: [
+    field('id', 0),
+    field('target', 1),
+    field('tenant', 3),
+    field('state', 2),
+    field('worker', 8),
+    field('remoteAddress', 5),
+    field('remotePort', 6),
+    field('ageMs', 4),
+    field('uses', 7),
+  ],
+  leases: [
+    field('target', 0),
+    field('state', 5),
+    field('ageMs', 1),
+    field('idleMs', 3),
+    field('lastOperation', 2),
+    field('connection.id', 4),
+  ],
   workers: [
-    'id',
-    'kind',
-    'state',
-    'work',
-    'tasks',
-    'connections',
-    'dialled',
-    'bytesIn',
-    'bytesOut',
-    'utilization',
+    field('id', 0),
+    field('kind', 1),
+    field('state', 2),
+    field('work', 7),
+    field('tasks', 8),
+    field('connections', 4),
+    field('dialled', 9),
+    field('bytesIn', 5),
+    field('bytesOut', 6),
+    field('utilization', 3),
   ],
 }
 
-const OPERATION = ['name', 'at', 'ms', 'bytesIn', 'bytesOut', 'outcome']
+const STATS = [field('key'), field('value')]
+const OPERATIONS = ['name', 'at', 'ms', 'bytesIn', 'bytesOut', 'outcome'].map(path => field(path))
 
 /** A connection, and what was done with it last, oldest first. Errors: as `askService`. */
 export async function connection(id: string, flags: OutputFlags, { stdout }: Streams): Promise<void> {
   const path = `/v1/connections/${encodeURIComponent(id)}`
   const answer = await askService(flags, { method: 'GET', path })
-  if (flags.output === 'json') return await print(stdout, `${JSON.stringify(answer, null, 2)}\n`)
-  const operations = Array.isArray(answer['operations']) ? (answer['operations'] as Row[]) : []
-  await print(stdout, `${table(COLUMNS.connections, [answer])}\n${table(OPERATION, operations)}`)
+  if (flags.output === 'json') return await print(stdout, `${plainJson(answer, 2)}\n`)
+  const operations = table(OPERATIONS, rowsAt(answer, 'operations'), stdout)
+  await print(stdout, `${table(COLUMNS.connections, [answer], stdout)}\n${operations}`)
 }
 
 /** `name`: only rows of this name, target or id. Errors: as `askService`. */
@@ -55,51 +85,42 @@ export async function list(
   { stdout }: Streams,
 ): Promise<void> {
   const answer = await askService(flags, { method: 'GET', path: `/v1/${listing}` })
-  const found = listing === 'stats' ? keyed(answer) : answer[listing]
-  const rows = (Array.isArray(found) ? (found as Row[]) : []).filter(
-    row => name === undefined || isNamed(row, name),
-  )
+  const found = listing === 'stats' ? keyed(answer) : rowsAt(answer, listing)
+  const rows = found.filter(row => name === undefined || isNamed(row, name))
   if (flags.output === 'json') {
     const whole = listing === 'stats' && name === undefined ? answer : rows
-    return await print(stdout, `${JSON.stringify(whole, null, 2)}\n`)
+    return await print(stdout, `${plainJson(whole, 2)}\n`)
   }
-  await print(stdout, table(listing === 'stats' ? ['key', 'value'] : COLUMNS[listing], rows))
+  await print(stdout, table(listing === 'stats' ? STATS : COLUMNS[listing], rows, stdout))
 }
 
 /** A row for each number, by its path: `connections.idle`. */
-function keyed(answer: Row, before = ''): Row[] {
+function keyed(answer: ApiRow, before = ''): ApiRow[] {
   return Object.entries(answer).flatMap(([name, value]) => {
     const key = `${before}${name}`
-    return typeof value === 'object' && value !== null ? keyed(value as Row, `${key}.`) : [{ key, value }]
+    return isRow(value) ? keyed(value, `${key}.`) : [{ key, value }]
   })
 }
 
-function isNamed(row: Row, name: string): boolean {
+function isNamed(row: ApiRow, name: string): boolean {
   // `connections` of the stats are all that begin so.
   const isWithin = String(row['key']).startsWith(`${name}.`)
-  return isWithin || ['name', 'target', 'id', 'key'].some(field => String(row[field]) === name)
+  return isWithin || ['name', 'target', 'id', 'key'].some(key => String(row[key]) === name)
 }
 
-/** Columns as wide as their widest cell, two blanks apart. */
-function table(columns: readonly string[], rows: readonly Row[]): string {
-  const cells = [
-    columns.map(column => column.split('.').at(-1) ?? ''),
-    ...rows.map(row => columns.map(column => cell(row, column))),
-  ]
-  const widths = columns.map((_, index) => Math.max(...cells.map(line => line[index]?.length ?? 0)))
-  const lines = cells.map(line =>
-    line
-      .map((text, index) => text.padEnd(widths[index] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-  return `${lines.join('\n')}\n`
+function table(columns: readonly FieldColumn[], rows: readonly ApiRow[], stdout: Streams['stdout']): string {
+  const titled = columns.map(({ path, ...column }) => ({ ...column, title: path.split('.').at(-1) ?? '' }))
+  const cells = rows.map(row => columns.map(({ path }) => cellOf(row, path)))
+  const width = terminalSize(stdout, environmentColumns())?.columns ?? null
+  return `${tableLines(titled, cells, { width, paint: paintFor(stdout) }).join('\n')}\n`
 }
 
-function cell(row: Row, path: string): string {
-  let value: unknown = row
-  for (const key of path.split('.'))
-    value = typeof value === 'object' && value !== null ? (value as Row)[key] : undefined
-  if (value === null || value === undefined) return '-'
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+/** States have a colour. */
+function cellOf(row: ApiRow, path: string): TableCell {
+  const text = textAt(row, path)
+  if (path === 'state' || path === 'breaker') return { text, tone: toneOf(text) }
+  const value = fieldAt(row, path)
+  if (typeof value !== 'number') return { text }
+  // What a clock or a share has behind the third digit is noise.
+  return { text: String(Math.round(value * 1_000) / 1_000), isNumber: true }
 }

@@ -34,6 +34,12 @@ export function environmentUrl(environment: Environment = process.env): string |
   return SOCKPOOL_URL || undefined
 }
 
+/** How many columns a table may take, where somebody says so in the place of the terminal: COLUMNS. */
+export function environmentColumns(environment: Environment = process.env): number | undefined {
+  const columns = Number(environment['COLUMNS'])
+  return Number.isInteger(columns) && columns > 0 ? columns : undefined
+}
+
 /** Whether `npm start` runs this process: npm says so to the programs of its scripts. */
 export function isNpmStart(environment: Environment = process.env): boolean {
   const { npm_lifecycle_event: script } = environment

@@ -50,6 +50,7 @@ export async function alternate(
   contenders: readonly Contender[],
   effort: Effort,
   coldStart = false,
+  onRun: () => void = () => {},
 ): Promise<Rounds> {
   const warmUp = { ...effort, roundMs: Math.max(effort.roundMs, WARM_UP_MS) }
   const measures = new Map<string, Measure[]>(contenders.map(({ name }) => [name, []]))
@@ -57,6 +58,7 @@ export async function alternate(
     const order = round % 2 === 0 ? contenders : contenders.toReversed()
     for (const { name, run } of order) {
       const measure = await run(round > 0 ? effort : warmUp)
+      onRun()
       if (round > 0) measures.get(name)?.push(measure)
     }
   }

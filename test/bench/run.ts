@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { ProgressLine } from '../../src/command/terminal/progress-line.ts'
 import { findingsOf } from './goals.ts'
 import { textOf } from './report.ts'
 import { alternate, type Effort, type Row } from './rounds.ts'
@@ -136,11 +137,13 @@ process.stdout.write(
 // By an exit, so that what it started and wrote goes with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
+const progress = new ProgressLine(process.stderr)
 const report: object[] = []
 for (const row of rows)
   try {
     report.push(await measureRow(row))
   } catch (error) {
+    progress.clear()
     // The other rows can be measured all the same.
     process.stdout.write(`${row.name}: FAILED: ${error instanceof Error ? error.stack : String(error)}\n`)
     process.exitCode = 1
@@ -151,7 +154,12 @@ async function measureRow(row: Row): Promise<object> {
   const field = await row.setUp(effort)
   try {
     const rounds = Math.min(effort.rounds, row.roundsMax ?? effort.rounds)
-    const measured = await alternate(field.contenders, { ...effort, rounds }, row.coldStart)
+    const runs = (rounds + (row.coldStart ? 0 : effort.warmUps)) * field.contenders.length
+    const what = `${row.name} (${rows.indexOf(row) + 1} of ${rows.length})`
+    progress.begin({ what, unit: 'counts', total: runs })
+    const own = { ...effort, rounds }
+    const measured = await alternate(field.contenders, own, row.coldStart, () => progress.add(1))
+    progress.clear()
     process.stdout.write(`${textOf(row, measured, field.notes ?? [])}\n`)
     const findings = findingsOf(row.goals, measured)
     if (findings.some(({ verdict }) => verdict === 'MISSED')) process.exitCode = 1

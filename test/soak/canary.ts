@@ -9,7 +9,7 @@ import { Random } from '../support/fence-random.ts'
 import { until } from '../support/until.ts'
 import { CanaryCaller } from './canary-callers.ts'
 import type { CanaryPeerReport, CanaryPorts } from './canary-peers.ts'
-import { Findings, type PlayReport } from './findings.ts'
+import { Findings, type PlayReport, type PlayWatch } from './findings.ts'
 import { LawWatch } from './law-watch.ts'
 import { PeerThread } from './peer-thread.ts'
 import { RESET, RESET_ANSWER, type WireName } from './wires.ts'
@@ -37,7 +37,10 @@ const COMPANIES: readonly Company[] = [
   { wire: 'modbus', callers: 40, aloneShare: 1 },
 ]
 
-export async function canary({ seed, leases, connections }: CanaryScale): Promise<PlayReport> {
+export async function canary(
+  { seed, leases, connections }: CanaryScale,
+  watched: PlayWatch = () => {},
+): Promise<PlayReport> {
   const findings = new Findings()
   findings.set('seed', seed)
   const { peers, said: ports } = await PeerThread.start<CanaryPorts>(PEERS, {})
@@ -45,7 +48,7 @@ export async function canary({ seed, leases, connections }: CanaryScale): Promis
   const watch = new LawWatch(pool, findings)
   try {
     const startedMs = performance.now()
-    await crowd(pool, findings, seed, leases)
+    await crowd(pool, findings, seed, leases, watched)
     findings.set('seconds', (performance.now() - startedMs) / 1_000)
     await settled(pool, findings, peers)
     watch.look()
@@ -85,9 +88,19 @@ function openPool(ports: CanaryPorts, findings: Findings): Promise<Pool> {
   })
 }
 
-async function crowd(pool: Pool, findings: Findings, seed: number, leases: number): Promise<void> {
+async function crowd(
+  pool: Pool,
+  findings: Findings,
+  seed: number,
+  leases: number,
+  watched: PlayWatch,
+): Promise<void> {
   let owners = 0
-  const nextOwner = (): number | null => (owners < leases && !findings.hasViolations ? owners++ : null)
+  const nextOwner = (): number | null => {
+    if (owners >= leases || findings.hasViolations) return null
+    watched(owners, leases)
+    return owners++
+  }
   const callers = COMPANIES.flatMap(({ wire, callers: count, aloneShare }, company) =>
     Array.from({ length: count }, (_, number) => {
       const random = Random.of(seed, company * 1_000 + number)

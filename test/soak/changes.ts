@@ -9,7 +9,7 @@ import type { Pool } from '../../src/pool/pool.ts'
 import { ioWorkersOf } from '../support/io-workers.ts'
 import { until } from '../support/until.ts'
 import { CHANGED, ChangeCallers, type ChangedTarget, WORKER_DEATH } from './change-callers.ts'
-import { Findings, type PlayReport } from './findings.ts'
+import { Findings, type PlayReport, type PlayWatch } from './findings.ts'
 import { LawWatch, sizeOf } from './law-watch.ts'
 import type { LinePeerSpec, PeerCounts } from './line-peer.ts'
 import { OwnThreads } from './own-threads.ts'
@@ -33,7 +33,7 @@ const STEP_MS = 30_000
 /** By target, the places of its port among the peer's; `main` moves from one to another. */
 const PORTS: Readonly<Record<ChangedTarget, readonly number[]>> = { main: [0, 1], shared: [2], refusing: [3] }
 
-export async function changes(scale: ChangesScale): Promise<PlayReport> {
+export async function changes(scale: ChangesScale, watched: PlayWatch = () => {}): Promise<PlayReport> {
   const findings = new Findings()
   findings.set('seed', scale.seed)
   const threads = new OwnThreads()
@@ -45,7 +45,10 @@ export async function changes(scale: ChangesScale): Promise<PlayReport> {
   const run = new Changes({ pool, peers, ports, threads, findings, callers, scale })
   try {
     callers.begin()
-    for (let round = 0; round < scale.rounds && !findings.hasViolations; round++) await run.round(round)
+    for (let round = 0; round < scale.rounds && !findings.hasViolations; round++) {
+      watched(round, scale.rounds)
+      await run.round(round)
+    }
   } catch (error) {
     findings.violate(`at ${callers.step}: ${String(error)}`)
   } finally {

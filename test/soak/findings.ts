@@ -7,6 +7,9 @@ export type PlayReport = {
   readonly violations: readonly string[]
 }
 
+/** Hears how far a play is: steps in all, and each that is done. */
+export type PlayWatch = (done: number, total: number) => void
+
 /** Violations that are told in words; the others are counted. */
 const TOLD_MAX = 20
 

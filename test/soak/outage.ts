@@ -13,7 +13,7 @@ import { Random } from '../support/fence-random.ts'
 import { ioWorkersOf } from '../support/io-workers.ts'
 import { until } from '../support/until.ts'
 import { brokenDialsMax, hangingDialsMax, refusedDialsMax } from './dial-bound.ts'
-import { Findings, type PlayReport } from './findings.ts'
+import { Findings, type PlayReport, type PlayWatch } from './findings.ts'
 import { LawWatch } from './law-watch.ts'
 import type { LinePeerOrder, LinePeerSpec, PeerCounts } from './line-peer.ts'
 import { PeerThread } from './peer-thread.ts'
@@ -48,10 +48,15 @@ const ENDS: Readonly<Record<Way, ReadonlySet<string>>> = {
   hangs: new Set(['CONNECT_TIMEOUT', 'CONNECT_FAILED', 'DIALOG_FAILED', 'WAIT_TIMEOUT', 'QUEUE_FULL']),
 }
 
-export async function outage(scale: OutageScale): Promise<PlayReport> {
+const WAYS = ['refuses', 'breaks', 'hangs'] as const
+
+export async function outage(scale: OutageScale, watched: PlayWatch = () => {}): Promise<PlayReport> {
   const findings = new Findings()
   findings.set('seed', scale.seed)
-  for (const way of ['refuses', 'breaks', 'hangs'] as const) await new Outage(scale, way, findings).run()
+  for (const [index, way] of WAYS.entries()) {
+    watched(index, WAYS.length)
+    await new Outage(scale, way, findings).run()
+  }
   return findings.report('outage')
 }
 

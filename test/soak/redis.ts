@@ -7,7 +7,7 @@ import { createPool } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { Random } from '../support/fence-random.ts'
 import { until } from '../support/until.ts'
-import { Findings, type PlayReport } from './findings.ts'
+import { Findings, type PlayReport, type PlayWatch } from './findings.ts'
 import { LawWatch } from './law-watch.ts'
 import { CALLERS, REDIS_TARGETS, RedisCallers, type RedisTarget } from './redis-callers.ts'
 import { RedisServer } from './redis-server.ts'
@@ -31,7 +31,7 @@ const STEP_MS = 30_000
 /** Milliseconds between two kills, the mean. */
 const KILL_PAUSE_MS = 4
 
-export async function redis(scale: RedisScale): Promise<PlayReport> {
+export async function redis(scale: RedisScale, watched: PlayWatch = () => {}): Promise<PlayReport> {
   const findings = new Findings()
   findings.set('seed', scale.seed)
   const server = await RedisServer.start(PASSWORD)
@@ -42,6 +42,7 @@ export async function redis(scale: RedisScale): Promise<PlayReport> {
   try {
     callers.begin()
     for (let round = 0; round < scale.rounds && !findings.hasViolations; round++) {
+      watched(round, scale.rounds)
       await troubles.calm()
       await troubles.kills()
       await troubles.calm()

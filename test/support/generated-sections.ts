@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { commandReference } from './command-reference.ts'
 import { configReference } from './config-reference.ts'
 import { errorTable } from './error-table.ts'
 import { readPage, withSection } from './pages.ts'
@@ -18,6 +19,7 @@ export type GeneratedSection = {
 }
 
 export const GENERATED: readonly GeneratedSection[] = [
+  { page: 'docs/command.md', name: 'commands', make: commandReference },
   { page: 'docs/config.md', name: 'config', make: configReference },
   { page: 'docs/errors.md', name: 'errors', make: errorTable },
   { page: 'docs/rest.md', name: 'routes', make: routeReference },

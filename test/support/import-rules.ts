@@ -30,6 +30,7 @@ export const ROWS: Rows = [
 
 /** The rooms of a folder, in rows of their own. A unit is a room, or `.`: the files that lie in the folder itself. */
 export const ROOMS: Readonly<Record<string, Rows>> = {
+  command: [['.'], ['terminal']],
   http: [
     ['thread-app'],
     ['app'],

@@ -80,6 +80,7 @@ const Target = row(
         examples: [{ unread: 2 }],
       }),
     ),
+    served: perhaps(counted('Leases so far, those that are out included.')),
   },
   { title: 'Target' },
 )

@@ -71,6 +71,8 @@ export type TargetStats = TargetUses & {
   readonly opened: number
   /** Connections closed so far, by reason. */
   readonly closed: Readonly<Record<string, number>>
+  /** Leases so far, those that are out included. */
+  readonly served: number
 }
 
 export type ConnectionStats = {
@@ -117,7 +119,7 @@ export function poolStats(
 }
 
 export function targetStats(pool: TargetPool, tenant: string | null, uses: TargetUses): TargetStats {
-  const { opened, closed } = pool.history
+  const { opened, closed, served } = pool.history
   const { max, min } = pool.target.pool
   return {
     name: pool.name,
@@ -131,6 +133,7 @@ export function targetStats(pool: TargetPool, tenant: string | null, uses: Targe
     reuse: pool.target.reuse,
     opened,
     closed,
+    served,
   }
 }
 

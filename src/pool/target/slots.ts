@@ -10,6 +10,13 @@ import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './sl
 
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
 
+/** What has become of a target's connections so far: how many were opened, and closed, by reason; the leases they served. */
+export type SlotHistory = {
+  readonly opened: number
+  readonly closed: Readonly<Record<string, number>>
+  readonly served: number
+}
+
 export class Slots {
   readonly #all = new Set<Slot>()
   readonly #counts: Record<SlotStateName, number> = {
@@ -27,6 +34,8 @@ export class Slots {
   /** By tenant: connections that are back in a moment. */
   readonly #returning = new Map<string, number>()
   readonly #closedFor = new Map<string, number>()
+  /** Leases of the connections that are gone: a count of all of them would cost each lease a step more. */
+  #usesBefore = 0
 
   readonly #news: TargetNews | null
   #max: number
@@ -128,6 +137,13 @@ export class Slots {
     return Object.fromEntries(this.#closedFor)
   }
 
+  /** Leases so far, those that are out included. */
+  get served(): number {
+    let uses = this.#usesBefore
+    for (const slot of this.#all) uses += slot.uses
+    return uses
+  }
+
   /** Takes a slot for a connection that is about to be dialled. */
   add(slot: Slot): void {
     this.#all.add(slot)
@@ -161,6 +177,7 @@ export class Slots {
     if (state.lingers) this.#lingering--
     if (state.connection !== null && this.#news?.isHeard)
       this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
+    this.#usesBefore += slot.uses
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
     this.#check()
   }

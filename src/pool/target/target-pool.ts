@@ -25,7 +25,7 @@ import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Returns } from './returns.ts'
 import { Slot } from './slot.ts'
-import { type SlotCounts, Slots } from './slots.ts'
+import { type SlotCounts, type SlotHistory, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
 import { WaitQueue } from './wait-queue.ts'
@@ -116,9 +116,8 @@ export class TargetPool {
     return this.#slots.all
   }
 
-  /** Connections opened so far, and closed, by reason. */
-  get history(): { readonly opened: number; readonly closed: Readonly<Record<string, number>> } {
-    return { opened: this.#opened, closed: this.#slots.closedFor }
+  get history(): SlotHistory {
+    return { opened: this.#opened, closed: this.#slots.closedFor, served: this.#slots.served }
   }
 
   /** How its dials have gone. */

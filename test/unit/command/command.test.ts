@@ -1,45 +1,11 @@
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { run } from '../../../src/command/command.ts'
 import { captureStreams } from '../../support/captured-streams.ts'
-
-type Ran = { code: number; stdout: string; stderr: string }
-
-const undo: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step()
-})
-
-async function command(args: readonly string[], stdin = ''): Promise<Ran> {
-  const streams = captureStreams(stdin)
-  const code = await run(args, '1.2.3', streams)
-  return { code, stdout: streams.text('stdout'), stderr: streams.text('stderr') }
-}
-
-async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'cli-command-'))
-  undo.push(() => rm(path, { recursive: true }))
-  return path
-}
-
-async function serverAt(listener: RequestListener, path?: string): Promise<string> {
-  const server = createServer(listener)
-  if (path === undefined) server.listen(0, '127.0.0.1')
-  else server.listen(path)
-  await once(server, 'listening')
-  undo.push(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  })
-  return path === undefined ? `http://127.0.0.1:${(server.address() as AddressInfo).port}` : `unix:${path}`
-}
+import { command, serverAt } from '../../support/own-command.ts'
+import { makeFolder } from '../../support/temporary-folder.ts'
 
 describe('sockpool', () => {
   it('shows help and version with exit code 0', async () => {
@@ -61,6 +27,11 @@ describe('sockpool', () => {
     [['serve', '--listen']],
     [['serve', '--log-level', 'loud']],
     [['serve', '--no-auth', '--token-file', 'x']],
+    [['bogus', '--help']],
+    [['config', 'bogus', '-h']],
+    [['top', '--interval', '1ms']],
+    [['top', '--interval', 'soon']],
+    [['drain', 'it', '--timeout', 'soon']],
     [['exchange']],
     [['exchange', 'a:1', '--read', 'word']],
     [['exchange', 'cache']],
@@ -85,7 +56,7 @@ describe('sockpool', () => {
 
 describe('serve', () => {
   it('refuses a faulty configuration with every error and exit code 2', async () => {
-    const file = join(await folder(), 'config.yaml')
+    const file = join(await makeFolder(), 'config.yaml')
     await writeFile(file, 'limits: { leases: 0 }\n')
     const args = [
       'serve',
@@ -137,7 +108,7 @@ describe('the path of a unix socket beyond what the system takes', () => {
   })
 
   it('is refused in a file, with its place', async () => {
-    const file = join(await folder(), 'config.yaml')
+    const file = join(await makeFolder(), 'config.yaml')
     await writeFile(file, `listen: "${long}"\nforwards: [{ listen: "${long}", target: a }]\n`)
     const { code, stderr } = await command(['config', 'validate', file])
     expect(code).toBe(2)
@@ -148,7 +119,7 @@ describe('the path of a unix socket beyond what the system takes', () => {
 
 describe('config print', () => {
   it('shows the file with its defaults', async () => {
-    const file = join(await folder(), 'config.yaml')
+    const file = join(await makeFolder(), 'config.yaml')
     await writeFile(file, 'limits: { leases: 5 }\n')
     const { code, stdout } = await command(['config', 'print', file])
     expect(code).toBe(0)
@@ -156,7 +127,7 @@ describe('config print', () => {
   })
 
   it('exits 2 for a faulty file', async () => {
-    const file = join(await folder(), 'config.yaml')
+    const file = join(await makeFolder(), 'config.yaml')
     await writeFile(file, 'limits: { leases: 0 }\n')
     expect(await command(['config', 'print', file])).toMatchObject({ code: 2, stdout: '' })
   })
@@ -178,7 +149,10 @@ describe('healthcheck', () => {
   })
 
   it('asks over a unix socket', async () => {
-    const url = await serverAt((_request, response) => response.end('{}'), join(await folder(), 'api.sock'))
+    const url = await serverAt(
+      (_request, response) => response.end('{}'),
+      join(await makeFolder(), 'api.sock'),
+    )
     expect(await command(['healthcheck', '--url', url])).toMatchObject({ code: 0 })
   })
 
@@ -193,7 +167,7 @@ describe('healthcheck', () => {
   })
 
   it('exits 1 where nothing answers, and says what to do', async () => {
-    const missing = `unix:${join(await folder(), 'none.sock')}`
+    const missing = `unix:${join(await makeFolder(), 'none.sock')}`
     const { code, stderr } = await command(['healthcheck', '--url', missing])
     expect(code).toBe(1)
     expect(stderr).toContain(`cannot reach ${missing}: connect ENOENT`)
