@@ -34,6 +34,12 @@ export function environmentUrl(environment: Environment = process.env): string |
   return SOCKPOOL_URL || undefined
 }
 
+/** Whether the variables of OpenTelemetry say what the service is called in traces. */
+export function isServiceNamed(environment: Environment = process.env): boolean {
+  const { OTEL_SERVICE_NAME = '', OTEL_RESOURCE_ATTRIBUTES = '' } = environment
+  return OTEL_SERVICE_NAME !== '' || /(?:^|,)\s*service\.name\s*=/.test(OTEL_RESOURCE_ATTRIBUTES)
+}
+
 /** Whether `npm start` runs this process: npm says so to the programs of its scripts. */
 export function isNpmStart(environment: Environment = process.env): boolean {
   const { npm_lifecycle_event: script } = environment

@@ -11,6 +11,10 @@ import { durationOption, optionsObject, requireFunction, typeFault } from '../..
 import { aborted } from '../../base/wait.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
+import { callerHeaders, callerParent } from '../../tracing/caller-trace.ts'
+import { tracedParse } from '../../tracing/parse-span.ts'
+import { DESCRIBED } from '../../tracing/span-places.ts'
+import type { TraceHeaders } from '../../tracing/trace-parent.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -19,6 +23,7 @@ import {
   useLease,
 } from '../lease/exchange.ts'
 import { judgedExchange } from '../lease/exchange-request.ts'
+import { tracedExchange } from '../lease/exchange-span.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
@@ -91,12 +96,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   async #lease(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal }: LeaseRequest,
+    request: LeaseRequest,
     traits: ReaderTraits,
     operation: string | null,
   ): Promise<LeaseInHand> {
+    const { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal } = request
     const options = { waitMs, timeoutMs, ttlMs, replay, tenant, weight }
-    const data = { target, options, blocks: false, operation }
+    const data = { target, options, blocks: false, trace: traceOf(request), operation }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
     const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) => {
@@ -129,12 +135,14 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    const judged = judgedExchange(options)
-    const shared = await this.#exchanges.exchange(target, judged)
-    if (shared !== null) return shared
-    const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
-      this.#lease(target, request, EXCHANGE_TRAITS, 'exchange')
-    return await exchangeBy(acquire, judged, now)
+    const name = typeof target === 'string' ? target : DESCRIBED
+    return await tracedExchange(name, judgedExchange(options), async judged => {
+      const shared = await this.#exchanges.exchange(target, judged)
+      if (shared !== null) return shared
+      const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
+        this.#lease(target, request, EXCHANGE_TRAITS, 'exchange')
+      return await exchangeBy(acquire, judged, now)
+    })
   }
 
   /**
@@ -153,16 +161,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   #leaseSync(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, tenant, weight }: LeaseRequest,
+    request: LeaseRequest,
     traits: BlockingLeaseOptions,
     operation: string | null,
   ): BlockingLease {
-    const data = {
-      target,
-      options: { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight },
-      blocks: true,
-      operation,
-    }
+    const { waitMs, timeoutMs, ttlMs, tenant, weight } = request
+    const options = { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight }
+    const data = { target, options, blocks: true, trace: traceOf(request), operation }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
     const back = new BlockingGiveBack(line, grant.lease)
@@ -218,7 +223,8 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     call: ParseCall = CallBounds.NONE,
   ): Promise<unknown[]> {
     if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
-    return await this.#parse.parse(format, bytes, options, CallBounds.of(call))
+    const run = (): Promise<unknown[]> => this.#parse.parse(format, bytes, options, CallBounds.of(call))
+    return await tracedParse(format, callerParent, run, bytes.length)
   }
 
   /** As Pool.parseToText; the bytes are copied. */
@@ -327,6 +333,11 @@ async function resultOf(answer: Promise<unknown>): Promise<ReleaseResult> {
     if (!(error instanceof SockpoolError)) warnOfFault(error)
     return { outcome: 'closed', reason: 'error' }
   }
+}
+
+/** What the span of the lease hangs below, which the pool's thread has. */
+function traceOf({ within, origin }: LeaseRequest): TraceHeaders | null {
+  return callerHeaders(within ?? callerParent(origin))
 }
 
 /** Whoever attached has no listener for events of the pool. */

@@ -202,7 +202,8 @@ export class AttachedThread implements ThreadServer {
     // That thread has judged what its caller said.
     const { waitMs, timeoutMs, ttlMs, replay, tenant, weight } = data.options
     const asking = { ttlMs, waitMs, replay }
-    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), { tenant, weight }, asking)
+    const share = { tenant, weight, origin: data.trace ?? undefined }
+    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), share, asking)
     if (data.blocks && waitMs !== 0) this.#assertNotStarved(target, tenant)
     const number = this.#nextLease++
     const tell = (reason: GoneReason): void => {
