@@ -27,7 +27,8 @@ export function loadForCommand(sources: ConfigSources): Config {
 export async function validateConfig(file: string, { stdout, stderr }: Streams): Promise<void> {
   const { telemetry } = effectiveForCommand({ file, overrides: false }).config
   const fault = telemetry.traces === 'otlp' ? await otlpFault() : null
-  if (fault !== null) await print(stderr, `${file}: telemetry.traces: no spans would be sent: ${noSpans(fault)}\n`)
+  if (fault !== null)
+    await print(stderr, `${file}: telemetry.traces: no spans would be sent: ${noSpans(fault)}\n`)
   await print(stdout, `${file}: valid\n`)
 }
 

@@ -7,7 +7,8 @@ import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
 import { originOf } from './lease/call-site.ts'
-import type { Held } from './lease/exchange.ts'
+import { type ExchangeReply, exchangeBy, type Held } from './lease/exchange.ts'
+import type { JudgedExchange } from './lease/exchange-request.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
@@ -134,6 +135,12 @@ export class Leases {
   hold(target: string | AdHocTarget, request: LeaseRequest, traits: ReaderTraits): Held | Promise<Held> {
     const make = (record: LeaseRecord): LeaseEnds => new LeaseEnds(record, traits)
     return this.#tryHold(target, request, make) ?? this.acquire(target, request, 0, make).then(heldOf)
+  }
+
+  /** One round trip on a connection to itself. Errors: those of `hold`, and of the trip. */
+  exchange(target: string | AdHocTarget, exchange: JudgedExchange): Promise<ExchangeReply> {
+    const hold = (request: LeaseRequest): Held | Promise<Held> => this.hold(target, request, EXCHANGE_TRAITS)
+    return exchangeBy(hold, exchange, this.#deps.now)
   }
 
   #tryHold(

@@ -13,22 +13,15 @@ import { settledWithin } from '../base/wait.ts'
 import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
-import { callerParent } from '../tracing/caller-trace.ts'
 import { tracedParse } from '../tracing/parse-span.ts'
 import { attachListener } from './attached-threads.ts'
 import type { Forwards } from './forward/forwards.ts'
-import { type ExchangeReply, type ExchangeRequest, exchangeBy, type Held, useLease } from './lease/exchange.ts'
+import { type ExchangeReply, type ExchangeRequest, useLease } from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
 import { tracedExchange } from './lease/exchange-span.ts'
 import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
-import {
-  EXCHANGE_TRAITS,
-  judgedLease,
-  type LeaseOptions,
-  type LeaseRequest,
-  NO_LEASE_OPTIONS,
-} from './lease/lease-options.ts'
+import { judgedLease, type LeaseOptions, NO_LEASE_OPTIONS } from './lease/lease-options.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
 import { MessageForwards } from './message-forwards.ts'
@@ -178,10 +171,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       const pool = this.#pools.find(target, judged.share.tenant ?? '')
       return tracedExchange(targetLabel(pool), judged, exchange => {
         const shared = this.#multiplexers.exchange(pool, exchange)
-        if (shared !== null) return shared
-        const hold = (request: LeaseRequest): Held | Promise<Held> =>
-          this.#leases.hold(target, request, EXCHANGE_TRAITS)
-        return exchangeBy(hold, exchange, this.#now)
+        return shared ?? this.#leases.exchange(target, exchange)
       })
     } catch (error) {
       return Promise.reject(error)
@@ -203,7 +193,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
     const { parse } = this.#deps
     const run = (): Promise<unknown[]> => parse.parse(format, bytes, options, CallBounds.of(call))
-    return await tracedParse(format, callerParent, run, bytes.length)
+    return await tracedParse({ format, bytes: bytes.length }, run)
   }
 
   /** As `parse`, but as JSON text that the parse worker wrote, `wrap` around it; the bytes are given away. */

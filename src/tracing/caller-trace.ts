@@ -1,7 +1,12 @@
 /** Where a call comes from, in traces: what it says of itself, or what is active on this thread when it is made. */
-import { context, isSpanContextValid, trace } from '@opentelemetry/api'
-import { NO_PARENT, type SpanParent } from './pool-span.ts'
+import { type Context, context, isSpanContextValid, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { headersOf, remoteSpanOf, type TraceHeaders } from './trace-parent.ts'
+
+/** What spans are begun below. */
+export type SpanParent = Context
+
+/** Of a span that is the first of its trace. */
+export const NO_PARENT: SpanParent = ROOT_CONTEXT
 
 /** What a caller may say of its trace. */
 export type CallerTrace = { readonly [Name in keyof TraceHeaders]?: TraceHeaders[Name] | undefined }
@@ -18,6 +23,12 @@ export function callerParent(said?: CallerTrace): SpanParent {
   if (remote === null) return active
   const near = trace.getSpanContext(active)
   return near?.traceId === remote.traceId ? active : trace.setSpanContext(NO_PARENT, remote)
+}
+
+/** What another thread has said by `callerHeaders`: what is active on this one has nothing to do with it. */
+export function parentOf(said: TraceHeaders | null): SpanParent {
+  const remote = said && remoteSpanOf(said)
+  return remote === null ? NO_PARENT : trace.setSpanContext(NO_PARENT, remote)
 }
 
 /** The same for another thread, or another process, to read; null where there is no trace. */

@@ -1,13 +1,23 @@
 /** The span of one parse: of a message, or of a whole input. */
 import { SpanKind } from '@opentelemetry/api'
-import { PoolSpan, type SpanParent } from './pool-span.ts'
+import type { CallerTrace, SpanParent } from './caller-trace.ts'
+import { PoolSpan } from './pool-span.ts'
 
 /** Characters of a format's name: a longer one is none. */
 const NAME_CHARS_MAX = 64
 
-/** `bytes`: of the input, where it is known as a whole. Null where nobody traces. */
-export function beginParse(format: string, parent: () => SpanParent, bytes?: number): PoolSpan | null {
-  const span = PoolSpan.begin('sockpool.parse', parent, SpanKind.INTERNAL)
+export type ParseSpanOptions = {
+  readonly format: string
+  /** What it hangs below; default: what the caller says or has active. */
+  readonly within?: SpanParent | undefined
+  readonly said?: CallerTrace | undefined
+  /** Of the input, where it is known as a whole. */
+  readonly bytes?: number
+}
+
+/** Null where nobody traces. */
+export function beginParse({ format, within, said, bytes }: ParseSpanOptions): PoolSpan | null {
+  const span = PoolSpan.begin('sockpool.parse', within, said, SpanKind.INTERNAL)
   if (span?.isRecording)
     span.set({
       ...(format.length <= NAME_CHARS_MAX && { 'sockpool.format': format }),
@@ -17,12 +27,7 @@ export function beginParse(format: string, parent: () => SpanParent, bytes?: num
 }
 
 /** Runs a parse within its span. Errors: those of `run`. */
-export function tracedParse<T>(
-  format: string,
-  parent: () => SpanParent,
-  run: () => Promise<T>,
-  bytes?: number,
-): Promise<T> {
-  const span = beginParse(format, parent, bytes)
+export function tracedParse<T>(options: ParseSpanOptions, run: () => Promise<T>): Promise<T> {
+  const span = beginParse(options)
   return span === null ? run() : span.over(run)
 }

@@ -4,8 +4,6 @@
  */
 import {
   type Attributes,
-  type Context,
-  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -14,12 +12,8 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { SockpoolError } from '../base/errors.ts'
+import { type CallerTrace, callerParent, type SpanParent } from './caller-trace.ts'
 import type { TraceIds } from './trace-parent.ts'
-
-/** What spans are begun below. */
-export type SpanParent = Context
-/** Of a span that is the first of its trace. */
-export const NO_PARENT: SpanParent = ROOT_CONTEXT
 
 export type PoolSpanName = 'sockpool.lease' | 'sockpool.connect' | 'sockpool.exchange' | 'sockpool.parse'
 
@@ -51,16 +45,17 @@ export class PoolSpan {
     this.within = trace.setSpan(parent, span)
   }
 
-  /** `parent`: asked for only where somebody traces. */
+  /** Below `within`; where that is undefined, below what the caller says or has active. */
   static begin(
     name: PoolSpanName,
-    parent: () => SpanParent,
+    within: SpanParent | undefined,
+    said?: CallerTrace,
     kind: SpanKind = SpanKind.CLIENT,
   ): PoolSpan | null {
     const tracer = tracerNow()
     if (tracer === null) return null
-    const within = parent()
-    return new PoolSpan(tracer.startSpan(name, { kind }, within), within)
+    const parent = within ?? callerParent(said)
+    return new PoolSpan(tracer.startSpan(name, { kind }, parent), parent)
   }
 
   get isRecording(): boolean {

@@ -18,7 +18,8 @@ export async function startTraces(
   if (traces === 'off') return null
   const start = await startOtlp({
     serviceName: isServiceNamed() ? undefined : 'sockpool',
-    onFailure: reason => log.warn({ ...PATH, reason }, 'spans cannot be sent to the collector, and are dropped'),
+    onFailure: reason =>
+      log.warn({ ...PATH, reason }, 'spans cannot be sent to the collector, and are dropped'),
   })
   switch (start.kind) {
     case 'started':

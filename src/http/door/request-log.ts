@@ -4,12 +4,7 @@
  * id lets an operator follow a lease.
  */
 import type { IncomingMessage } from 'node:http'
-import {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyRequest,
-  LogController,
-} from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { leaseHash } from '../../base/lease-hash.ts'
 import { LIMITS } from '../../base/limits.ts'

@@ -1,7 +1,5 @@
 /** Where a call comes from, for spans and for the log of a lease that is held for too long: no query, no body. */
 import type { FastifyRequest } from 'fastify'
-import { callerParent } from '../../tracing/caller-trace.ts'
-import type { SpanParent } from '../../tracing/pool-span.ts'
 import { traceIdsOf } from '../../tracing/trace-parent.ts'
 import { routeOf } from '../request-route.ts'
 
@@ -20,9 +18,4 @@ export function leaseOriginOf(request: FastifyRequest): Origin {
   if (ids === null || typeof traceparent !== 'string') return { route }
   const { traceId } = ids
   return { route, traceId, traceparent, ...(typeof tracestate === 'string' && { tracestate }) }
-}
-
-/** What spans of a request hang below. */
-export function spanParentOf(request: FastifyRequest): SpanParent {
-  return callerParent(leaseOriginOf(request))
 }

@@ -16,7 +16,7 @@ import { GatheredBody } from '../bytes/gathered-body.ts'
 import { checkRoomForAnswer, GrowingHold } from '../bytes/held-bytes.ts'
 import { RequestBody, readBuffered } from '../bytes/request-body.ts'
 import { principalOf } from '../door/principal.ts'
-import { spanParentOf } from '../leases/lease-origin.ts'
+import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { invalidField } from '../problems.ts'
 import { OutStream } from '../streaming/out-stream.ts'
@@ -100,7 +100,7 @@ export function parseBodyRoute(
           if (isLines && !('decompress' in options)) return await parse.sendLines(request, reply)
           const bytes = await gathered(request)
           const answer = (): Promise<FastifyReply> => parse.sendAll(bytes, isLines, reply)
-          return await tracedParse(format, () => spanParentOf(request), answer, bytes.length)
+          return await tracedParse({ format, said: leaseOriginOf(request), bytes: bytes.length }, answer)
         },
       }),
     ],
@@ -136,7 +136,7 @@ class BodyParse {
 
   /** Answers the values as lines while the body comes. The span of the parse ends with the last of them. */
   async sendLines(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const span = beginParse(this.#format, () => spanParentOf(request))
+    const span = beginParse({ format: this.#format, said: leaseOriginOf(request) })
     if (span === null) return await this.#sendLines(request, reply)
     try {
       const answer = await this.#sendLines(request, reply)

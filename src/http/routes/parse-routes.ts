@@ -11,7 +11,7 @@ import { tracedParse } from '../../tracing/parse-span.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { READ_PROBLEMS } from '../document/problem-codes.ts'
-import { spanParentOf } from '../leases/lease-origin.ts'
+import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -84,7 +84,7 @@ export function parseLeaseRoute(calls: Calls, pool: Pick<PoolPort, 'checkFormat'
             held.readFrom('parse', offset, wait, left =>
               held.lease.parseToText(format, messageWrap, options, { ...left, offset }),
             )
-          const text = await tracedParse(format, () => spanParentOf(request), read)
+          const text = await tracedParse({ format, said: leaseOriginOf(request) }, read)
           return sendText(reply, JSON_TYPE, text)
         },
       }),

@@ -23,7 +23,7 @@ import {
   useLease,
 } from '../lease/exchange.ts'
 import { judgedExchange } from '../lease/exchange-request.ts'
-import { tracedExchange } from '../lease/exchange-span.ts'
+import { tracedExchange, tracedExchangeSync } from '../lease/exchange-span.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
@@ -33,7 +33,7 @@ import {
   EXCHANGE_TRAITS,
   judgedLease,
   type LeaseOptions,
-  LeaseRequest,
+  type LeaseRequest,
   type ReaderTraits,
 } from '../lease/lease-options.ts'
 import { LeaseRecord } from '../lease/lease-record.ts'
@@ -50,7 +50,7 @@ import { AttachedExchanges } from './attached-exchanges.ts'
 import { AttachedParsePort } from './attached-parse-port.ts'
 import { BlockingEnds, type BlockingLeaseOptions } from './blocking-ends.ts'
 import { BlockingGiveBack, BlockingLease } from './blocking-lease.ts'
-import { exchangeSyncOn } from './exchange-sync.ts'
+import { exchangeSyncBy } from './exchange-sync.ts'
 
 export type LeaseSyncOptions = Omit<LeaseOptions, 'signal' | 'replay'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
@@ -135,8 +135,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   /** As Pool.exchange. */
   async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    const name = typeof target === 'string' ? target : DESCRIBED
-    return await tracedExchange(name, judgedExchange(options), async judged => {
+    return await tracedExchange(labelOf(target), judgedExchange(options), async judged => {
       const shared = await this.#exchanges.exchange(target, judged)
       if (shared !== null) return shared
       const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
@@ -199,20 +198,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
-    const judged = judgedExchange(options)
-    const shared = this.#exchanges.exchangeSync(target, judged)
-    if (shared !== null) return shared
-    const { write, read, share, limit, bounds } = judged
-    const startedMs = now()
-    const lease = this.#leaseSync(target, new LeaseRequest(bounds, share), EXCHANGE_TRAITS, 'exchange')
-    try {
-      const reply = exchangeSyncOn(lease, write, read, limit, bounds.left(startedMs, now()))
-      lease.letGo()
-      return reply
-    } catch (error) {
-      lease.abandon(error)
-      throw error
-    }
+    return tracedExchangeSync(labelOf(target), judgedExchange(options), judged => {
+      const shared = this.#exchanges.exchangeSync(target, judged)
+      if (shared !== null) return shared
+      const acquire = (request: LeaseRequest): BlockingLease =>
+        this.#leaseSync(target, request, EXCHANGE_TRAITS, 'exchange')
+      return exchangeSyncBy(acquire, judged)
+    })
   }
 
   /** As Pool.parse. */
@@ -224,7 +216,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   ): Promise<unknown[]> {
     if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
     const run = (): Promise<unknown[]> => this.#parse.parse(format, bytes, options, CallBounds.of(call))
-    return await tracedParse(format, callerParent, run, bytes.length)
+    return await tracedParse({ format, bytes: bytes.length }, run)
   }
 
   /** As Pool.parseToText; the bytes are copied. */
@@ -333,6 +325,11 @@ async function resultOf(answer: Promise<unknown>): Promise<ReleaseResult> {
     if (!(error instanceof SockpoolError)) warnOfFault(error)
     return { outcome: 'closed', reason: 'error' }
   }
+}
+
+/** As spans call a target that the pool's thread alone knows. */
+function labelOf(target: string | AdHocTarget): string {
+  return typeof target === 'string' ? target : DESCRIBED
 }
 
 /** What the span of the lease hangs below, which the pool's thread has. */

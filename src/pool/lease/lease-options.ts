@@ -11,7 +11,7 @@ import {
 } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
-import type { SpanParent } from '../../tracing/pool-span.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
 import type { DialWish } from '../target/dial-wish.ts'
 
 export type LeaseOptions = WaitOptions & {
@@ -28,7 +28,7 @@ export type LeaseOptions = WaitOptions & {
   readonly weight?: number | undefined
   /**
    * Where it is asked for, to be told where it is held for too long; default: the place in the program. `traceparent` and
-   * `tracestate`, as W3C Trace SpanParent has them: what its span hangs below; default: the active context.
+   * `tracestate`, as W3C Trace Context has them: what its span hangs below; default: the active context.
    */
   readonly origin?: LeaseCaller | undefined
   /** Keep at least the last 64 KiB that were read, for `readAt`; default: false. */

@@ -3,8 +3,8 @@
  * the pool's thread that has it, wherever the ends of the lease are.
  */
 import type { SocketFacts } from '../../threads/protocol.ts'
-import { callerParent } from '../../tracing/caller-trace.ts'
-import { PoolSpan, type SpanParent } from '../../tracing/pool-span.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
+import { PoolSpan } from '../../tracing/pool-span.ts'
 import { peerAttributes, serverAttributes } from '../../tracing/span-places.ts'
 import type { TraceIds } from '../../tracing/trace-parent.ts'
 import { DialParent } from '../target/dial-parent.ts'
@@ -36,7 +36,7 @@ export class LeaseSpan {
 
   /** Null where nobody traces. */
   static begin(pool: TargetPool, { within, origin }: LeaseRequest): LeaseSpan | null {
-    const span = PoolSpan.begin('sockpool.lease', () => within ?? callerParent(origin))
+    const span = PoolSpan.begin('sockpool.lease', within, origin)
     if (span === null) return null
     if (span.isRecording) span.set({ 'sockpool.target': targetLabel(pool) })
     return new LeaseSpan(span, pool)

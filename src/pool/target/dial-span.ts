@@ -1,7 +1,8 @@
 /** The span of one dial: the name, the connection, TLS and the dialog. One that fills the warm minimum hangs below nothing. */
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
-import { NO_PARENT, PoolSpan, type SpanParent } from '../../tracing/pool-span.ts'
+import { NO_PARENT, type SpanParent } from '../../tracing/caller-trace.ts'
+import { PoolSpan } from '../../tracing/pool-span.ts'
 import { DESCRIBED, peerAttributes, serverAttributes } from '../../tracing/span-places.ts'
 
 export type DialSpanTarget = {
@@ -23,7 +24,7 @@ export class DialSpan {
 
   /** Null where nobody traces. */
   static begin(target: DialSpanTarget, within: SpanParent | null): DialSpan | null {
-    const span = PoolSpan.begin('sockpool.connect', () => within ?? NO_PARENT)
+    const span = PoolSpan.begin('sockpool.connect', within ?? NO_PARENT)
     if (span === null) return null
     if (span.isRecording) span.set({ 'sockpool.target': targetLabel(target) })
     return new DialSpan(span, target)
@@ -35,8 +36,7 @@ export class DialSpan {
       connection => {
         this.#place(host())
         const { id, facts, gone } = connection
-        if (this.#span.isRecording)
-          this.#span.set({ 'sockpool.connection': id, ...peerAttributes(facts) })
+        if (this.#span.isRecording) this.#span.set({ 'sockpool.connection': id, ...peerAttributes(facts) })
         // A target that hangs up at once is a failed dial.
         this.#span.end(gone === null ? null : 'connect_failed')
       },

@@ -2,7 +2,7 @@
 import type { SockpoolError } from '../../base/errors.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
-import type { SpanParent } from '../../tracing/pool-span.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
 import { type DialWish, fits, ownOf } from './dial-wish.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'

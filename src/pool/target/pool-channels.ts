@@ -4,7 +4,6 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import { leaseHash } from '../../base/lease-hash.ts'
-import type { News } from './pool-news.ts'
 
 /** What is published, on each channel alike; which members there are is a matter of the channel. */
 export type PoolChannelMessage = {
@@ -28,7 +27,8 @@ const CONNECT = channel('sockpool:pool:connect')
 const CLOSE = channel('sockpool:pool:close')
 const WAIT = channel('sockpool:pool:wait')
 
-const CHANNELS: Readonly<Partial<Record<News['kind'], typeof LEASE>>> = {
+/** By the kind of news. */
+const CHANNELS: Readonly<Record<string, typeof LEASE | undefined>> = {
   lease: LEASE,
   release: RELEASE,
   connect: CONNECT,
@@ -47,7 +47,14 @@ export function areChannelsHeard(): boolean {
   )
 }
 
-export function publishNews({ kind, target, lease, worker: _worker, ...facts }: News): void {
+/** News as the pool tells it, with the id of the lease itself. */
+type PublishedNews = Omit<PoolChannelMessage, 'target'> & {
+  readonly kind: string
+  readonly target: string | null
+  readonly worker?: number
+}
+
+export function publishNews({ kind, target, lease, worker: _worker, ...facts }: PublishedNews): void {
   const own = CHANNELS[kind]
   if (target === null || !own?.hasSubscribers) return
   const message: PoolChannelMessage = {
