@@ -53,16 +53,17 @@ export async function startOtlp({ serviceName, onFailure }: OtlpOptions): Promis
   if (typeof loaded === 'string') return { kind: 'missing', reason: loaded }
   const exporter = new loaded.exporter.OTLPTraceExporter()
   report(exporter, onFailure)
-  const sdk = new loaded.sdk.NodeSDK({
-    ...(serviceName !== undefined && { serviceName }),
-    traceExporter: exporter,
-    // Without these the SDK would send what nobody has asked for.
-    metricReaders: [],
-    logRecordProcessors: [],
-    instrumentations: [],
-  })
-  // It writes text to stdout and stderr where OTEL_LOG_LEVEL is set, with headers that it cannot use.
-  diag.disable()
+  const { NodeSDK } = loaded.sdk
+  const make = (): Sdk =>
+    new NodeSDK({
+      ...(serviceName !== undefined && { serviceName }),
+      traceExporter: exporter,
+      // Without these the SDK would send what nobody has asked for.
+      metricReaders: [],
+      logRecordProcessors: [],
+      instrumentations: [],
+    })
+  const sdk = quietly(make)
   sdk.start()
   return { kind: 'started', traces: new OtlpTraces(sdk) }
 }
@@ -95,6 +96,17 @@ async function load(): Promise<Packages | string> {
     return isAbsent
       ? `${OTLP_PACKAGES.join(' and ')} are not installed`
       : `${OTLP_PACKAGES.join(' and ')} cannot be loaded: ${errorText(error)}`
+  }
+}
+
+/** Where OTEL_LOG_LEVEL is set the SDK writes text to stdout and stderr, which belong to others, with headers that it cannot use. */
+function quietly(make: () => Sdk): Sdk {
+  const { setLogger } = diag
+  diag.setLogger = () => false
+  try {
+    return make()
+  } finally {
+    diag.setLogger = setLogger
   }
 }
 
