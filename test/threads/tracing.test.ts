@@ -1,6 +1,7 @@
 /** Spans of a pool in a program that has set up OpenTelemetry: which there are, below what, and what they hold. */
 import { SpanKind } from '@opentelemetry/api'
 import { expect, onTestFinished, test } from 'vitest'
+import { readPage } from '../support/pages.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
 import { echo, refusingPort, startTestServer } from '../support/test-server.ts'
@@ -211,4 +212,7 @@ test('no span holds a payload, a password or the id of a lease', async () => {
   const text = JSON.stringify(spans.all)
   expect(text).toContain('dialog_failed')
   for (const secret of [id, 'payload', 'hunter2', 'another']) expect(text).not.toContain(secret)
+  const own = spans.all.filter(({ name }) => name.startsWith('sockpool.'))
+  for (const name of new Set(own.flatMap(({ attributes }) => Object.keys(attributes))))
+    expect(readPage('docs/tracing.md'), 'every attribute is one that the page names').toContain(`\`${name}\``)
 })
