@@ -11,12 +11,10 @@ import { LIMITS } from '../base/limits.ts'
 import { settledWithin } from '../base/wait.ts'
 import { isTraced } from './pool-span.ts'
 
-/** What has to be there, and how it comes there. */
-export const OTLP_PACKAGES: readonly string[] = [
-  '@opentelemetry/sdk-node',
-  '@opentelemetry/exporter-trace-otlp-http',
-]
-export const OTLP_INSTALL: string = `npm install ${OTLP_PACKAGES.join(' ')}`
+/** What has to be there, and how it comes there. No bundle and no installation brings what is named here alone. */
+const SDK = '@opentelemetry/sdk-node'
+const EXPORTER = '@opentelemetry/exporter-trace-otlp-http'
+export const OTLP_INSTALL: string = `npm install ${SDK} ${EXPORTER}`
 
 export type OtlpOptions = {
   /** What the service is called in traces; default: as the OTEL_ variables say. */
@@ -32,13 +30,15 @@ export type OtlpStart =
   /** The packages are not installed, or cannot be loaded. */
   | { readonly kind: 'missing'; readonly reason: string }
 
+/** As much of the two packages as is used. */
 type Packages = {
-  readonly sdk: typeof import('@opentelemetry/sdk-node')
-  readonly exporter: typeof import('@opentelemetry/exporter-trace-otlp-http')
+  readonly NodeSDK: new (options: object) => Sdk
+  readonly OTLPTraceExporter: new () => Exporter
 }
 
-type Exporter = InstanceType<Packages['exporter']['OTLPTraceExporter']>
-type Sdk = InstanceType<Packages['sdk']['NodeSDK']>
+type Sdk = { start(): void; shutdown(): Promise<void> }
+type Sent = { readonly code: number; readonly error?: Error }
+type Exporter = { export(spans: readonly unknown[], done: (sent: Sent) => void): void }
 
 /** Why spans cannot be sent, or null: what a start would find. */
 export async function otlpFault(): Promise<string | null> {
@@ -51,9 +51,9 @@ export async function startOtlp({ serviceName, onFailure }: OtlpOptions): Promis
   if (isTraced()) return { kind: 'registered' }
   const loaded = await load()
   if (typeof loaded === 'string') return { kind: 'missing', reason: loaded }
-  const exporter = new loaded.exporter.OTLPTraceExporter()
+  const { NodeSDK, OTLPTraceExporter } = loaded
+  const exporter = new OTLPTraceExporter()
   report(exporter, onFailure)
-  const { NodeSDK } = loaded.sdk
   const make = (): Sdk =>
     new NodeSDK({
       ...(serviceName !== undefined && { serviceName }),
@@ -86,16 +86,13 @@ export class OtlpTraces {
 /** The packages, or why there are none. */
 async function load(): Promise<Packages | string> {
   try {
-    const [sdk, exporter] = await Promise.all([
-      import('@opentelemetry/sdk-node'),
-      import('@opentelemetry/exporter-trace-otlp-http'),
-    ])
-    return { sdk, exporter }
+    const [sdk, exporter]: object[] = await Promise.all([import(SDK), import(EXPORTER)])
+    return { ...sdk, ...exporter } as Packages
   } catch (error) {
     const isAbsent = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
     return isAbsent
-      ? `${OTLP_PACKAGES.join(' and ')} are not installed`
-      : `${OTLP_PACKAGES.join(' and ')} cannot be loaded: ${errorText(error)}`
+      ? `${SDK} and ${EXPORTER} are not installed`
+      : `${SDK} and ${EXPORTER} cannot be loaded: ${errorText(error)}`
   }
 }
 
@@ -111,7 +108,7 @@ function quietly(make: () => Sdk): Sdk {
 }
 
 /** The code of an export that went well. */
-const SENT = 0
+const WENT_WELL = 0
 
 /** The SDK itself keeps silent about what it cannot send. */
 function report(exporter: Exporter, onFailure: OtlpOptions['onFailure']): void {
@@ -120,7 +117,7 @@ function report(exporter: Exporter, onFailure: OtlpOptions['onFailure']): void {
   exporter.export = (spans, done) =>
     send(spans, result => {
       const { code, error } = result
-      const hasFailed = code !== SENT
+      const hasFailed = code !== WENT_WELL
       if (hasFailed && !isFailing) onFailure(error === undefined ? 'unknown' : codeOf(error))
       isFailing = hasFailed
       done(result)
