@@ -27,7 +27,7 @@ export type OtlpStart =
   | { readonly kind: 'started'; readonly traces: OtlpTraces }
   /** The program that loaded this one traces already, and goes on to. */
   | { readonly kind: 'registered' }
-  /** The packages are not installed, or cannot be loaded. */
+  /** The packages are not installed, or cannot be used. */
   | { readonly kind: 'missing'; readonly reason: string }
 
 /** As much of the two packages as is used. */
@@ -47,25 +47,33 @@ export async function otlpFault(): Promise<string | null> {
 }
 
 /** From here on the spans of this thread are sent. */
-export async function startOtlp({ serviceName, onFailure }: OtlpOptions): Promise<OtlpStart> {
+export async function startOtlp(options: OtlpOptions): Promise<OtlpStart> {
   if (isTraced()) return { kind: 'registered' }
   const loaded = await load()
   if (typeof loaded === 'string') return { kind: 'missing', reason: loaded }
-  const { NodeSDK, OTLPTraceExporter } = loaded
+  try {
+    return { kind: 'started', traces: new OtlpTraces(startSdk(loaded, options)) }
+  } catch (error) {
+    return { kind: 'missing', reason: `${SDK} cannot be started: ${errorText(error)}` }
+  }
+}
+
+function startSdk({ NodeSDK, OTLPTraceExporter }: Packages, { serviceName, onFailure }: OtlpOptions): Sdk {
   const exporter = new OTLPTraceExporter()
   report(exporter, onFailure)
-  const make = (): Sdk =>
-    new NodeSDK({
-      ...(serviceName !== undefined && { serviceName }),
-      traceExporter: exporter,
-      // Without these the SDK would send what nobody has asked for.
-      metricReaders: [],
-      logRecordProcessors: [],
-      instrumentations: [],
-    })
-  const sdk = quietly(make)
+  const sdk = quietly(
+    () =>
+      new NodeSDK({
+        ...(serviceName !== undefined && { serviceName }),
+        traceExporter: exporter,
+        // Without these the SDK would send what nobody has asked for.
+        metricReaders: [],
+        logRecordProcessors: [],
+        instrumentations: [],
+      }),
+  )
   sdk.start()
-  return { kind: 'started', traces: new OtlpTraces(sdk) }
+  return sdk
 }
 
 export class OtlpTraces {

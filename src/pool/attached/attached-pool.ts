@@ -11,10 +11,7 @@ import { durationOption, optionsObject, requireFunction, typeFault } from '../..
 import { aborted } from '../../base/wait.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
-import { callerHeaders, callerParent } from '../../tracing/caller-trace.ts'
 import { tracedParse } from '../../tracing/parse-span.ts'
-import { DESCRIBED } from '../../tracing/span-places.ts'
-import type { TraceHeaders } from '../../tracing/trace-parent.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -22,7 +19,7 @@ import {
   type Held as LeaseInHand,
   useLease,
 } from '../lease/exchange.ts'
-import { judgedExchange } from '../lease/exchange-request.ts'
+import { type JudgedExchange, judgedExchange } from '../lease/exchange-request.ts'
 import { tracedExchange, tracedExchangeSync } from '../lease/exchange-span.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
@@ -48,6 +45,7 @@ import type { AdHocTarget } from '../target/target-pools.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
 import { AttachedExchanges } from './attached-exchanges.ts'
 import { AttachedParsePort } from './attached-parse-port.ts'
+import { attachedTarget, attachedTrace } from './attached-trace.ts'
 import { BlockingEnds, type BlockingLeaseOptions } from './blocking-ends.ts'
 import { BlockingGiveBack, BlockingLease } from './blocking-lease.ts'
 import { exchangeSyncBy } from './exchange-sync.ts'
@@ -102,7 +100,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   ): Promise<LeaseInHand> {
     const { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal } = request
     const options = { waitMs, timeoutMs, ttlMs, replay, tenant, weight }
-    const data = { target, options, blocks: false, trace: traceOf(request), operation }
+    const data = { target, options, blocks: false, trace: attachedTrace(request), operation }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
     const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) => {
@@ -134,14 +132,22 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   }
 
   /** As Pool.exchange. */
-  async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    return await tracedExchange(labelOf(target), judgedExchange(options), async judged => {
-      const shared = await this.#exchanges.exchange(target, judged)
-      if (shared !== null) return shared
-      const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
-        this.#lease(target, request, EXCHANGE_TRAITS, 'exchange')
-      return await exchangeBy(acquire, judged, now)
-    })
+  exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
+    try {
+      return tracedExchange(attachedTarget(target), judgedExchange(options), judged =>
+        this.#exchange(target, judged),
+      )
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async #exchange(target: string | AdHocTarget, judged: JudgedExchange): Promise<ExchangeReply> {
+    const shared = await this.#exchanges.exchange(target, judged)
+    if (shared !== null) return shared
+    const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
+      this.#lease(target, request, EXCHANGE_TRAITS, 'exchange')
+    return await exchangeBy(acquire, judged, now)
   }
 
   /**
@@ -166,7 +172,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   ): BlockingLease {
     const { waitMs, timeoutMs, ttlMs, tenant, weight } = request
     const options = { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight }
-    const data = { target, options, blocks: true, trace: traceOf(request), operation }
+    const data = { target, options, blocks: true, trace: attachedTrace(request), operation }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
     const back = new BlockingGiveBack(line, grant.lease)
@@ -198,7 +204,7 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
-    return tracedExchangeSync(labelOf(target), judgedExchange(options), judged => {
+    return tracedExchangeSync(attachedTarget(target), judgedExchange(options), judged => {
       const shared = this.#exchanges.exchangeSync(target, judged)
       if (shared !== null) return shared
       const acquire = (request: LeaseRequest): BlockingLease =>
@@ -325,16 +331,6 @@ async function resultOf(answer: Promise<unknown>): Promise<ReleaseResult> {
     if (!(error instanceof SockpoolError)) warnOfFault(error)
     return { outcome: 'closed', reason: 'error' }
   }
-}
-
-/** As spans call a target that the pool's thread alone knows. */
-function labelOf(target: string | AdHocTarget): string {
-  return typeof target === 'string' ? target : DESCRIBED
-}
-
-/** What the span of the lease hangs below, which the pool's thread has. */
-function traceOf({ within, origin }: LeaseRequest): TraceHeaders | null {
-  return callerHeaders(within ?? callerParent(origin))
 }
 
 /** Whoever attached has no listener for events of the pool. */
