@@ -1,6 +1,7 @@
 /** Spans of a pool in a program that has set up OpenTelemetry: which there are, below what, and what they hold. */
 import { SpanKind } from '@opentelemetry/api'
 import { expect, onTestFinished, test } from 'vitest'
+import { attach } from '../support/attached.ts'
 import { readPage } from '../support/pages.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
@@ -175,6 +176,23 @@ test('a caller that names its trace counts for more than what is active, and one
   await spans.within(() => leaseOf('01'))
   expect(await spans.one('sockpool.lease')).toMatchObject({ traceId, parentId: 'b7ad6b7169203331' })
   expect(await spans.one('sockpool.connect')).toMatchObject({ traceId })
+})
+
+test('leases of an attached thread hang below what it says, and else below nothing', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const { spanId } = await spans.within(async () => {
+    const pool = await openPool({ targets: { it: targetOf(server) } })
+    const thread = attach(pool, 'traced', { traceparent: `00-${traceId}-b7ad6b7169203331-01` })
+    expect(await thread.next()).toBe('done')
+    expect(await thread.exited).toBe(0)
+  })
+  await until('all leases have ended', () => spans.named('sockpool.lease').length === 3)
+  const leases = spans.named('sockpool.lease')
+  expect(leases.map(({ parentId }) => parentId)).toEqual(['b7ad6b7169203331', 'b7ad6b7169203331', null])
+  expect(leases.map(span => span.traceId === traceId)).toEqual([true, true, false])
+  expect(spans.named('sockpool.connect').map(({ parentId }) => parentId)).not.toContain(spanId)
 })
 
 test('the log of a leak names the span of the lease', async () => {
