@@ -28,6 +28,8 @@ import { type HttpListening, httpThreadsOf, listen, makeThreads, servedParts } f
 import { LiveConfig } from './service/live-config.ts'
 import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
+import type { OtlpTraces } from './tracing/otlp.ts'
+import { startTraces } from './tracing/service-traces.ts'
 
 export type Service = {
   /** `http://127.0.0.1:7070`, `https://…` with `http.tls`, or `unix:/path` */
@@ -65,6 +67,8 @@ export async function startService(
   const listenRules = new ListenRules(config.ingress.listen)
   const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
+  // Before anything is dialled that would be traced.
+  const traces = await startTraces(config.telemetry, log)
   const httpThreads = httpThreadsOf(config, log)
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
@@ -74,7 +78,7 @@ export async function startService(
   const rules = { config, listenRules, made, targets: added, pool, log }
   const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
   const draining = new AbortController()
-  const parts: Parts = { pool, demo, live, app: null, threads: null }
+  const parts: Parts = { pool, demo, live, traces, app: null, threads: null }
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
   const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
@@ -82,7 +86,8 @@ export async function startService(
     await forwards.open(config.forwards)
     const { signal } = draining
     const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
-    parts.threads = httpThreads > 1 ? makeThreads({ ...common, live, pool, log }) : null
+    const threadParts = { ...common, live, pool, log, telemetry: sentFrom(traces) }
+    parts.threads = httpThreads > 1 ? makeThreads(threadParts) : null
     const deps = { ...appDeps(live, pool, forwards, parts.threads), ...common }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
@@ -113,6 +118,7 @@ type Parts = {
   readonly pool: Pool
   readonly demo: DemoUpstream | null
   readonly live: LiveConfig
+  readonly traces: OtlpTraces | null
   app: App | null
   threads: HttpThreads | null
 }
@@ -211,12 +217,13 @@ function buildListener(deps: AppDeps, door: LiveDoor): App {
   }
 }
 
-async function closeAll({ app, threads, pool, demo, live }: Parts): Promise<void> {
+async function closeAll({ app, threads, pool, demo, live, traces }: Parts): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
   await threads?.close()
   if (app !== null) await closeServer(app)
   await demo?.close()
+  await traces?.close()
 }
 
 /** With the pool closed nothing waits any more but clients, and one that never completes its request waits for ever. */
@@ -227,6 +234,11 @@ async function closeServer(app: App): Promise<void> {
   } finally {
     clearTimeout(cut)
   }
+}
+
+/** What the main thread cannot send, the others need not try. */
+function sentFrom(traces: OtlpTraces | null): Config['telemetry'] {
+  return { traces: traces === null ? 'off' : 'otlp' }
 }
 
 function generated(token: string): Token {

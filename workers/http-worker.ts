@@ -29,6 +29,7 @@ import type {
   HttpThreadData,
   ToHttpThread,
 } from '../src/threads/http-protocol.ts'
+import { startTraces } from '../src/tracing/service-traces.ts'
 import { Front } from './http/front.ts'
 import { MessageOutlet } from './http/log-outlet.ts'
 import { listenOn } from './http/places.ts'
@@ -68,6 +69,7 @@ const deps: DoorDeps = {
   accessLog: () => accessLog,
   log: { level: data.logLevel, stream: sink, requestIds: `h${data.slot}` },
 }
+const traces = await startTraces(data.telemetry, log)
 const pool = new AttachedPool(data.pool)
 const door = new LiveDoor(deps)
 const app = buildThreadApp(
@@ -173,6 +175,7 @@ async function close(): Promise<void> {
   clearTimeout(cut)
   front.close()
   await pool.close()
+  await traces?.close()
   await sink.flushed()
   port.close()
 }

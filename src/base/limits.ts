@@ -285,6 +285,8 @@ const OWN_LIMITS = {
   logRetryMs: 50,
   /** Milliseconds that the end of the process waits for the log's reader. */
   logFlushMs: 500,
+  /** Milliseconds that the end of the process, or of a thread, waits for its last spans to be sent. */
+  traceFlushMs: 1_500,
   /** Milliseconds that `serve --demo` waits for held leases at its end: nobody's work hangs on a demo. */
   demoDrainMs: 2_000,
   /** Milliseconds in which a second, equal signal is an echo: npm passes on what the terminal sent to all. */

@@ -3,6 +3,7 @@ import { Agent, type AgentOptions, type ClientRequest, type IncomingMessage, req
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { WebSocket } from 'ws'
 import { LIMITS } from '../base/limits.ts'
+import { activeTraceHeaders } from '../tracing/caller-trace.ts'
 import {
   STREAM_PROTOCOL,
   type Wire,
@@ -47,7 +48,7 @@ class NodeWire implements Wire {
       const sent = this.#request(`${this.#base}${path}`, {
         method,
         agent: this.#agent,
-        headers: { ...headers, ...length, ...this.#authorization },
+        headers: { ...headers, ...length, ...this.#authorization, ...activeTraceHeaders() },
         signal,
       })
       const reach = new Reach(sent)
@@ -65,7 +66,7 @@ class NodeWire implements Wire {
   openSocket(path: string, ears: WireEars): WireSocket {
     const address = `ws${this.#base.slice('http'.length)}${path}`
     const socket = new WebSocket(address, STREAM_PROTOCOL, {
-      headers: this.#authorization,
+      headers: { ...this.#authorization, ...activeTraceHeaders() },
       handshakeTimeout: LIMITS.serviceConnectMs,
       perMessageDeflate: false,
       maxPayload: LIMITS.streamMessageBytesMax,

@@ -6,6 +6,8 @@ import { type ConfigSources, type LoadedConfig, loadEffective } from '../config/
 import { printConfig } from '../config/print.ts'
 import { parseHost } from '../egress/host.ts'
 import { parseRule } from '../egress/rule.ts'
+import { otlpFault } from '../tracing/otlp.ts'
+import { noSpans } from '../tracing/service-traces.ts'
 import { CommandError } from './command-error.ts'
 import { print, type Streams } from './streams.ts'
 
@@ -18,9 +20,15 @@ export function loadForCommand(sources: ConfigSources): Config {
   return effectiveForCommand(sources).config
 }
 
-/** `config validate FILE`: the file alone, without what the environment would change in it. */
-export async function validateConfig(file: string, { stdout }: Streams): Promise<void> {
-  effectiveForCommand({ file, overrides: false })
+/**
+ * `config validate FILE`: the file alone, without what the environment would change in it. What the service would serve
+ * without is said on stderr, and is no error.
+ */
+export async function validateConfig(file: string, { stdout, stderr }: Streams): Promise<void> {
+  const { telemetry } = effectiveForCommand({ file, overrides: false }).config
+  const fault = telemetry.traces === 'otlp' ? await otlpFault() : null
+  if (fault !== null)
+    await print(stderr, `${file}: telemetry.traces: no spans would be sent: ${noSpans(fault)}\n`)
   await print(stdout, `${file}: valid\n`)
 }
 

@@ -40,6 +40,7 @@ const FIXED: readonly { readonly path: string; readonly of: (config: Config) => 
   { path: 'http.tls.clientCa', of: config => config.http.tls?.clientCa !== undefined },
   { path: 'limits.bodyBytes', of: config => config.limits.bodyBytes },
   { path: 'limits.operationTimeout', of: config => config.limits.operationTimeoutMs },
+  { path: 'telemetry.traces', of: config => config.telemetry.traces },
 ]
 
 export function configChange(running: Config, next: Config): ConfigChange {
@@ -57,7 +58,7 @@ export function configChange(running: Config, next: Config): ConfigChange {
 /** The next one, with what needs a restart as it runs. A new key of the config has to be put on either side here. */
 function runnable(running: Config, next: Config): Config {
   const { targets, egress, ingress, limits, http, forwards } = next
-  const { listen, ioWorkers, parse, logLevel } = running
+  const { listen, ioWorkers, parse, telemetry, logLevel } = running
   const { bodyBytes, operationTimeoutMs } = running.limits
   return {
     listen,
@@ -65,6 +66,7 @@ function runnable(running: Config, next: Config): Config {
     parse,
     ingress,
     forwards,
+    telemetry,
     logLevel,
     targets,
     egress,

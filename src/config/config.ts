@@ -7,6 +7,7 @@ import type { Target } from './target.ts'
 
 export const ACCESS_LOGS = ['off', 'errors', 'all'] as const
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export const TRACES = ['off', 'otlp'] as const
 export type AccessLog = (typeof ACCESS_LOGS)[number]
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
@@ -68,5 +69,7 @@ export type Config = {
   /** By name. Ask with `Object.hasOwn`. */
   readonly targets: Readonly<Record<string, Target>>
   readonly forwards: readonly ForwardConfig[]
+  /** Where spans go. */
+  readonly telemetry: { readonly traces: (typeof TRACES)[number] }
   readonly logLevel: LogLevel
 }

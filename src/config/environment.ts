@@ -40,6 +40,12 @@ export function environmentColumns(environment: Environment = process.env): numb
   return Number.isInteger(columns) && columns > 0 ? columns : undefined
 }
 
+/** Whether the variables of OpenTelemetry say what the service is called in traces. */
+export function isServiceNamed(environment: Environment = process.env): boolean {
+  const { OTEL_SERVICE_NAME = '', OTEL_RESOURCE_ATTRIBUTES = '' } = environment
+  return OTEL_SERVICE_NAME !== '' || /(?:^|,)\s*service\.name\s*=/.test(OTEL_RESOURCE_ATTRIBUTES)
+}
+
 /** Whether `npm start` runs this process: npm says so to the programs of its scripts. */
 export function isNpmStart(environment: Environment = process.env): boolean {
   const { npm_lifecycle_event: script } = environment

@@ -6,7 +6,7 @@
 import { DEFAULTS } from '../base/defaults.ts'
 import { ISOLATIONS } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
-import { ACCESS_LOGS } from './config.ts'
+import { ACCESS_LOGS, TRACES } from './config.ts'
 import { FORWARD_MODES } from './forward.ts'
 import type { PemContent } from './pem.ts'
 import {
@@ -73,6 +73,13 @@ export function configSchema(parallelism: number): SchemaNode {
     }),
     forwards: list('Local ports for unmodified programs: each accepted connection is one lease.', forward(), {
       maxItems: LIMITS.forwardsMax,
+    }),
+    telemetry: mapping('What is told to a collector.', {
+      traces: choice(
+        'Where spans go: `otlp` sends them by OTLP over HTTP to where the OTEL_ variables say, for which two packages have to be installed.',
+        TRACES,
+        { default: 'off' },
+      ),
     }),
   })
 }

@@ -7,7 +7,8 @@ import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
 import { originOf } from './lease/call-site.ts'
-import type { Held } from './lease/exchange.ts'
+import { type ExchangeReply, exchangeBy, type Held } from './lease/exchange.ts'
+import type { JudgedExchange } from './lease/exchange-request.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
@@ -19,12 +20,14 @@ import {
 } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
+import { LeaseSpan } from './lease/lease-span.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/shared-connection.ts'
 import type { PoolDeps } from './pool-deps.ts'
 import { PooledLease, type PooledLeaseKind, type PooledLeaseOwner } from './pooled-lease.ts'
 import { type AcceptedLease, type AcceptedTerms, termsOfAccepted } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
+import type { DialParent } from './target/dial-parent.ts'
 import type { Refusal, ReleaseResult } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
@@ -134,6 +137,12 @@ export class Leases {
     return this.#tryHold(target, request, make) ?? this.acquire(target, request, 0, make).then(heldOf)
   }
 
+  /** One round trip on a connection to itself. Errors: those of `hold`, and of the trip. */
+  exchange(target: string | AdHocTarget, exchange: JudgedExchange): Promise<ExchangeReply> {
+    const hold = (request: LeaseRequest): Held | Promise<Held> => this.hold(target, request, EXCHANGE_TRAITS)
+    return exchangeBy(hold, exchange, this.#deps.now)
+  }
+
   #tryHold(
     target: string | AdHocTarget,
     request: LeaseRequest,
@@ -145,6 +154,7 @@ export class Leases {
       const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
       const ends = keeper.begin(0, make)
       this.#tellOf(keeper, 0)
+      this.#traced(keeper, LeaseSpan.begin(pool, request), slot)
       return { keeper, ends }
     })
     return held
@@ -171,37 +181,48 @@ export class Leases {
     const pool = this.#judged(target, request, thread)
     const origin = originOf(said, pool.target)
     const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
-    for (;;) {
-      const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
-      const acquired = await pool.lease(
-        { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs },
-        (slot, connection) => {
-          const record = this.#record(pool, slot, connection, request, origin)
-          return { record, holder: record.begin(thread, make) }
-        },
-      )
-      const { record } = acquired
-      // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
-      const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
-      // One that has served before, and ended in those turns, was not worth having.
-      const isStale = record.lost !== null && record.terms.reused
-      if (late === null && !isStale) {
-        this.#tellOf(record, this.#deps.now() - startedMs)
-        return acquired
+    const span = LeaseSpan.begin(pool, request)
+    const dialParent = span?.dialParent
+    let place: Slot | null = null
+    try {
+      for (;;) {
+        const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
+        const acquired = await pool.lease(
+          { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs, dialParent },
+          (slot, connection) => {
+            place = slot
+            const record = this.#record(pool, slot, connection, request, origin)
+            return { record, holder: record.begin(thread, make) }
+          },
+        )
+        const { record } = acquired
+        // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
+        const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
+        // One that has served before, and ended in those turns, was not worth having.
+        const isStale = record.lost !== null && record.terms.reused
+        if (late === null && !isStale) {
+          this.#tellOf(record, this.#deps.now() - startedMs)
+          this.#traced(record, span, place)
+          return acquired
+        }
+        // Nobody has heard of the lease: its connection is as it was.
+        void record.giveBack(null, false)
+        if (late !== null) throw late
       }
-      // Nobody has heard of the lease: its connection is as it was.
-      void record.giveBack(null, false)
-      if (late !== null) throw late
+    } catch (error) {
+      span?.failed(error)
+      throw error
     }
   }
 
   /**
    * A connection of a target for calls of all tenants at once, which is no lease of anybody's. It keeps the process alive
-   * by its holder's word, and ends by that, with its socket, or by an operator.
+   * by its holder's word, and ends by that, with its socket, or by an operator. `dialParent`: the call that it is for.
    */
-  async share(pool: TargetPool, signal: AbortSignal): Promise<SharedHeld> {
+  async share(pool: TargetPool, signal: AbortSignal, dialParent: DialParent | null): Promise<SharedHeld> {
     const { now } = this.#deps
-    return await pool.lease({ tenant: NO_TENANT, waitMs: Infinity, signal }, (slot, connection) => {
+    const asking = { tenant: NO_TENANT, waitMs: Infinity, signal, dialParent }
+    return await pool.lease(asking, (slot, connection) => {
       connection.share()
       pool.share(slot, connection)
       const keeper = this.#record(pool, slot, connection, { ttlMs: null }, undefined, 'shared')
@@ -281,6 +302,12 @@ export class Leases {
         news.tell('release', terms.target, { connection: connection.id, lease: id, reason: why, ms })
       })
       .catch(error => onEvent?.({ kind: 'fault', error }))
+  }
+
+  #traced(lease: LeaseRecord, span: LeaseSpan | null, slot: Slot | null): void {
+    if (span === null) return
+    lease.span = span
+    span.acquired(lease, slot?.host ?? 0)
   }
 
   /** Why no lease is given, or null where there is room for so many more. */

@@ -3,6 +3,7 @@ import { CallBounds } from '../base/call-bounds.ts'
 import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { durationOption, optionsObject, textOption } from '../base/options.ts'
+import { NO_PARENT } from '../tracing/caller-trace.ts'
 import type { ForwardHandler } from './forward/forward-spec.ts'
 import { MessageForward, type MessageForwardDeps } from './forward/message-forward.ts'
 import type { PinReason } from './forward/request-needs.ts'
@@ -53,7 +54,8 @@ export class MessageForwards {
     if (this.#isDraining) throw new SockpoolError('DRAINING', 'the pool is closed')
     const read = { messages: 1, frame: null }
     const bounds = new CallBounds(undefined, timeoutMs)
-    const share = { tenant, origin }
+    // It serves many clients, one after another, so that it is a part of nobody's trace.
+    const share = { tenant, origin, within: NO_PARENT }
     const forward = new MessageForward({
       ...{ ...deps, tenant, timeoutMs },
       pool: () => pools.find(target, tenant),

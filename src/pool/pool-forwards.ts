@@ -3,6 +3,7 @@ import { CallBounds } from '../base/call-bounds.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
 import type { OnIncoming } from '../threads/thread-listeners.ts'
+import { NO_PARENT } from '../tracing/caller-trace.ts'
 import type { BoundForward, ForwardServing, ServingPort } from './forward/forward-ports.ts'
 import { Forwards } from './forward/forwards.ts'
 import type { SessionPool } from './forward/session-clients.ts'
@@ -33,7 +34,7 @@ function sessionPool(leases: Leases, pools: TargetPools): SessionPool {
     lease: async ({ target, tenant, origin, wish, signal }, make) => {
       // The lease is its client's for as long as that stays.
       const bounds = new CallBounds(signal, undefined)
-      const request = new LeaseRequest(bounds, { tenant, origin }, { ttlMs: null }, wish)
+      const request = new LeaseRequest(bounds, { tenant, origin, within: NO_PARENT }, { ttlMs: null }, wish)
       const { record, holder } = await leases.acquire(target, request, 0, make)
       return { record, ends: holder }
     },

@@ -13,13 +13,15 @@ import { settledWithin } from '../base/wait.ts'
 import type { AttachListener } from '../threads/attach-listener.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
+import { tracedParse } from '../tracing/parse-span.ts'
 import { attachListener } from './attached-threads.ts'
 import type { Forwards } from './forward/forwards.ts'
-import { type ExchangeReply, type ExchangeRequest, exchangeBy, useLease } from './lease/exchange.ts'
+import { type ExchangeReply, type ExchangeRequest, useLease } from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
+import { tracedExchange } from './lease/exchange-span.ts'
 import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
-import { EXCHANGE_TRAITS, judgedLease, type LeaseOptions, NO_LEASE_OPTIONS } from './lease/lease-options.ts'
+import { judgedLease, type LeaseOptions, NO_LEASE_OPTIONS } from './lease/lease-options.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
 import { MessageForwards } from './message-forwards.ts'
@@ -35,6 +37,7 @@ import type { LeaseListeners } from './server/lease-listeners.ts'
 import type { ConnectionHandler, Server } from './server/server.ts'
 import { type ListenOptions, Servers } from './server/servers.ts'
 import { type ControlOrder, carryOut, verbOf } from './target/control-order.ts'
+import { targetLabel } from './target/dial-span.ts'
 import { type ControlOptions, type KillResult, OperatedPool } from './target/operated-pool.ts'
 import type { PoolNews } from './target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
@@ -81,7 +84,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#multiplexers = new Multiplexers({
       waiterCount: this.#waiterCount,
       now: this.#now,
-      connect: (pool, signal) => this.#leases.share(pool, signal),
+      connect: (pool, signal, dialParent) => this.#leases.share(pool, signal, dialParent),
       onFault,
     })
     this.#servers = new Servers({
@@ -165,11 +168,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     // Not async: on a shared connection a promise more costs every tenth call.
     try {
       const judged = judgedExchange(options, () => this.#pools.frameOf(target))
-      const shared = this.#multiplexers.exchange(this.#pools.find(target, judged.share.tenant ?? ''), judged)
-      return (
-        shared ??
-        exchangeBy(request => this.#leases.hold(target, request, EXCHANGE_TRAITS), judged, this.#now)
-      )
+      const pool = this.#pools.find(target, judged.share.tenant ?? '')
+      return tracedExchange(targetLabel(pool), judged, exchange => {
+        const shared = this.#multiplexers.exchange(pool, exchange)
+        return shared ?? this.#leases.exchange(target, exchange)
+      })
     } catch (error) {
       return Promise.reject(error)
     }
@@ -188,7 +191,9 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     call: ParseCall = CallBounds.NONE,
   ): Promise<unknown[]> {
     if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
-    return await this.#deps.parse.parse(format, bytes, options, CallBounds.of(call))
+    const { parse } = this.#deps
+    const run = (): Promise<unknown[]> => parse.parse(format, bytes, options, CallBounds.of(call))
+    return await tracedParse({ format, bytes: bytes.length }, run)
   }
 
   /** As `parse`, but as JSON text that the parse worker wrote, `wrap` around it; the bytes are given away. */

@@ -82,6 +82,7 @@ export class PooledLease implements LeaseRecordDeps {
   giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {
     const given = this.#owner.awaited(this.pool.release(this.#slot, refusal, graceful))
     if (this.#kind === 'leased') this.#owner.onGiven(this.record, given)
+    this.record.span?.ended(this.record, given)
     return given
   }
 

@@ -29,6 +29,8 @@ export type HttpThreadsDeps = {
   readonly listen: TcpAddress
   readonly pool: PoolHandle
   readonly auth: Config['auth']
+  /** Where their spans go. */
+  readonly telemetry: Config['telemetry']
   /** HTTP connections of all threads at once. */
   readonly connectionsMax: number
   /** Fires when the service drains. */
@@ -145,7 +147,7 @@ export class HttpThreads {
   }
 
   #dataOf(slot: number): ReturnType<HttpFleetOptions['dataOf']> {
-    const { config, listen, pool, connectionsMax, draining } = this.#deps
+    const { config, listen, pool, connectionsMax, draining, telemetry } = this.#deps
     const { bodyBytes, operationTimeoutMs } = config.limits
     return {
       slot,
@@ -158,6 +160,7 @@ export class HttpThreads {
       limits: { bodyBytes, operationTimeoutMs },
       connectionsMax: Math.max(1, Math.floor(connectionsMax / DESCRIPTORS_OF_REQUEST / config.http.threads)),
       logLevel: config.logLevel,
+      telemetry,
     }
   }
 

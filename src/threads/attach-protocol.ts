@@ -79,6 +79,8 @@ export type RequestData = {
     }
     /** The thread waits for the reply and does nothing else. */
     readonly blocks: boolean
+    /** What the span of the lease hangs below, as W3C Trace Context has it; null for nothing. */
+    readonly trace: { readonly traceparent: string; readonly tracestate?: string | undefined } | null
     /** The one thing that it is for, as the flight recorder says it; null: whatever its holder does with it. */
     readonly operation: string | null
   }

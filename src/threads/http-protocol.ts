@@ -55,6 +55,7 @@ export type HttpThreadData = {
   readonly limits: Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
   readonly connectionsMax: number
   readonly logLevel: string
+  readonly telemetry: Config['telemetry']
   readonly notices: CountMemory
   /** Written by the thread: HTTP connections that are open, and requests that have come. */
   readonly connections: CountMemory

@@ -23,6 +23,7 @@ export const ROWS: Rows = [
   ['threads'],
   ['streams'],
   ['channel'],
+  ['tracing'],
   ['config'],
   ['frames'],
   ['base'],
@@ -56,7 +57,7 @@ export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly m
   },
   'http-worker': {
     own: /^workers\/(http-worker\.ts|http\/)/,
-    may: /^src\/((base|config|channel|http|pool\/attached)\/|threads\/(http-protocol|relayed-socket)\.ts$)/,
+    may: /^src\/((base|config|tracing|channel|http|pool\/attached)\/|threads\/(http-protocol|relayed-socket)\.ts$)/,
   },
   'demo-worker': { own: /^workers\/demo-worker\.ts/, may: /^src\/(base\/|threads\/demo-upstream\.ts$)/ },
 }
@@ -71,6 +72,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^csv-parse(\/|$)/, only: /^src\/parse\/formats\/csv\.ts$/ },
   { name: /^saxes$/, only: /^src\/parse\/formats\/xml\.ts$/ },
   { name: /^re2js$/, only: /^src\/base\/pattern\.ts$/ },
+  { name: /^@opentelemetry\//, only: /^src\/tracing\// },
   { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]
 

@@ -13,6 +13,8 @@ type Manifest = {
   readonly keywords: readonly string[]
   readonly dependencies: Names
   readonly devDependencies: Names
+  readonly peerDependencies: Names
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>
   readonly exports: Readonly<Record<string, unknown>>
 }
 
@@ -38,6 +40,18 @@ describe('package.json', () => {
   test('declares every package that the sources import, and no other', () => {
     expect(used.size).toBeGreaterThan(5)
     expect([...used].toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted())
+  })
+
+  test('offers what only tracing needs, and brings none of it', () => {
+    const { peerDependencies: offered, peerDependenciesMeta: meta } = manifest
+    expect(Object.keys(offered)).toEqual([
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/sdk-node',
+    ])
+    for (const name of Object.keys(offered)) {
+      expect.soft(meta[name], name).toEqual({ optional: true })
+      expect.soft(Object.keys(manifest.devDependencies)).toContain(name)
+    }
   })
 
   test('takes ranges of dependencies: a user shares one copy of each, and the lock file pins those of the checkout', () => {

@@ -5,7 +5,7 @@ export const TRACE_PARAMETER: ApiParameter = {
   name: 'traceparent',
   in: 'header',
   required: false,
-  description: 'W3C trace context. Taken, and not acted on.',
+  description: 'W3C trace context: the trace that log lines name, and that spans of the call are a part of.',
   schema: { type: 'string' },
   example: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
 }

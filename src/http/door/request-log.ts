@@ -3,18 +3,19 @@
  * which is a credential, and a query string holds separators and offsets of other people's protocols. A short hash of the
  * id lets an operator follow a lease.
  */
-import { hash } from 'node:crypto'
-import { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { leaseHash } from '../../base/lease-hash.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { stderrLog } from '../../base/stderr-log.ts'
+import { traceIdsOf } from '../../tracing/trace-parent.ts'
 import type { DoorDeps } from '../ports.ts'
 import { routeOf } from '../request-route.ts'
 import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
 
-/** Characters of a lease's hash: enough to tell 10,000 leases apart, and too few to find the id. */
-const HASH_CHARS = 12
+export { leaseHash }
 
 /** Fastify's own lines about requests name URLs, so they are off; these options shape what else it logs. */
 export function loggerOptions(log: DoorDeps['log']): {
@@ -29,6 +30,7 @@ export function loggerOptions(log: DoorDeps['log']): {
     }
   }
   logController: LogController
+  childLoggerFactory: typeof requestLogger
 } {
   return {
     logger: {
@@ -42,7 +44,20 @@ export function loggerOptions(log: DoorDeps['log']): {
       },
     },
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: requestLogger,
   }
+}
+
+/** The logger of a request: its lines name the caller's trace and span, where the request says which. */
+function requestLogger(
+  this: unknown,
+  log: FastifyBaseLogger,
+  bindings: Record<string, unknown>,
+  options: object,
+  { headers }: Pick<IncomingMessage, 'headers'>,
+): FastifyBaseLogger {
+  const ids = traceIdsOf(headers['traceparent'])
+  return log.child(ids === null ? bindings : { ...bindings, ...ids }, options)
 }
 
 const elsewhere = new WeakSet<FastifyRequest>()
@@ -93,11 +108,6 @@ function isSlow(request: FastifyRequest, elapsedMs: number): boolean {
 export function logUpgraded(request: FastifyRequest, ms: number): void {
   if (request.server.getDecorator<DoorDeps['accessLog']>(ACCESS_LOG)() !== 'all') return
   request.log.info({ ...describeRequest(request), status: 101, ms }, 'request')
-}
-
-/** The name under which a lease may appear in logs. */
-export function leaseHash(id: string): string {
-  return hash('sha256', id).slice(0, HASH_CHARS)
 }
 
 function describeRequest(request: FastifyRequest): Record<string, unknown> {

@@ -1,14 +1,21 @@
-/** Where a lease was asked for, as the log tells it of one that is held for too long: no query, no body. */
+/** Where a call comes from, for spans and for the log of a lease that is held for too long: no query, no body. */
 import type { FastifyRequest } from 'fastify'
+import { traceIdsOf } from '../../tracing/trace-parent.ts'
 import { routeOf } from '../request-route.ts'
 
-type Origin = { readonly route: string; readonly traceId?: string }
+type Origin = {
+  readonly route: string
+  readonly traceId?: string
+  readonly traceparent?: string
+  readonly tracestate?: string
+}
 
 /** The trace is that of a `traceparent` header as W3C has it. */
 export function leaseOriginOf(request: FastifyRequest): Origin {
   const route = `${request.method} ${routeOf(request).url ?? ''}`
-  const { traceparent } = request.headers
-  const traceId =
-    typeof traceparent === 'string' ? /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)?.[1] : undefined
-  return traceId === undefined ? { route } : { route, traceId }
+  const { traceparent, tracestate } = request.headers
+  const ids = traceIdsOf(traceparent)
+  if (ids === null || typeof traceparent !== 'string') return { route }
+  const { traceId } = ids
+  return { route, traceId, traceparent, ...(typeof tracestate === 'string' && { tracestate }) }
 }

@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { TextWrap } from '../../base/answer-form.ts'
 import { SockpoolError } from '../../base/errors.ts'
+import { beginParse, tracedParse } from '../../tracing/parse-span.ts'
 import { pickType } from '../bytes/accept.ts'
 import { BodyAhead } from '../bytes/body-ahead.ts'
 import { registerStreamedBodies } from '../bytes/body-parsers.ts'
@@ -15,6 +16,7 @@ import { GatheredBody } from '../bytes/gathered-body.ts'
 import { checkRoomForAnswer, GrowingHold } from '../bytes/held-bytes.ts'
 import { RequestBody, readBuffered } from '../bytes/request-body.ts'
 import { principalOf } from '../door/principal.ts'
+import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { invalidField } from '../problems.ts'
 import { OutStream } from '../streaming/out-stream.ts'
@@ -97,7 +99,8 @@ export function parseBodyRoute(
           const parse = new BodyParse(pool, format, options, call, calls.limits.bodyBytes)
           if (isLines && !('decompress' in options)) return await parse.sendLines(request, reply)
           const bytes = await gathered(request)
-          return await parse.sendAll(bytes, isLines, reply)
+          const answer = (): Promise<FastifyReply> => parse.sendAll(bytes, isLines, reply)
+          return await tracedParse({ format, said: leaseOriginOf(request), bytes: bytes.length }, answer)
         },
       }),
     ],
@@ -113,6 +116,8 @@ class BodyParse {
   readonly #options: object
   readonly #call: ParseCallWait
   readonly #bytesMax: number
+  /** What broke off the values that are sent while the body comes, or null; once all are sent. */
+  #sending: Promise<unknown> = Promise.resolve(null)
 
   constructor(pool: ParseBodyPort, format: string, options: object, call: ParseCallWait, bytesMax: number) {
     this.#pool = pool
@@ -129,8 +134,21 @@ class BodyParse {
     return sendText(reply, isLines ? NDJSON_TYPE : JSON_TYPE, text)
   }
 
-  /** Answers the values as lines while the body comes. */
+  /** Answers the values as lines while the body comes. The span of the parse ends with the last of them. */
   async sendLines(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const span = beginParse({ format: this.#format, said: leaseOriginOf(request) })
+    if (span === null) return await this.#sendLines(request, reply)
+    try {
+      const answer = await this.#sendLines(request, reply)
+      void this.#sending.then(failure => (failure === null ? span.end(null) : span.fail(failure)))
+      return answer
+    } catch (error) {
+      span.fail(error)
+      throw error
+    }
+  }
+
+  async #sendLines(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { signal } = this.#call
     const hold = new GrowingHold(request)
     const declared = Number(request.headers['content-length'] ?? 0)
@@ -153,7 +171,7 @@ class BodyParse {
       if (first.isLast) return sendText(reply, NDJSON_TYPE, joined(first.texts))
       isSending = true
       const out = new OutStream()
-      void sendRecords(first, { request, steps, ahead, out, signal })
+      this.#sending = sendRecords(first, { request, steps, ahead, out, signal })
       return sendOpenEnded(request, reply.type(NDJSON_TYPE), out)
     } finally {
       if (!isSending) ahead.stop()

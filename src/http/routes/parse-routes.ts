@@ -7,9 +7,11 @@ import { type TString, Type } from 'typebox'
 import type { TextWrap } from '../../base/answer-form.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { FORMAT_NAMES } from '../../parse/formats/registry.ts'
+import { tracedParse } from '../../tracing/parse-span.ts'
 import { registerJsonBodies } from '../bytes/body-parsers.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { READ_PROBLEMS } from '../document/problem-codes.ts'
+import { leaseOriginOf } from '../leases/lease-origin.ts'
 import type { AppLimits, PoolPort } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
@@ -78,9 +80,11 @@ export function parseLeaseRoute(calls: Calls, pool: Pick<PoolPort, 'checkFormat'
           const held = calls.leaseToRead(request)
           checkRoomForAnswer(request)
           const wait = calls.waitOf(request, timeoutMs)
-          const text = await held.readFrom('parse', offset, wait, left =>
-            held.lease.parseToText(format, messageWrap, options, { ...left, offset }),
-          )
+          const read = (): Promise<Uint8Array> =>
+            held.readFrom('parse', offset, wait, left =>
+              held.lease.parseToText(format, messageWrap, options, { ...left, offset }),
+            )
+          const text = await tracedParse({ format, said: leaseOriginOf(request) }, read)
           return sendText(reply, JSON_TYPE, text)
         },
       }),

@@ -22,16 +22,18 @@ export type RecordAnswerOptions = {
   readonly signal: AbortSignal
 }
 
-/** Sends the batch and all that follow. It never rejects. */
-export async function sendRecords(first: ValueBatch, options: RecordAnswerOptions): Promise<void> {
+/** Sends the batch and all that follow; what broke the answer off, or null. It never rejects. */
+export async function sendRecords(first: ValueBatch, options: RecordAnswerOptions): Promise<unknown> {
   const { request, ahead, out, signal } = options
   try {
     await pass(first, options)
     out.finish()
+    return null
   } catch (error) {
     // Nobody is there to be told.
     if (signal.aborted || out.destroyed) out.destroy()
     else await breakOff(error, out, request)
+    return error
   } finally {
     ahead.stop()
   }

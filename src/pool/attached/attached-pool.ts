@@ -11,6 +11,7 @@ import { durationOption, optionsObject, requireFunction, typeFault } from '../..
 import { aborted } from '../../base/wait.ts'
 import { AttachLine } from '../../threads/attach-line.ts'
 import type { GrantData, PoolHandle } from '../../threads/attach-protocol.ts'
+import { tracedParse } from '../../tracing/parse-span.ts'
 import {
   type ExchangeReply,
   type ExchangeRequest,
@@ -18,7 +19,8 @@ import {
   type Held as LeaseInHand,
   useLease,
 } from '../lease/exchange.ts'
-import { judgedExchange } from '../lease/exchange-request.ts'
+import { type JudgedExchange, judgedExchange } from '../lease/exchange-request.ts'
+import { tracedExchange, tracedExchangeSync } from '../lease/exchange-span.ts'
 import { keepAliveSwitch } from '../lease/keep-alive-switch.ts'
 import { Lease } from '../lease/lease.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
@@ -28,7 +30,7 @@ import {
   EXCHANGE_TRAITS,
   judgedLease,
   type LeaseOptions,
-  LeaseRequest,
+  type LeaseRequest,
   type ReaderTraits,
 } from '../lease/lease-options.ts'
 import { LeaseRecord } from '../lease/lease-record.ts'
@@ -43,9 +45,10 @@ import type { AdHocTarget } from '../target/target-pools.ts'
 import { AttachedBells, AttachedConnection } from './attached-connection.ts'
 import { AttachedExchanges } from './attached-exchanges.ts'
 import { AttachedParsePort } from './attached-parse-port.ts'
+import { attachedTarget, attachedTrace } from './attached-trace.ts'
 import { BlockingEnds, type BlockingLeaseOptions } from './blocking-ends.ts'
 import { BlockingGiveBack, BlockingLease } from './blocking-lease.ts'
-import { exchangeSyncOn } from './exchange-sync.ts'
+import { exchangeSyncBy } from './exchange-sync.ts'
 
 export type LeaseSyncOptions = Omit<LeaseOptions, 'signal' | 'replay'> & BlockingLeaseOptions
 export type ExchangeSyncOptions = Omit<ExchangeRequest, 'signal'>
@@ -91,12 +94,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   async #lease(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal }: LeaseRequest,
+    request: LeaseRequest,
     traits: ReaderTraits,
     operation: string | null,
   ): Promise<LeaseInHand> {
+    const { waitMs, timeoutMs, ttlMs, replay, tenant, weight, signal } = request
     const options = { waitMs, timeoutMs, ttlMs, replay, tenant, weight }
-    const data = { target, options, blocks: false, operation }
+    const data = { target, options, blocks: false, trace: attachedTrace(request), operation }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
     const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) => {
@@ -128,8 +132,17 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
   }
 
   /** As Pool.exchange. */
-  async exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
-    const judged = judgedExchange(options)
+  exchange(target: string | AdHocTarget, options: ExchangeRequest): Promise<ExchangeReply> {
+    try {
+      return tracedExchange(attachedTarget(target), judgedExchange(options), judged =>
+        this.#exchange(target, judged),
+      )
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async #exchange(target: string | AdHocTarget, judged: JudgedExchange): Promise<ExchangeReply> {
     const shared = await this.#exchanges.exchange(target, judged)
     if (shared !== null) return shared
     const acquire = (request: LeaseRequest): Promise<LeaseInHand> =>
@@ -153,16 +166,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   #leaseSync(
     target: string | AdHocTarget,
-    { waitMs, timeoutMs, ttlMs, tenant, weight }: LeaseRequest,
+    request: LeaseRequest,
     traits: BlockingLeaseOptions,
     operation: string | null,
   ): BlockingLease {
-    const data = {
-      target,
-      options: { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight },
-      blocks: true,
-      operation,
-    }
+    const { waitMs, timeoutMs, ttlMs, tenant, weight } = request
+    const options = { waitMs, timeoutMs, ttlMs, replay: false, tenant, weight }
+    const data = { target, options, blocks: true, trace: attachedTrace(request), operation }
     const line = this.#line
     const grant = line.requestSync('lease', data) as GrantData
     const back = new BlockingGiveBack(line, grant.lease)
@@ -194,20 +204,13 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
 
   /** As `exchange`, blocking. The reply does not wait for what becomes of the connection. */
   exchangeSync(target: string | AdHocTarget, options: ExchangeSyncOptions): ExchangeReply {
-    const judged = judgedExchange(options)
-    const shared = this.#exchanges.exchangeSync(target, judged)
-    if (shared !== null) return shared
-    const { write, read, share, limit, bounds } = judged
-    const startedMs = now()
-    const lease = this.#leaseSync(target, new LeaseRequest(bounds, share), EXCHANGE_TRAITS, 'exchange')
-    try {
-      const reply = exchangeSyncOn(lease, write, read, limit, bounds.left(startedMs, now()))
-      lease.letGo()
-      return reply
-    } catch (error) {
-      lease.abandon(error)
-      throw error
-    }
+    return tracedExchangeSync(attachedTarget(target), judgedExchange(options), judged => {
+      const shared = this.#exchanges.exchangeSync(target, judged)
+      if (shared !== null) return shared
+      const acquire = (request: LeaseRequest): BlockingLease =>
+        this.#leaseSync(target, request, EXCHANGE_TRAITS, 'exchange')
+      return exchangeSyncBy(acquire, judged)
+    })
   }
 
   /** As Pool.parse. */
@@ -218,7 +221,8 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     call: ParseCall = CallBounds.NONE,
   ): Promise<unknown[]> {
     if (!(bytes instanceof Uint8Array)) throw typeFault('the bytes to parse must be a Uint8Array')
-    return await this.#parse.parse(format, bytes, options, CallBounds.of(call))
+    const run = (): Promise<unknown[]> => this.#parse.parse(format, bytes, options, CallBounds.of(call))
+    return await tracedParse({ format, bytes: bytes.length }, run)
   }
 
   /** As Pool.parseToText; the bytes are copied. */

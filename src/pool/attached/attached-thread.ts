@@ -19,6 +19,8 @@ import type {
   RequestMessage,
   SharedReplyData,
 } from '../../threads/attach-protocol.ts'
+import { parentOf } from '../../tracing/caller-trace.ts'
+import { isTraced } from '../../tracing/pool-span.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
 import type { LeaseHolder, LoanWork } from '../lease/lease-keeper.ts'
@@ -202,7 +204,10 @@ export class AttachedThread implements ThreadServer {
     // That thread has judged what its caller said.
     const { waitMs, timeoutMs, ttlMs, replay, tenant, weight } = data.options
     const asking = { ttlMs, waitMs, replay }
-    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), { tenant, weight }, asking)
+    // What is active here is nothing of that thread's.
+    const within = isTraced() ? parentOf(data.trace) : undefined
+    const share = { tenant, weight, origin: data.trace ?? undefined, within }
+    const request = new LeaseRequest(new CallBounds(signal, timeoutMs), share, asking)
     if (data.blocks && waitMs !== 0) this.#assertNotStarved(target, tenant)
     const number = this.#nextLease++
     const tell = (reason: GoneReason): void => {

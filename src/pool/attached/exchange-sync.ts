@@ -6,12 +6,31 @@ import { builtInFrame } from '../../frames/frames.ts'
 import type { BlockingReader, BlockingReadOptions } from '../../streams/blocking/blocking-reader.ts'
 import { AnswerRead } from '../lease/answer-read.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
-import { frameOr, type JudgedRead } from '../lease/exchange-request.ts'
+import { frameOr, type JudgedExchange, type JudgedRead } from '../lease/exchange-request.ts'
+import { LeaseRequest } from '../lease/lease-options.ts'
 import { hasAnswered, replyToEnd, tripError } from '../lease/whole-reply.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 
+/** As `exchangeBy`. Errors: those of `acquire`, write, drain and read; INCOMPLETE_READ. */
+export function exchangeSyncBy(
+  acquire: (request: LeaseRequest) => BlockingLease,
+  { write, read, share, limit, bounds }: JudgedExchange,
+): ExchangeReply {
+  const startedMs = performance.now()
+  const lease = acquire(new LeaseRequest(bounds, share))
+  try {
+    const left = bounds.left(startedMs, performance.now())
+    const reply = exchangeSyncOn(lease, write, read, limit, left)
+    lease.letGo()
+    return reply
+  } catch (error) {
+    lease.abandon(error)
+    throw error
+  }
+}
+
 /** As `exchangeOn`. Errors: those of write, drain and read; INCOMPLETE_READ. */
-export function exchangeSyncOn(
+function exchangeSyncOn(
   lease: BlockingLease,
   bytes: string | Uint8Array,
   read: JudgedRead,

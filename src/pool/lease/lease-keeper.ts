@@ -13,6 +13,7 @@ import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { LentSource, LoanResult } from '../../streams/channel-ends/lent-source.ts'
 import type { HeldConnection } from '../../threads/held-connection.ts'
 import type { ConnectionHolder } from '../../threads/io-connection.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { LeaseActivity, LeaseClock } from './lease-clock.ts'
 import type { LeaseFlight, Moved } from './lease-flight.ts'
@@ -70,6 +71,8 @@ export interface LeaseKeeper {
   readonly clock: LeaseClock
   /** Null where nothing is kept of what is done. */
   readonly flight: LeaseFlight | null
+  /** What the spans of work on it hang below; null where nobody traces on its thread. */
+  readonly span: { readonly within: SpanParent } | null
   /** Why the lease has ended, or null while it is held. */
   readonly gone: GoneReason | null
   /** The program has released it, and only its last bytes are still being sent. */

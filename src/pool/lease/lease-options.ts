@@ -11,6 +11,7 @@ import {
 } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
 import type { DialWish } from '../target/dial-wish.ts'
 
 export type LeaseOptions = WaitOptions & {
@@ -25,8 +26,11 @@ export type LeaseOptions = WaitOptions & {
   readonly tenant?: string | undefined
   /** The tenant's share of the connections while others wait too, 1 to 1,000; default 1. */
   readonly weight?: number | undefined
-  /** Where it is asked for, to be told where it is held for too long; default: the place in the program. */
-  readonly origin?: { readonly route?: string | undefined; readonly traceId?: string | undefined } | undefined
+  /**
+   * Where it is asked for, to be told where it is held for too long; default: the place in the program. `traceparent` and
+   * `tracestate`, as W3C Trace Context has them: what its span hangs below; default: the active context.
+   */
+  readonly origin?: LeaseCaller | undefined
   /** Keep at least the last 64 KiB that were read, for `readAt`; default: false. */
   readonly replay?: boolean | undefined
   /** Bytes; default of the reader's `limit`. */
@@ -34,8 +38,19 @@ export type LeaseOptions = WaitOptions & {
   readonly onReset?: OnReset | undefined
 }
 
+/** Where a lease is asked for, as its caller says it. */
+export type LeaseCaller = {
+  readonly route?: string | undefined
+  readonly traceId?: string | undefined
+  readonly traceparent?: string | undefined
+  readonly tracestate?: string | undefined
+}
+
 /** Whose a call is, and the share of its tenant. */
-export type TenantShare = Pick<LeaseOptions, 'tenant' | 'weight' | 'origin'>
+export type TenantShare = Pick<LeaseOptions, 'tenant' | 'weight' | 'origin'> & {
+  /** What its spans hang below; default: what `origin` says. */
+  readonly within?: SpanParent | undefined
+}
 
 /** What the lease is to be. */
 export type LeaseAsking = {
@@ -53,13 +68,14 @@ export class LeaseRequest extends CallBounds {
   readonly replay: boolean
   readonly weight: number
   readonly origin: LeaseOptions['origin']
+  readonly within: SpanParent | undefined
   /** What its connection has to be beside what the target says; null: nothing. */
   readonly wish: DialWish | null
 
   /** Judged already. */
   constructor(
     bounds: CallBounds,
-    { tenant, weight, origin }: TenantShare,
+    { tenant, weight, origin, within }: TenantShare,
     { ttlMs, waitMs, replay = false }: LeaseAsking = {},
     wish: DialWish | null = null,
   ) {
@@ -70,6 +86,7 @@ export class LeaseRequest extends CallBounds {
     this.replay = replay
     this.weight = weight ?? 1
     this.origin = origin
+    this.within = within
     this.wish = wish
   }
 }
@@ -114,8 +131,13 @@ export function judgedShare({ tenant, weight, origin }: TenantShare): TenantShar
 }
 
 function judgedOrigin(origin: NonNullable<LeaseOptions['origin']>): LeaseOptions['origin'] {
-  const { route, traceId } = optionsObject(origin, 'origin')
-  return { route: textOption('origin.route', route), traceId: textOption('origin.traceId', traceId) }
+  const { route, traceId, traceparent, tracestate } = optionsObject(origin, 'origin')
+  return {
+    route: textOption('origin.route', route),
+    traceId: textOption('origin.traceId', traceId),
+    traceparent: textOption('origin.traceparent', traceparent),
+    tracestate: textOption('origin.tracestate', tracestate),
+  }
 }
 
 /** A ttl in milliseconds; null for Infinity. Errors: INVALID_REQUEST. */

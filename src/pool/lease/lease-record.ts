@@ -27,6 +27,7 @@ import { LeaseFlight } from './lease-flight.ts'
 import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
 import type { LeaseRecordDeps } from './lease-record-deps.ts'
 import { type LeaseReport, leaseReport } from './lease-report.ts'
+import type { LeaseSpan } from './lease-span.ts'
 import { deafened, NOBODY } from './nobody.ts'
 import type { ParseCall } from './parse-port.ts'
 
@@ -43,6 +44,8 @@ export class LeaseRecord implements LeaseKeeper, SlotLease, ConnectionHolder, Le
   readonly connection: LeasedConnection
   readonly clock: LeaseClock
   readonly flight: LeaseFlight | null
+  /** Null where nobody traces. */
+  span: LeaseSpan | null = null
   readonly #deps: LeaseRecordDeps
   /** Made for whoever asks. */
   #ended: PromiseWithResolvers<GoneReason> | null = null

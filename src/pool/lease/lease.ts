@@ -19,6 +19,7 @@ import { warnOfUnclosed } from '../../streams/adapters/unclosed-watch.ts'
 import { goneError } from '../../streams/channel-ends/channel-end.ts'
 import { StreamReader } from '../../streams/reading/stream-reader.ts'
 import { StreamWriter } from '../../streams/writing/stream-writer.ts'
+import { tracedParse } from '../../tracing/parse-span.ts'
 import type { ReleaseResult } from '../target/release-result.ts'
 import { type ConnectionFacts, connectionFacts } from './connection-facts.ts'
 import { Handover, type WebStreams } from './handover.ts'
@@ -182,7 +183,10 @@ export class Lease implements AsyncDisposable {
    */
   async parse(format: string, options?: object, call: ParseCall = CallBounds.NONE): Promise<unknown> {
     const bounds = CallBounds.of(call)
-    return await this.#keeper.operation('parse', () => this.#parseNow(format, options, bounds))
+    const keeper = this.#keeper
+    return await tracedParse({ format, within: keeper.span?.within }, () =>
+      keeper.operation('parse', () => this.#parseNow(format, options, bounds)),
+    )
   }
 
   /**

@@ -15,6 +15,7 @@ import type { Frame } from '../../frames/frame.ts'
 import { loadFrame } from '../../frames/frames.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
+import { DialParent } from '../target/dial-parent.ts'
 import type { MultiplexStats } from '../target/pool-stats.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
@@ -28,7 +29,7 @@ export type MultiplexerDeps = {
   readonly settings: MultiplexSettings
   readonly waiterCount: WaiterCount
   /** Errors: as TargetPool.lease. */
-  readonly connect: (signal: AbortSignal) => Promise<SharedHeld>
+  readonly connect: (signal: AbortSignal, dialParent: DialParent | null) => Promise<SharedHeld>
   readonly now: () => number
   /** A fault of ours, which nobody awaits. */
   readonly onFault: (error: unknown) => void
@@ -97,12 +98,13 @@ export class Multiplexer {
     const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
     const { judge } = this.#protocol ?? (await this.#load())
     const request = judge.judge(bytes)
-    const { tenant = '', weight } = share
+    const { tenant = '', weight, within } = share
+    const dialParent = within === undefined ? null : new DialParent(within)
     for (;;) {
       const { refusal } = pool.control
       if (refusal !== null) throw refusal
       const reply = await this.#place(
-        { bytes, request, tenant, weight, limit },
+        { bytes, request, tenant, weight, limit, dialParent },
         bounds.left(startedMs, now()),
       )
       if (reply !== null) return reply
@@ -280,7 +282,7 @@ export class Multiplexer {
     if (this.#dials.size + this.#serving >= settings.connections || !pool.control.isActive) return false
     const dial = new AbortController()
     this.#dials.add(dial)
-    connect(dial.signal)
+    connect(dial.signal, this.#waiters.first?.value.dialParent ?? null)
       .then(
         held => this.#connected(dial, held),
         error => this.#failed(dial, SockpoolError.from(error)),

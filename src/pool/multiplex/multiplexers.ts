@@ -3,6 +3,7 @@ import type { SockpoolError } from '../../base/errors.ts'
 import type { MultiplexSettings } from '../../config/multiplex.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
+import type { DialParent } from '../target/dial-parent.ts'
 import type { MultiplexStats } from '../target/pool-stats.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import { Multiplexer, type MultiplexerDeps } from './multiplexer.ts'
@@ -10,7 +11,11 @@ import type { SharedHeld } from './shared-connection.ts'
 
 export type MultiplexersDeps = Pick<MultiplexerDeps, 'waiterCount' | 'now' | 'onFault'> & {
   /** Errors: as TargetPool.lease. */
-  readonly connect: (pool: TargetPool, signal: AbortSignal) => Promise<SharedHeld>
+  readonly connect: (
+    pool: TargetPool,
+    signal: AbortSignal,
+    dialParent: DialParent | null,
+  ) => Promise<SharedHeld>
 }
 
 const NONE: MultiplexStats = { connections: 0, inFlight: 0, queued: 0, orphans: 0, unsolicited: 0 }
@@ -79,7 +84,8 @@ export class Multiplexers {
 
   #open(pool: TargetPool, settings: MultiplexSettings): Multiplexer {
     const { connect, ...deps } = this.#deps
-    const multiplexer = new Multiplexer({ ...deps, pool, settings, connect: signal => connect(pool, signal) })
+    const own: MultiplexerDeps['connect'] = (signal, dialParent) => connect(pool, signal, dialParent)
+    const multiplexer = new Multiplexer({ ...deps, pool, settings, connect: own })
     this.#byPool.set(pool, multiplexer)
     this.#all.add(multiplexer)
     return multiplexer

@@ -2,6 +2,7 @@
 import { SockpoolError } from '../../base/errors.ts'
 import type { CallerMessage, Frame, MessageCutter } from '../../frames/frame.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
+import type { DialParent } from '../target/dial-parent.ts'
 
 export type SharedCall = {
   /** A copy of the caller's. */
@@ -9,6 +10,8 @@ export type SharedCall = {
   readonly request: CallerMessage
   readonly tenant: string
   readonly weight: number | undefined
+  /** What the span of a dial for it hangs below. */
+  readonly dialParent?: DialParent | null
   /** Bytes of the longest answer that the caller takes; beside the frame's own bound. */
   readonly limit: number | undefined
 }

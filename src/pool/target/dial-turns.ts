@@ -2,6 +2,7 @@
 import type { SockpoolError } from '../../base/errors.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
 import { type DialWish, fits, ownOf } from './dial-wish.ts'
 import type { Slot } from './slot.ts'
 import type { Slots } from './slots.ts'
@@ -14,6 +15,9 @@ export type DialTurnsDeps = {
   readonly probing: () => number
 }
 
+/** `within`: what the span of the dial hangs below; null for nothing. */
+export type DialTurn = { readonly wish: DialWish | null; readonly within: SpanParent | null }
+
 export class DialTurns {
   readonly #deps: DialTurnsDeps
 
@@ -21,8 +25,14 @@ export class DialTurns {
     this.#deps = deps
   }
 
+  /** For whom the next dial is. */
+  next(): DialTurn {
+    const wish = this.#nextWish()
+    return { wish, within: this.#nextParent(wish) }
+  }
+
   /** The wish of the first who waits for whom nothing is under way; null for none in particular. */
-  next(): DialWish | null {
+  #nextWish(): DialWish | null {
     const { slots, waiters, probing } = this.#deps
     if (!waiters.hasWishes) return null
     const dialled = slots.all.filter(({ state }) => state.kind === 'connecting').map(({ own }) => own)
@@ -30,6 +40,16 @@ export class DialTurns {
     for (const { value } of waiters) {
       const own = ownOf(value.wish)
       if (own === null ? others-- <= 0 : !dialled.includes(own)) return value.wish
+    }
+    return null
+  }
+
+  /** What the span of the first hangs below for whom such a dial has not been begun; null where that one has none. */
+  #nextParent(wish: DialWish | null): SpanParent | null {
+    for (const { value } of this.#deps.waiters) {
+      if (value.dialParent === null) return null
+      const within = ownOf(value.wish) === ownOf(wish) ? value.dialParent.take() : null
+      if (within !== null) return within
     }
     return null
   }

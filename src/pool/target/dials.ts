@@ -9,14 +9,16 @@ import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
+import type { SpanParent } from '../../tracing/caller-trace.ts'
 import { Breaker, type BreakerName, type DialRole } from './breaker.ts'
 import type { Connector } from './connector.ts'
 import { DialBackoff } from './dial-backoff.ts'
+import { DialSpan, type DialSpanTarget } from './dial-span.ts'
 import { type DialWish, wishedDial } from './dial-wish.ts'
 import { Hosts, type LeasedByHost } from './hosts.ts'
 import type { TargetNews } from './pool-news.ts'
 
-export type DialsDeps = {
+export type DialsDeps = Pick<DialSpanTarget, 'name' | 'origin'> & {
   readonly target: Target
   readonly dial: Dial
   readonly connector: Connector
@@ -108,17 +110,25 @@ export class Dials {
     return new DialAttempt(this, role, this.#backoff.round, this.hosts.order())
   }
 
-  /** Errors: those of the dial. */
-  open(attempt: DialAttempt, signal: AbortSignal, wish: DialWish | null = null): Promise<IoConnection> {
-    const { target, dial, connector } = this.#deps
+  /** `within`: what the span of the dial hangs below; null for nothing. Errors: those of the dial. */
+  open(
+    attempt: DialAttempt,
+    signal: AbortSignal,
+    wish: DialWish | null = null,
+    within: SpanParent | null = null,
+  ): Promise<IoConnection> {
+    const { name, origin, target, dial, connector } = this.#deps
     const places = attempt.order.map(host => dial.places[host]).filter(place => place !== undefined)
-    return connector.open({
+    const span = DialSpan.begin({ name, origin, target, path: dial.path }, within)
+    const opened = connector.open({
       dial: wishedDial({ ...dial, places }, wish),
       ...(wish && { thread: wish.thread }),
       connectTimeoutMs: target.pool.connectTimeoutMs,
       signal,
       onPlace: place => attempt.tried(place),
     })
+    span?.follow(opened, () => attempt.host)
+    return opened
   }
 
   succeeded({ passed, host }: DialAttempt): void {

@@ -8,7 +8,7 @@ import type { TargetPoolDeps } from './target-pool-deps.ts'
 
 export type LiveTargetDeps = Pick<
   TargetPoolDeps,
-  'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random'
+  'name' | 'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random'
 > &
   Pick<DialsDeps, 'leased' | 'onDue' | 'tidings'>
 

@@ -1,6 +1,7 @@
 /**
  * What happens in a pool, told in the very moment to whoever listens. Where nobody does, each place pays for one question.
  */
+import { areChannelsHeard, publishNews } from './pool-channels.ts'
 
 export const NEWS_KINDS = [
   'lease',
@@ -42,7 +43,7 @@ export class PoolNews {
 
   /** Whether anybody listens: to be asked before news are put together. */
   get isHeard(): boolean {
-    return this.#listeners.size > 0
+    return this.#listeners.size > 0 || areChannelsHeard()
   }
 
   /** Calls the listener, which must not throw, with all news from now on; the result ends it. */
@@ -52,9 +53,10 @@ export class PoolNews {
   }
 
   tell(kind: NewsKind, target: string | null, facts: NewsFacts = {}): void {
-    if (this.#listeners.size === 0) return
+    if (!this.isHeard) return
     const news = { kind, atMs: Date.now(), target, ...facts }
     for (const listener of this.#listeners) listener(news)
+    publishNews(news)
   }
 }
 

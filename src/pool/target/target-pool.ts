@@ -149,10 +149,8 @@ export class TargetPool {
    * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING, those of
    * `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
-  async lease<Held>(
-    { tenant, weight, wish = null, waitMs, signal, allowedMs }: LeaseWait,
-    begin: Begin<Held>,
-  ): Promise<Held> {
+  async lease<Held>(asking: LeaseWait, begin: Begin<Held>): Promise<Held> {
+    const { tenant, wish = null, waitMs, signal, allowedMs } = asking
     if (signal?.aborted) throw aborted('the wait for a connection', signal)
     const idle = this.tryLease({ tenant, wish }, begin)
     if (idle !== null) return idle
@@ -167,7 +165,7 @@ export class TargetPool {
     // Who will not wait for others still waits for its own dial, and for the turn of that.
     const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, { tenant, askedMs }, begin)
-    const served = this.#queue.add({ tenant, weight, wish }, { signal, timeoutMs, allowedMs }, hand)
+    const served = this.#queue.add(asking, { signal, timeoutMs, allowedMs }, hand)
     this.#dispatch()
     return await served
   }
@@ -262,13 +260,13 @@ export class TargetPool {
 
   #dial(): void {
     const controller = new AbortController()
-    const wish = this.#turns.next()
+    const { wish, within } = this.#turns.next()
     const slot = Slot.dialled(controller, this.#deps, this.target.pool.maxLifetimeMs, ownOf(wish))
     slot.generation = this.control.generation
     const attempt = this.#live.dials.begin()
     this.#slots.add(slot)
     attempt.dials
-      .open(attempt, controller.signal, wish)
+      .open(attempt, controller.signal, wish, within)
       .then(
         connection => this.#connected(slot, attempt, connection),
         error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),

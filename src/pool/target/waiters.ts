@@ -7,6 +7,7 @@ import type { SockpoolError } from '../../base/errors.ts'
 import { Queue, type QueueEntry } from '../../base/queue.ts'
 import { Wait, type WaitOptions } from '../../base/wait.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
+import type { DialParent } from './dial-parent.ts'
 import type { DialWish } from './dial-wish.ts'
 import type { Slot } from './slot.ts'
 import type { WaiterCount } from './waiter-count.ts'
@@ -15,6 +16,7 @@ import type { WaiterCount } from './waiter-count.ts'
 export type Waiter<Place extends readonly unknown[] = LeasedPlace> = {
   readonly tenant: string
   readonly wish: DialWish | null
+  readonly dialParent: DialParent | null
   /** Counts the callers of this target. */
   readonly arrival: number
   /** Instants on the monotonic clock, in milliseconds. */
@@ -39,6 +41,8 @@ export type Asking = {
   readonly weight?: number | undefined
   /** Default: any connection. */
   readonly wish?: DialWish | null | undefined
+  /** What the span of a dial for it hangs below; default: nothing. */
+  readonly dialParent?: DialParent | null | undefined
 }
 
 /** What waiters tell of themselves. */
@@ -130,7 +134,7 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
   /** What `begin` gave. Errors: its own; those of the wait: WAIT_TIMEOUT with the position, ABORTED. */
   add<Held>(asking: Asking, options: WaitOptions, begin: Begin<Held, Place>): Promise<Held> {
     const { now, explain, onLeft, count } = this.#deps
-    const { tenant, weight = 1, wish = null } = asking
+    const { tenant, weight = 1, wish = null, dialParent = null } = asking
     const wait = new Wait<Held>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
       explain(error, this.#positionOf(entry))
       this.#leave(entry)
@@ -148,7 +152,8 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     const untilMs = sinceMs + (options.timeoutMs ?? Infinity)
     const arrival = this.#arrivals++
     const fail: Waiter<Place>['fail'] = error => wait.reject(error)
-    const entry = line.queue.add({ tenant, wish, arrival, sinceMs, untilMs, serve, fail, passedBy: 0 })
+    const asked = { tenant, wish, dialParent, arrival, sinceMs, untilMs }
+    const entry = line.queue.add({ ...asked, serve, fail, passedBy: 0 })
     this.#size++
     if (wish !== null) this.#wishes++
     count.joined()

@@ -36,6 +36,7 @@ describe('configChange', () => {
     ['http.tls', { http: { ...http, tls: { ...TLS, clientCa: 'an authority' } } }],
     ['limits.bodyBytes', { limits: { ...limits, bodyBytes: 1 } }],
     ['limits.operationTimeout', { limits: { ...limits, operationTimeoutMs: 1 } }],
+    ['telemetry.traces', { telemetry: { traces: 'otlp' } }],
   ])('leaves %s as it runs, and says so', (path, other) => {
     const change = configChange(running, { ...running, ...other })
     expect(change.ignored).toEqual([path])

@@ -55,6 +55,7 @@ describe('loadConfig', () => {
       },
       targets: {},
       forwards: [],
+      telemetry: { traces: 'off' },
       logLevel: 'info',
     })
   })
@@ -76,6 +77,7 @@ describe('loadConfig', () => {
         proxyProtocol: false,
       },
     ])
+    expect(config.telemetry).toEqual({ traces: 'otlp' })
     expect(config.targets).toEqual({
       cache: {
         hosts: [{ host: '10.0.0.5', port: 6379 }],
