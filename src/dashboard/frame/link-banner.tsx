@@ -9,12 +9,12 @@ export function LinkBanner(): VNode {
   const { live } = usePage()
   const link = live.link.value
   return (
-    <div class={`link-banner ${link.kind}`}>
+    <section class={`link-banner ${link.kind}`} aria-label="Service">
       <span class="dot" aria-hidden="true" />
       <p role="status">{linkText(link, live.rights.value)}</p>
       {link.kind === 'lost' && <Retry key={live.round.value} againMs={link.againMs} />}
       {(link.kind === 'live' || link.kind === 'draining') && <ServiceLine />}
-    </div>
+    </section>
   )
 }
 

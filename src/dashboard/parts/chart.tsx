@@ -31,6 +31,7 @@ export type ChartProps = {
 
 const HEIGHT = 150
 const AXIS_WIDTH = 56
+const SPAN_LEAST_S = 60
 
 export function Chart(props: ChartProps): VNode {
   const { title, summary, series } = props
@@ -59,7 +60,7 @@ export function Chart(props: ChartProps): VNode {
   return (
     <figure class="chart panel">
       <figcaption>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <ul class="legend" ref={legend}>
           {series.map(({ name, mark, now }) => (
             <li key={name}>
@@ -101,12 +102,7 @@ function optionsOf(props: ChartProps, place: HTMLElement, marks: HTMLElement): u
     axes: [
       across.kind === 'times'
         ? { ...axis, ...bottom, space: 70, values: (_plot, times) => times.map(minuteText) }
-        : {
-            ...axis,
-            grid: { show: false },
-            space: 44,
-            values: (_plot, ats) => ats.map(nameAt(across.names)),
-          },
+        : { ...axis, ...bottom, space: 48, values: (_plot, ats) => ats.map(nameAt(across.names)) },
       {
         ...axis,
         size: AXIS_WIDTH,
@@ -128,9 +124,13 @@ function optionsOf(props: ChartProps, place: HTMLElement, marks: HTMLElement): u
   }
 }
 
-/** The time goes on where nothing comes. */
+/** The time goes on where nothing comes. A page that was just opened shows the little that it knows. */
 function lastSpan(spanMs: number): uPlot.Range.Function {
-  return () => [(Date.now() - spanMs) / 1_000, Date.now() / 1_000]
+  return (_plot, first) => {
+    const now = Date.now() / 1_000
+    const known = Number.isFinite(first) ? now - first : 0
+    return [now - Math.min(spanMs / 1_000, Math.max(SPAN_LEAST_S, known)), now]
+  }
 }
 
 function classScale(names: readonly string[]): uPlot.Scale {
@@ -143,5 +143,6 @@ function nameAt(names: readonly string[]): (at: number) => string {
 
 function minuteText(seconds: number): string {
   const date = new Date(seconds * 1_000)
-  return [date.getHours(), date.getMinutes()].map(part => String(part).padStart(2, '0')).join(':')
+  const parts = [date.getHours(), date.getMinutes(), ...(seconds % 60 === 0 ? [] : [date.getSeconds()])]
+  return parts.map(part => String(part).padStart(2, '0')).join(':')
 }

@@ -3,7 +3,8 @@ import type { VNode } from 'preact'
 import { shareText } from './format.ts'
 
 export function Meter({ share }: { readonly share: number | null | undefined }): VNode {
-  const width = `${Math.min(100, Math.max(0, (share ?? 0) * 100))}%`
+  if (typeof share !== 'number') return <span class="number">–</span>
+  const width = `${Math.min(100, Math.max(0, share * 100))}%`
   return (
     <span class="meter">
       <span class="track" aria-hidden="true">

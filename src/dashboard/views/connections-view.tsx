@@ -7,7 +7,7 @@ export function ConnectionsView(): VNode {
   const { live } = usePage()
   return (
     <ConnectionTable
-      caption="Connections"
+      caption="All connections"
       rows={live.connections.value}
       empty="There is no connection right now. They are opened when somebody asks for a lease or an exchange."
     />

@@ -164,9 +164,10 @@ function ReadFields({ form, fault, change }: FieldProps): VNode {
             </option>
           ))}
         </select>
+        <p class="fault" />
       </div>
       <div class="field">
-        <label for={detailId}>{asks ?? 'Nothing more to say'}</label>
+        <label for={detailId}>{asks ?? 'Not needed'}</label>
         <input
           id={detailId}
           disabled={asks === null}

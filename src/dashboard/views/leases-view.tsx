@@ -32,7 +32,7 @@ export function LeasesView(): VNode {
   }
   return (
     <DataTable
-      caption="Leases"
+      caption="All leases"
       rows={held?.toSorted((a, b) => (b.leaseAgeMs ?? 0) - (a.leaseAgeMs ?? 0)) ?? null}
       keyOf={({ id }) => id}
       empty="Nobody holds a lease right now."
