@@ -62,6 +62,7 @@ describe('the package', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         'dist/cli.js',
+        'dist/dashboard/index.html',
         'dist/client-node.js',
         'dist/client.d.ts',
         'dist/client.js',
@@ -78,7 +79,8 @@ describe('the package', () => {
         'SECURITY.md',
       ]),
     )
-    const known = /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+    const known =
+      /^(dist\/|docs\/[\w-]+\.md$|docs\/images\/[\w-]+\.png$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(packed.filter(file => !known.test(file))).toEqual([])
   })
 
@@ -115,6 +117,9 @@ describe('the package', () => {
     expect(records.text).toBe('{"values":[{"a":"1","b":"2"}]}')
     const documents = await service.api.post('/v1/parse/xml', { body: '<a b="1">c</a>' })
     expect(documents.text).toBe('{"values":[{"a":{"@b":"1","#text":"c"}}]}')
+    const page = await service.api.as(null).get('/dashboard')
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(page.text) ?? []
+    expect([page.status, (await service.api.as(null).get(script)).status]).toEqual([200, 200])
     const document = JSON.parse((await service.api.get('/openapi.json')).text)
     expect(document.info.version).toBe(manifest.version)
     expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)
