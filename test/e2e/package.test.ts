@@ -80,7 +80,7 @@ describe('the package', () => {
       ]),
     )
     const known =
-      /^(dist\/|docs\/[\w-]+\.md$|docs\/images\/[\w-]+\.png$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+      /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(packed.filter(file => !known.test(file))).toEqual([])
   })
 
