@@ -79,8 +79,7 @@ describe('the package', () => {
         'SECURITY.md',
       ]),
     )
-    const known =
-      /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+    const known = /^(dist\/|docs\/[\w-]+\.md$|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(packed.filter(file => !known.test(file))).toEqual([])
   })
 

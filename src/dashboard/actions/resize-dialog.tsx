@@ -1,7 +1,7 @@
 /** New bounds for the pool of a target. What the service finds wrong stands beside the field that it is about. */
 import type { VNode } from 'preact'
 import { useId, useState } from 'preact/hooks'
-import { usePage } from '../page.ts'
+import { type Page, usePage } from '../page.ts'
 import { DialogFrame } from '../parts/dialog-frame.tsx'
 import { ProblemReport } from '../parts/problem-report.tsx'
 import type { TargetFigures, VerbFigures } from '../service/figures.ts'
@@ -16,23 +16,17 @@ type Attempt =
   | { readonly kind: 'failed'; readonly problem: ServiceProblem }
 
 export function ResizeDialog({ target }: { readonly target: TargetFigures }): VNode {
-  const { api, dialogs, live, notices } = usePage()
+  const page = usePage()
+  const { dialogs } = page
   const { name, connections } = target
   const [bounds, setBounds] = useState<Bounds>({ min: `${connections.min}`, max: `${connections.max}` })
   const [attempt, setAttempt] = useState<Attempt>({ kind: 'none' })
   const close = (): void => dialogs.close()
   const send = async (): Promise<void> => {
     setAttempt({ kind: 'running' })
-    try {
-      const path = `/v1/targets/${encodeURIComponent(name)}`
-      const pool = { min: Number(bounds.min), max: Number(bounds.max) }
-      const done = await api.call<VerbFigures>({ method: 'PATCH', path, body: { pool } })
-      notices.good(`${name} has ${pool.min} to ${pool.max} connections now. ${doneText(done)}`)
-      live.hurry()
-      close()
-    } catch (error) {
-      setAttempt({ kind: 'failed', problem: ServiceProblem.of(error) })
-    }
+    const failed = await resize(page, name, bounds)
+    if (failed === null) close()
+    else setAttempt({ kind: 'failed', problem: failed })
   }
   const fault = (field: keyof Bounds): string => ownFault(bounds, field) ?? serviceFault(attempt, field) ?? ''
   const isWrong = ownFault(bounds, 'min') !== null || ownFault(bounds, 'max') !== null
@@ -61,17 +55,45 @@ export function ResizeDialog({ target }: { readonly target: TargetFigures }): VN
           ))}
         </div>
         {isUntold && <ProblemReport problem={attempt.problem} />}
-        <div class="buttons end">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" aria-disabled={isWrong || attempt.kind === 'running'}>
-            Resize
-          </button>
-        </div>
+        <FormButtons isResting={isWrong || attempt.kind === 'running'} onCancel={close} />
       </form>
     </DialogFrame>
   )
+}
+
+/** `isResting`: there is nothing to send, or it is being sent. */
+function FormButtons({
+  isResting,
+  onCancel,
+}: {
+  readonly isResting: boolean
+  readonly onCancel: () => void
+}): VNode {
+  return (
+    <div class="buttons end">
+      <button type="button" onClick={onCancel}>
+        Cancel
+      </button>
+      <button type="submit" class="primary" aria-disabled={isResting}>
+        Resize
+      </button>
+    </div>
+  )
+}
+
+/** What speaks against it; null where it is done, and told. */
+async function resize(page: Page, name: string, { min, max }: Bounds): Promise<ServiceProblem | null> {
+  const { api, notices, live } = page
+  try {
+    const path = `/v1/targets/${encodeURIComponent(name)}`
+    const pool = { min: Number(min), max: Number(max) }
+    const done = await api.call<VerbFigures>({ method: 'PATCH', path, body: { pool } })
+    notices.good(`${name} has ${pool.min} to ${pool.max} connections now. ${doneText(done)}`)
+    live.hurry()
+    return null
+  } catch (error) {
+    return ServiceProblem.of(error)
+  }
 }
 
 type BoundFieldProps = {

@@ -2,7 +2,7 @@
 import type { Page } from '../page.ts'
 import { some } from '../parts/format.ts'
 import type { TargetFigures, VerbFigures } from '../service/figures.ts'
-import type { ServiceCall } from '../service/service-api.ts'
+import type { PageCall } from '../service/service-api.ts'
 import { ServiceProblem } from '../service/service-problem.ts'
 
 export type TargetVerb = {
@@ -129,7 +129,7 @@ export function askDrainWorker(page: Page, id: number): void {
 /** Never rejects: what failed is told. */
 async function perform<T>(
   page: Page,
-  call: ServiceCall,
+  call: PageCall,
   what: string,
   told: (done: T) => string,
 ): Promise<void> {

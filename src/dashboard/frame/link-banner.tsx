@@ -3,7 +3,7 @@ import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { usePage } from '../page.ts'
 import { ageText, bytesText } from '../parts/format.ts'
-import type { Rights, ServiceLink } from '../service/live-figures.ts'
+import type { ServiceLink, TokenRights } from '../service/live-figures.ts'
 
 export function LinkBanner(): VNode {
   const { live } = usePage()
@@ -18,7 +18,7 @@ export function LinkBanner(): VNode {
   )
 }
 
-function linkText(link: ServiceLink, rights: Rights): string {
+function linkText(link: ServiceLink, rights: TokenRights): string {
   switch (link.kind) {
     case 'starting':
       return 'Asking the service …'

@@ -38,15 +38,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): VNode {
           {shown.length < found.length && `${countText(shown.length)} of `}
           {rows === null ? '–' : countText(found.length)}
         </span>
-        {textOf !== undefined && (
-          <input
-            type="search"
-            aria-label={`Find in ${caption.toLowerCase()}`}
-            placeholder="Find"
-            value={sought}
-            onInput={event => setSought(event.currentTarget.value)}
-          />
-        )}
+        {textOf !== undefined && <FindField caption={caption} value={sought} onInput={setSought} />}
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard */}
       <section class="table-scroll" aria-label={caption} tabIndex={0}>
@@ -62,13 +54,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): VNode {
           </thead>
           <tbody>
             {shown.map(row => (
-              <tr key={keyOf(row)}>
-                {columns.map(({ head, cell, kind = 'text' }) => (
-                  <td key={head} class={kind}>
-                    {cell(row)}
-                  </td>
-                ))}
-              </tr>
+              <TableRow key={keyOf(row)} columns={columns} row={row} />
             ))}
             {shown.length === 0 && (
               <tr>
@@ -81,6 +67,39 @@ export function DataTable<Row>(props: DataTableProps<Row>): VNode {
         </table>
       </section>
     </section>
+  )
+}
+
+type FindFieldProps = {
+  readonly caption: string
+  readonly value: string
+  readonly onInput: (value: string) => void
+}
+
+function FindField({ caption, value, onInput }: FindFieldProps): VNode {
+  return (
+    <input
+      type="search"
+      aria-label={`Find in ${caption.toLowerCase()}`}
+      placeholder="Find"
+      value={value}
+      onInput={event => onInput(event.currentTarget.value)}
+    />
+  )
+}
+
+function TableRow<Row>({
+  columns,
+  row,
+}: Pick<DataTableProps<Row>, 'columns'> & { readonly row: Row }): VNode {
+  return (
+    <tr>
+      {columns.map(({ head, cell, kind = 'text' }) => (
+        <td key={head} class={kind}>
+          {cell(row)}
+        </td>
+      ))}
+    </tr>
   )
 }
 

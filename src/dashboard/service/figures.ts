@@ -9,9 +9,9 @@ export const CONNECTION_STATES = [
   'closing',
 ] as const
 
-export type ConnectionState = (typeof CONNECTION_STATES)[number]
+export type ConnectionStateName = (typeof CONNECTION_STATES)[number]
 
-export type StateFigures = Readonly<Record<ConnectionState, number>>
+export type StateFigures = Readonly<Record<ConnectionStateName, number>>
 
 export type MultiplexFigures = {
   readonly connections: number
@@ -48,7 +48,7 @@ export type ConnectionFigures = {
   readonly id: string
   readonly target: string
   readonly tenant: string | null
-  readonly state: ConnectionState
+  readonly state: ConnectionStateName
   readonly worker: number
   readonly remoteAddress: string
   readonly remotePort: number
@@ -93,7 +93,7 @@ export type WorkerFigures = {
   readonly missedWakes?: number
 }
 
-export type LongParse = {
+export type LongParseFigures = {
   readonly format: string
   readonly bytes: number
   readonly bytesDone: number
@@ -111,7 +111,7 @@ export type ServiceFigures = {
     readonly busy: number
     readonly queued: number
     readonly inPlace: number
-    readonly long: readonly LongParse[]
+    readonly long: readonly LongParseFigures[]
   }
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly ringBytes: number }
   readonly uptimeMs: number

@@ -30,7 +30,7 @@ export type ServiceLink =
   | { readonly kind: 'lost'; readonly problem: ServiceProblem; readonly againMs: number }
 
 /** What the token may see and do: an admin all, others what is their own. */
-export type Rights = 'unknown' | 'admin' | 'own'
+export type TokenRights = 'unknown' | 'admin' | 'own'
 
 /** What a view wants beside what every view shows. */
 export type Wants = {
@@ -58,7 +58,7 @@ export type LiveDeps = {
 
 export class LiveFigures {
   readonly link: Signal<ServiceLink> = signal({ kind: 'starting' })
-  readonly rights: Signal<Rights> = signal('unknown')
+  readonly rights: Signal<TokenRights> = signal('unknown')
   readonly service: Signal<ServiceFigures | null> = signal(null)
   readonly targets: Signal<readonly TargetFigures[] | null> = signal(null)
   readonly connections: Signal<readonly ConnectionFigures[] | null> = signal(null)

@@ -6,7 +6,7 @@ import { problemOfAnswer, ServiceProblem } from './service-problem.ts'
 const LOOK_TIMEOUT_MS = 10_000
 const VERB_TIMEOUT_MS = 120_000
 
-export type ServiceCall = {
+export type PageCall = {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly body?: object
@@ -27,7 +27,7 @@ export class ServiceApi {
   }
 
   /** What changes something. Errors: ServiceProblem. */
-  async call<T>(call: ServiceCall): Promise<T> {
+  async call<T>(call: PageCall): Promise<T> {
     const answer = await this.#fetch(call, AbortSignal.timeout(VERB_TIMEOUT_MS))
     return (await bodyOf(answer, null)) as T
   }
@@ -38,7 +38,7 @@ export class ServiceApi {
   }
 
   async #fetch(
-    { method, path, body }: ServiceCall,
+    { method, path, body }: PageCall,
     signal: AbortSignal,
     more: Readonly<Record<string, string>> = {},
   ): Promise<Response> {

@@ -7,7 +7,7 @@ import { type Column, DataTable } from '../parts/data-table.tsx'
 import { bytesText, countText, durationText } from '../parts/format.ts'
 import { Meter } from '../parts/meter.tsx'
 import { Tile } from '../parts/tile.tsx'
-import type { LongParse, WorkerFigures } from '../service/figures.ts'
+import type { LongParseFigures, WorkerFigures } from '../service/figures.ts'
 
 export function WorkersView(): VNode {
   const page = usePage()
@@ -108,7 +108,7 @@ const PARSE_COLUMNS: readonly Column<WorkerFigures>[] = [
   { head: 'Tasks', kind: 'number', cell: ({ tasks }) => countText(tasks) },
 ]
 
-const LONG_COLUMNS: readonly Column<LongParse>[] = [
+const LONG_COLUMNS: readonly Column<LongParseFigures>[] = [
   { head: 'Format', cell: ({ format }) => <code>{format}</code> },
   { head: 'Since', kind: 'number', cell: ({ ms }) => durationText(ms) },
   { head: 'Done', cell: ({ bytes, bytesDone }) => <Meter share={bytes === 0 ? 0 : bytesDone / bytes} /> },
