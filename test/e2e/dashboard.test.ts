@@ -43,12 +43,12 @@ async function visit(hash: string): Promise<DashboardPage> {
 }
 
 /** A page of its own, as somebody has it who came with a token. */
-async function open(hash: string, token: string = OPS_TOKEN, of: DashboardScene = scene) {
+async function open(hash: string | null, token: string = OPS_TOKEN, of: DashboardScene = scene) {
   if (browser === null) throw new Error('there is no chromium')
   const opened = await DashboardPage.open(browser, of.service.url, { path: `#token=${token}` })
   onTestFinished(() => opened.close())
   await opened.live()
-  await opened.show(hash)
+  if (hash !== null) await opened.show(hash)
   return opened
 }
 
@@ -78,11 +78,17 @@ describe('the token', () => {
   })
 
   test('that comes in the address leaves it, and nothing goes to any other host', async () => {
-    const opened = await open('#/targets')
+    const opened = await open(null)
     const { page } = opened
     await page.getByRole('link', { name: 'orders' }).waitFor()
-    expect(page.url()).toBe(`${scene.service.url}/dashboard#/targets`)
-    expect(await page.evaluate('history.length')).toBeLessThanOrEqual(3)
+    expect(page.url()).toBe(`${scene.service.url}/dashboard`)
+    // One that is put into a page that is open does so too.
+    await opened.show(`#token=${SHOP_TOKEN}`)
+    await page.getByText('Your token is no admin’s').waitFor()
+    expect(page.url()).toBe(`${scene.service.url}/dashboard`)
+    await opened.show(`#token=${OPS_TOKEN}`)
+    await opened.button('Pause ledger').waitFor()
+    opened.errors.length = 0
     for (const view of ['leases', 'connections', 'workers', 'exchange', 'targets/orders']) {
       await opened.show(`#/${view}`)
       await page.locator('main h1').waitFor()
@@ -163,7 +169,6 @@ describe('a target', () => {
   })
 
   test.each([
-    ['Reconnect', 'ledger is reconnected.', 'active'],
     ['Disable', 'ledger is disabled.', 'disabled'],
     ['Enable', 'ledger is enabled.', 'active'],
     ['Drain', 'ledger is drained.', 'draining'],
@@ -176,6 +181,23 @@ describe('a target', () => {
     await page.getByText(told).waitFor()
     expect(await stateOf('ledger')).toBe(state)
     await page.locator('.card-head .badge').first().getByText(state).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('is reconnected, and says why its connections were closed', async () => {
+    const { api } = scene.service
+    const json = { target: 'ledger', write: { text: 'x\n' } }
+    await api.post('/v1/exchange', { json })
+    const opened = await visit('#/targets/ledger')
+    const { page } = opened
+    await page.locator('.bar[aria-label*=" 1 idle"]').waitFor()
+    await opened.button('Reconnect ledger').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Reconnect' }).click()
+    await page.getByText('ledger is reconnected. One connection closed.').waitFor()
+    const reasons = page.getByRole('region', { name: 'Closed so far, by reason' })
+    await reasons.getByText('reconnect', { exact: true }).waitFor()
+    const { closed } = jsonOf<{ closed: object }>(await api.get('/v1/targets/ledger'))
+    expect(closed).toMatchObject({ reconnect: 1 })
     expect(opened.errors).toEqual([])
   })
 
