@@ -26,7 +26,7 @@ function linkText(link: ServiceLink, rights: TokenRights): string {
       return 'The service wants a token.'
     case 'live':
       return rights === 'own'
-        ? 'Live. Your token is no admin’s: you see what is its own, and may change nothing.'
+        ? 'Live. Your token is no admin’s: you see what is its own, and may end your own leases.'
         : 'Live'
     case 'draining':
       return 'The service drains: leases may finish, new ones are refused, and then it ends.'
