@@ -6,6 +6,7 @@ import type { VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import { usePage } from '../page.ts'
+import { countText, durationText } from './format.ts'
 
 export type ChartSeries = {
   readonly name: string
@@ -25,13 +26,17 @@ export type ChartProps = {
     | { readonly kind: 'times'; readonly times: readonly number[]; readonly spanMs: number }
     | { readonly kind: 'classes'; readonly names: readonly string[] }
   readonly series: readonly ChartSeries[]
-  /** A value as the axis has it. */
-  readonly text: (value: number) => string
+  /** What the values are: counts, or milliseconds. */
+  readonly unit: 'count' | 'duration'
 }
 
 const HEIGHT = 150
 const AXIS_WIDTH = 56
 const SPAN_LEAST_S = 60
+/** There is no half of a lease. */
+const COUNT_STEPS: number[] = Array.from({ length: 10 }, (_, at) =>
+  [1, 2, 5].map(step => step * 10 ** at),
+).flat()
 
 export function Chart(props: ChartProps): VNode {
   const { title, summary, series } = props
@@ -81,7 +86,7 @@ function dataOf({ across, series }: ChartProps): uPlot.AlignedData {
 }
 
 function optionsOf(props: ChartProps, place: HTMLElement, marks: HTMLElement): uPlot.Options {
-  const { across, series, text } = props
+  const { across, series, unit } = props
   const style = getComputedStyle(place)
   const ink = style.color
   const grid = style.borderTopColor
@@ -108,7 +113,8 @@ function optionsOf(props: ChartProps, place: HTMLElement, marks: HTMLElement): u
         size: AXIS_WIDTH,
         space: 36,
         grid: { stroke: grid, width: 1 },
-        values: (_plot, values) => values.map(text),
+        ...(unit === 'count' && { incrs: COUNT_STEPS }),
+        values: (_plot, values) => values.map(unit === 'count' ? countText : durationText),
       },
     ],
     series: [

@@ -44,7 +44,7 @@ function DemandChart({ points, across, about }: PointsProps): VNode {
       title="Leases and waiters"
       summary={`${about}: ${countText(leased)} leased and ${countText(waiters)} waiting now; at most ${countText(most)} waited in the last ten minutes`}
       across={across}
-      text={value => (Number.isInteger(value) ? countText(value) : '')}
+      unit="count"
       series={[
         { name: 'leased', mark: 'line-leased', values: points.leased, now: countText(leased) },
         { name: 'waiters', mark: 'line-waiters', values: points.waiters, now: countText(waiters) },
@@ -60,7 +60,7 @@ function WaitChart({ points, across, about }: PointsProps): VNode {
       title="Wait for a lease"
       summary={`${about}: callers last waited ${durationText(median)} in the median, and ${durationText(high)} at the 95th percentile`}
       across={across}
-      text={value => durationText(value)}
+      unit="duration"
       series={[
         { name: 'median', mark: 'line-median', values: points.waitMedian, now: durationText(median) },
         { name: '95 %', mark: 'line-high', values: points.waitHigh, now: durationText(high) },
@@ -79,7 +79,7 @@ function HoldChart({ history, about }: { readonly history: TargetHistory; readon
       title="How long leases were held"
       summary={`${about}: ${countText(sum)} leases ended in the last ten minutes${often}`}
       across={{ kind: 'classes', names: CLASS_NAMES }}
-      text={value => (Number.isInteger(value) ? countText(value) : '')}
+      unit="count"
       series={[{ name: 'in ten minutes', mark: 'line-held', values: counts, now: countText(sum) }]}
     />
   )
