@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { type Logger, pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
@@ -56,12 +57,14 @@ export type ServiceOptions = {
   readonly demo: boolean
   /** The configuration as its sources say it now; default: the same again. Errors: ConfigError. */
   readonly reread?: () => Config
+  /** The folder of the dashboard's built files; default: that of the package. */
+  readonly dashboard?: string
 }
 
 /** Starts the service. Errors: that of `listen` as it is; INVALID_REQUEST for rules and targets. */
 export async function startService(
   config: Config,
-  { demo: isDemo, reread }: ServiceOptions,
+  { demo: isDemo, reread, dashboard = ownDashboard() }: ServiceOptions,
 ): Promise<Service> {
   // What is wrong with them is told before anything is there that had to be closed.
   const listenRules = new ListenRules(config.ingress.listen)
@@ -88,7 +91,7 @@ export async function startService(
     const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
     const threadParts = { ...common, live, pool, log, telemetry: sentFrom(traces) }
     parts.threads = httpThreads > 1 ? makeThreads(threadParts) : null
-    const deps = { ...appDeps(live, pool, forwards, parts.threads), ...common }
+    const deps = { ...appDeps(live, pool, forwards, parts.threads), ...common, dashboard }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
     parts.app = app
@@ -251,6 +254,11 @@ function demoTargets({ plain, tls }: DemoUpstream): Record<string, Target> {
     demo: normaliseTarget({ ...plain, reuse: 'clean' }),
     'demo-tls': normaliseTarget({ host, port, tls: { ca, servername }, reuse: 'clean' }),
   }
+}
+
+/** Where the build puts it, found from the source and from the bundle alike. */
+function ownDashboard(): string {
+  return fileURLToPath(new URL('../dist/dashboard', import.meta.url))
 }
 
 /** From the package's own manifest, which lies one folder above both the source and the bundle. */

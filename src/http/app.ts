@@ -31,6 +31,7 @@ import { invalidField, registerProblems, sendProblem } from './problems.ts'
 import { registerRequestRoute } from './request-route.ts'
 import { Calls } from './routes/calls.ts'
 import { controlRoutes } from './routes/control-routes.ts'
+import { dashboardPages } from './routes/dashboard-pages.ts'
 import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
 import { forwardRoutes } from './routes/forward-routes.ts'
@@ -124,6 +125,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   const acquirer = new LeaseAcquirer(pool, table)
   app.register(swagger, openApiDocument(version))
   app.register(openApiRoutes)
+  app.register(dashboardPages, { folder: deps.dashboard ?? null })
   registerRoutes(app, [
     healthRoutes(calls, pool),
     leaseRoutes(calls, acquirer, table, pool),

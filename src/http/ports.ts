@@ -152,6 +152,8 @@ export type AppDeps = DoorDeps & {
   readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport | Promise<ReloadReport>
+  /** The folder of the dashboard's built files; default: it is answered with a problem that says so. */
+  readonly dashboard?: string
   /** Rows of the threads that serve HTTP; default: none. */
   readonly httpRows?: () => readonly object[]
 }

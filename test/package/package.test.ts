@@ -54,6 +54,7 @@ describe('the package', () => {
     expect(packed.files).toEqual(
       expect.arrayContaining([
         'dist/cli.js',
+        'dist/dashboard/index.html',
         'dist/client-node.js',
         'dist/client.d.ts',
         'dist/client.js',
@@ -108,6 +109,9 @@ describe('the package', () => {
     expect(records.text).toBe('{"values":[{"a":"1","b":"2"}]}')
     const documents = await service.api.post('/v1/parse/xml', { body: '<a b="1">c</a>' })
     expect(documents.text).toBe('{"values":[{"a":{"@b":"1","#text":"c"}}]}')
+    const page = await service.api.as(null).get('/dashboard')
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(page.text) ?? []
+    expect([page.status, (await service.api.as(null).get(script)).status]).toEqual([200, 200])
     const document = JSON.parse((await service.api.get('/openapi.json')).text)
     expect(document.info.version).toBe(packed.version)
     expect((await runCommand([process.execPath, bin, 'demo'])).code).toBe(0)

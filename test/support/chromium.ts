@@ -10,7 +10,7 @@ import { within } from './service-process.ts'
 
 const PAGE_TIMEOUT_MS = 60_000
 
-const FLAGS = [
+export const CHROMIUM_FLAGS: readonly string[] = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu',
@@ -57,7 +57,7 @@ export class BrowserPage {
   async run(chromium: string, script: string): Promise<unknown> {
     this.#script = script
     const profile = await mkdtemp(join(tmpdir(), 'sockpool-chromium-'))
-    const child = spawn(chromium, [...FLAGS, `--user-data-dir=${profile}`, this.origin], {
+    const child = spawn(chromium, [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, this.origin], {
       stdio: 'ignore',
       detached: true,
     })

@@ -59,6 +59,8 @@ export const WORKERS: Readonly<Record<string, { readonly own: RegExp; readonly m
     own: /^workers\/(http-worker\.ts|http\/)/,
     may: /^src\/((base|config|tracing|channel|http|pool\/attached)\/|threads\/(http-protocol|relayed-socket)\.ts$)/,
   },
+  /** The page of the dashboard runs in a browser, and knows the service by its API alone. */
+  dashboard: { own: /^src\/dashboard\//, may: /^$/ },
   'demo-worker': { own: /^workers\/demo-worker\.ts/, may: /^src\/(base\/|threads\/demo-upstream\.ts$)/ },
 }
 
@@ -73,6 +75,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^saxes$/, only: /^src\/parse\/formats\/xml\.ts$/ },
   { name: /^re2js$/, only: /^src\/base\/pattern\.ts$/ },
   { name: /^@opentelemetry\//, only: /^src\/tracing\// },
+  { name: /^(preact|@preact\/signals|uplot)(\/|$)/, only: /^src\/dashboard\// },
   { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]
 

@@ -17,6 +17,8 @@ export type ServiceFixtureOptions = {
   /** Variables that the config names. */
   readonly environment?: Readonly<Record<string, string>>
   readonly demo?: boolean
+  /** The folder of the dashboard's files; default: the package's own. */
+  readonly dashboard?: string
   /** Registers the teardown: `onTestFinished`, or `afterAll`. */
   readonly finally: (undo: () => Promise<void>) => void
 }
@@ -30,7 +32,7 @@ export type ServiceFixture = Service & {
 
 /** Starts it without logs: what a log holds is asked of a process of its own. */
 export async function startServiceFixture(options: ServiceFixtureOptions): Promise<ServiceFixture> {
-  const { config = {}, flags = {}, files = {}, demo = false } = options
+  const { config = {}, flags = {}, files = {}, demo = false, dashboard } = options
   const folder = await mkdtemp(join(tmpdir(), 'sockpool-service-'))
   options.finally(() => rm(folder, { recursive: true }))
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
@@ -38,7 +40,11 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...config }))
   const environment = { ...servedBy(), ...options.environment }
   const reread = (): Config => loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment })
-  const service = await startService(reread(), { demo, reread })
+  const service = await startService(reread(), {
+    demo,
+    reread,
+    ...(dashboard !== undefined && { dashboard }),
+  })
   options.finally(() => service.close())
   const { url, token } = service
   const port = url.startsWith('unix:') ? 0 : Number(new URL(url).port)

@@ -26,7 +26,13 @@ describe('Pool.connection', () => {
     })
     const { operations, ...row } = pool.connection(id)
     const listed = pool.connections().find(known => known.id === id)
-    expect(row).toEqual({ ...listed, ageMs: expect.any(Number), leaseAgeMs: expect.any(Number) })
+    const ages = {
+      ageMs: expect.any(Number),
+      leaseAgeMs: expect.any(Number),
+      leaseIdleMs: expect.any(Number),
+    }
+    expect(row).toEqual({ ...listed, ...ages })
+    expect(row).toMatchObject({ leaseBytesIn: 0, leaseBytesOut: 0 })
     expect(operations).toMatchObject([
       { name: 'connect', outcome: 'ok' },
       { name: 'lease', outcome: 'ok' },

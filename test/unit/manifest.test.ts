@@ -1,7 +1,7 @@
 /** package.json agrees with the sources: what they import is declared, and nothing else is installed by a user. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 
@@ -20,11 +20,16 @@ type Manifest = {
 
 const manifest: Manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
+/** What the page of the dashboard imports is built into it. */
+const BUILT_IN = 'dashboard'
+
 /** The packages that the files of a folder import, by static and dynamic imports of a name. */
 function packagesOf(folder: string): readonly string[] {
-  const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+  const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter(
+    name => name.split(sep)[0] !== BUILT_IN,
+  )
   const specifiers = files
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.tsx?$/.test(name))
     .flatMap(name => ts.preProcessFile(readFileSync(join(ROOT, folder, name), 'utf8')).importedFiles)
     .map(({ fileName }) => fileName)
   return specifiers.filter(isPackage).map(name => name.split('/', name.startsWith('@') ? 2 : 1).join('/'))
@@ -57,6 +62,12 @@ describe('package.json', () => {
   test('takes ranges of dependencies: a user shares one copy of each, and the lock file pins those of the checkout', () => {
     for (const [name, range] of Object.entries(manifest.dependencies))
       expect.soft(range, name).toMatch(/^\^\d+\.\d+\.\d+$/)
+  })
+
+  test('has what is built into the dashboard among what a user does not install', () => {
+    const built = new Set(packagesOf(join('src', BUILT_IN)))
+    expect([...built].toSorted()).toEqual(['@preact/signals', 'preact', 'uplot'])
+    for (const name of built) expect(Object.hasOwn(manifest.devDependencies, name), name).toBe(true)
   })
 
   test('declares every package that the tests import', () => {

@@ -26,6 +26,9 @@ const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz
 const TOKEN_SUBPROTOCOL = 'token.'
 /** Pages that are the same for everybody: they need no token, but a Host header of this service. */
 export const DOCS_PREFIX = '/docs'
+export const DASHBOARD_PREFIX = '/dashboard'
+
+const PAGE_PREFIXES: readonly string[] = [DOCS_PREFIX, DASHBOARD_PREFIX]
 
 type CallersOptions = Pick<DoorDeps, 'auth' | 'tls' | 'now' | 'limits' | 'tallies'>
 
@@ -132,7 +135,8 @@ export function registerAuth(app: FastifyInstance, callers: Callers): void {
 /** Whether only a known caller may ask for it. */
 export function needsToken(request: FastifyRequest): boolean {
   const { url = '' } = routeOf(request)
-  return !isOpenRoute(request) && url !== DOCS_PREFIX && !url.startsWith(`${DOCS_PREFIX}/`)
+  const isPage = PAGE_PREFIXES.some(prefix => url === prefix || url.startsWith(`${prefix}/`))
+  return !isPage && !isOpenRoute(request)
 }
 
 /** Whether it answers anyone, under any Host. */

@@ -3,9 +3,9 @@
  * everybody and say nothing of what the service does, so they ask for no token; what is tried from them needs one.
  */
 import type { FastifySwaggerUiOptions } from '@fastify/swagger-ui'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { SockpoolError } from '../../base/errors.ts'
+import fastify, { type FastifyInstance } from 'fastify'
 import { DOCS_PREFIX } from '../door/auth.ts'
+import { registerLazyPages } from './lazy-pages.ts'
 
 /** Nothing comes from elsewhere, nothing goes elsewhere, and no page may hold this one in a frame. */
 const POLICY = [
@@ -19,12 +19,6 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
-
-const HEADERS = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-}
 
 /** A token that comes as `#token=` is typed in for the reader, and leaves the address bar. */
 const TAKE_TOKEN = `{
@@ -45,49 +39,18 @@ const TAKE_TOKEN = `{
 /** What there is, by its path behind the prefix. */
 const PAGES = ['', '/', '/json', '/yaml', '/static/*'] as const
 
-/**
- * `document`: the bytes of the OpenAPI document. The pages are an app of their own, which is made when somebody first reads
- * them: to load what they need takes a fifth of the service's whole start.
- */
+/** `document`: the bytes of the OpenAPI document. */
 export function docsPages(
   app: FastifyInstance,
   { document }: { readonly document: () => Buffer },
   done: () => void,
 ): void {
-  let pages: Promise<FastifyInstance> | null = null
-  app.addHook('onSend', (_request, reply, _payload, next) => {
-    reply.headers(HEADERS)
-    next()
+  registerLazyPages(app, {
+    urls: PAGES.map(path => `${DOCS_PREFIX}${path}`),
+    make: () => makePages(app, document),
   })
-  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<Buffer> => {
-    pages ??= makePages(app, document).catch(error => {
-      // The next reader may find the descriptors that their files need.
-      pages = null
-      throw error
-    })
-    const { url, headers } = request
-    const page = await (await pages).inject({ method: 'GET', url, headers })
-    const { statusCode } = page
-    if (statusCode >= 500) throw new Error(`the pages answered with ${statusCode}`)
-    if (statusCode >= 400) throw new SockpoolError('NOT_FOUND', 'there is no such page')
-    for (const [name, value] of Object.entries(page.headers))
-      if (value !== undefined && !OF_THE_CONNECTION.has(name)) reply.header(name, value)
-    reply.code(statusCode)
-    return page.rawPayload
-  }
-  for (const path of PAGES)
-    app.route({ method: 'GET', url: `${DOCS_PREFIX}${path}`, schema: { hide: true }, handler })
   done()
 }
-
-/** Headers that whoever sends the answer on writes itself. */
-const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'date',
-  'keep-alive',
-  'transfer-encoding',
-])
 
 async function makePages(app: FastifyInstance, document: () => Buffer): Promise<FastifyInstance> {
   const { fastifySwaggerUi } = await import('@fastify/swagger-ui')

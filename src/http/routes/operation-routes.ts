@@ -104,6 +104,9 @@ const CONNECTION_FIELDS = {
   ageMs: perhaps(count),
   uses: perhaps(counted('Leases it has served, the present one included.')),
   leaseAgeMs: perhaps(orNull(count, 'Of the present lease.')),
+  leaseIdleMs: perhaps(orNull(count, 'Of the present lease: since its last operation, or its last byte.')),
+  leaseBytesIn: perhaps(orNull(count, 'Read by the present lease.')),
+  leaseBytesOut: perhaps(orNull(count, 'Written by the present lease.')),
   lastOperation: perhaps(orNull(Type.String({ examples: ['readline'] }), 'Of the present lease.')),
 }
 

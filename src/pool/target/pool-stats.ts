@@ -89,8 +89,12 @@ export type ConnectionStats = {
   readonly ageMs: number
   /** Leases it has served, the present one included. */
   readonly uses: number
-  /** Of the present lease. */
+  /** Of the present lease, as all that follow; null where there is none. */
   readonly leaseAgeMs: number | null
+  /** Milliseconds since its last operation, or its last byte. */
+  readonly leaseIdleMs: number | null
+  readonly leaseBytesIn: number | null
+  readonly leaseBytesOut: number | null
   readonly lastOperation: string | null
 }
 
@@ -175,7 +179,7 @@ export function connectionRow(
     uses,
     lease,
   }: Pick<ConnectionStats, 'target' | 'tenant' | 'state' | 'ageMs' | 'uses'> & {
-    readonly lease: Pick<SlotLease, 'ageMs' | 'lastOperation'> | null
+    readonly lease: Pick<SlotLease, 'ageMs' | 'idleMs' | 'bytesIn' | 'bytesOut' | 'lastOperation'> | null
   },
 ): ConnectionStats {
   const { localAddress, localPort, remoteAddress, remotePort, tls } = facts
@@ -193,6 +197,9 @@ export function connectionRow(
     ageMs,
     uses,
     leaseAgeMs: lease ? Math.round(lease.ageMs) : null,
+    leaseIdleMs: lease ? Math.round(lease.idleMs) : null,
+    leaseBytesIn: lease?.bytesIn ?? null,
+    leaseBytesOut: lease?.bytesOut ?? null,
     lastOperation: lease?.lastOperation ?? null,
   }
 }

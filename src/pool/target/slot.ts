@@ -20,7 +20,10 @@ export type SlotStateName = (typeof SLOT_STATES)[number]
 /** The lease on a slot, as far as its pool knows it. */
 export interface SlotLease {
   readonly ageMs: number
+  readonly idleMs: number
   readonly lastOperation: string | null
+  readonly bytesIn: number
+  readonly bytesOut: number
   /** The socket is gone. */
   connectionLost(how: EndName): void
   /** Ends it from outside. */

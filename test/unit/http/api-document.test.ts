@@ -68,7 +68,7 @@ async function routesOf(app: FastifyInstance): Promise<readonly string[]> {
   const found: string[] = []
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat())
-      if (each !== 'HEAD' && !/^\/docs(\/|$)/.test(url))
+      if (each !== 'HEAD' && !/^\/(docs|dashboard)(\/|$)/.test(url))
         found.push(`${each.toLowerCase()} ${url.replace(/:(\w+)/g, '{$1}')}`)
   })
   await app.ready()
