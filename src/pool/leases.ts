@@ -141,22 +141,34 @@ export class Leases {
   ): Held | null {
     if (request.signal?.aborted) return null
     const pool = this.#judged(target, request, 0)
-    const held = pool.tryLease(request, (slot, connection) => {
-      const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
-      const ends = keeper.begin(0, make)
-      this.#tellOf(keeper, 0)
-      return { keeper, ends }
-    })
-    return held
+    try {
+      const held = pool.tryLease(request, (slot, connection) => {
+        const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
+        const ends = keeper.begin(0, make)
+        this.#tellOf(keeper, 0)
+        return { keeper, ends }
+      })
+      if (held !== null) pool.tally?.acquired.succeeded(0)
+      return held
+    } catch (error) {
+      pool.tally?.acquired.failed(0, error)
+      throw error
+    }
   }
 
   /** The target's pool, where one more lease may be had of it. Errors: QUEUE_FULL, WOULD_DEADLOCK, those of `find`. */
   #judged(target: string | AdHocTarget, { tenant, waitMs }: LeaseRequest, thread: number): TargetPool {
+    const { pools } = this.#deps
     const refusal = this.#refusal(1)
-    if (refusal !== null) throw refusal
-    const pool = this.#deps.pools.find(target, tenant)
-    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
-    return pool
+    try {
+      if (refusal !== null) throw refusal
+      const pool = pools.find(target, tenant)
+      if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+      return pool
+    } catch (error) {
+      pools.tallyOf(target)?.acquired.failed(0, error)
+      throw error
+    }
   }
 
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
@@ -171,27 +183,35 @@ export class Leases {
     const pool = this.#judged(target, request, thread)
     const origin = originOf(said, pool.target)
     const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
-    for (;;) {
-      const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
-      const acquired = await pool.lease(
-        { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs },
-        (slot, connection) => {
-          const record = this.#record(pool, slot, connection, request, origin)
-          return { record, holder: record.begin(thread, make) }
-        },
-      )
-      const { record } = acquired
-      // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
-      const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
-      // One that has served before, and ended in those turns, was not worth having.
-      const isStale = record.lost !== null && record.terms.reused
-      if (late === null && !isStale) {
-        this.#tellOf(record, this.#deps.now() - startedMs)
-        return acquired
+    const passedMs = (): number => this.#deps.now() - startedMs
+    try {
+      for (;;) {
+        const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - passedMs())
+        const acquired = await pool.lease(
+          { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs },
+          (slot, connection) => {
+            const record = this.#record(pool, slot, connection, request, origin)
+            return { record, holder: record.begin(thread, make) }
+          },
+        )
+        const { record } = acquired
+        // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
+        const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
+        // One that has served before, and ended in those turns, was not worth having.
+        const isStale = record.lost !== null && record.terms.reused
+        if (late === null && !isStale) {
+          const ms = passedMs()
+          this.#tellOf(record, ms)
+          pool.tally?.acquired.succeeded(ms)
+          return acquired
+        }
+        // Nobody has heard of the lease: its connection is as it was.
+        void record.giveBack(null, false)
+        if (late !== null) throw late
       }
-      // Nobody has heard of the lease: its connection is as it was.
-      void record.giveBack(null, false)
-      if (late !== null) throw late
+    } catch (error) {
+      pool.tally?.acquired.failed(passedMs(), error)
+      throw error
     }
   }
 

@@ -15,11 +15,23 @@ import type { PoolHandle } from '../threads/attach-protocol.ts'
 import type { ListenSpec } from '../threads/protocol.ts'
 import { attachListener } from './attached-threads.ts'
 import type { Forwards } from './forward/forwards.ts'
-import { type ExchangeReply, type ExchangeRequest, exchangeBy, useLease } from './lease/exchange.ts'
+import {
+  type ExchangeReply,
+  type ExchangeRequest,
+  exchangeBy,
+  type Held,
+  useLease,
+} from './lease/exchange.ts'
 import { judgedExchange } from './lease/exchange-request.ts'
 import { heldWhile, keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { Lease } from './lease/lease.ts'
-import { EXCHANGE_TRAITS, judgedLease, type LeaseOptions, NO_LEASE_OPTIONS } from './lease/lease-options.ts'
+import {
+  EXCHANGE_TRAITS,
+  judgedLease,
+  type LeaseOptions,
+  type LeaseRequest,
+  NO_LEASE_OPTIONS,
+} from './lease/lease-options.ts'
 import type { ParseCall, TenantCall } from './lease/parse-port.ts'
 import { Leases } from './leases.ts'
 import { MessageForwards } from './message-forwards.ts'
@@ -40,6 +52,7 @@ import type { PoolNews } from './target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
+import type { TargetTally } from './target/target-tally.ts'
 import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
@@ -165,11 +178,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     // Not async: on a shared connection a promise more costs every tenth call.
     try {
       const judged = judgedExchange(options, () => this.#pools.frameOf(target))
-      const shared = this.#multiplexers.exchange(this.#pools.find(target, judged.share.tenant ?? ''), judged)
-      return (
-        shared ??
-        exchangeBy(request => this.#leases.hold(target, request, EXCHANGE_TRAITS), judged, this.#now)
-      )
+      const found = this.#pools.find(target, judged.share.tenant ?? '')
+      const hold = (request: LeaseRequest): Held | Promise<Held> =>
+        this.#leases.hold(target, request, EXCHANGE_TRAITS)
+      const tally = found.tally?.exchanged
+      return this.#multiplexers.exchange(found, judged) ?? exchangeBy(hold, judged, this.#now, tally)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -261,6 +274,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   targets(): TargetStats[] {
     return this.#rows.targets()
+  }
+
+  /** What has been counted at each named target; none where nobody counts. */
+  get tallies(): ReadonlyMap<string, TargetTally> {
+    return this.#pools.namedTallies
   }
 
   connections(): ConnectionStats[] {

@@ -17,7 +17,7 @@ export const ROWS: Rows = [
   ['command'],
   ['service'],
   ['library'],
-  ['http', 'client'],
+  ['http', 'client', 'metrics'],
   ['pool', 'parse'],
   ['egress'],
   ['threads'],
@@ -32,7 +32,7 @@ export const ROWS: Rows = [
 export const ROOMS: Readonly<Record<string, Rows>> = {
   http: [
     ['thread-app'],
-    ['app'],
+    ['app', 'metrics-app'],
     ['routes'],
     ['streaming'],
     ['leases', 'door', 'document'],
@@ -66,6 +66,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^(node:)?worker_threads$/, only: /^(src\/threads|workers)\// },
   { name: /^(node:)?child_process$/, only: /^src\/parse\// },
   { name: /^(@fastify\/|fastify(-|$))/, only: /^src\/http\// },
+  { name: /^@prometheus-io\//, only: /^src\/metrics\// },
   { name: /^ws$/, only: /^src\/(http\/streaming|client)\// },
   { name: /^csv-parse(\/|$)/, only: /^src\/parse\/formats\/csv\.ts$/ },
   { name: /^saxes$/, only: /^src\/parse\/formats\/xml\.ts$/ },

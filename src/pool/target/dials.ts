@@ -15,6 +15,7 @@ import { DialBackoff } from './dial-backoff.ts'
 import { type DialWish, wishedDial } from './dial-wish.ts'
 import { Hosts, type LeasedByHost } from './hosts.ts'
 import type { TargetNews } from './pool-news.ts'
+import type { TargetTally } from './target-tally.ts'
 
 export type DialsDeps = {
   readonly target: Target
@@ -22,6 +23,8 @@ export type DialsDeps = {
   readonly connector: Connector
   /** Hears of dials that fail, and of the breaker. */
   readonly tidings: TargetNews
+  /** Counts how long dials take, and what they come to. */
+  readonly tally?: TargetTally | undefined
   readonly now: () => number
   /** 0 has every dial begin at once. */
   readonly random: () => number
@@ -38,14 +41,16 @@ export class DialAttempt {
   readonly round: number
   /** The hosts as it tries them, by their place in the target's list. */
   readonly order: readonly number[]
+  readonly sinceMs: number
   /** Which of the order was tried last. */
   #last = 0
 
-  constructor(dials: Dials, role: DialRole, round: number, order: readonly number[]) {
+  constructor(dials: Dials, role: DialRole, round: number, order: readonly number[], sinceMs: number) {
     this.dials = dials
     this.role = role
     this.round = round
     this.order = order
+    this.sinceMs = sinceMs
   }
 
   tried(place: number): void {
@@ -105,7 +110,7 @@ export class Dials {
   begin(): DialAttempt {
     const role = this.#breaker.begun()
     this.#tellBreaker()
-    return new DialAttempt(this, role, this.#backoff.round, this.hosts.order())
+    return new DialAttempt(this, role, this.#backoff.round, this.hosts.order(), this.#deps.now())
   }
 
   /** Errors: those of the dial. */
@@ -121,7 +126,9 @@ export class Dials {
     })
   }
 
-  succeeded({ passed, host }: DialAttempt): void {
+  succeeded({ passed, host, sinceMs }: DialAttempt): void {
+    const { tally, now } = this.#deps
+    tally?.connected.succeeded(now() - sinceMs)
     for (const tried of passed) this.hosts.failed(tried)
     this.hosts.succeeded(host)
     this.#breaker.succeeded()
@@ -129,8 +136,9 @@ export class Dials {
     this.#tellBreaker()
   }
 
-  failed({ role, round, passed, host }: DialAttempt, code: ErrorCode): void {
-    const { tidings } = this.#deps
+  failed({ role, round, passed, host, sinceMs }: DialAttempt, code: ErrorCode): void {
+    const { tidings, tally, now } = this.#deps
+    tally?.connected.ended(now() - sinceMs, code.toLowerCase())
     if (tidings.isHeard) tidings.tell('connect', { reason: code.toLowerCase() })
     if (OURS.has(code)) return this.#breaker.ended(role)
     for (const tried of [...passed, host]) this.hosts.failed(tried)

@@ -8,7 +8,7 @@ import type { TargetPoolDeps } from './target-pool-deps.ts'
 
 export type LiveTargetDeps = Pick<
   TargetPoolDeps,
-  'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random'
+  'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random' | 'tally'
 > &
   Pick<DialsDeps, 'leased' | 'onDue' | 'tidings'>
 

@@ -7,6 +7,7 @@
 import { invariant } from '../../base/errors.ts'
 import type { TargetNews } from './pool-news.ts'
 import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './slot.ts'
+import type { TargetTally } from './target-tally.ts'
 
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
 
@@ -27,15 +28,18 @@ export class Slots {
   /** By tenant: connections that are back in a moment. */
   readonly #returning = new Map<string, number>()
   readonly #closedFor = new Map<string, number>()
+  #opened = 0
 
   readonly #news: TargetNews | null
+  readonly #tally: TargetTally | null
   #max: number
   /** The most that may be in use: the maximum, and what was there beyond it when it was lowered. */
   #bound: number
 
-  /** `news`: hears of connections that come and go. */
-  constructor(max: number, news: TargetNews | null = null) {
+  /** `news`: hears of connections that come and go; `tally` counts them. */
+  constructor(max: number, news: TargetNews | null = null, tally: TargetTally | null = null) {
     this.#news = news
+    this.#tally = tally
     this.#max = max
     this.#bound = max
   }
@@ -123,9 +127,15 @@ export class Slots {
     return this.#idle
   }
 
-  /** How many were closed so far, by reason. */
-  get closedFor(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#closedFor)
+  /** Connections opened so far, and closed, by reason. */
+  get history(): { readonly opened: number; readonly closed: Readonly<Record<string, number>> } {
+    return { opened: this.#opened, closed: Object.fromEntries(this.#closedFor) }
+  }
+
+  /** A dial has come to a connection, whatever becomes of that. */
+  opened(): void {
+    this.#opened++
+    this.#tally?.countOpened()
   }
 
   /** Takes a slot for a connection that is about to be dialled. */
@@ -162,6 +172,7 @@ export class Slots {
     if (state.connection !== null && this.#news?.isHeard)
       this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
+    this.#tally?.countClosed(state.reason)
     this.#check()
   }
 

@@ -18,6 +18,7 @@ import {
 } from './pool-stats.ts'
 import type { TargetPool } from './target-pool.ts'
 import type { TargetPoolDeps } from './target-pool-deps.ts'
+import type { TargetTallies, TargetTally } from './target-tally.ts'
 
 type Described = {
   /** As the config's. */
@@ -53,6 +54,8 @@ export type AdHocRules = {
   readonly adHocAuthority: Dial['authority']
   /** An early word on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
   readonly admit: (place: { readonly host: string; readonly port: number }, tenant: string) => void
+  /** Counts what happens at each target; default: nobody does. */
+  readonly tallies?: TargetTallies | undefined
 }
 
 type OpenPool = (name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']) => TargetPool
@@ -112,6 +115,19 @@ export class TargetPools {
 
   #openNamed(name: string, target: Target): TargetPool {
     return this.#open(name, target, dialOf(target, 'operator', ''), 'named')
+  }
+
+  /** Where calls for a target are counted; null where nobody counts, and for a name of none. */
+  tallyOf(target: string | AdHocTarget): TargetTally | null {
+    if (typeof target === 'string') return this.#named.get(target)?.tally ?? null
+    return this.#rules.tallies?.described ?? null
+  }
+
+  /** The tallies of named targets, by name. */
+  get namedTallies(): ReadonlyMap<string, TargetTally> {
+    const found = new Map<string, TargetTally>()
+    for (const [name, { tally }] of this.#named) if (tally !== null) found.set(name, tally)
+    return found
   }
 
   /** Named targets first. */
