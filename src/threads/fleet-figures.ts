@@ -3,6 +3,7 @@
  * one which is stuck, or dead, is told of as any other.
  */
 import type { EventLoopUtilization } from 'node:perf_hooks'
+import { LIMITS } from '../base/limits.ts'
 import type { VitalsSnapshot } from '../channel/vitals.ts'
 import type { IoConnection } from './io-connection.ts'
 import type { IoThread } from './io-thread.ts'
@@ -48,11 +49,12 @@ export class FleetFigures {
 
   /** Of the threads that run. */
   workers(): IoWorkerFigures[] {
-    return this.#running.flatMap(({ index: id, threadId, loopTime, silenceMs, vitals }) =>
-      loopTime === null
-        ? []
-        : [{ id, threadId, loopTime, loopDelayMs: Math.max(vitals.loopDelayMs, silenceMs) }],
-    )
+    return this.#running.flatMap(({ index: id, threadId, loopTime, silenceMs, vitals }) => {
+      if (loopTime === null) return []
+      // A look may fall between two beats.
+      const heldMs = silenceMs - LIMITS.sweepIntervalMs
+      return [{ id, threadId, loopTime, loopDelayMs: Math.max(vitals.loopDelayMs, heldMs) }]
+    })
   }
 
   /** What all of them have counted, the dead too. */
