@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
 import { errorText } from './base/error-text.ts'
 import { LIMITS } from './base/limits.ts'
@@ -71,12 +71,8 @@ export async function startService(
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
   const metering = new Metering()
-  const onEvent: PoolOptions['onEvent'] = event => {
-    metering.heard(event)
-    logEvent(log, event)
-  }
   const traits = { ...traitsOf(config, shares.dials), metered: metering.traits }
-  const { deny, ...joined } = joinPool({ ...poolOptionsOf(config, added), onEvent }, traits)
+  const { deny, ...joined } = joinPool(poolOptionsOf(config, added, log, metering), traits)
   const { pool } = joined
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
@@ -198,7 +194,12 @@ function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
   return 2 + ioWorkers + PARSE_KINDS * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
 }
 
-function poolOptionsOf(config: Config, added: Readonly<Record<string, Target>>): PoolOptions {
+function poolOptionsOf(
+  config: Config,
+  added: Readonly<Record<string, Target>>,
+  log: Logger,
+  metering: Metering,
+): PoolOptions {
   return {
     ioWorkers: config.ioWorkers,
     parseWorkers: config.parse.workers,
@@ -207,6 +208,10 @@ function poolOptionsOf(config: Config, added: Readonly<Record<string, Target>>):
     targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
     egress: config.egress,
     limits: { leases: config.limits.leases, waiters: config.limits.waiters },
+    onEvent: event => {
+      metering.heard(event)
+      logEvent(log, event)
+    },
   }
 }
 

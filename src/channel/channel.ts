@@ -263,10 +263,8 @@ export class Channel {
   /** Bytes that lie in each ring, as far as another thread can see at once. */
   get occupancy(): { readonly inbound: number; readonly outbound: number } {
     const { inboundBytes, outboundBytes, wide } = this.#memory
-    return {
-      inbound: this.#held(IN, wide?.ringBytes ?? inboundBytes),
-      outbound: this.#held(OUT, outboundBytes),
-    }
+    const inbound = this.#held(IN, wide?.ringBytes ?? inboundBytes)
+    return { inbound, outbound: this.#held(OUT, outboundBytes) }
   }
 
   #held(ring: RingWords, bytesMax: number): number {

@@ -28,9 +28,9 @@ const WORDS = NAMES.length + 2
 const US_PER_MS = 1_000
 
 /** What a worker is to find out about itself that costs it something; default: nothing. */
-export type Watched = 'loop delay' | 'nothing'
+export type WatchedVital = 'loop delay' | 'nothing'
 
-export function allocateVitals(watched: Watched = 'nothing'): VitalsMemory {
+export function allocateVitals(watched: WatchedVital = 'nothing'): VitalsMemory {
   const memory = new SharedArrayBuffer(WORDS * BigInt64Array.BYTES_PER_ELEMENT)
   if (watched === 'loop delay') Atomics.store(new BigInt64Array(memory), WATCHED, 1n)
   return memory

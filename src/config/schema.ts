@@ -198,7 +198,7 @@ function token(): SchemaNode {
     weight: optional(
       count("Its share of a target's connections while others wait too; default: 1.", 1, LIMITS.weightMax),
     ),
-    metrics: flag('Whether it may scrape `/metrics`, as an admin may.', { default: false }),
+    metrics: optional(flag('Whether it may scrape `/metrics`, as an admin may; default: no.')),
     limits: optional(tokenLimits()),
   })
 }

@@ -33,7 +33,41 @@ const histogram = (name: string, labels: readonly string[], help: string): Famil
 
 const TARGET = ['target'] as const
 
-export const FAMILIES = {
+/** How the sources call them. */
+export type FamilyKey =
+  | 'connections'
+  | 'connectionsMax'
+  | 'connectionsMin'
+  | 'waiters'
+  | 'acquire'
+  | 'acquireTimeouts'
+  | 'lease'
+  | 'connect'
+  | 'exchange'
+  | 'opened'
+  | 'closed'
+  | 'poisoned'
+  | 'leaseLost'
+  | 'breaker'
+  | 'multiplexInFlight'
+  | 'multiplexOrphans'
+  | 'forwardPins'
+  | 'egressDenied'
+  | 'relayBytes'
+  | 'ringOccupancy'
+  | 'ringStalls'
+  | 'doorbellLost'
+  | 'utilization'
+  | 'loopDelay'
+  | 'workerLost'
+  | 'parseQueue'
+  | 'parseTask'
+  | 'parseWait'
+  | 'request'
+  | 'logDropped'
+  | 'buildInfo'
+
+export const FAMILIES: Readonly<Record<FamilyKey, Family>> = {
   connections: gauge(
     'pool_connections',
     ['target', 'state'],
@@ -145,6 +179,4 @@ export const FAMILIES = {
     'Log lines that were dropped: the reader of stderr was away, too slow, or out of room.',
   ),
   buildInfo: gauge('build_info', ['version', 'node'], '1; the versions of sockpool and of Node.js.'),
-} as const satisfies Readonly<Record<string, Family>>
-
-export type FamilyKey = keyof typeof FAMILIES
+}

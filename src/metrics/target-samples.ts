@@ -3,7 +3,7 @@ import type { Pool } from '../pool/pool.ts'
 import type { BreakerName } from '../pool/target/breaker.ts'
 import type { TargetStats } from '../pool/target/pool-stats.ts'
 import { SLOT_STATES } from '../pool/target/slot.ts'
-import type { TargetTally } from '../pool/target/target-tally.ts'
+import type { TargetTallies, TargetTally } from '../pool/target/target-tally.ts'
 import type { FamilyKey } from './families.ts'
 import type { Samples } from './samples.ts'
 
@@ -11,17 +11,16 @@ import type { Samples } from './samples.ts'
 export const DESCRIBED = '(described)'
 
 export type TargetSources = {
-  readonly pool: Pick<Pool, 'targets' | 'tallies'>
-  /** What was counted of described targets, those that are forgotten too. */
-  readonly described: TargetTally
+  readonly pool: Pick<Pool, 'targets'>
+  /** What was counted of named targets, and of described ones, those that are forgotten too. */
+  readonly tallies: TargetTallies
 }
 
 const BREAKER_STATES: Readonly<Record<BreakerName, number>> = { off: 0, closed: 0, half_open: 1, open: 2 }
 
-export function addTargets(samples: Samples, { pool, described }: TargetSources): void {
+export function addTargets(samples: Samples, { pool, tallies }: TargetSources): void {
   const rows = Map.groupBy(pool.targets(), ({ tenant, name }) => (tenant === null ? name : DESCRIBED))
-  const tallies = new Map([...pool.tallies, [DESCRIBED, described]])
-  for (const [target, tally] of tallies) {
+  for (const [target, tally] of [...tallies.named, [DESCRIBED, tallies.described] as const]) {
     addRows(samples, target, rows.get(target) ?? [])
     addTally(samples, target, tally)
   }

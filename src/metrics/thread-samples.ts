@@ -63,8 +63,7 @@ function rowsOf({ fleet, http, loopDelay }: ThreadSources): readonly Row[] {
   }
   // Of a worker that is drained and its successor, which have one id, the one that serves is shown.
   const io = new Map<number, Row>()
-  for (const row of fleet.workers().toReversed())
-    io.set(row.id, { ...row, worker: `${row.id}`, kind: 'io' })
+  for (const row of fleet.workers().toReversed()) io.set(row.id, { ...row, worker: `${row.id}`, kind: 'io' })
   const others = http().map(row => ({ ...row, worker: `${row.id}`, kind: 'http' }) as const)
   return [main, ...io.values(), ...others]
 }

@@ -21,7 +21,7 @@ export function openTarget(
     ...{ name, target, dial, origin, waiterCount, now, random, onFault },
     connector: fleet,
     tidings: new TargetNews(news, name),
-    tally: tallies?.begin(origin),
+    tally: tallies?.begin(name, origin),
     onLost: how => onEvent?.({ kind: 'lost', target: name, how }),
   })
 }

@@ -52,7 +52,6 @@ import type { PoolNews } from './target/pool-news.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from './target/pool-stats.ts'
 import type { ControlResult } from './target/target-control.ts'
 import { type AdHocTarget, TargetPools } from './target/target-pools.ts'
-import type { TargetTally } from './target/target-tally.ts'
 import { WaiterCount } from './target/waiter-count.ts'
 import { drainWorker, type WorkerDrainResult } from './worker-drain.ts'
 
@@ -274,11 +273,6 @@ export class Pool extends OperatedPool implements AsyncDisposable {
 
   targets(): TargetStats[] {
     return this.#rows.targets()
-  }
-
-  /** What has been counted at each named target; none where nobody counts. */
-  get tallies(): ReadonlyMap<string, TargetTally> {
-    return this.#pools.namedTallies
   }
 
   connections(): ConnectionStats[] {

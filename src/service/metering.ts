@@ -46,7 +46,7 @@ export class Metering {
   metrics({ pool, fleet, parsers, threads, version }: MeteredParts): Metrics {
     return new Metrics({
       pool,
-      described: this.#tallies.described,
+      tallies: this.#tallies,
       fleet: fleet.figures,
       missedWakes: () => fleet.missedWakes,
       http: () => threads()?.figures() ?? [],

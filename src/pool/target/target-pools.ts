@@ -110,6 +110,7 @@ export class TargetPools {
 
   #remove(pool: TargetPool, onFault: (error: unknown) => void): void {
     this.#leaving.add(pool)
+    this.#rules.tallies?.forget(pool.name)
     pool.close('removed').then(() => this.#leaving.delete(pool), onFault)
   }
 
@@ -121,13 +122,6 @@ export class TargetPools {
   tallyOf(target: string | AdHocTarget): TargetTally | null {
     if (typeof target === 'string') return this.#named.get(target)?.tally ?? null
     return this.#rules.tallies?.described ?? null
-  }
-
-  /** The tallies of named targets, by name. */
-  get namedTallies(): ReadonlyMap<string, TargetTally> {
-    const found = new Map<string, TargetTally>()
-    for (const [name, { tally }] of this.#named) if (tally !== null) found.set(name, tally)
-    return found
   }
 
   /** Named targets first. */

@@ -52,9 +52,23 @@ export class TargetTally {
 /** The tallies of a pool. What callers describe has no name that may be shown: it is counted together. */
 export class TargetTallies {
   readonly described: TargetTally = new TargetTally()
+  readonly #named = new Map<string, TargetTally>()
 
-  /** For a target that begins: a named one that comes again, counts anew. */
-  begin(origin: 'named' | 'described'): TargetTally {
-    return origin === 'named' ? new TargetTally() : this.described
+  /** Of the targets that the configuration has, by name. */
+  get named(): ReadonlyMap<string, TargetTally> {
+    return this.#named
+  }
+
+  /** For a target that begins. */
+  begin(name: string, origin: 'named' | 'described'): TargetTally {
+    if (origin === 'described') return this.described
+    const tally = new TargetTally()
+    this.#named.set(name, tally)
+    return tally
+  }
+
+  /** A named target is no more; where it comes again, it counts anew. */
+  forget(name: string): void {
+    this.#named.delete(name)
   }
 }

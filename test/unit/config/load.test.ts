@@ -55,6 +55,7 @@ describe('loadConfig', () => {
       },
       targets: {},
       forwards: [],
+      metrics: {},
       logLevel: 'info',
     })
   })
