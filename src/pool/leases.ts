@@ -160,15 +160,13 @@ export class Leases {
   #judged(target: string | AdHocTarget, { tenant, waitMs }: LeaseRequest, thread: number): TargetPool {
     const { pools } = this.#deps
     const refusal = this.#refusal(1)
-    try {
-      if (refusal !== null) throw refusal
-      const pool = pools.find(target, tenant)
-      if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
-      return pool
-    } catch (error) {
-      pools.tallyOf(target)?.acquired.failed(0, error)
-      throw error
+    if (refusal !== null) {
+      pools.tallyOf(target)?.acquired.failed(0, refusal)
+      throw refusal
     }
+    const pool = pools.find(target, tenant)
+    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    return pool
   }
 
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */

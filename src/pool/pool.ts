@@ -183,6 +183,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       const tally = found.tally?.exchanged
       return this.#multiplexers.exchange(found, judged) ?? exchangeBy(hold, judged, this.#now, tally)
     } catch (error) {
+      this.#pools.tallyOf(target)?.exchanged.failed(0, error)
       return Promise.reject(error)
     }
   }

@@ -133,7 +133,15 @@ export class TargetPools {
 
   /** Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, QUEUE_FULL. */
   find(target: string | AdHocTarget, tenant: string): TargetPool {
-    if (typeof target !== 'string') return this.#findDescribed(target, tenant)
+    if (typeof target !== 'string') {
+      try {
+        return this.#findDescribed(target, tenant)
+      } catch (error) {
+        // Whoever is refused here asks no pool, which would count it.
+        this.#rules.tallies?.described.acquired.failed(0, error)
+        throw error
+      }
+    }
     const named = this.#named.get(target)
     if (named) return named
     throw new SockpoolError('TARGET_NOT_FOUND', 'no target of this name is configured')
