@@ -81,7 +81,9 @@ describe('a service that has done one of everything', () => {
   })
 
   test('names routes by their pattern, and no host, lease or address anywhere', () => {
-    const routes = page.all('sockpool_http_request_duration_seconds_count').map(({ labels }) => labels['route'])
+    const routes = page
+      .all('sockpool_http_request_duration_seconds_count')
+      .map(({ labels }) => labels['route'])
     expect(routes).toEqual(expect.arrayContaining(['/v1/exchange', '/v1/leases/:id', '/v1/parse/:format']))
     const values = page.samples
       .filter(({ name }) => name.startsWith('sockpool_'))
@@ -110,8 +112,8 @@ describe('a service that has done one of everything', () => {
       targets.flatMap(({ expr }) => metricsOf(expr).map(name => `${title}: ${name}`)),
     )
     expect(drawn.length).toBeGreaterThan(30)
-    const chosen = board.templating.list.flatMap(({ definition = '' }) =>
-      /^label_values\(([a-z_]+)/.exec(definition)?.slice(1) ?? [],
+    const chosen = board.templating.list.flatMap(
+      ({ definition = '' }) => /^label_values\(([a-z_]+)/.exec(definition)?.slice(1) ?? [],
     )
     expect(chosen).toHaveLength(2)
     const known = new Set(page.samples.map(({ name }) => name))
@@ -235,9 +237,9 @@ describe('GET /metrics', () => {
     void echo(api, 'stuck').catch(() => {})
     let page = await scrape(api)
     const isStuck = (): boolean =>
-      page.all('sockpool_event_loop_delay_seconds').some(
-        ({ labels, value }) => labels['thread']?.startsWith('io-') === true && value >= 2,
-      )
+      page
+        .all('sockpool_event_loop_delay_seconds')
+        .some(({ labels, value }) => labels['thread']?.startsWith('io-') === true && value >= 2)
     while (!isStuck()) page = await scrape(api)
     const times: number[] = []
     for (let round = 0; round < 15; round++) {

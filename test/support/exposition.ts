@@ -8,8 +8,7 @@ export type ExportedSample = {
   readonly traceId: string | null
 }
 
-const LINE =
-  /^([a-zA-Z_:][\w:]*)(?:\{(.*?)\})? (\S+)(?: # \{trace_id="([0-9a-f]{32})"\} [\d.e-]+ [\d.]+)?$/
+const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*?)\})? (\S+)(?: # \{trace_id="([0-9a-f]{32})"\} [\d.e-]+ [\d.]+)?$/
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g
 
 export class ExpositionPage {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { configReference } from './config-reference.ts'
 import { errorTable } from './error-table.ts'
+import { metricsTable } from './metrics-table.ts'
 import { readPage, withSection } from './pages.ts'
 import { routeReference } from './route-reference.ts'
 
@@ -19,6 +20,7 @@ export type GeneratedSection = {
 export const GENERATED: readonly GeneratedSection[] = [
   { page: 'docs/config.md', name: 'config', make: configReference },
   { page: 'docs/errors.md', name: 'errors', make: errorTable },
+  { page: 'docs/metrics.md', name: 'metrics', make: metricsTable },
   { page: 'docs/rest.md', name: 'routes', make: routeReference },
 ]
 

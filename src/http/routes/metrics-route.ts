@@ -51,5 +51,8 @@ export async function sendMetrics(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { contentType, text } = await metrics.page(pickType(request.headers.accept, METRICS_NOTATIONS))
-  return reply.headers({ vary: 'accept', 'cache-control': 'no-store' }).type(contentType).send(Buffer.from(text))
+  return reply
+    .headers({ vary: 'accept', 'cache-control': 'no-store' })
+    .type(contentType)
+    .send(Buffer.from(text))
 }
