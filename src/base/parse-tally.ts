@@ -16,7 +16,3 @@ export class ParseTally {
 
 /** The part of one place. */
 export type PlaceTally = { readonly waits: DurationTally; readonly tasks: DurationTally }
-
-export function placeTally(tally: ParseTally | undefined, place: ParsePlace): PlaceTally | null {
-  return tally === undefined ? null : { waits: tally.waits, tasks: tally.tasks[place] }
-}

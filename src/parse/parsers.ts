@@ -17,7 +17,7 @@ import type { InputPart, PartResult } from '../base/input-part.ts'
 import type { Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { LongParse, ParseLoad } from '../base/parse-load.ts'
-import { type ParseTally, placeTally } from '../base/parse-tally.ts'
+import type { ParsePlace, ParseTally, PlaceTally } from '../base/parse-tally.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
@@ -102,14 +102,16 @@ export class Parsers {
     this.#formats = new Map(Object.entries(options.formats ?? {}))
     this.#timeoutMs = options.timeoutMs ?? DEFAULTS.operationTimeoutMs
     const shared = { file, threadsMax: workers, tenantThreadsMax: tenantWorkers, queueMax }
+    const placed = (place: ParsePlace): PlaceTally | null =>
+      tally === undefined ? null : { waits: tally.waits, tasks: tally.tasks[place] }
     const threads = (heapMiB?: number): TaskPool =>
       new TaskPool(new ThreadEngine({ ...shared, heapMiB }), {
         ...shared,
-        tally: placeTally(tally, 'thread'),
+        tally: placed('thread'),
       })
     this.#bytes = threads(LIMITS.parseHeapMiB)
     const engine = new ProcessEngine({ file, modules: [...this.#formats.values()] })
-    this.#processes = new TaskPool(engine, { ...shared, tally: placeTally(tally, 'process') })
+    this.#processes = new TaskPool(engine, { ...shared, tally: placed('process') })
     this.#calls = threads()
     const bytesMax = this.#bytesMax
     const apart = { processes: this.#processes, isolation: options.isolation ?? DEFAULTS.parseIsolation }
