@@ -220,7 +220,7 @@ describe('GET /metrics', () => {
   test('answers within 50 ms while an I/O worker is stuck', async () => {
     const server = await startLineServer(echoLine)
     const { host, port } = server
-    const { api } = await startServiceFixture({
+    const { api, token } = await startServiceFixture({
       config: {
         ioWorkers: 2,
         limits: { drainTimeout: 0 },
@@ -244,11 +244,12 @@ describe('GET /metrics', () => {
     const times: number[] = []
     for (let round = 0; round < 15; round++) {
       const sinceMs = performance.now()
-      page = await scrape(api)
+      const answer = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+      expect((await answer.text()).length).toBeGreaterThan(10_000)
       times.push(performance.now() - sinceMs)
     }
-    // Not each of them: others use this machine too, and one that asked the worker would never come.
-    expect(times.toSorted((a, b) => a - b)[3]).toBeLessThan(50)
+    // Half of them at the least: others use this machine too, and one that asked the worker would never come.
+    expect(times.toSorted((a, b) => a - b)[7]).toBeLessThan(50)
     expect(page.all('sockpool_worker_eventloop_utilization', { kind: 'io' })).toHaveLength(2)
     expect(page.sum('sockpool_relay_bytes_total', { direction: 'in' })).toBeGreaterThanOrEqual(6)
   })
