@@ -14,6 +14,8 @@ export const METRICS_LIMITS = {
   threadRequestKindsMax: 128,
   /** Bytes of the name of a kind: the longest route, its method and a status fit several times. */
   requestKindBytesMax: 120,
+  /** Characters of a page that are printed in one turn of the event loop, or as many as one metric has: some milliseconds. */
+  metricsCharsPerTurn: 131_072,
   /** Connections at once to the listener of `metrics.listen`; a scraper or two keep one each. */
   metricsConnectionsMax: 64,
 } as const

@@ -1,8 +1,10 @@
 /**
- * The page that a scraper reads, in one of two notations. Each scrape fills a registry of its own: one registry has one
- * notation, and renames its counters for it.
+ * The page that a scraper reads, in one of two notations. Each scrape has a registry of its own: one registry has one
+ * notation, and renames its counters for it. A long page is printed in several turns of the event loop, for others' sake.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Metric, openMetricsContentType, prometheusContentType, Registry } from '@prometheus-io/client'
+import { LIMITS } from '../base/limits.ts'
 import { FAMILIES, type FamilyKey } from './families.ts'
 import type { Samples } from './samples.ts'
 
@@ -35,10 +37,19 @@ export async function exposition(
   const own = Object.entries(FAMILIES).map(
     ([key, { name, help, type }]): Shown => ({ name, help, type, values: samples.of(key as FamilyKey) }),
   )
-  // The registry prints whatever has these members; its own classes cannot be filled with counts.
-  for (const shown of [...own, ...(await process.getMetricsAsJSON())])
-    registry.registerMetric(metricOf(shown, notation) as unknown as Metric)
-  return { contentType, text: await registry.metrics() }
+  const parts: string[] = []
+  let chars = 0
+  for (const shown of [...own, ...(await process.getMetricsAsJSON())]) {
+    // The registry prints whatever has these members; its own classes cannot be filled with counts.
+    const part = await registry.getMetricsAsString(metricOf(shown, notation) as unknown as Metric)
+    parts.push(part)
+    chars += part.length
+    if (chars < LIMITS.metricsCharsPerTurn) continue
+    chars = 0
+    await nextTurn()
+  }
+  const text = notation === 'text/plain' ? `${parts.join('\n\n')}\n` : `${parts.join('\n')}\n# EOF\n`
+  return { contentType, text }
 }
 
 type Shown = {

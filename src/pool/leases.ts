@@ -165,7 +165,12 @@ export class Leases {
       throw refusal
     }
     const pool = pools.find(target, tenant)
-    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    try {
+      if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    } catch (error) {
+      pool.tally?.acquired.failed(0, error)
+      throw error
+    }
     return pool
   }
 
