@@ -18,7 +18,7 @@ import { ListenRules } from './egress/listen-rules.ts'
 import { localAddresses } from './egress/local-addresses.ts'
 import { buildApp } from './http/app.ts'
 import { LiveDoor } from './http/door/live-door.ts'
-import type { AppDeps, ReloadReport } from './http/ports.ts'
+import type { AppDeps, MetricsPort, ReloadReport } from './http/ports.ts'
 import { joinPool, type ServiceTraits } from './library/create-pool.ts'
 import type { PoolOptions } from './library/pool-options.ts'
 import type { Pool } from './pool/pool.ts'
@@ -27,6 +27,8 @@ import { logEvent } from './service/event-log.ts'
 import { checkCertificate, type HttpThreads } from './service/http-threads.ts'
 import { type HttpListening, httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
 import { LiveConfig } from './service/live-config.ts'
+import { Metering } from './service/metering.ts'
+import { type MetricsListener, openMetricsListener } from './service/metrics-listener.ts'
 import { ServedForwards } from './service/served-forwards.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 import type { OtlpTraces } from './tracing/otlp.ts'
@@ -75,13 +77,17 @@ export async function startService(
   const httpThreads = httpThreadsOf(config, log)
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
-  const { pool, deny } = joinPool(poolOptionsOf(config, added, log), traitsOf(config, shares.dials))
+  const metering = new Metering()
+  const traits = { ...traitsOf(config, shares.dials), metered: metering.traits }
+  const { deny, ...joined } = joinPool(poolOptionsOf(config, added, log, metering), traits)
+  const { pool } = joined
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
   const rules = { config, listenRules, made, targets: added, pool, log }
   const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
   const draining = new AbortController()
-  const parts: Parts = { pool, demo, live, traces, app: null, threads: null }
+  const parts: Parts = { pool, demo, live, traces, metering, app: null, threads: null, scraped: null }
+  const metrics = metering.metrics({ ...joined, threads: () => parts.threads, version: version() })
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
   const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
@@ -89,14 +95,17 @@ export async function startService(
     await forwards.open(config.forwards)
     const { signal } = draining
     const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
-    const threadParts = { ...common, live, pool, log, telemetry: sentFrom(traces) }
+    const onLost = (): void => metering.counts.countLost('http')
+    const threadParts = { ...common, live, pool, log, onLost, telemetry: sentFrom(traces) }
     parts.threads = httpThreads > 1 ? makeThreads(threadParts) : null
-    const deps = { ...appDeps(live, pool, forwards, parts.threads), ...common, dashboard }
+    const { durations } = metering
+    const deps = { ...appDeps(live, pool, forwards, parts.threads, metrics), ...common, durations, dashboard }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
     parts.app = app
+    parts.scraped = await openMetricsListener(config, metrics)
     const { url, own } = await listen(app, parts.threads, config, door)
-    listens = own
+    listens = [...own, ...(parts.scraped?.own ?? [])]
     denyOwn()
     live.serves({ ...servedParts(app, parts.threads, door), forwards })
     return serviceOf(url, token, pool, live, closer(parts, draining))
@@ -122,8 +131,11 @@ type Parts = {
   readonly demo: DemoUpstream | null
   readonly live: LiveConfig
   readonly traces: OtlpTraces | null
+  readonly metering: Metering
   app: App | null
   threads: HttpThreads | null
+  /** The listener of the metrics alone. */
+  scraped: MetricsListener | null
 }
 
 type OwnDeps = Omit<AppDeps, 'connectionsMax' | 'draining' | 'isClosing'>
@@ -133,6 +145,7 @@ function appDeps(
   pool: Pool,
   forwards: ServedForwards,
   threads: HttpThreads | null,
+  metrics: MetricsPort,
 ): OwnDeps {
   const { listen, http, limits, logLevel } = live.config
   return {
@@ -144,6 +157,7 @@ function appDeps(
     tls: http.tls ?? false,
     limits,
     version: version(),
+    metrics,
     reload: async () => {
       const report = live.reload()
       await forwards.settled
@@ -189,7 +203,12 @@ function threadsOf({ ioWorkers, parse }: Config, httpThreads: number): number {
   return 2 + ioWorkers + PARSE_KINDS * parse.workers + (httpThreads === 1 ? 0 : httpThreads)
 }
 
-function poolOptionsOf(config: Config, added: Readonly<Record<string, Target>>, log: Logger): PoolOptions {
+function poolOptionsOf(
+  config: Config,
+  added: Readonly<Record<string, Target>>,
+  log: Logger,
+  metering: Metering,
+): PoolOptions {
   return {
     ioWorkers: config.ioWorkers,
     parseWorkers: config.parse.workers,
@@ -198,7 +217,10 @@ function poolOptionsOf(config: Config, added: Readonly<Record<string, Target>>, 
     targets: announcedTargets({ ...added, ...config.targets }, config.forwards),
     egress: config.egress,
     limits: { leases: config.limits.leases, waiters: config.limits.waiters },
-    onEvent: event => logEvent(log, event),
+    onEvent: event => {
+      metering.heard(event)
+      logEvent(log, event)
+    },
   }
 }
 
@@ -220,11 +242,13 @@ function buildListener(deps: AppDeps, door: LiveDoor): App {
   }
 }
 
-async function closeAll({ app, threads, pool, demo, live, traces }: Parts): Promise<void> {
+async function closeAll({ app, threads, pool, demo, live, traces, metering, scraped }: Parts): Promise<void> {
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
   await threads?.close()
   if (app !== null) await closeServer(app)
+  await scraped?.close()
+  metering.stop()
   await demo?.close()
   await traces?.close()
 }

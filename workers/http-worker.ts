@@ -15,7 +15,9 @@ import { pino } from 'pino'
 import { errorText } from '../src/base/error-text.ts'
 import { LIMITS } from '../src/base/limits.ts'
 import { LogSink } from '../src/base/log-sink.ts'
+import { LoopDelay } from '../src/base/loop-delay.ts'
 import { describeLoss } from '../src/base/stderr-log.ts'
+import { HttpFigures } from '../src/channel/http-figures.ts'
 import { SharedCount } from '../src/channel/shared-count.ts'
 import { SharedTallies } from '../src/channel/shared-tallies.ts'
 import { connectionDoorOf } from '../src/http/door/connection-door.ts'
@@ -49,6 +51,8 @@ process.on('warning', ({ name, message, stack }) => log.warn({ warning: name, st
 const notices = new SharedCount(data.notices)
 const requests = new SharedCount(data.requests)
 const open = new SharedCount(data.connections)
+const figures = new HttpFigures(data.figures)
+const loopDelay = new LoopDelay()
 const tallies = new SharedTallies(data.slots, data.slot, data.rules.tallies)
 const { auth, hosts, origins, tls } = data.rules
 let isClosing = data.isClosing
@@ -68,8 +72,15 @@ const deps: DoorDeps = {
   isClosing: () => isClosing,
   accessLog: () => accessLog,
   log: { level: data.logLevel, stream: sink, requestIds: `h${data.slot}` },
+  durations: figures.durations,
 }
 const traces = await startTraces(data.telemetry, log)
+let dropped = 0
+const telling = setInterval(() => {
+  figures.loopDelay.tell(loopDelay.longestMs)
+  figures.logDropped.add(sink.dropped - dropped)
+  dropped = sink.dropped
+}, LIMITS.sweepIntervalMs)
 const pool = new AttachedPool(data.pool)
 const door = new LiveDoor(deps)
 const app = buildThreadApp(
@@ -174,6 +185,8 @@ async function close(): Promise<void> {
   await front.tunnelsEnded()
   clearTimeout(cut)
   front.close()
+  clearInterval(telling)
+  loopDelay.stop()
   await pool.close()
   await traces?.close()
   await sink.flushed()

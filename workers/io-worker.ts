@@ -10,6 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { invariant, SockpoolError } from '../src/base/errors.ts'
 import { FaultGuard } from '../src/base/fault-guard.ts'
 import { LIMITS } from '../src/base/limits.ts'
+import { LoopDelay } from '../src/base/loop-delay.ts'
 import { quietCollection } from '../src/base/quiet-collection.ts'
 import { Doorbell, doorbellWords, TurnRinger } from '../src/channel/doorbell.ts'
 import { Vitals } from '../src/channel/vitals.ts'
@@ -36,6 +37,7 @@ invariant(port !== null, 'an I/O worker runs in a worker thread')
 const { doorbell: ownBell, poolDoorbell, vitals: vitalsMemory, egress, holders } = workerData as IoWorkerData
 
 const vitals = new Vitals(vitalsMemory)
+const loopDelay = vitals.watchesLoop ? new LoopDelay() : null
 let isStopping = false
 // A doorbell that was stopped takes no more turns.
 const promiseFlush = (): void => (isStopping ? bells.flush() : doorbell.stir())
@@ -84,6 +86,7 @@ const doorbell = new Doorbell(
 
 const sweep = setInterval(() => {
   sweepGuard.run(() => vitals.add('beats', 1))
+  if (loopDelay !== null) sweepGuard.run(() => vitals.tellLoopDelay(loopDelay.longestMs))
   sweepGuard.run(() => doorbell.findMissed(() => vitals.add('missedWakes', 1)))
   sweepGuard.run(() => listeners.tellDropped())
   sweepGuard.run(() => splices.tellMoved())
@@ -102,6 +105,7 @@ function stop(): void {
   isStopping = true
   guard.run(() => bells.flush())
   quiet.stop()
+  loopDelay?.stop()
   clearInterval(sweep)
   port?.close()
 }

@@ -4,6 +4,7 @@ import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
 import { MESSAGE_LIMITS } from './message-limits.ts'
+import { METRICS_LIMITS } from './metrics-limits.ts'
 import { MULTIPLEX_LIMITS } from './multiplex-limits.ts'
 import { PARSE_LIMITS } from './parse-limits.ts'
 import { STREAM_LIMITS } from './stream-limits.ts'
@@ -310,6 +311,7 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MESSAGE_LIMITS &
+  typeof METRICS_LIMITS &
   typeof MULTIPLEX_LIMITS &
   typeof PARSE_LIMITS &
   typeof STREAM_LIMITS &
@@ -322,6 +324,7 @@ export const LIMITS: typeof OWN_LIMITS &
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,
   ...MESSAGE_LIMITS,
+  ...METRICS_LIMITS,
   ...MULTIPLEX_LIMITS,
   ...PARSE_LIMITS,
   ...STREAM_LIMITS,

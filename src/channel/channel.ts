@@ -260,6 +260,20 @@ export class Channel {
     }
   }
 
+  /** Bytes that lie in each ring, as far as another thread can see at once. */
+  get occupancy(): { readonly inbound: number; readonly outbound: number } {
+    const { inboundBytes, outboundBytes, wide } = this.#memory
+    const inbound = this.#held(IN, wide?.ringBytes ?? inboundBytes)
+    return { inbound, outbound: this.#held(OUT, outboundBytes) }
+  }
+
+  #held(ring: RingWords, bytesMax: number): number {
+    // The head first: what is taken and put in meanwhile looks like more, and never like less than nothing.
+    const head = this.words.load(ring.head)
+    const held = tailCounter(this.words.load(ring.tail)) - head
+    return Math.min(held < 0 ? held + counterSpan(bytesMax) : held, bytesMax)
+  }
+
   /** Whether bytes have come that nobody has read; true of a connection that was greeted and never leased. */
   get hasUnread(): boolean {
     const tail = this.words.load(IN.tail)

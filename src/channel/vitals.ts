@@ -2,11 +2,13 @@
  * What an I/O worker tells of itself in shared memory. Nobody needs a message to read it, so it can be read even while the
  * thread is stuck, and after it has died. The worker alone writes. 64-bit counters never wrap, and Atomics keep them whole.
  *
- *   0 beats   1 dialled   2 bytesIn   3 bytesOut   4 missedWakes
+ *   0 beats   1 dialled   2 bytesIn   3 bytesOut   4 missedWakes   5 stallsIn   6 stallsOut
+ *   7 how long its event loop was held up of late, in microseconds
+ *   8 1 where somebody wants to know that: written before the worker starts
  */
 export type VitalsMemory = SharedArrayBuffer
 
-const NAMES = ['beats', 'dialled', 'bytesIn', 'bytesOut', 'missedWakes'] as const
+const NAMES = ['beats', 'dialled', 'bytesIn', 'bytesOut', 'missedWakes', 'stallsIn', 'stallsOut'] as const
 type VitalName = (typeof NAMES)[number]
 const SLOT: Readonly<Record<VitalName, number>> = {
   beats: 0,
@@ -14,12 +16,24 @@ const SLOT: Readonly<Record<VitalName, number>> = {
   bytesIn: 2,
   bytesOut: 3,
   missedWakes: 4,
+  stallsIn: 5,
+  stallsOut: 6,
 }
 
 export type VitalsSnapshot = Readonly<Record<VitalName, number>>
 
-export function allocateVitals(): VitalsMemory {
-  return new SharedArrayBuffer(NAMES.length * BigInt64Array.BYTES_PER_ELEMENT)
+const LOOP_DELAY = NAMES.length
+const WATCHED = NAMES.length + 1
+const WORDS = NAMES.length + 2
+const US_PER_MS = 1_000
+
+/** What a worker is to find out about itself that costs it something; default: nothing. */
+export type WatchedVital = 'loop delay' | 'nothing'
+
+export function allocateVitals(watched: WatchedVital = 'nothing'): VitalsMemory {
+  const memory = new SharedArrayBuffer(WORDS * BigInt64Array.BYTES_PER_ELEMENT)
+  if (watched === 'loop delay') Atomics.store(new BigInt64Array(memory), WATCHED, 1n)
+  return memory
 }
 
 export class Vitals {
@@ -30,6 +44,8 @@ export class Vitals {
     bytesIn: 0,
     bytesOut: 0,
     missedWakes: 0,
+    stallsIn: 0,
+    stallsOut: 0,
   }
 
   #isCounted = false
@@ -62,6 +78,21 @@ export class Vitals {
     return this.#load('beats')
   }
 
+  /** Whether the worker is to tell its loop's delay. */
+  get watchesLoop(): boolean {
+    return Atomics.load(this.#slots, WATCHED) === 1n
+  }
+
+  /** The worker's own thread only. */
+  tellLoopDelay(ms: number): void {
+    Atomics.store(this.#slots, LOOP_DELAY, BigInt(Math.round(ms * US_PER_MS)))
+  }
+
+  /** Milliseconds, as told last. */
+  get loopDelayMs(): number {
+    return Number(Atomics.load(this.#slots, LOOP_DELAY)) / US_PER_MS
+  }
+
   snapshot(): VitalsSnapshot {
     return {
       beats: this.#load('beats'),
@@ -69,6 +100,8 @@ export class Vitals {
       bytesIn: this.#load('bytesIn'),
       bytesOut: this.#load('bytesOut'),
       missedWakes: this.#load('missedWakes'),
+      stallsIn: this.#load('stallsIn'),
+      stallsOut: this.#load('stallsOut'),
     }
   }
 

@@ -38,6 +38,7 @@ const FIXED: readonly { readonly path: string; readonly of: (config: Config) => 
   { path: 'http.threads', of: config => config.http.threads },
   { path: 'http.tls', of: config => config.http.tls !== null },
   { path: 'http.tls.clientCa', of: config => config.http.tls?.clientCa !== undefined },
+  { path: 'metrics.listen', of: config => config.metrics.listen },
   { path: 'limits.bodyBytes', of: config => config.limits.bodyBytes },
   { path: 'limits.operationTimeout', of: config => config.limits.operationTimeoutMs },
   { path: 'telemetry.traces', of: config => config.telemetry.traces },
@@ -58,7 +59,7 @@ export function configChange(running: Config, next: Config): ConfigChange {
 /** The next one, with what needs a restart as it runs. A new key of the config has to be put on either side here. */
 function runnable(running: Config, next: Config): Config {
   const { targets, egress, ingress, limits, http, forwards } = next
-  const { listen, ioWorkers, parse, telemetry, logLevel } = running
+  const { listen, ioWorkers, parse, metrics, telemetry, logLevel } = running
   const { bodyBytes, operationTimeoutMs } = running.limits
   return {
     listen,
@@ -66,6 +67,7 @@ function runnable(running: Config, next: Config): Config {
     parse,
     ingress,
     forwards,
+    metrics,
     telemetry,
     logLevel,
     targets,

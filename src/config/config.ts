@@ -1,6 +1,6 @@
 /** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
 import type { Isolation } from '../base/isolation.ts'
-import type { ServeAddress } from './address.ts'
+import type { ListenAddress, ServeAddress } from './address.ts'
 import type { ForwardConfig } from './forward.ts'
 import type { ListenRule } from './listen-rule.ts'
 import type { Target } from './target.ts'
@@ -22,6 +22,8 @@ export type Token = {
   readonly weight?: number
   /** What is absent has no bound of its own. */
   readonly limits?: TokenLimits
+  /** Whether it may scrape the metrics, as an admin may; default: no. */
+  readonly metrics?: boolean
 }
 
 /** How much one token may do at once. */
@@ -69,6 +71,8 @@ export type Config = {
   /** By name. Ask with `Object.hasOwn`. */
   readonly targets: Readonly<Record<string, Target>>
   readonly forwards: readonly ForwardConfig[]
+  /** Where the metrics are served without a token, beside the API; default: nowhere. */
+  readonly metrics: { readonly listen?: ListenAddress }
   /** Where spans go. */
   readonly telemetry: { readonly traces: (typeof TRACES)[number] }
   readonly logLevel: LogLevel

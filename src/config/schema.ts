@@ -74,6 +74,15 @@ export function configSchema(parallelism: number): SchemaNode {
     forwards: list('Local ports for unmodified programs: each accepted connection is one lease.', forward(), {
       maxItems: LIMITS.forwardsMax,
     }),
+    metrics: mapping('Where the metrics are served besides.', {
+      listen: optional(
+        text(
+          'A listener of `/metrics` alone, which asks for no token: `HOST:PORT` or `unix:PATH`; default: none.',
+          LISTEN,
+          { kind: 'listen' },
+        ),
+      ),
+    }),
     telemetry: mapping('What is told to a collector.', {
       traces: choice(
         'Where spans go: `otlp` sends them by OTLP over HTTP to where the OTEL_ variables say, for which two packages have to be installed.',
@@ -196,6 +205,7 @@ function token(): SchemaNode {
     weight: optional(
       count("Its share of a target's connections while others wait too; default: 1.", 1, LIMITS.weightMax),
     ),
+    metrics: optional(flag('Whether it may scrape `/metrics`, as an admin may; default: no.')),
     limits: optional(tokenLimits()),
   })
 }

@@ -51,14 +51,15 @@ class Refusal extends Error {
 
 /**
  * Judges as far as is possible without resolving: every literal, and names that no rule could open. For an
- * early answer on the thread that takes the request, and for the reuse of a connection.
+ * early answer on the thread that takes the request, and for the reuse of a connection. `onDenied` hears why it said no.
  *
  * Errors: INVALID_REQUEST (path `host` or `port`), TARGET_DENIED.
  */
-export function admit(target: DialTarget): Admission {
+export function admit(target: DialTarget, onDenied?: (reason: DecisionReason) => void): Admission {
   try {
     return admitted(target)
   } catch (error) {
+    if (error instanceof Refusal) onDenied?.(error.reason)
     throw asSeen(error)
   }
 }

@@ -20,6 +20,7 @@ import { LiveDoor } from './door/live-door.ts'
 import { answerClientError, registerExpectations } from './door/raw-answers.ts'
 import { admitRelayed } from './door/relay-pass.ts'
 import { loggerOptions, registerRequestLog } from './door/request-log.ts'
+import { registerRequestMeter } from './door/request-meter.ts'
 import { registerRequestTurns } from './door/request-turns.ts'
 import { registerTunnels, type TunnelHandler } from './door/tunnels.ts'
 import { UpgradedSockets } from './door/upgraded-sockets.ts'
@@ -40,6 +41,7 @@ import { LeaseAcquirer } from './routes/lease-acquirer.ts'
 import { leaseRoutes } from './routes/lease-routes.ts'
 import { linesRoute } from './routes/lines-route.ts'
 import { listenerRoutes } from './routes/listener-routes.ts'
+import { metricsRoute } from './routes/metrics-route.ts'
 import { openApiDocument, openApiRoutes } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operation-routes.ts'
 import { parseBodyRoute } from './routes/parse-body-route.ts'
@@ -76,6 +78,7 @@ export function guardedApp(
   registerProblems(app)
   registerRequestRoute(app)
   registerRequestLog(app, deps.accessLog)
+  if (deps.durations !== undefined) registerRequestMeter(app, deps.durations)
   registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
@@ -146,6 +149,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
     eventsRoute(calls, pool, deps.draining),
+    metricsRoute(deps.metrics),
   ])
   return tunnelHandler(acquirer, pool)
 }

@@ -3,6 +3,7 @@
  * configuration export. A test satisfies each port with a small fake. All of it runs on the thread that serves HTTP, and
  * none of it touches a target's socket.
  */
+import type { SharedDurations } from '../channel/shared-durations.ts'
 import type { SharedTallies } from '../channel/shared-tallies.ts'
 import type { ListenAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
@@ -144,6 +145,14 @@ export type AppLimits = Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs
 /** What a reload has come to. */
 export type ReloadReport = Pick<ConfigChange, 'targets' | 'tokens' | 'forwards' | 'ignored'> & ReloadResult
 
+/** What can be scraped, in one of two notations. */
+export type MetricsPort = {
+  page(notation: MetricsNotation): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+export const METRICS_NOTATIONS = ['text/plain', 'application/openmetrics-text'] as const
+export type MetricsNotation = (typeof METRICS_NOTATIONS)[number]
+
 /** What `buildApp` is given. */
 export type AppDeps = DoorDeps & {
   readonly pool: PoolPort
@@ -152,6 +161,7 @@ export type AppDeps = DoorDeps & {
   readonly mayListen: (place: ListenPlace) => ListenPlace | null
   /** Reads the configuration anew and has it hold. Errors: INVALID_REQUEST with the faults, and nothing has changed. */
   readonly reload: () => ReloadReport | Promise<ReloadReport>
+  readonly metrics: MetricsPort
   /** The folder of the dashboard's built files; default: it is answered with a problem that says so. */
   readonly dashboard?: string
   /** Rows of the threads that serve HTTP; default: none. */
@@ -187,6 +197,8 @@ export type DoorDeps = Pick<Config, 'auth'> & {
   readonly relaySecret?: string
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number
+  /** Counts how long requests take, by method, route and status; default: nobody does. */
+  readonly durations?: SharedDurations
   /** Monotonic milliseconds; default: `performance.now`. */
   readonly now?: () => number
 }

@@ -3,6 +3,8 @@
  * build theirs here, the service with rules for what callers may dial.
  */
 import { DEFAULTS } from '../base/defaults.ts'
+import type { DecisionReason } from '../base/egress-data.ts'
+import type { ParseTally } from '../base/parse-tally.ts'
 import { normaliseTarget } from '../config/target.ts'
 import { EgressRules } from '../egress/egress-rules.ts'
 import { type Authority, admit } from '../egress/judge.ts'
@@ -10,6 +12,7 @@ import { Parsers } from '../parse/parsers.ts'
 import { Pool } from '../pool/pool.ts'
 import type { PoolEvent } from '../pool/pool-deps.ts'
 import { PoolNews } from '../pool/target/pool-news.ts'
+import type { TargetTallies } from '../pool/target/target-tally.ts'
 import { IoFleet } from '../threads/io-fleet.ts'
 import { describedTarget } from './described-target.ts'
 import { judgedReload } from './judged-reload.ts'
@@ -24,6 +27,21 @@ export type ServiceTraits = {
   readonly connectionsMax?: number
   /** Bytes of an input to parse, or of one message. */
   readonly parseBytesMax: number
+  /** What is counted for whoever scrapes; default: nothing is, and it costs nothing. */
+  readonly metered?: {
+    readonly tallies: TargetTallies
+    readonly parse: ParseTally
+    /** A target was refused that a caller described, before anything was dialled. */
+    readonly onDenied: (reason: DecisionReason) => void
+  }
+}
+
+/** A pool, and the handle by which its egress rules learn what this process listens on. */
+export type JoinedPool = {
+  readonly pool: Pool
+  readonly deny: (denied: Parameters<EgressRules['setDenied']>[0]) => void
+  readonly fleet: Pick<IoFleet, 'figures' | 'missedWakes'>
+  readonly parsers: Pick<Parsers, 'stats'>
 }
 
 const LIBRARY: ServiceTraits = {
@@ -40,11 +58,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   return joinPool(options, LIBRARY).pool
 }
 
-/** A pool, and the handle by which its egress rules learn what this process listens on. */
-export function joinPool(
-  options: PoolOptions,
-  traits: ServiceTraits,
-): { readonly pool: Pool; readonly deny: (denied: Parameters<EgressRules['setDenied']>[0]) => void } {
+export function joinPool(options: PoolOptions, traits: ServiceTraits): JoinedPool {
   const judged = judgedPool(options)
   const { egress, adHocMax, leasesMax, waitersMax } = judged
   const tell = teller(judged.onEvent)
@@ -68,7 +82,7 @@ export function joinPool(
     adHocAuthority: egress ? 'rules' : 'operator',
     admit: ({ host, port }, tenant) => {
       const authority: Authority = egress ? { kind: 'rules', rules, tenant } : { kind: 'operator' }
-      admit({ host, port, authority })
+      admit({ host, port, authority }, traits.metered?.onDenied)
     },
     leasesMax,
     waitersMax,
@@ -77,17 +91,18 @@ export function joinPool(
     judge: reload => judgedReload(reload, { rules: egress ? rules : null, fleet }),
     onEvent: tell,
     news,
+    tallies: traits.metered?.tallies,
   })
-  const deny: ReturnType<typeof joinPool>['deny'] = denied => {
+  const deny: JoinedPool['deny'] = denied => {
     rules.setDenied(denied)
     fleet.setDenied(rules.data().denied)
   }
-  return { pool, deny }
+  return { pool, deny, fleet, parsers }
 }
 
 function parsersOf(
   { parseWorkers, parseIsolation, parseWorkerFile, formats }: JudgedPool,
-  { parseBytesMax }: ServiceTraits,
+  { parseBytesMax, metered }: ServiceTraits,
   tell: (event: WorkerEvent) => void,
 ): Parsers {
   return new Parsers({
@@ -97,12 +112,13 @@ function parsersOf(
     bytesMax: parseBytesMax,
     formats,
     onProgress: parse => tell({ kind: 'parse_long', parse }),
+    tally: metered?.parse,
   })
 }
 
 function fleetOf(
   { ioWorkers, ioWorkerFile, rings, egress }: JudgedPool,
-  { connectionsMax }: ServiceTraits,
+  { connectionsMax, metered }: ServiceTraits,
   tell: (event: WorkerEvent | PoolEvent) => void,
   news: PoolNews,
 ): IoFleet {
@@ -112,6 +128,7 @@ function fleetOf(
     ringSizes: rings,
     workerFile: ioWorkerFile,
     connectionsMax,
+    watched: metered === undefined ? 'nothing' : 'loop delay',
     onDecision: decision => tell({ kind: 'decision', decision }),
     onDropped: clients => tell({ kind: 'clients_dropped', clients }),
     onFault: error => tell({ kind: 'fault', error }),

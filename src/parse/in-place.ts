@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AnswerForm } from '../base/answer-form.ts'
+import type { DurationTally } from '../base/duration-tally.ts'
 import { reviveError, SockpoolError } from '../base/errors.ts'
 import type { InputPart, PartResult } from '../base/input-part.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -15,15 +16,17 @@ import { writePart } from './formats/write-part.ts'
 
 export class InPlace {
   readonly #bytesMax: number
+  readonly #tally: DurationTally | null
   #count = 0
   /** Of them, in this turn of the event loop. */
   #inTurn = 0
   /** One waits for the next turn. */
   #isWaiting = false
 
-  /** `bytesMax`: bytes of an input at the most; -1: none. */
-  constructor(bytesMax: number) {
+  /** `bytesMax`: bytes of an input at the most; -1: none. `tally` counts how long they take. */
+  constructor(bytesMax: number, tally: DurationTally | null = null) {
     this.#bytesMax = bytesMax
+    this.#tally = tally
   }
 
   /** Inputs so far. */
@@ -52,12 +55,15 @@ export class InPlace {
     // A copy, as a thread would have: who has the bytes may change them.
     const input = Buffer.from(bytes)
     await this.#place(assertMayBegin)
+    const sinceMs = performance.now()
     try {
       const decoder = await format.open()
       return form.kind === 'text' ? writeAll(decoder, input, form.wrap) : packValue(decodeAll(decoder, input))
     } catch (error) {
       // From a thread an error comes without its cause.
       throw reviveError(SockpoolError.from(error, 'PARSE_FAILED').toJSON())
+    } finally {
+      this.#tally?.observe(performance.now() - sinceMs)
     }
   }
 
@@ -68,7 +74,12 @@ export class InPlace {
     assertMayBegin: () => void,
   ): Promise<PartResult> {
     await this.#place(assertMayBegin)
-    return writePart(await format.open(), part, bytesMax)
+    const sinceMs = performance.now()
+    try {
+      return writePart(await format.open(), part, bytesMax)
+    } finally {
+      this.#tally?.observe(performance.now() - sinceMs)
+    }
   }
 
   /**

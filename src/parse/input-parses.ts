@@ -8,6 +8,7 @@ import type { InputPart, PartResult } from '../base/input-part.ts'
 import type { Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { LongParse } from '../base/parse-load.ts'
+import type { ParseTally } from '../base/parse-tally.ts'
 import { aborted } from '../base/wait.ts'
 import type { ParseTask } from './formats/parse-task.ts'
 import { configureInput, configureParts, type FormatRef } from './formats/registry.ts'
@@ -28,6 +29,8 @@ export type InputParsesOptions = {
   readonly inPlaceBytesMax?: number | undefined
   /** Hears of parses of complete inputs that take long. */
   readonly onProgress?: ((parse: LongParse) => void) | undefined
+  /** Counts how long they take in place; default: nobody does. */
+  readonly tally?: ParseTally | undefined
 }
 
 /** `isKept`: the caller keeps the bytes; otherwise their memory is given away. */
@@ -48,12 +51,12 @@ export class InputParses {
   #isClosed = false
 
   constructor(pool: TaskPool, options: InputParsesOptions) {
-    const { bytesMax, isolation, inPlaceBytesMax = LIMITS.parseInPlaceBytes, onProgress } = options
+    const { bytesMax, isolation, inPlaceBytesMax = LIMITS.parseInPlaceBytes, onProgress, tally } = options
     this.#processes = options.processes
     this.#isolation = isolation
     this.#pool = pool
     this.#bytesMax = bytesMax
-    this.#inPlace = new InPlace(isolation === 'process' ? -1 : inPlaceBytesMax)
+    this.#inPlace = new InPlace(isolation === 'process' ? -1 : inPlaceBytesMax, tally?.tasks.in_place)
     this.#long = new LongWork(onProgress ?? (() => {}))
   }
 

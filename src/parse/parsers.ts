@@ -17,6 +17,7 @@ import type { InputPart, PartResult } from '../base/input-part.ts'
 import type { Isolation } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { LongParse, ParseLoad } from '../base/parse-load.ts'
+import type { ParsePlace, ParseTally, PlaceTally } from '../base/parse-tally.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import type { MessageBatch } from '../base/value-batch.ts'
 import { type Parcel, unpackValue } from '../base/value-parcel.ts'
@@ -52,6 +53,8 @@ export type ParsersOptions = {
   readonly file?: URL | undefined
   /** Formats beside our own, by name: the `file:` URLs of their modules. */
   readonly formats?: Readonly<Record<string, string>> | undefined
+  /** Counts how long parses wait and take; default: nobody does. */
+  readonly tally?: ParseTally | undefined
 }
 
 export type ParseCallOptions = {
@@ -95,14 +98,20 @@ export class Parsers {
   constructor(options: ParsersOptions = {}) {
     const { workers = DEFAULTS.parseWorkers, queueMax = LIMITS.parseQueueMax } = options
     this.#bytesMax = options.bytesMax ?? DEFAULTS.bodyBytesMax
-    const { tenantWorkers = Math.ceil(workers / 2), file = workerFile('parse-worker') } = options
+    const { tenantWorkers = Math.ceil(workers / 2), file = workerFile('parse-worker'), tally } = options
     this.#formats = new Map(Object.entries(options.formats ?? {}))
     this.#timeoutMs = options.timeoutMs ?? DEFAULTS.operationTimeoutMs
     const shared = { file, threadsMax: workers, tenantThreadsMax: tenantWorkers, queueMax }
+    const placed = (place: ParsePlace): PlaceTally | null =>
+      tally === undefined ? null : { waits: tally.waits, tasks: tally.tasks[place] }
     const threads = (heapMiB?: number): TaskPool =>
-      new TaskPool(new ThreadEngine({ ...shared, heapMiB }), shared)
+      new TaskPool(new ThreadEngine({ ...shared, heapMiB }), {
+        ...shared,
+        tally: placed('thread'),
+      })
     this.#bytes = threads(LIMITS.parseHeapMiB)
-    this.#processes = new TaskPool(new ProcessEngine({ file, modules: [...this.#formats.values()] }), shared)
+    const engine = new ProcessEngine({ file, modules: [...this.#formats.values()] })
+    this.#processes = new TaskPool(engine, { ...shared, tally: placed('process') })
     this.#calls = threads()
     const bytesMax = this.#bytesMax
     const apart = { processes: this.#processes, isolation: options.isolation ?? DEFAULTS.parseIsolation }

@@ -5,6 +5,7 @@
  */
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import type { PlaceTally } from '../base/parse-tally.ts'
 import type { ParseThreadRow } from '../base/parse-thread-row.ts'
 import { aborted, Wait } from '../base/wait.ts'
 import type { ParseReply, ParseTask } from './formats/parse-task.ts'
@@ -19,6 +20,8 @@ export type TaskPoolOptions = {
   readonly tenantThreadsMax: number
   /** Tasks that may wait for a worker. */
   readonly queueMax: number
+  /** Counts how long tasks wait, and how long they hold a worker; default: nobody does. */
+  readonly tally?: PlaceTally | null
 }
 
 export type TaskPoolStats = {
@@ -70,7 +73,14 @@ export class TaskPool {
     const wait = new Wait<ParseReply>(what, 'PARSE_TIMEOUT', { timeoutMs, allowedMs }, error =>
       this.#timeOut(record, error),
     )
-    const record: TaskRecord = { task, call, wait, kill: new AbortController(), state: { kind: 'new' } }
+    const record: TaskRecord = {
+      task,
+      call,
+      wait,
+      kill: new AbortController(),
+      sinceMs: 0,
+      state: { kind: 'new' },
+    }
     const onAbort = (): void => {
       if (signal && !wait.settled) this.#abort(record, aborted(what, signal))
     }
@@ -134,9 +144,20 @@ export class TaskPool {
       if (before.timer !== null) clearTimeout(before.timer)
     }
     if (before.kind === 'recalled') clearTimeout(before.graceTimer)
+    this.#count(record, state)
     record.state = state
     if (state.kind === 'running' || state.kind === 'recalled') this.#running.add(record)
     else this.#running.delete(record)
+  }
+
+  #count(record: TaskRecord, next: TaskState): void {
+    const { tally = null } = this.#options
+    // One that is recalled holds its worker on.
+    if (tally === null || next.kind === 'recalled') return
+    const nowMs = performance.now()
+    if (record.state.kind === 'queued') tally.waits.observe(nowMs - record.sinceMs)
+    else if (record.state.kind !== 'new') tally.tasks.observe(nowMs - record.sinceMs)
+    record.sinceMs = nowMs
   }
 
   #admit(record: TaskRecord): void {

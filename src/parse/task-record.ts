@@ -57,5 +57,7 @@ export type TaskRecord = {
   readonly wait: Wait<ParseReply>
   /** Ends the thread that runs the task. */
   readonly kill: AbortController
+  /** On the monotonic clock: when its present state began. */
+  sinceMs: number
   state: TaskState
 }

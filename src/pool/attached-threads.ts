@@ -32,6 +32,7 @@ export function attachListener(
           if ('messages' in exchange.read) frameOr(exchange.read.frame, pools.frameOf(target))
           return await multiplexers.exchange(found, exchange)
         },
+        tallyOf: target => pools.tallyOf(target),
         ...host,
         setHolder: (holder, doorbell) => fleet.setHolder(holder, doorbell),
       }),

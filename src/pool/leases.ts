@@ -3,6 +3,7 @@ import { DEFAULTS } from '../base/defaults.ts'
 import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Queue, type QueueEntry } from '../base/queue.ts'
+import type { ResultTally } from '../base/result-tally.ts'
 import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import type { Acquired } from './attached/attached-thread.ts'
@@ -138,9 +139,13 @@ export class Leases {
   }
 
   /** One round trip on a connection to itself. Errors: those of `hold`, and of the trip. */
-  exchange(target: string | AdHocTarget, exchange: JudgedExchange): Promise<ExchangeReply> {
+  exchange(
+    target: string | AdHocTarget,
+    exchange: JudgedExchange,
+    tally: ResultTally | null = null,
+  ): Promise<ExchangeReply> {
     const hold = (request: LeaseRequest): Held | Promise<Held> => this.hold(target, request, EXCHANGE_TRAITS)
-    return exchangeBy(hold, exchange, this.#deps.now)
+    return exchangeBy(hold, exchange, this.#deps.now, tally)
   }
 
   #tryHold(
@@ -150,22 +155,37 @@ export class Leases {
   ): Held | null {
     if (request.signal?.aborted) return null
     const pool = this.#judged(target, request, 0)
-    const held = pool.tryLease(request, (slot, connection) => {
-      const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
-      const ends = keeper.begin(0, make)
-      this.#tellOf(keeper, 0)
-      this.#traced(keeper, LeaseSpan.begin(pool, request), slot)
-      return { keeper, ends }
-    })
-    return held
+    try {
+      const held = pool.tryLease(request, (slot, connection) => {
+        const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
+        const ends = keeper.begin(0, make)
+        this.#tellOf(keeper, 0)
+        this.#traced(keeper, LeaseSpan.begin(pool, request), slot)
+        return { keeper, ends }
+      })
+      if (held !== null) pool.tally?.acquired.succeeded(0)
+      return held
+    } catch (error) {
+      pool.tally?.acquired.failed(0, error)
+      throw error
+    }
   }
 
   /** The target's pool, where one more lease may be had of it. Errors: QUEUE_FULL, WOULD_DEADLOCK, those of `find`. */
   #judged(target: string | AdHocTarget, { tenant, waitMs }: LeaseRequest, thread: number): TargetPool {
+    const { pools } = this.#deps
     const refusal = this.#refusal(1)
-    if (refusal !== null) throw refusal
-    const pool = this.#deps.pools.find(target, tenant)
-    if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    if (refusal !== null) {
+      pools.tallyOf(target)?.acquired.failed(0, refusal)
+      throw refusal
+    }
+    const pool = pools.find(target, tenant)
+    try {
+      if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
+    } catch (error) {
+      pool.tally?.acquired.failed(0, error)
+      throw error
+    }
     return pool
   }
 
@@ -181,12 +201,13 @@ export class Leases {
     const pool = this.#judged(target, request, thread)
     const origin = originOf(said, pool.target)
     const boundMs = Math.min(waitMs ?? pool.target.pool.waitTimeoutMs, timeoutMs ?? Infinity)
+    const passedMs = (): number => this.#deps.now() - startedMs
     const span = LeaseSpan.begin(pool, request)
     const dialParent = span?.dialParent
     let place: Slot | null = null
     try {
       for (;;) {
-        const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - (this.#deps.now() - startedMs))
+        const leftMs = boundMs === 0 ? 0 : Math.max(1, boundMs - passedMs())
         const acquired = await pool.lease(
           { tenant, weight, wish, signal, waitMs: leftMs, allowedMs: boundMs, dialParent },
           (slot, connection) => {
@@ -201,8 +222,10 @@ export class Leases {
         // One that has served before, and ended in those turns, was not worth having.
         const isStale = record.lost !== null && record.terms.reused
         if (late === null && !isStale) {
-          this.#tellOf(record, this.#deps.now() - startedMs)
+          const ms = passedMs()
+          this.#tellOf(record, ms)
           this.#traced(record, span, place)
+          pool.tally?.acquired.succeeded(ms)
           return acquired
         }
         // Nobody has heard of the lease: its connection is as it was.
@@ -211,6 +234,7 @@ export class Leases {
       }
     } catch (error) {
       span?.failed(error)
+      pool.tally?.acquired.failed(passedMs(), error)
       throw error
     }
   }

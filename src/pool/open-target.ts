@@ -7,11 +7,11 @@ import { TargetPool } from './target/target-pool.ts'
 import type { TargetPoolDeps } from './target/target-pool-deps.ts'
 
 /** What all targets of a pool share. */
-export type SharedByTargets = Pick<PoolDeps, 'fleet' | 'random' | 'onEvent' | 'news'> &
+export type SharedByTargets = Pick<PoolDeps, 'fleet' | 'random' | 'onEvent' | 'news' | 'tallies'> &
   Pick<TargetPoolDeps, 'waiterCount' | 'now' | 'onFault'>
 
 export function openTarget(
-  { fleet, random = Math.random, onEvent, news, waiterCount, now, onFault }: SharedByTargets,
+  { fleet, random = Math.random, onEvent, news, tallies, waiterCount, now, onFault }: SharedByTargets,
   name: string,
   target: Target,
   dial: Dial,
@@ -21,6 +21,7 @@ export function openTarget(
     ...{ name, target, dial, origin, waiterCount, now, random, onFault },
     connector: fleet,
     tidings: new TargetNews(news, name),
+    tally: tallies?.begin(name, origin),
     onLost: how => onEvent?.({ kind: 'lost', target: name, how }),
   })
 }

@@ -171,9 +171,10 @@ export class Pool extends OperatedPool implements AsyncDisposable {
       const pool = this.#pools.find(target, judged.share.tenant ?? '')
       return tracedExchange(targetLabel(pool), judged, exchange => {
         const shared = this.#multiplexers.exchange(pool, exchange)
-        return shared ?? this.#leases.exchange(target, exchange)
+        return shared ?? this.#leases.exchange(target, exchange, pool.tally?.exchanged)
       })
     } catch (error) {
+      this.#pools.tallyOf(target)?.exchanged.failed(0, error)
       return Promise.reject(error)
     }
   }

@@ -98,6 +98,8 @@ export class PooledLease implements LeaseRecordDeps {
   }
 
   onEnded(): void {
+    if (this.#kind === 'leased')
+      this.pool.tally?.countLease(this.record.ageMs, this.record.gone ?? 'released')
     this.#owner.onEnded(this)
     if (this.#slot.lease === this.record) this.#slot.lease = null
   }

@@ -14,12 +14,14 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import { isExhaustion, isOutOfDescriptors } from '../base/descriptors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { HttpFigures } from '../channel/http-figures.ts'
+import type { NamedDurations } from '../channel/shared-durations.ts'
 import { SharedTallies } from '../channel/shared-tallies.ts'
 import type { TcpAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { ListenerTls } from '../http/ports.ts'
 import type { PoolHandle } from '../threads/attach-protocol.ts'
-import { HttpFleet, type HttpFleetOptions } from '../threads/http-fleet.ts'
+import { HttpFleet, type HttpFleetOptions, type HttpThreadFigures } from '../threads/http-fleet.ts'
 import type { HttpRulesData } from '../threads/http-protocol.ts'
 import type { BoundPlace, HttpThreadRow } from '../threads/http-thread.ts'
 import type { ServedRules } from './live-config.ts'
@@ -37,6 +39,8 @@ export type HttpThreadsDeps = {
   readonly draining: AbortSignal
   readonly log: Logger
   readonly sink: { write(text: string): void }
+  /** A thread has died, and another takes its place. */
+  readonly onLost: () => void
 }
 
 /** A relayed request takes a client's connection and both ends of one to the main thread. */
@@ -53,6 +57,8 @@ export class HttpThreads {
   readonly #deps: HttpThreadsDeps
   readonly #fleet: HttpFleet
   readonly #slots: number
+  /** What the threads tell of themselves, by slot. */
+  readonly #figures: ReadonlyMap<number, HttpFigures>
   #rules: Omit<HttpRulesData, 'tallies'>
   #folder: string | null = null
   #takeTunnel: (socket: Duplex) => void = socket => void socket.destroy()
@@ -71,6 +77,7 @@ export class HttpThreads {
     const { threads, hosts, origins, tls, accessLog } = deps.config.http
     this.#deps = deps
     this.#slots = threads + 1
+    this.#figures = new Map(Array.from({ length: threads }, (_none, index) => [index + 1, new HttpFigures()]))
     this.tallies = new SharedTallies(this.#slots, 0)
     this.#rules = { auth: deps.auth, hosts, origins, tls, accessLog }
     deps.draining.addEventListener('abort', () => this.#fleet.notify({ kind: 'closing' }), { once: true })
@@ -127,6 +134,21 @@ export class HttpThreads {
     return this.#fleet.rows()
   }
 
+  /** The threads that run. */
+  figures(): readonly HttpThreadFigures[] {
+    return this.#fleet.figures(slot => this.#figures.get(slot)?.loopDelay.ms ?? 0)
+  }
+
+  /** The requests that the threads have answered themselves. */
+  requests(): readonly NamedDurations[] {
+    return [...this.#figures.values()].flatMap(({ durations }) => durations.rows())
+  }
+
+  /** Lines of their logs that never reached the main thread. */
+  get logDropped(): number {
+    return [...this.#figures.values()].reduce((sum, { logDropped }) => sum + logDropped.value, 0)
+  }
+
   /** Ends the requests that are under way, and then the threads. */
   async close(): Promise<void> {
     await this.#fleet.close(LIMITS.httpCloseMs + LIMITS.workerStopMs)
@@ -148,6 +170,7 @@ export class HttpThreads {
 
   #dataOf(slot: number): ReturnType<HttpFleetOptions['dataOf']> {
     const { config, listen, pool, connectionsMax, draining, telemetry } = this.#deps
+    const figures = this.#figures.get(slot) ?? new HttpFigures()
     const { bodyBytes, operationTimeoutMs } = config.limits
     return {
       slot,
@@ -161,11 +184,13 @@ export class HttpThreads {
       connectionsMax: Math.max(1, Math.floor(connectionsMax / DESCRIPTORS_OF_REQUEST / config.http.threads)),
       logLevel: config.logLevel,
       telemetry,
+      figures: figures.memory,
     }
   }
 
   #lost(slot: number, error: Error | null): void {
     this.tallies.forgetPart(slot)
+    this.#deps.onLost()
     this.#deps.log.error(
       { worker: this.#deps.config.ioWorkers + slot - 1, err: error },
       'an HTTP thread died: its connections are cut, leases stay, and another thread takes its place',

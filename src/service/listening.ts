@@ -26,7 +26,7 @@ import type { LiveConfig, ServedParts, ServedRules } from './live-config.ts'
 
 type App = ReturnType<typeof buildApp>
 
-type ThreadParts = Pick<HttpThreadsDeps, 'connectionsMax' | 'draining' | 'log' | 'telemetry'> & {
+type ThreadParts = Pick<HttpThreadsDeps, 'connectionsMax' | 'draining' | 'log' | 'onLost' | 'telemetry'> & {
   readonly live: LiveConfig
   readonly pool: Pool
 }

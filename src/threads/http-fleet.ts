@@ -4,6 +4,7 @@
  *
  *   starting ──► serving ──► lost ──► starting (after a pause that grows while they die at once)
  */
+import type { EventLoopUtilization } from 'node:perf_hooks'
 import { LIMITS } from '../base/limits.ts'
 import { SharedCount } from '../channel/shared-count.ts'
 import type { HttpThreadData, ToHttpThread } from './http-protocol.ts'
@@ -22,6 +23,14 @@ export type HttpFleetOptions = {
   readonly onTunnel: (socket: RelayedSocket) => void
   /** A thread is dead, and another takes its place. */
   readonly onLost: (slot: number, error: Error | null) => void
+}
+
+/** A thread as it is now. */
+export type HttpThreadFigures = {
+  readonly id: number
+  readonly threadId: number
+  readonly loopDelayMs: number
+  readonly loopTime: EventLoopUtilization
 }
 
 type Seat = {
@@ -76,6 +85,15 @@ export class HttpFleet {
       bytesOut: 0,
       utilization: thread?.utilization ?? 0,
     }))
+  }
+
+  /** Of the threads that run. `loopDelayMs` is known to whoever has the memory that they tell it in, by slot. */
+  figures(loopDelayMs: (slot: number) => number): HttpThreadFigures[] {
+    return this.#seats.flatMap(({ thread }, index) => {
+      if (thread === null) return []
+      const { threadId, loopTime } = thread
+      return [{ id: this.#options.firstId + index, threadId, loopTime, loopDelayMs: loopDelayMs(index + 1) }]
+    })
   }
 
   /** Ends all threads; those that still serve after `graceMs` are terminated. Safe to call twice. */

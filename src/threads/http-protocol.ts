@@ -24,6 +24,7 @@
  *   closed      the sender is gone; `isReset`: its last word is a reset
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { HttpFiguresMemory } from '../channel/http-figures.ts'
 import type { CountMemory } from '../channel/shared-count.ts'
 import type { TallyMemories } from '../channel/shared-tallies.ts'
 import type { TcpAddress } from '../config/address.ts'
@@ -60,6 +61,7 @@ export type HttpThreadData = {
   /** Written by the thread: HTTP connections that are open, and requests that have come. */
   readonly connections: CountMemory
   readonly requests: CountMemory
+  readonly figures: HttpFiguresMemory
 }
 
 export type ToHttpThread =

@@ -1,4 +1,5 @@
 /** One thread that serves HTTP, as the main thread sees it. */
+import type { EventLoopUtilization } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
 import { SharedCount } from '../channel/shared-count.ts'
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from './http-protocol.ts'
@@ -81,6 +82,11 @@ export class HttpThread {
 
   get isServing(): boolean {
     return this.#isServing
+  }
+
+  /** How its event loop has spent its time so far. */
+  get loopTime(): EventLoopUtilization {
+    return this.#worker.performance.eventLoopUtilization()
   }
 
   /** Share of the time since the last look in which its event loop was busy, 0..1. */

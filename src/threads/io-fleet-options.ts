@@ -1,6 +1,7 @@
 /** What a fleet of I/O workers is told. */
 import type { Decision } from '../base/egress-data.ts'
 import type { RingSizes } from '../channel/slab.ts'
+import type { WatchedVital } from '../channel/vitals.ts'
 import type { EgressData } from './protocol.ts'
 
 export type IoFleetOptions = {
@@ -12,6 +13,8 @@ export type IoFleetOptions = {
   readonly connectionsMax?: number | undefined
   /** The worker's entry, for those who bundle it elsewhere; default: the one beside this code. */
   readonly workerFile?: URL | undefined
+  /** What the workers are to find out about themselves; default: nothing. */
+  readonly watched?: WatchedVital | undefined
   readonly onDecision?: ((decision: Decision) => void) | undefined
   /** A ring of the pool's doorbell went unheard until the sweep found it: a fault of ours. */
   readonly onMissedWake?: (() => void) | undefined

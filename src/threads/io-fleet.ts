@@ -2,14 +2,13 @@
  * The I/O workers of one pool: starts them, gives each new connection to the least loaded, watches their pulse,
  * and replaces the dead. The pool's own doorbell hangs here.
  */
-
 import { invariant, SockpoolError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait } from '../base/wait.ts'
 import { allocateDoorbell, Doorbell, type DoorbellMemory } from '../channel/doorbell.ts'
 import { DEFAULT_RING_SIZES, SlabNumbers } from '../channel/slab.ts'
-import type { VitalsSnapshot } from '../channel/vitals.ts'
+import { FleetFigures } from './fleet-figures.ts'
 import type { IoConnection } from './io-connection.ts'
 import type { IoFleetOptions } from './io-fleet-options.ts'
 import { IoListener } from './io-listener.ts'
@@ -21,11 +20,12 @@ import type { OnIncoming } from './thread-listeners.ts'
 import { type WorkerDrain, WorkerDrains } from './worker-drains.ts'
 import { noWorker } from './worker-errors.ts'
 import { workerFile } from './worker-file.ts'
-import { vitalsSum, type WorkerStats, workerStats } from './worker-stats.ts'
+import type { WorkerStats } from './worker-stats.ts'
 
 const NO_EGRESS: EgressData = { allow: [], denied: [], dnsServers: [] }
 
 export class IoFleet {
+  readonly figures: FleetFigures
   readonly #options: IoFleetOptions
   /** For what serves the fleet as a whole: its timers. */
   readonly #guard: FaultGuard
@@ -44,8 +44,6 @@ export class IoFleet {
   readonly #listeners = new Set<IoListener>()
   readonly #restarts = new Map<number, NodeJS.Timeout>()
   readonly #awaitingWorker = new Set<Wait<void>>()
-  /** What the dead predecessors of each worker had counted. */
-  readonly #past = new Map<number, VitalsSnapshot>()
   /** In a row, each soon after the worker was started. */
   #deaths = 0
   #holds = 0
@@ -78,6 +76,11 @@ export class IoFleet {
         this.#threads[fresh.index] = fresh
       },
       listeners: this.#listeners,
+    })
+    this.figures = new FleetFigures({
+      threads: this.#threads,
+      draining: () => this.#drains.draining,
+      connections: this.#connections,
     })
     for (let index = 0; index < options.workers; index++) this.#threads.push(this.#start(index))
   }
@@ -172,16 +175,13 @@ export class IoFleet {
     return this.#doorbell.missed
   }
 
-  /** Shared memory that is set aside for rings; what of it was never touched costs nothing. */
+  /** As FleetFigures. */
   get ringBytes(): number {
-    let bytes = 0
-    for (const thread of this.#threads) bytes += thread?.memory().slabBytes ?? 0
-    return bytes
+    return this.figures.ringBytes
   }
 
   stats(): WorkerStats[] {
-    const serving = this.#threads.map((thread, id) => workerStats(id, thread, this.#past.get(id)))
-    return [...serving, ...this.#drains.draining.map(thread => workerStats(thread.index, thread))]
+    return this.figures.rows()
   }
 
   /** Destroys what is open and ends all threads. */
@@ -254,6 +254,7 @@ export class IoFleet {
       slabNumbers: this.#slabNumbers,
       connections: this.#connections,
       nextId: () => `c${this.#nextConnection++}`,
+      watched: this.#options.watched ?? 'nothing',
       onDecision: decision => this.#options.onDecision?.(decision),
       onDropped: clients => this.#options.onDropped?.(clients),
       onFault: this.#onFault,
@@ -286,7 +287,7 @@ export class IoFleet {
     const wasServing = this.#threads[index] === thread
     if (wasServing) this.#threads[index] = null
     this.#drains.left(thread)
-    this.#past.set(index, vitalsSum(thread.vitals(), this.#past.get(index)))
+    this.figures.left(thread)
     if (wasServing) for (const listener of this.#listeners) listener.lost(index, this.#listenerThread())
     // It may have rung the pool's doorbell and died before it could wake this thread.
     this.#doorbell.stir()

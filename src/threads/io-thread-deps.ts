@@ -3,6 +3,7 @@ import type { Decision } from '../base/egress-data.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { DoorbellMemory } from '../channel/doorbell.ts'
 import type { RingSizes, SlabNumbers } from '../channel/slab.ts'
+import type { WatchedVital } from '../channel/vitals.ts'
 import type { IoConnection } from './io-connection.ts'
 import type { Dial, EgressData } from './protocol.ts'
 
@@ -20,6 +21,7 @@ export type IoThreadDeps = {
   /** Where a ring of the pool's doorbell finds its connection. */
   readonly connections: Map<number, IoConnection>
   readonly nextId: () => string
+  readonly watched: WatchedVital
   readonly onDecision: (decision: Decision) => void
   /** So many clients of servers were disconnected, because too many waited already. */
   readonly onDropped: (clients: number) => void

@@ -2,6 +2,7 @@
  * One I/O worker as the pool's thread sees it: its slabs, its doorbell, and what it has open. It dies once, and the fleet
  * replaces it.
  */
+import type { EventLoopUtilization } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
 import { reviveError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
@@ -9,7 +10,7 @@ import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
 import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from '../channel/doorbell.ts'
 import { SlabAllocator } from '../channel/slab.ts'
-import { allocateVitals, Vitals, type VitalsSnapshot } from '../channel/vitals.ts'
+import { allocateVitals, Vitals } from '../channel/vitals.ts'
 import { IoConnection } from './io-connection.ts'
 import type { IoThreadDeps, OpenRequest } from './io-thread-deps.ts'
 import { NameLookups } from './name-lookups.ts'
@@ -32,13 +33,14 @@ export class IoThread {
   readonly index: number
   /** As no other thread of this process is called, before or after it. */
   readonly threadId: number
+  /** What it has counted, and tells; it stays readable after its death. */
+  readonly vitals: Vitals
   readonly names: NameLookups = new NameLookups(message => this.#tell(message))
   readonly #deps: IoThreadDeps
   readonly #worker: Worker
   readonly #slabs: SlabAllocator
   readonly #ringer: TurnRinger
   readonly #doorbell: DoorbellMemory
-  readonly #vitals: Vitals
   readonly #openings = new Openings()
   readonly #own = new Map<number, IoConnection>()
   readonly #listeners = new ThreadListeners({
@@ -65,10 +67,10 @@ export class IoThread {
     this.#deps = deps
     this.#guard = new FaultGuard(deps.onFault)
     this.#slabs = new SlabAllocator(deps.ringSizes, deps.slabNumbers)
-    const [doorbell, vitals] = [allocateDoorbell(), allocateVitals()]
+    const [doorbell, vitals] = [allocateDoorbell(), allocateVitals(deps.watched)]
     this.#doorbell = doorbell
     this.#ringer = new TurnRinger(doorbellWords(doorbell), deps.promiseFlush)
-    this.#vitals = new Vitals(vitals)
+    this.vitals = new Vitals(vitals)
     const { poolDoorbell, egress, index, holders } = deps
     const workerData: IoWorkerData = { index, doorbell, poolDoorbell, vitals, egress, holders }
     // None of the program's flags: `--input-type`, of a program given by --eval, would keep the thread from starting.
@@ -142,8 +144,9 @@ export class IoThread {
     return this.#listeners.count
   }
 
-  get utilization(): number {
-    return this.#isGone ? 0 : this.#worker.performance.eventLoopUtilization().utilization
+  /** How its event loop has spent its time so far; null once it is gone. */
+  get loopTime(): EventLoopUtilization | null {
+    return this.#isGone ? null : this.#worker.performance.eventLoopUtilization()
   }
 
   /**
@@ -151,7 +154,7 @@ export class IoThread {
    * on while the whole process stood still says nothing against a thread that stood still with it.
    */
   look(): void {
-    const { beats } = this.#vitals
+    const { beats } = this.vitals
     this.#silentLooks = beats === this.#beats ? this.#silentLooks + 1 : 0
     this.#beats = beats
   }
@@ -198,11 +201,6 @@ export class IoThread {
 
   setEgress(egress: Pick<EgressData, 'allow' | 'dnsServers'>): void {
     this.#tell({ kind: 'egress', ...egress })
-  }
-
-  /** What the thread has counted; it stays readable after its death. */
-  vitals(): VitalsSnapshot {
-    return this.#vitals.snapshot()
   }
 
   /** Lets the thread destroy its sockets and end; terminates it where it does not within `graceMs`. */

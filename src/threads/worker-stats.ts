@@ -20,18 +20,26 @@ export type WorkerStats = {
   readonly missedWakes: number
 }
 
-const NOTHING: VitalsSnapshot = { beats: 0, dialled: 0, bytesIn: 0, bytesOut: 0, missedWakes: 0 }
+const NOTHING: VitalsSnapshot = {
+  beats: 0,
+  dialled: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  missedWakes: 0,
+  stallsIn: 0,
+  stallsOut: 0,
+}
 
 /** The row of worker `id`; its thread is null between a death and what follows it. `past`: what its predecessors have counted. */
 export function workerStats(id: number, thread: IoThread | null, past?: VitalsSnapshot): WorkerStats {
-  const { dialled, bytesIn, bytesOut, missedWakes } = vitalsSum(thread?.vitals(), past)
+  const { dialled, bytesIn, bytesOut, missedWakes } = vitalsSum(thread?.vitals.snapshot(), past)
   return {
     id,
     kind: 'io',
     threadId: thread?.threadId ?? -1,
     state: thread?.isRetiring ? 'draining' : 'serving',
     connections: thread?.connections ?? 0,
-    utilization: thread?.utilization ?? 0,
+    utilization: thread?.loopTime?.utilization ?? 0,
     dialled,
     bytesIn,
     bytesOut,
@@ -46,5 +54,7 @@ export function vitalsSum(one: VitalsSnapshot = NOTHING, other: VitalsSnapshot =
     bytesIn: one.bytesIn + other.bytesIn,
     bytesOut: one.bytesOut + other.bytesOut,
     missedWakes: one.missedWakes + other.missedWakes,
+    stallsIn: one.stallsIn + other.stallsIn,
+    stallsOut: one.stallsOut + other.stallsOut,
   }
 }

@@ -13,6 +13,7 @@ const scripted = useScriptedService(place => ({
 
 const ROUTES = {
   '/livez': ['get'],
+  '/metrics': ['get'],
   '/openapi.json': ['get'],
   '/readyz': ['get'],
   '/v1/leases': ['get', 'post'],

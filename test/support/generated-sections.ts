@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { commandReference } from './command-reference.ts'
 import { configReference } from './config-reference.ts'
 import { errorTable } from './error-table.ts'
+import { metricsTable } from './metrics-table.ts'
 import { readPage, withSection } from './pages.ts'
 import { routeReference } from './route-reference.ts'
 import { valuesSchema } from './values-schema.ts'
@@ -22,6 +23,7 @@ export const GENERATED: readonly GeneratedSection[] = [
   { page: 'docs/command.md', name: 'commands', make: commandReference },
   { page: 'docs/config.md', name: 'config', make: configReference },
   { page: 'docs/errors.md', name: 'errors', make: errorTable },
+  { page: 'docs/metrics.md', name: 'metrics', make: metricsTable },
   { page: 'docs/rest.md', name: 'routes', make: routeReference },
 ]
 

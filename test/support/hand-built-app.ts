@@ -16,6 +16,7 @@ export function handBuiltApp(pool: HandBuiltPool): FastifyInstance {
     tls: false,
     limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
     version: '0.0.0',
+    metrics: { page: contentType => Promise.resolve({ contentType, text: '' }) },
     mayListen: () => null,
     isClosing: () => false,
     reload: () => {

@@ -27,6 +27,7 @@ test('IoThread.silenceMs counts looks without a beat, however long the clock ran
     slabNumbers: new SlabNumbers(),
     connections: new Map(),
     nextId: () => 'c1',
+    watched: 'nothing',
     onDecision: () => {},
     onDropped: () => {},
     onFault: () => {},
@@ -34,14 +35,14 @@ test('IoThread.silenceMs counts looks without a beat, however long the clock ran
     onExit: () => {},
   })
   onTestFinished(() => thread.stop(LIMITS.workerStopMs))
-  await until('it beats', () => thread.vitals().beats > 0)
+  await until('it beats', () => thread.vitals.beats > 0)
   thread.look()
   expect(thread.silenceMs).toBe(0)
   // Within one beat of the thread no look finds another.
   for (let look = 1; look <= 3; look++) thread.look()
   expect(thread.silenceMs).toBe(3 * LIMITS.sweepIntervalMs)
-  const { beats } = thread.vitals()
-  await until('it beats again', () => thread.vitals().beats > beats)
+  const { beats } = thread.vitals
+  await until('it beats again', () => thread.vitals.beats > beats)
   thread.look()
   expect(thread.silenceMs).toBe(0)
 })

@@ -134,6 +134,8 @@ export class Outflow {
   #sent(): void {
     const count = this.#writing
     this.#writing = 0
+    // Whoever has more to write had to wait for this.
+    if (count === this.#ring.capacity) this.#deps.vitals.add('stallsOut', 1)
     this.#deps.vitals.count('bytesOut', count)
     if (this.#ring.consume(count)) this.#deps.ringHolder()
   }

@@ -46,7 +46,7 @@ export class Traffic {
       case 'fresh':
       case 'leased':
         this.#deps.inflow.deliver(buffer, count)
-        return !this.#deps.inflow.pauseIfFull()
+        return !this.#pausesIfFull()
       case 'spliced':
         return state.splice.received(count, buffer)
       case 'seated':
@@ -74,6 +74,12 @@ export class Traffic {
       default:
         return state satisfies never
     }
+  }
+
+  #pausesIfFull(): boolean {
+    const isFull = this.#deps.inflow.pauseIfFull()
+    if (isFull) this.#deps.vitals.add('stallsIn', 1)
+    return isFull
   }
 
   /** Lets a paused socket go on where there is room for its bytes. */

@@ -59,12 +59,13 @@ export class Callers {
    */
   replace(tokens: readonly Token[]): void {
     const before = new Map(this.#known.map(({ principal }) => [principal.tenant, principal]))
-    this.#known = tokens.map(({ name, sha256, targets, admin, weight, limits }) => {
+    this.#known = tokens.map(({ name, sha256, targets, admin, weight, limits, metrics }) => {
       const rights = {
         isAdmin: admin,
         targets,
         ...(weight !== undefined && { weight }),
         ...(limits && { limits }),
+        ...(metrics !== undefined && { metrics }),
       }
       const known = before.get(name)
       known?.replace(rights)

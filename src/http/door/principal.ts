@@ -21,6 +21,8 @@ export interface Rights {
   readonly targets: readonly string[]
   /** Default: none. */
   readonly limits?: TokenLimits
+  /** Whether it may scrape the metrics, as an admin may; default: no. */
+  readonly metrics?: boolean
 }
 
 export interface PrincipalOptions extends Rights {
@@ -104,6 +106,12 @@ export class Principal {
   /** Errors: FORBIDDEN where the token is no admin's. */
   assertAdmin(): void {
     if (!this.isAdmin) throw new SockpoolError('FORBIDDEN', "this needs an admin's token")
+  }
+
+  /** The metrics tell of all tenants' targets. Errors: FORBIDDEN. */
+  assertMayScrape(): void {
+    if (this.isAdmin || this.#rights.metrics === true) return
+    throw new SockpoolError('FORBIDDEN', "this needs an admin's token, or one with metrics: true")
   }
 
   /** Counts one request. Errors: RATE_LIMITED with `expectedWaitMs`. */

@@ -67,6 +67,11 @@ export function logsElsewhere(request: FastifyRequest): void {
   elsewhere.add(request)
 }
 
+/** Whether it does. */
+export function isLoggedElsewhere(request: FastifyRequest): boolean {
+  return elsewhere.has(request)
+}
+
 /** The name under which the app keeps what is to be logged. */
 const ACCESS_LOG = 'accessLog'
 

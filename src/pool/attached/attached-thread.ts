@@ -23,6 +23,7 @@ import { parentOf } from '../../tracing/caller-trace.ts'
 import { isTraced } from '../../tracing/pool-span.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
+import { outcomeOf as nameOf } from '../lease/lease-flight.ts'
 import type { LeaseHolder, LoanWork } from '../lease/lease-keeper.ts'
 import { LeaseRequest } from '../lease/lease-options.ts'
 import type { LeaseRecord } from '../lease/lease-record.ts'
@@ -32,13 +33,20 @@ import type { KillResult } from '../target/operated-pool.ts'
 import type { Refusal, ReleaseResult } from '../target/release-result.ts'
 import type { ControlResult } from '../target/target-control.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
+import type { TargetTally } from '../target/target-tally.ts'
 import { AttachedHolder } from './attached-holder.ts'
 
 /** A lease, and its ends as its record sees them. */
 export type Acquired<Holder> = { readonly record: LeaseRecord; readonly holder: Holder }
 
-/** `call`: of the one operation that it is for, in the flight recorder; -1 where it is for no certain one. */
-type HeldByThread = Acquired<AttachedHolder> & { readonly call: number }
+/**
+ * `call`: of the one operation that it is for, in the flight recorder; -1 where it is for no certain one. `ended` counts that
+ * operation, where it is counted.
+ */
+type HeldByThread = Acquired<AttachedHolder> & {
+  readonly call: number
+  readonly ended: ((outcome: string) => void) | null
+}
 
 /** The pool, as its attached threads use it. */
 export interface AttachHost {
@@ -53,6 +61,8 @@ export interface AttachHost {
   limitOf(target: string | AdHocTarget, tenant: string): { readonly name: string; readonly max: number }
   /** The reply of an exchange on a shared connection; null where the target shares none. Errors: as Pool.exchange. */
   exchange(target: string, exchange: JudgedExchange): Promise<ExchangeReply | null>
+  /** Where calls for a target are counted; null where nobody counts, and for a name of none. */
+  tallyOf(target: string | AdHocTarget): TargetTally | null
   order(target: string, order: ControlOrder, bounds: CallBounds): Promise<ControlResult>
   kill(id: string): Promise<KillResult>
   readonly parse: ParsePort
@@ -106,9 +116,10 @@ export class AttachedThread implements ThreadServer {
     this.#isGone = true
     for (const controller of this.#requests.values()) controller.abort()
     // What it left half done nobody knows.
-    for (const { record, holder, call } of this.#leases.values()) {
+    for (const { record, holder, call, ended } of this.#leases.values()) {
       holder.leave()
       record.flight?.endedAs(call, 'aborted')
+      ended?.('aborted')
       void record.giveBack('discarded', false)
     }
     this.#leases.clear()
@@ -128,6 +139,7 @@ export class AttachedThread implements ThreadServer {
     this.#leases.delete(number)
     lease?.holder.leave()
     lease?.record.flight?.endedAs(lease.call, outcome)
+    lease?.ended?.(outcome)
     const result = await lease?.record.giveBack(refusal as Refusal | null, graceful)
     const unknown: ReleaseResult = { outcome: 'closed', reason: 'discarded' }
     if (request !== null) this.#reply(request, { ok: true, value: result ?? unknown })
@@ -214,7 +226,12 @@ export class AttachedThread implements ThreadServer {
       if (!this.#isGone) this.#line.post({ kind: 'ended', lease: number, reason })
     }
     const make = (record: LeaseRecord): AttachedHolder => new AttachedHolder(record, this.#ringer, tell)
-    const acquired = await this.#host.acquire(target, request, this.#line.number, make)
+    const { operation } = data
+    const ended = operation === 'exchange' ? this.#countExchange(target) : null
+    const acquired = await this.#host.acquire(target, request, this.#line.number, make).catch(error => {
+      ended?.(nameOf(error))
+      throw error
+    })
     const { record, holder } = acquired
     if (this.#isGone) {
       holder.leave()
@@ -224,10 +241,17 @@ export class AttachedThread implements ThreadServer {
     }
     if (record.gone !== null) throw goneError(record.gone)
     holder.granted()
-    const { operation } = data
     const call = operation === null ? -1 : (record.flight?.waits(operation) ?? -1)
-    this.#leases.set(number, { ...acquired, call })
+    this.#leases.set(number, { ...acquired, call, ended })
     return grantOf(number, record)
+  }
+
+  /** An exchange begins, whose bytes that thread moves; null where nobody counts. To be called when it has ended. */
+  #countExchange(target: string | AdHocTarget): ((outcome: string) => void) | null {
+    const tally = this.#host.tallyOf(target)?.exchanged
+    if (tally === undefined) return null
+    const sinceMs = performance.now()
+    return outcome => tally.ended(performance.now() - sinceMs, outcome === 'error' ? 'internal' : outcome)
   }
 
   async #parse(message: Decoding, signal: AbortSignal): Promise<unknown> {

@@ -1,6 +1,7 @@
 /** One round trip on a leased connection: write, drain, read one reply. */
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { SockpoolError } from '../../base/errors.ts'
+import type { ResultTally } from '../../base/result-tally.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
 import { loadFrame } from '../../frames/frames.ts'
 import type { StreamEnding } from '../../streams/byte-source.ts'
@@ -50,23 +51,29 @@ export async function useLease<T>(lease: Lease, run: (lease: Lease) => Promise<T
  * INCOMPLETE_READ where the peer ended before the reply was whole
  * (`reason` tls_truncated: its TLS was cut). `bytesAccepted` counts what may have reached the peer; where it is not 0,
  * no error is `retryable`.
+ *
+ * `tally` counts how long it takes, and what it comes to; null: nobody counts.
  */
 export async function exchangeBy(
   acquire: (request: LeaseRequest) => Held | Promise<Held>,
   { write, read, share, limit, bounds }: JudgedExchange,
   now: () => number,
+  tally: ResultTally | null = null,
 ): Promise<ExchangeReply> {
   const startedMs = now()
-  const held = await acquire(new LeaseRequest(bounds, share, isBounded(bounds) ? NO_TTL : {}))
-  const { keeper, ends } = held
+  let keeper: LeaseKeeper | null = null
   try {
+    const held = await acquire(new LeaseRequest(bounds, share, isBounded(bounds) ? NO_TTL : {}))
+    keeper = held.keeper
     const wait = bounds.left(startedMs, now())
     const reply = await keeper.operation('exchange', () => exchangeOn(held, write, read, limit, wait, now))
     // Neither of the two ever rejects.
-    void releaseLease(keeper, ends)
+    void releaseLease(keeper, held.ends)
+    tally?.succeeded(now() - startedMs)
     return reply
   } catch (error) {
-    void keeper.giveBack('discarded', false)
+    void keeper?.giveBack('discarded', false)
+    tally?.failed(now() - startedMs, error)
     throw error
   }
 }

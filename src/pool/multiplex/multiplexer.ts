@@ -2,17 +2,13 @@
  * The shared connections of one target, and the calls that wait for room on them. Within a tenant calls are served first
  * in, first out, the tenants take turns, and while others wait a tenant has no more than half of the room.
  */
-
 import { isDeepStrictEqual } from 'node:util'
 import type { CallBounds } from '../../base/call-bounds.ts'
 import { copyError, type ErrorCode, invariant, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
-import type { WaitOptions } from '../../base/wait.ts'
 import type { MultiplexSettings } from '../../config/multiplex.ts'
 import type { Target } from '../../config/target.ts'
-import type { Frame } from '../../frames/frame.ts'
-import { loadFrame } from '../../frames/frames.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
 import { DialParent } from '../target/dial-parent.ts'
@@ -20,9 +16,9 @@ import type { MultiplexStats } from '../target/pool-stats.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
 import { type Waiter, Waiters } from '../target/waiters.ts'
-import { type IdMatch, loadIdMatch } from './id-match.ts'
-import { RequestJudge, type SharedCall, type SharedReply } from './shared-call.ts'
+import type { SharedCall, SharedReply } from './shared-call.ts'
 import { SharedConnection, type SharedHeld } from './shared-connection.ts'
+import { loadProtocol, type SharedProtocol } from './shared-protocol.ts'
 
 export type MultiplexerDeps = {
   readonly pool: TargetPool
@@ -35,8 +31,6 @@ export type MultiplexerDeps = {
   readonly onFault: (error: unknown) => void
 }
 
-type Protocol = { readonly frame: Frame; readonly match: IdMatch | null; readonly judge: RequestJudge }
-
 /** What concerns all who wait, and not only the next of them. */
 const FOR_ALL: ReadonlySet<ErrorCode> = new Set(['BREAKER_OPEN', 'DRAINING', 'TARGET_PAUSED'])
 
@@ -47,7 +41,8 @@ export class Multiplexer {
   readonly #shared = new Set<SharedConnection>()
   /** Calls of each tenant that are under way. */
   readonly #under = new Map<string, number>()
-  #protocol: Protocol | null = null
+  /** Loaded for the first call; where it could not be, the next one tries again. */
+  #protocol: SharedProtocol | null = null
   /** Dials under way. */
   readonly #dials = new Set<AbortController>()
   #unsolicited = 0
@@ -94,20 +89,25 @@ export class Multiplexer {
   async exchange({ write, share, bounds, limit }: JudgedExchange): Promise<ExchangeReply> {
     const { pool, now } = this.#deps
     const startedMs = now()
-    // The caller's own bytes may change while the call waits.
-    const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
-    const { judge } = this.#protocol ?? (await this.#load())
-    const request = judge.judge(bytes)
-    const { tenant = '', weight, within } = share
-    const dialParent = within === undefined ? null : new DialParent(within)
-    for (;;) {
-      const { refusal } = pool.control
-      if (refusal !== null) throw refusal
-      const reply = await this.#place(
-        { bytes, request, tenant, weight, limit, dialParent },
-        bounds.left(startedMs, now()),
-      )
-      if (reply !== null) return reply
+    try {
+      // The caller's own bytes may change while the call waits.
+      const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
+      this.#protocol ??= await loadProtocol(this.#target, this.#deps.settings)
+      const request = this.#protocol.judge.judge(bytes)
+      const { tenant = '', weight, within } = share
+      const dialParent = within === undefined ? null : new DialParent(within)
+      for (;;) {
+        const { refusal } = pool.control
+        if (refusal !== null) throw refusal
+        const call = { bytes, request, tenant, weight, limit, dialParent }
+        const reply = await this.#place(call, bounds.left(startedMs, now()))
+        if (reply === null) continue
+        pool.tally?.exchanged.succeeded(now() - startedMs)
+        return reply
+      }
+    } catch (error) {
+      pool.tally?.exchanged.failed(now() - startedMs, error)
+      throw error
     }
   }
 
@@ -177,14 +177,6 @@ export class Multiplexer {
     for (const connection of [...this.#shared]) connection.kill()
   }
 
-  /** What the target speaks, loaded once; where it could not be, the next call tries again. */
-  async #load(): Promise<Protocol> {
-    const frame = await loadFrame(this.#target.frame ?? 'line')
-    const match = await loadIdMatch(this.#deps.settings.match)
-    this.#protocol ??= { frame, match, judge: new RequestJudge(frame) }
-    return this.#protocol
-  }
-
   /**
    * The answer, once there was room for the call; null where its connection ended before it was sent. Errors: also those of
    * a call that may not wait.
@@ -192,21 +184,32 @@ export class Multiplexer {
   #place(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
     const isFree = this.#waiters.size === 0 && this.#deps.pool.control.isActive
     const connection = isFree ? this.#roomiest() : null
-    return connection === null ? this.#wait(call, bounds) : this.#ask(connection, call, bounds)
+    if (connection === null) return this.#wait(call, bounds)
+    this.#deps.pool.tally?.acquired.succeeded(0)
+    return this.#ask(connection, call, bounds)
   }
 
   async #wait(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
-    const { waiterCount, now } = this.#deps
-    if (waiterCount.isFull) {
-      const message = `${waiterCount.max} callers wait already`
-      throw new SockpoolError('QUEUE_FULL', message, { position: this.#waiters.size + 1, bytesAccepted: 0 })
-    }
+    const { waiterCount, now, pool } = this.#deps
     const sinceMs = now()
-    const ask = (connection: SharedConnection): Promise<SharedReply | null> =>
-      this.#ask(connection, call, bounds.left(sinceMs, now()))
-    const answer = this.#waiters.add(call, waitBounds(bounds, this.#waitMs()), ask)
-    this.#pump()
-    return await answer
+    let isServed = false
+    const ask = (connection: SharedConnection): Promise<SharedReply | null> => {
+      isServed = true
+      pool.tally?.acquired.succeeded(now() - sinceMs)
+      return this.#ask(connection, call, bounds.left(sinceMs, now()))
+    }
+    try {
+      if (waiterCount.isFull) {
+        const place = { position: this.#waiters.size + 1, bytesAccepted: 0 }
+        throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`, place)
+      }
+      const answer = this.#waiters.add(call, bounds.atMost(this.#waitMs()), ask)
+      this.#pump()
+      return await answer
+    } catch (error) {
+      if (!isServed) pool.tally?.acquired.failed(now() - sinceMs, error)
+      throw error
+    }
   }
 
   /** How long a call may wait. Who waits for nobody waits for a dial. Errors: POOL_EXHAUSTED. */
@@ -342,9 +345,4 @@ export class Multiplexer {
   #stopDials(): void {
     if (this.#waiters.size === 0) for (const dial of this.#dials) dial.abort()
   }
-}
-
-/** Bounds of the wait for room, which the target bounds too: errors name the time that is up. */
-function waitBounds({ signal, timeoutMs = Infinity, allowedMs }: CallBounds, targetMs: number): WaitOptions {
-  return timeoutMs <= targetMs ? { signal, timeoutMs, allowedMs } : { signal, timeoutMs: targetMs }
 }

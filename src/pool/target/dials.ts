@@ -17,6 +17,7 @@ import { DialSpan, type DialSpanTarget } from './dial-span.ts'
 import { type DialWish, wishedDial } from './dial-wish.ts'
 import { Hosts, type LeasedByHost } from './hosts.ts'
 import type { TargetNews } from './pool-news.ts'
+import type { TargetTally } from './target-tally.ts'
 
 export type DialsDeps = Pick<DialSpanTarget, 'name' | 'origin'> & {
   readonly target: Target
@@ -24,6 +25,8 @@ export type DialsDeps = Pick<DialSpanTarget, 'name' | 'origin'> & {
   readonly connector: Connector
   /** Hears of dials that fail, and of the breaker. */
   readonly tidings: TargetNews
+  /** Counts how long dials take, and what they come to. */
+  readonly tally?: TargetTally | undefined
   readonly now: () => number
   /** 0 has every dial begin at once. */
   readonly random: () => number
@@ -40,14 +43,16 @@ export class DialAttempt {
   readonly round: number
   /** The hosts as it tries them, by their place in the target's list. */
   readonly order: readonly number[]
+  readonly sinceMs: number
   /** Which of the order was tried last. */
   #last = 0
 
-  constructor(dials: Dials, role: DialRole, round: number, order: readonly number[]) {
+  constructor(dials: Dials, role: DialRole, round: number, order: readonly number[], sinceMs: number) {
     this.dials = dials
     this.role = role
     this.round = round
     this.order = order
+    this.sinceMs = sinceMs
   }
 
   tried(place: number): void {
@@ -107,7 +112,7 @@ export class Dials {
   begin(): DialAttempt {
     const role = this.#breaker.begun()
     this.#tellBreaker()
-    return new DialAttempt(this, role, this.#backoff.round, this.hosts.order())
+    return new DialAttempt(this, role, this.#backoff.round, this.hosts.order(), this.#deps.now())
   }
 
   /** `within`: what the span of the dial hangs below; null for nothing. Errors: those of the dial. */
@@ -131,7 +136,9 @@ export class Dials {
     return opened
   }
 
-  succeeded({ passed, host }: DialAttempt): void {
+  succeeded({ passed, host, sinceMs }: DialAttempt): void {
+    const { tally, now } = this.#deps
+    tally?.connected.succeeded(now() - sinceMs)
     for (const tried of passed) this.hosts.failed(tried)
     this.hosts.succeeded(host)
     this.#breaker.succeeded()
@@ -139,8 +146,9 @@ export class Dials {
     this.#tellBreaker()
   }
 
-  failed({ role, round, passed, host }: DialAttempt, code: ErrorCode): void {
-    const { tidings } = this.#deps
+  failed({ role, round, passed, host, sinceMs }: DialAttempt, code: ErrorCode): void {
+    const { tidings, tally, now } = this.#deps
+    tally?.connected.ended(now() - sinceMs, code.toLowerCase())
     if (tidings.isHeard) tidings.tell('connect', { reason: code.toLowerCase() })
     if (OURS.has(code)) return this.#breaker.ended(role)
     for (const tried of [...passed, host]) this.hosts.failed(tried)

@@ -8,7 +8,7 @@ import type { TargetPoolDeps } from './target-pool-deps.ts'
 
 export type LiveTargetDeps = Pick<
   TargetPoolDeps,
-  'name' | 'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random'
+  'name' | 'target' | 'dial' | 'origin' | 'connector' | 'now' | 'random' | 'tally'
 > &
   Pick<DialsDeps, 'leased' | 'onDue' | 'tidings'>
 

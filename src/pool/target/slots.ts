@@ -7,6 +7,7 @@
 import { invariant } from '../../base/errors.ts'
 import type { TargetNews } from './pool-news.ts'
 import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './slot.ts'
+import type { TargetTally } from './target-tally.ts'
 
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
 
@@ -36,15 +37,18 @@ export class Slots {
   readonly #closedFor = new Map<string, number>()
   /** Leases of the connections that are gone: a count of all of them would cost each lease a step more. */
   #usesBefore = 0
+  #opened = 0
 
   readonly #news: TargetNews | null
+  readonly #tally: TargetTally | null
   #max: number
   /** The most that may be in use: the maximum, and what was there beyond it when it was lowered. */
   #bound: number
 
-  /** `news`: hears of connections that come and go. */
-  constructor(max: number, news: TargetNews | null = null) {
+  /** `news`: hears of connections that come and go; `tally` counts them. */
+  constructor(max: number, news: TargetNews | null = null, tally: TargetTally | null = null) {
     this.#news = news
+    this.#tally = tally
     this.#max = max
     this.#bound = max
   }
@@ -132,13 +136,18 @@ export class Slots {
     return this.#idle
   }
 
-  /** How many were closed so far, by reason. */
-  get closedFor(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#closedFor)
+  get history(): SlotHistory {
+    return { opened: this.#opened, closed: Object.fromEntries(this.#closedFor), served: this.#served }
+  }
+
+  /** A dial has come to a connection, whatever becomes of that. */
+  opened(): void {
+    this.#opened++
+    this.#tally?.countOpened()
   }
 
   /** Leases so far, those that are out included. */
-  get served(): number {
+  get #served(): number {
     let uses = this.#usesBefore
     for (const slot of this.#all) uses += slot.uses
     return uses
@@ -179,6 +188,7 @@ export class Slots {
       this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
     this.#usesBefore += slot.uses
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
+    this.#tally?.countClosed(state.reason)
     this.#check()
   }
 

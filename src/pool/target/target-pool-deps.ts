@@ -5,6 +5,7 @@ import type { Target } from '../../config/target.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { Connector } from './connector.ts'
 import type { TargetNews } from './pool-news.ts'
+import type { TargetTally } from './target-tally.ts'
 import type { WaiterCount } from './waiter-count.ts'
 import type { Asking } from './waiters.ts'
 
@@ -22,6 +23,8 @@ export type TargetPoolDeps = {
   readonly waiterCount: WaiterCount
   /** Hears what happens. */
   readonly tidings: TargetNews
+  /** Counts what happens; default: nobody does. */
+  readonly tally?: TargetTally | undefined
   readonly now: () => number
   readonly random: () => number
   /** A leased connection lost its socket. */

@@ -28,6 +28,7 @@ import { Slot } from './slot.ts'
 import { type SlotCounts, type SlotHistory, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
+import type { TargetTally } from './target-tally.ts'
 import { WaitQueue } from './wait-queue.ts'
 import type { Asking, Begin, Waiters } from './waiters.ts'
 import { WarmDials } from './warm-dials.ts'
@@ -37,6 +38,8 @@ export class TargetPool {
   readonly origin: TargetPoolDeps['origin']
   /** What an operator says. */
   readonly control: TargetControl
+  /** Null where nobody counts. */
+  readonly tally: TargetTally | null
   readonly #deps: TargetPoolDeps
   readonly #slots: Slots
   readonly #waiters: Waiters
@@ -48,13 +51,13 @@ export class TargetPool {
   readonly #names: NameWatch
   readonly #warmth: WarmDials
   readonly #returns: Returns
-  #opened = 0
 
   constructor(deps: TargetPoolDeps) {
     this.name = deps.name
     this.origin = deps.origin
+    this.tally = deps.tally ?? null
     this.#deps = deps
-    const slots = new Slots(deps.target.pool.max, deps.tidings)
+    const slots = new Slots(deps.target.pool.max, deps.tidings, this.tally)
     this.#slots = slots
     // Where nobody else would take what was dialled for a caller that has left, the dial ends with its wait.
     const onLeft = (): void => {
@@ -117,7 +120,7 @@ export class TargetPool {
   }
 
   get history(): SlotHistory {
-    return { opened: this.#opened, closed: this.#slots.closedFor, served: this.#slots.served }
+    return this.#slots.history
   }
 
   /** How its dials have gone. */
@@ -253,7 +256,7 @@ export class TargetPool {
     try {
       return begin(slot, connection)
     } catch (error) {
-      this.#close(slot, 'error')
+      closeSlot(this.#slots, slot, 'error')
       throw error
     }
   }
@@ -278,7 +281,7 @@ export class TargetPool {
     // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
     const { gone } = connection
     if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
-    this.#opened++
+    this.#slots.opened()
     attempt.dials.succeeded(attempt)
     this.#idle.closeEjected()
     slot.host = attempt.host
@@ -296,7 +299,7 @@ export class TargetPool {
     if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
     else {
       const why = this.origin === 'described' || slot.own ? 'unwanted' : this.control.retires(slot)
-      if (why !== null) this.#close(slot, why)
+      if (why !== null) closeSlot(this.#slots, slot, why)
     }
     this.#dispatch()
   }
@@ -334,10 +337,6 @@ export class TargetPool {
   /** Why a connection that is as good as new may serve nobody else. */
   #spent(slot: Slot): Refusal | null {
     return this.control.retires(slot) ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
-  }
-
-  #close(slot: Slot, reason: string): void {
-    closeSlot(this.#slots, slot, reason)
   }
 
   #free(slot: Slot): void {

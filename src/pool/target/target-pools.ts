@@ -18,6 +18,7 @@ import {
 } from './pool-stats.ts'
 import type { TargetPool } from './target-pool.ts'
 import type { TargetPoolDeps } from './target-pool-deps.ts'
+import type { TargetTallies, TargetTally } from './target-tally.ts'
 
 type Described = {
   /** As the config's. */
@@ -53,6 +54,8 @@ export type AdHocRules = {
   readonly adHocAuthority: Dial['authority']
   /** An early word on a described target, on this thread. Errors: TARGET_DENIED, INVALID_REQUEST. */
   readonly admit: (place: { readonly host: string; readonly port: number }, tenant: string) => void
+  /** Counts what happens at each target; default: nobody does. */
+  readonly tallies?: TargetTallies | undefined
 }
 
 type OpenPool = (name: string, target: Target, dial: Dial, origin: TargetPoolDeps['origin']) => TargetPool
@@ -107,11 +110,18 @@ export class TargetPools {
 
   #remove(pool: TargetPool, onFault: (error: unknown) => void): void {
     this.#leaving.add(pool)
+    this.#rules.tallies?.forget(pool.name)
     pool.close('removed').then(() => this.#leaving.delete(pool), onFault)
   }
 
   #openNamed(name: string, target: Target): TargetPool {
     return this.#open(name, target, dialOf(target, 'operator', ''), 'named')
+  }
+
+  /** Where calls for a target are counted; null where nobody counts, and for a name of none. */
+  tallyOf(target: string | AdHocTarget): TargetTally | null {
+    if (typeof target === 'string') return this.#named.get(target)?.tally ?? null
+    return this.#rules.tallies?.described ?? null
   }
 
   /** Named targets first. */
@@ -123,7 +133,15 @@ export class TargetPools {
 
   /** Errors: TARGET_NOT_FOUND, TARGET_DENIED, INVALID_REQUEST, QUEUE_FULL. */
   find(target: string | AdHocTarget, tenant: string): TargetPool {
-    if (typeof target !== 'string') return this.#findDescribed(target, tenant)
+    if (typeof target !== 'string') {
+      try {
+        return this.#findDescribed(target, tenant)
+      } catch (error) {
+        // Whoever is refused here asks no pool, which would count it.
+        this.#rules.tallies?.described.acquired.failed(0, error)
+        throw error
+      }
+    }
     const named = this.#named.get(target)
     if (named) return named
     throw new SockpoolError('TARGET_NOT_FOUND', 'no target of this name is configured')

@@ -9,8 +9,17 @@ test('Vitals shows the other thread what the worker counted', () => {
   worker.add('beats', 1)
   worker.add('bytesIn', 5)
   worker.add('missedWakes', 3)
+  worker.add('stallsOut', 4)
   expect(seen.beats).toBe(2)
-  expect(seen.snapshot()).toEqual({ beats: 2, dialled: 0, bytesIn: 5, bytesOut: 0, missedWakes: 3 })
+  expect(seen.snapshot()).toEqual({
+    beats: 2,
+    dialled: 0,
+    bytesIn: 5,
+    bytesOut: 0,
+    missedWakes: 3,
+    stallsIn: 0,
+    stallsOut: 4,
+  })
 })
 
 test('Vitals counts beyond 32 bits', () => {

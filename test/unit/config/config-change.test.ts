@@ -34,6 +34,7 @@ describe('configChange', () => {
     ['parse.isolation', { parse: { ...parse, isolation: 'process' } }],
     ['http.threads', { http: { ...http, threads: 2 } }],
     ['http.tls', { http: { ...http, tls: { ...TLS, clientCa: 'an authority' } } }],
+    ['metrics.listen', { metrics: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9464 } } }],
     ['limits.bodyBytes', { limits: { ...limits, bodyBytes: 1 } }],
     ['limits.operationTimeout', { limits: { ...limits, operationTimeoutMs: 1 } }],
     ['telemetry.traces', { telemetry: { traces: 'otlp' } }],

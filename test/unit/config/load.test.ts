@@ -56,6 +56,7 @@ describe('loadConfig', () => {
       targets: {},
       forwards: [],
       telemetry: { traces: 'off' },
+      metrics: {},
       logLevel: 'info',
     })
   })

@@ -152,6 +152,7 @@ describe('operation', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'sockpool', version: '1.2.3' } })
     expect(Object.keys(document.paths).sort()).toEqual([
       '/livez',
+      '/metrics',
       '/openapi.json',
       '/readyz',
       '/v1/connect/{target}',

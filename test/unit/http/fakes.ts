@@ -505,6 +505,7 @@ export function harness(deps: Partial<AppDeps> = {}): Harness {
     tls: false,
     limits: { bodyBytes: 100_000, operationTimeoutMs: 5_000 },
     version: '1.2.3',
+    metrics: { page: contentType => Promise.resolve({ contentType, text: '' }) },
     mayListen: place => (place.host === '127.0.0.1' ? place : null),
     isClosing: () => false,
     reload: () => RELOADED,

@@ -1,0 +1,30 @@
+/** What happens in a service now and then, and is counted where it is told: what the egress rules refuse, and who dies. */
+import type { DecisionReason } from '../base/egress-data.ts'
+
+export type LostKind = 'io' | 'http'
+
+export class ServiceCounts {
+  readonly #denied = new Map<DecisionReason, number>()
+  readonly #lost = new Map<LostKind, number>([
+    ['io', 0],
+    ['http', 0],
+  ])
+
+  /** Dials that were refused, by reason. */
+  get denied(): ReadonlyMap<DecisionReason, number> {
+    return this.#denied
+  }
+
+  /** Threads that died, by kind. */
+  get lost(): ReadonlyMap<LostKind, number> {
+    return this.#lost
+  }
+
+  countDenied(reason: DecisionReason): void {
+    this.#denied.set(reason, (this.#denied.get(reason) ?? 0) + 1)
+  }
+
+  countLost(kind: LostKind): void {
+    this.#lost.set(kind, (this.#lost.get(kind) ?? 0) + 1)
+  }
+}
