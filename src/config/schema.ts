@@ -74,22 +74,30 @@ export function configSchema(parallelism: number): SchemaNode {
     forwards: list('Local ports for unmodified programs: each accepted connection is one lease.', forward(), {
       maxItems: LIMITS.forwardsMax,
     }),
-    metrics: mapping('Where the metrics are served besides.', {
-      listen: optional(
-        text(
-          'A listener of `/metrics` alone, which asks for no token: `HOST:PORT` or `unix:PATH`; default: none.',
-          LISTEN,
-          { kind: 'listen' },
-        ),
+    metrics: metrics(),
+    telemetry: telemetry(),
+  })
+}
+
+function metrics(): SchemaNode {
+  return mapping('Where the metrics are served besides.', {
+    listen: optional(
+      text(
+        'A listener of `/metrics` alone, which asks for no token: `HOST:PORT` or `unix:PATH`; default: none.',
+        LISTEN,
+        { kind: 'listen' },
       ),
-    }),
-    telemetry: mapping('What is told to a collector.', {
-      traces: choice(
-        'Where spans go: `otlp` sends them by OTLP over HTTP to where the OTEL_ variables say, for which two packages have to be installed.',
-        TRACES,
-        { default: 'off' },
-      ),
-    }),
+    ),
+  })
+}
+
+function telemetry(): SchemaNode {
+  return mapping('What is told to a collector.', {
+    traces: choice(
+      'Where spans go: `otlp` sends them by OTLP over HTTP to where the OTEL_ variables say, for which two packages have to be installed.',
+      TRACES,
+      { default: 'off' },
+    ),
   })
 }
 

@@ -24,14 +24,14 @@ type Printed = {
   get(): Promise<object>
 }
 
-export type Page = { readonly contentType: string; readonly text: string }
+export type MetricsPage = { readonly contentType: string; readonly text: string }
 
 /** `process`: the registry of the process's own metrics. */
 export async function exposition(
   samples: Samples,
   process: Pick<Registry, 'getMetricsAsJSON'>,
   notation: Notation,
-): Promise<Page> {
+): Promise<MetricsPage> {
   const contentType = CONTENT_TYPES[notation]
   const registry = new Registry(contentType)
   const own = Object.entries(FAMILIES).map(

@@ -2,7 +2,7 @@
  * What the service can be scraped for. Nothing is gathered for a scrape but what is there to be read at once, on this thread
  * and in memory that others share: a thread that is stuck keeps no scraper waiting.
  */
-import { exposition, type Notation, type Page } from './exposition.ts'
+import { exposition, type MetricsPage, type Notation } from './exposition.ts'
 import { LoopShares } from './loop-shares.ts'
 import { processMetrics } from './process-metrics.ts'
 import { Samples } from './samples.ts'
@@ -16,7 +16,7 @@ export class Metrics {
   readonly #sources: MetricsSources
   readonly #shares = new LoopShares()
   /** Pages that are being written: whoever asks meanwhile gets the same. */
-  readonly #underWay = new Map<Notation, Promise<Page>>()
+  readonly #underWay = new Map<Notation, Promise<MetricsPage>>()
 
   constructor(sources: MetricsSources) {
     this.#sources = sources
@@ -24,7 +24,7 @@ export class Metrics {
   }
 
   /** All metrics as they are now. */
-  page(notation: Notation): Promise<Page> {
+  page(notation: Notation): Promise<MetricsPage> {
     const known = this.#underWay.get(notation)
     if (known !== undefined) return known
     const page = this.#write(notation).finally(() => this.#underWay.delete(notation))
@@ -32,7 +32,7 @@ export class Metrics {
     return page
   }
 
-  async #write(notation: Notation): Promise<Page> {
+  async #write(notation: Notation): Promise<MetricsPage> {
     const samples = new Samples()
     addTargets(samples, this.#sources)
     addThreads(samples, this.#shares, this.#sources)

@@ -2,7 +2,7 @@
  * The trace that a call belongs to, as W3C Trace Context puts it into two headers. It is read and written without an SDK, so
  * that logs can name the trace where nobody collects spans.
  */
-import { createTraceState, type SpanContext } from '@opentelemetry/api'
+import { createTraceState, type SpanContext, TraceFlags } from '@opentelemetry/api'
 
 export type TraceHeaders = {
   readonly traceparent: string
@@ -28,6 +28,13 @@ export function traceIdsOf(traceparent: unknown): TraceIds | null {
   return traceId === NO_TRACE || spanId === NO_SPAN ? null : { traceId, spanId }
 }
 
+/** The caller's trace, where it is recorded somewhere; else null. */
+export function recordedTraceOf(traceparent: unknown): string | null {
+  const ids = traceIdsOf(traceparent)
+  if (ids === null || typeof traceparent !== 'string') return null
+  return (flagsOf(traceparent) & TraceFlags.SAMPLED) === 0 ? null : ids.traceId
+}
+
 /** As the API of OpenTelemetry has it. */
 export function remoteSpanOf({ traceparent, tracestate }: TraceHeaders): SpanContext | null {
   const ids = traceIdsOf(traceparent)
@@ -35,7 +42,7 @@ export function remoteSpanOf({ traceparent, tracestate }: TraceHeaders): SpanCon
   const isStated = tracestate !== undefined && tracestate.length <= STATE_CHARS_MAX
   return {
     ...ids,
-    traceFlags: Number.parseInt(traceparent.slice(53, 55), 16),
+    traceFlags: flagsOf(traceparent),
     isRemote: true,
     ...(isStated && { traceState: createTraceState(tracestate) }),
   }
@@ -47,4 +54,8 @@ export function headersOf({ traceId, spanId, traceFlags, traceState }: SpanConte
   const traceparent = `00-${traceId}-${spanId}-${flags}`
   const tracestate = traceState?.serialize() ?? ''
   return tracestate === '' ? { traceparent } : { traceparent, tracestate }
+}
+
+function flagsOf(traceparent: string): number {
+  return Number.parseInt(traceparent.slice(53, 55), 16)
 }

@@ -75,7 +75,7 @@ export const MODULES: readonly { readonly name: RegExp; readonly only: RegExp }[
   { name: /^csv-parse(\/|$)/, only: /^src\/parse\/formats\/csv\.ts$/ },
   { name: /^saxes$/, only: /^src\/parse\/formats\/xml\.ts$/ },
   { name: /^re2js$/, only: /^src\/base\/pattern\.ts$/ },
-  { name: /^@opentelemetry\//, only: /^src\/tracing\// },
+  { name: /^@opentelemetry\//, only: /^src\/(tracing\/|base\/active-trace\.ts$)/ },
   { name: /^(preact|@preact\/signals|uplot)(\/|$)/, only: /^src\/dashboard\// },
   { name: /^piscina(\/|$)/, only: /^(src\/parse\/|workers\/parse-worker\.ts$)/ },
 ]

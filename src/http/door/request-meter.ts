@@ -3,8 +3,9 @@
  * of a lease, and would make a kind of each.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { activeTraceId, traceIdOf } from '../../base/active-trace.ts'
+import { activeTraceId } from '../../base/active-trace.ts'
 import type { SharedDurations } from '../../channel/shared-durations.ts'
+import { recordedTraceOf } from '../../tracing/trace-parent.ts'
 import { routeOf } from '../request-route.ts'
 import { isLoggedElsewhere } from './request-log.ts'
 
@@ -27,5 +28,5 @@ function kindOf(request: FastifyRequest, status: number): string {
 
 /** Where no SDK runs here, the caller may still have one, and its trace a name. */
 function traceOf({ headers: { traceparent } }: FastifyRequest): string | null {
-  return activeTraceId() ?? traceIdOf(Array.isArray(traceparent) ? traceparent[0] : traceparent)
+  return activeTraceId() ?? recordedTraceOf(traceparent)
 }

@@ -21,7 +21,7 @@ const Slots = {
   closing: counted('Ending.'),
 }
 
-export const Target = row(
+export const Target: TSchema = row(
   {
     name: Type.String({ description: 'Of a described target: host:port.', examples: ['demo'] }),
     tenant: perhaps(orNull(Type.String(), 'Whose described target it is; null for a configured one.')),
@@ -99,7 +99,7 @@ const CONNECTION_FIELDS = {
   lastOperation: perhaps(orNull(Type.String({ examples: ['readline'] }), 'Of the present lease.')),
 }
 
-export const Connection = row(CONNECTION_FIELDS, { title: 'Connection' })
+export const Connection: TSchema = row(CONNECTION_FIELDS, { title: 'Connection' })
 
 const Operation = Type.Object(
   {
@@ -120,7 +120,7 @@ const Operation = Type.Object(
   { title: 'Operation' },
 )
 
-export const ConnectionWithOperations = row(
+export const ConnectionWithOperations: TSchema = row(
   {
     ...CONNECTION_FIELDS,
     operations: Type.Array(Operation, {
@@ -131,7 +131,7 @@ export const ConnectionWithOperations = row(
   { title: 'ConnectionReport' },
 )
 
-export const Worker = row(
+export const Worker: TSchema = row(
   {
     id: perhaps(count),
     kind: perhaps(Type.String({ description: 'io, http or parse.', examples: ['io'] })),
@@ -164,7 +164,7 @@ export const Worker = row(
   { title: 'Worker' },
 )
 
-export const Stats = Type.Object(
+export const Stats: TSchema = Type.Object(
   {
     leases: count,
     waiters: counted('Callers that wait for a connection.'),

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Context, context, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api'
 import { expect, onTestFinished, test } from 'vitest'
-import { traceIdOf } from '../../../src/base/active-trace.ts'
 import { DURATION_BOUNDS, durationBucket } from '../../../src/base/duration-buckets.ts'
 import { DurationTally } from '../../../src/base/duration-tally.ts'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { ResultTally } from '../../../src/base/result-tally.ts'
+import { recordedTraceOf } from '../../../src/tracing/trace-parent.ts'
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
 
@@ -63,8 +63,8 @@ test.each([
   [`00-${TRACE_ID.toUpperCase()}-b7ad6b7169203331-01`, null],
   ['"} 1\nevil 2', null],
   [undefined, null],
-])('traceIdOf(%j) is %j', (header, id) => {
-  expect(traceIdOf(header)).toBe(id)
+])('recordedTraceOf(%j) is %j', (header, id) => {
+  expect(recordedTraceOf(header)).toBe(id)
 })
 
 test('ResultTally tells successes from failures, and failures by their code', () => {
