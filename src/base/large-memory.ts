@@ -35,5 +35,6 @@ export function freeMemory(memory: ArrayBuffer): void {
 
 /** As `freeMemory`, for bytes that have their memory for themselves; others stay as they are. */
 export function freeAlone({ buffer, length }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) freeMemory(buffer)
+  const isAlone = buffer instanceof ArrayBuffer && !buffer.detached && buffer.byteLength === length
+  if (isAlone) freeMemory(buffer)
 }

@@ -13,10 +13,21 @@ import { join } from 'node:path'
  * NODE_DISABLE_COMPILE_CACHE=1 keeps nothing: Node sees to both.
  */
 export function keepCompiledCode(): void {
-  const caches = join(homedir(), '.cache')
+  const home = homeFolder()
+  if (home === null) return
+  const caches = join(home, '.cache')
   const own = join(caches, 'sockpool')
   // Node would make all folders on the way, and in some places tries for ever.
   if (hasFolder(caches) && hasFolder(own)) module.enableCompileCache?.(own)
+}
+
+/** Null where nobody knows of one: there is no HOME, and the user has no name. */
+function homeFolder(): string | null {
+  try {
+    return homedir()
+  } catch {
+    return null
+  }
 }
 
 /** Whether the folder is there, made where it was not. */

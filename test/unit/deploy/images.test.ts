@@ -1,5 +1,5 @@
 /** The Dockerfile and the compose file, as far as they can be judged where no engine runs them. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +7,8 @@ import { parse } from 'yaml'
 import { DEFAULTS } from '../../../src/base/defaults.ts'
 import { configOf } from '../../support/deployed-config.ts'
 import { dockerfile, readImage } from '../../support/dockerfile.ts'
-import { ROOT } from '../../support/service-process.ts'
+import { ROOT, runCommand } from '../../support/service-process.ts'
+import { makeFolder } from '../../support/temporary-folder.ts'
 
 const DEPLOY = join(ROOT, 'deploy')
 
@@ -22,6 +23,14 @@ describe('the Dockerfile', () => {
     expect(validate(dockerfile())).toEqual([])
     const misspelt = dockerfile().replace('\nENTRYPOINT', '\nENTRYPONT')
     expect(validate(misspelt).map(({ message }) => message)).toEqual(['Unknown instruction: ENTRYPONT'])
+  })
+
+  test('installs before the sources are there, which the package stands', async () => {
+    const folder = await makeFolder({ 'package.json': { text: readFileSync(join(ROOT, 'package.json'), 'utf8') } })
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const ended = await runCommand(['sh', '-c', scripts.prepare], { cwd: folder })
+    expect(ended).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
   test('makes an image that is nobody, and has no shell', () => {
