@@ -26,7 +26,9 @@ describe('the Dockerfile', () => {
   })
 
   test('installs before the sources are there, which the package stands', async () => {
-    const folder = await makeFolder({ 'package.json': { text: readFileSync(join(ROOT, 'package.json'), 'utf8') } })
+    const folder = await makeFolder({
+      'package.json': { text: readFileSync(join(ROOT, 'package.json'), 'utf8') },
+    })
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const ended = await runCommand(['sh', '-c', scripts.prepare], { cwd: folder })
