@@ -3,9 +3,14 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ForwardConfig } from '../../src/config/forward.ts'
+import type { PoolOptions } from '../../src/library/create-pool.ts'
+import { startServer } from '../../src/library/start-server.ts'
+import { bulk, command } from '../support/front-door.ts'
+import { startMultiplexPeer } from '../support/multiplex-peer.ts'
 import { targetOf } from '../support/pool-fixture.ts'
+import { RawConnection } from '../support/raw-connection.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
-import { lostLeases, openTalliedPool } from '../support/tallied-pool.ts'
+import { exportedWaiters, lostLeases, openTalliedPool, type TalliedPool } from '../support/tallied-pool.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
 
@@ -46,5 +51,83 @@ describe('the lease of a client of a forward', () => {
   test('is lost where its target resets the connection', async () => {
     const outcome = await play((_, server) => server.resetAndDestroy())
     expect(outcome).toEqual({ lost: { reset: 1 }, isFailed: true, gone: 'reset' })
+  })
+})
+
+describe('clients of a front door that is served message by message', () => {
+  type Bound = (pool: TalliedPool['pool']) => Promise<number | undefined>
+  const byProgram: Bound = async pool =>
+    (await startServer(pool.messages.open('it', {}).handler, '127.0.0.1', 0, { pool })).address.port
+  const byForward: Bound = async pool => {
+    await pool.forwards.open([{ ...FORWARD, mode: 'message' }])
+    return pool.forwards.addresses[0]?.port
+  }
+
+  /** A door to a target with one connection, and a peer that answers nobody unless it is told to. */
+  const open = async (bind: Bound, pool: { waitTimeout: string | number }, options?: PoolOptions) => {
+    const held: (() => void)[] = []
+    const peer = await startMultiplexPeer(
+      'resp',
+      (_, { socket }) => void held.push(() => socket.write(bulk('a'))),
+    )
+    const tallied = openTalliedPool(targetOf(peer, { frame: 'resp', pool: { max: 1, ...pool } }), options)
+    const port = (await bind(tallied.pool)) ?? 0
+    const ask = (): RawConnection => {
+      const client = RawConnection.open(port)
+      onTestFinished(() => void client.socket.destroy())
+      client.send(command('ECHO', 'a'))
+      return client
+    }
+    return { ...tallied, held, ask }
+  }
+
+  test.for<[string, Bound]>([
+    ['of a program', byProgram],
+    ['of a forward', byForward],
+  ])('%s are each a waiter while they wait', async ([, bind]) => {
+    const { held, ask, ...tallied } = await open(bind, { waitTimeout: '10s' })
+    const clients = [ask()]
+    await until('the connection is in use', () => held.length === 1)
+    for (let count = 0; count < 3; count++) clients.push(ask())
+    await until('three wait', () => exportedWaiters(tallied) === 3)
+    await until('all are answered', () => {
+      for (const answer of held.splice(0)) answer()
+      return clients.every(({ text }) => text === bulk('a'))
+    })
+    await until('nobody waits', () => exportedWaiters(tallied) === 0)
+  })
+
+  test('count in acquire where the time of their wait is up', async () => {
+    const { held, ask, tally } = await open(byProgram, { waitTimeout: '50ms' })
+    ask()
+    await until('the connection is in use', () => held.length === 1)
+    const late = ask()
+    await until('it has heard', () => late.text.startsWith('-ERR wait_timeout'))
+    expect(tally.acquired.countOf('wait_timeout')).toBe(1)
+    held[0]?.()
+  })
+
+  test('count in acquire once where they may not wait', async () => {
+    const { held, ask, tally } = await open(byProgram, { waitTimeout: 0 })
+    ask()
+    await until('the connection is in use', () => held.length === 1)
+    const late = ask()
+    await until('it has heard', () => late.text.startsWith('-ERR'))
+    const failures = Array.from(tally.acquired, ([result, { count }]) => [result, count])
+    expect(failures).toEqual([
+      ['ok', 1],
+      ['pool_exhausted', 1],
+    ])
+    held[0]?.()
+  })
+
+  test('count in acquire where too many wait', async () => {
+    const { held, ask, tally } = await open(byProgram, { waitTimeout: '10s' }, { limits: { waiters: 2 } })
+    ask()
+    await until('the connection is in use', () => held.length === 1)
+    const others = [ask(), ask(), ask()]
+    await until('one was refused', () => others.some(({ text }) => text.startsWith('-ERR queue_full')))
+    expect(tally.acquired.countOf('queue_full')).toBe(1)
+    held[0]?.()
   })
 })

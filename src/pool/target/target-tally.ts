@@ -53,10 +53,24 @@ export class TargetTally {
 export class TargetTallies {
   readonly described: TargetTally = new TargetTally()
   readonly #named = new Map<string, TargetTally>()
+  #aheadOf: (name: string) => number = () => 0
 
   /** Of the targets that the configuration has, by name. */
   get named(): ReadonlyMap<string, TargetTally> {
     return this.#named
+  }
+
+  /**
+   * Callers that wait for a named target before its own queue, less those in the queue that stand for them: together with the
+   * queue, which they may not have entered yet, it is everybody who waits, and nobody twice.
+   */
+  aheadOf(name: string): number {
+    return this.#aheadOf(name)
+  }
+
+  /** The pool says who knows of callers ahead of queues. */
+  askAhead(aheadOf: (name: string) => number): void {
+    this.#aheadOf = aheadOf
   }
 
   /** For a target that begins. */
