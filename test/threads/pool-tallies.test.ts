@@ -131,3 +131,26 @@ describe('clients of a front door that is served message by message', () => {
     held[0]?.()
   })
 })
+
+describe('callers that share connections', () => {
+  const ask = { write: 'a\n', timeoutMs: 10_000 }
+
+  test('count in acquire where the target is disabled, or drains', async () => {
+    const server = await startTestServer(echo, { tolerant: true })
+    const { pool, tally } = openTalliedPool(targetOf(server, { frame: 'line', multiplex: {} }))
+    await pool.exchange('it', ask)
+    await pool.disable('it')
+    await expect(pool.exchange('it', ask)).rejects.toMatchObject({ code: 'TARGET_PAUSED' })
+    await pool.enable('it')
+    await pool.drain('it')
+    await expect(pool.exchange('it', ask)).rejects.toMatchObject({ code: 'DRAINING' })
+    const counts = ({ acquired, exchanged }: typeof tally): unknown =>
+      [acquired, exchanged].map(of => Array.from(of, ([result, { count }]) => [result, count]))
+    const each = [
+      ['ok', 1],
+      ['target_paused', 1],
+      ['draining', 1],
+    ]
+    expect(counts(tally)).toEqual([each, each])
+  })
+})
