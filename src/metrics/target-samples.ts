@@ -29,8 +29,10 @@ export function addTargets(samples: Samples, { pool, tallies }: TargetSources): 
 
 /** Callers that wait in the queues of targets, and ahead of them: one too few while a lease is on its way to whom it is for. */
 function waitersOf(rows: readonly TargetStats[], ahead: number): number {
-  const queued = rows.reduce((sum, { waiters, multiplex }) => sum + waiters + (multiplex?.queued ?? 0), 0)
-  return Math.max(0, queued + ahead)
+  return Math.max(
+    0,
+    rows.reduce((sum, { waiters }) => sum + waiters, ahead),
+  )
 }
 
 /** Of a described target there may be many, and there may be none. */

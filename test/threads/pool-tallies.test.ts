@@ -135,6 +135,22 @@ describe('clients of a front door that is served message by message', () => {
 describe('callers that share connections', () => {
   const ask = { write: 'a\n', timeoutMs: 10_000 }
 
+  test('are each one waiter while the connection is dialled for them, and none when they are answered', async () => {
+    const server = await startTestServer(echo, { tolerant: true })
+    const onConnect = [{ expect: 'ready\n' }]
+    const { pool, tallies } = openTalliedPool(
+      targetOf(server, { frame: 'line', multiplex: { inFlight: 2 }, onConnect }),
+    )
+    const waiters = (): number | undefined => exportedWaiters({ pool, tallies })
+    const calls = Promise.all([1, 2, 3].map(() => pool.exchange('it', ask)))
+    calls.catch(() => {})
+    const socket = await server.connection()
+    expect(waiters()).toBe(3)
+    socket.write('ready\n')
+    expect((await calls).map(({ data }) => data.toString())).toEqual(['a\n', 'a\n', 'a\n'])
+    await until('nobody waits', () => waiters() === 0)
+  })
+
   test('count in acquire where the target is disabled, or drains', async () => {
     const server = await startTestServer(echo, { tolerant: true })
     const { pool, tally } = openTalliedPool(targetOf(server, { frame: 'line', multiplex: {} }))

@@ -63,16 +63,20 @@ export class Multiplexer {
   }
 
   get stats(): MultiplexStats {
-    const all = [...this.#shared]
     const sum = (of: (connection: SharedConnection) => number): number =>
-      all.reduce((total, connection) => total + of(connection), 0)
+      [...this.#shared].reduce((total, connection) => total + of(connection), 0)
     return {
-      connections: all.length,
+      connections: this.#shared.size,
       inFlight: sum(({ inFlight }) => inFlight),
       queued: this.#waiters.size,
       orphans: sum(({ orphans }) => orphans),
       unsolicited: this.#unsolicited,
     }
+  }
+
+  /** Calls that wait, less the dials, which wait in the target's own queue. */
+  get ahead(): number {
+    return this.#waiters.size - this.#dials.size
   }
 
   /** Whether calls wait or are under way. */
