@@ -15,16 +15,22 @@ export type Denied = { readonly address: string; readonly port: number | null }
 /** An access list as plain data. */
 export type EgressRulesData = { readonly allow: readonly string[]; readonly denied: readonly Denied[] }
 
+const DENY_REASONS = [
+  'no_rule',
+  'own_listener',
+  'own_address',
+  'special_range',
+  'private_name',
+  'too_many_records',
+] as const
+
 /** Why rules denied an address. */
-export type DenyReason =
-  | 'no_rule'
-  | 'own_listener'
-  | 'own_address'
-  | 'special_range'
-  | 'private_name'
-  | 'too_many_records'
+export type DenyReason = (typeof DENY_REASONS)[number]
 
 export type DecisionReason = DenyReason | 'mixed_answer' | 'malformed' | 'unresolved' | 'aborted'
+
+/** Why a dial may be refused, rather than fail. */
+export const DENIED_REASONS: readonly DecisionReason[] = [...DENY_REASONS, 'mixed_answer', 'malformed']
 
 /**
  * The record of one judgement of the egress rules, for logs and metrics.

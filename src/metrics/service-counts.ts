@@ -1,10 +1,11 @@
 /** What happens in a service now and then, and is counted where it is told: what the egress rules refuse, and who dies. */
-import type { DecisionReason } from '../base/egress-data.ts'
+import { DENIED_REASONS, type DecisionReason } from '../base/egress-data.ts'
 
 export type LostKind = 'io' | 'http'
 
 export class ServiceCounts {
-  readonly #denied = new Map<DecisionReason, number>()
+  // Each is there from the beginning: a series whose first value is 1 has not increased, to whoever watches it.
+  readonly #denied = new Map<DecisionReason, number>(DENIED_REASONS.map(reason => [reason, 0]))
   readonly #lost = new Map<LostKind, number>([
     ['io', 0],
     ['http', 0],

@@ -22,8 +22,17 @@ export function addTargets(samples: Samples, { pool, tallies }: TargetSources): 
   const rows = Map.groupBy(pool.targets(), ({ tenant, name }) => (tenant === null ? name : DESCRIBED))
   for (const [target, tally] of [...tallies.named, [DESCRIBED, tallies.described] as const]) {
     addRows(samples, target, rows.get(target) ?? [])
+    samples.add('waiters', { target }, waitersOf(rows.get(target) ?? [], tallies.aheadOf(target)))
     addTally(samples, target, tally)
   }
+}
+
+/** Callers that wait in the queues of targets, and ahead of them: one too few while a lease is on its way to whom it is for. */
+function waitersOf(rows: readonly TargetStats[], ahead: number): number {
+  return Math.max(
+    0,
+    rows.reduce((sum, { waiters }) => sum + waiters, ahead),
+  )
 }
 
 /** Of a described target there may be many, and there may be none. */
@@ -37,7 +46,6 @@ function addRows(samples: Samples, target: string, rows: readonly TargetStats[])
   for (const state of SLOT_STATES) add('connections', ({ connections }) => connections[state], { state })
   add('connectionsMax', ({ connections }) => connections.max)
   add('connectionsMin', ({ connections }) => connections.min)
-  add('waiters', ({ waiters, multiplex }) => waiters + (multiplex?.queued ?? 0))
   const breakers = rows.map(({ breaker }) => BREAKER_STATES[breaker])
   samples.add('breaker', { target }, Math.max(0, ...breakers))
   if (rows.some(({ multiplex }) => multiplex !== null)) {

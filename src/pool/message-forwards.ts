@@ -103,6 +103,13 @@ export class MessageForwards {
     return { clients, pinned, pins: Object.fromEntries(pins) }
   }
 
+  /** Clients that wait for the target, less those that wait in its own queue on their behalf. */
+  aheadOf(target: string): number {
+    let ahead = 0
+    for (const { target: own, forward } of this.#doors) if (own === target) ahead += forward.ahead
+    return ahead
+  }
+
   /** As MessageForward.tend, of all. */
   tend(): void {
     for (const { forward } of this.#doors) forward.tend()

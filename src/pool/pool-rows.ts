@@ -38,6 +38,12 @@ export class PoolRows {
     }))
   }
 
+  /** Callers that wait for a named target ahead of its own queue, less those who stand there for them. */
+  aheadOf(target: string): number {
+    const { multiplexers, messages } = this.#deps
+    return multiplexers.aheadOf(target) + messages.aheadOf(target)
+  }
+
   connections(): ConnectionStats[] {
     const { pools, leases, now } = this.#deps
     return [...pools.all.flatMap(pool => rowsOf(pool, now())), ...leases.listeners.rows()]

@@ -100,6 +100,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.forwards.serveMode('message', this.messages.handler())
     this.#parts = { ...parts, messages: this.messages }
     this.#rows = new PoolRows({ ...deps, ...own, messages: this.messages })
+    deps.tallies?.askAhead(target => this.#rows.aheadOf(target))
     this.#sweep = setInterval(() => this.#tend(), LIMITS.sweepIntervalMs)
     this.#sweep.unref()
     for (const pool of this.#pools.all) pool.warm()

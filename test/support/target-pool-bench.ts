@@ -6,6 +6,7 @@ import { dialOf } from '../../src/pool/target/dial-of.ts'
 import { PoolNews, TargetNews } from '../../src/pool/target/pool-news.ts'
 import type { Slot } from '../../src/pool/target/slot.ts'
 import { TargetPool } from '../../src/pool/target/target-pool.ts'
+import { TargetTally } from '../../src/pool/target/target-tally.ts'
 import { WaiterCount } from '../../src/pool/target/waiter-count.ts'
 import { FakeConnector, settle } from './fake-connector.ts'
 
@@ -15,6 +16,7 @@ export class TargetPoolBench {
   readonly lost: string[] = []
   readonly faults: unknown[] = []
   readonly news: PoolNews = new PoolNews()
+  readonly tally: TargetTally = new TargetTally()
   nowMs = 1_000
   /** Told of each caller in the moment it has its connection. */
   onServed: (asked: Asked) => void = () => {}
@@ -35,6 +37,7 @@ export class TargetPoolBench {
       random: () => this.random,
       origin: 'named',
       tidings: new TargetNews(this.news, 'bench'),
+      tally: this.tally,
       onLost: how => this.lost.push(how),
       onFault: error => this.faults.push(error),
     })

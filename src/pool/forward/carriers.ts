@@ -70,19 +70,36 @@ export class Carriers {
     return this.#waiters.size
   }
 
+  /** Clients that wait, less the leases that are waited for on their behalf. */
+  get ahead(): number {
+    return this.#wanted - this.#acquires.size
+  }
+
   /**
    * A connection for one client, which gives it back by `give` or keeps it by `keep`. Errors: WAIT_TIMEOUT, QUEUE_FULL,
    * POOL_EXHAUSTED, BREAKER_OPEN, TARGET_PAUSED, TARGET_NOT_FOUND, DRAINING, and those of the dial.
    */
   async acquire(): Promise<Carrier> {
-    const { waiterCount, tenant } = this.#deps
+    const { waiterCount, tenant, now } = this.#deps
     if (this.#isClosed) throw new SockpoolError('DRAINING', 'the front door is closed')
-    const waitMs = this.#waitMs
-    if (waiterCount.isFull) throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
-    const bounds = waitMs > 0 ? { timeoutMs: waitMs } : {}
-    const served = this.#waiters.add({ tenant }, bounds, carrier => carrier)
+    const { target, tally } = this.#deps.pool()
+    const { waitTimeoutMs: timeoutMs } = target.pool
+    if (waiterCount.isFull) {
+      const full = new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`)
+      tally?.acquired.failed(0, full)
+      throw full
+    }
+    const sinceMs = now()
+    const served = this.#waiters.add({ tenant }, timeoutMs > 0 ? { timeoutMs } : {}, carrier => carrier)
     this.#pump()
-    return await served
+    try {
+      return await served
+    } catch (error) {
+      // The leases that are waited for on its behalf have no bound: whatever else ends the wait, they have counted.
+      const isOwn = timeoutMs > 0 && SockpoolError.from(error).code === 'WAIT_TIMEOUT'
+      if (isOwn) tally?.acquired.failed(now() - sinceMs, error)
+      throw error
+    }
   }
 
   /** A client is done with it. */
@@ -134,11 +151,6 @@ export class Carriers {
     this.#stopAcquires()
     // What a desk gives back may be as good as ever; what is under way there is killed as it comes.
     for (const carrier of [...this.#out]) if (!carrier.isLent) carrier.kill()
-  }
-
-  /** How long a client may wait. Errors: TARGET_NOT_FOUND. */
-  get #waitMs(): number {
-    return this.#deps.pool().target.pool.waitTimeoutMs
   }
 
   #mayGoOn(carrier: Carrier): boolean {

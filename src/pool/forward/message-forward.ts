@@ -54,6 +54,11 @@ export class MessageForward implements AsyncDisposable {
     return count
   }
 
+  /** As Carriers.ahead. */
+  get ahead(): number {
+    return this.#carriers.ahead
+  }
+
   /** Serves one client; resolves when it is done with. */
   readonly handler = async (
     reader: StreamReader,

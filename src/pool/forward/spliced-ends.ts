@@ -2,7 +2,7 @@
  * The ends of a lease whose bytes never leave its I/O worker: a client of a forward has them there. All that is known of
  * them here is how many have passed, and when the two have parted.
  */
-import type { EndName } from '../../channel/values.ts'
+import { type EndName, isPeerEnd } from '../../channel/values.ts'
 import type { SpliceListener } from '../../threads/thread-splices.ts'
 import type { LeaseActivity } from '../lease/lease-clock.ts'
 import type { LeaseHolder } from '../lease/lease-keeper.ts'
@@ -38,6 +38,11 @@ export class SplicedEnds implements LeaseHolder, SpliceListener {
 
   isSpent(how: EndName | null): boolean {
     return how !== null
+  }
+
+  /** The session has ended where one side has left, and the worker has closed the other: its lease was not lost. */
+  endsInOrder(how: EndName): boolean {
+    return how === 'closed' || isPeerEnd(how)
   }
 
   lost(how: EndName): void {

@@ -47,6 +47,8 @@ export interface LeaseHolder extends ConnectionHolder, Moved {
    * or null while its socket may still be there.
    */
   isSpent(how: EndName | null): boolean
+  /** Whether a connection that ended so has served its lease to the end, which then counts as released; default: never. */
+  endsInOrder?(how: EndName): boolean
   /** The connection is gone. What was received stays readable. */
   lost(how: EndName): void
   /** The lease is over. No call may touch the channel any more, and each fails with the reason. */

@@ -290,11 +290,13 @@ export class LeaseRecord implements LeaseKeeper, SlotLease, ConnectionHolder, Le
   #endIfSpent(): void {
     const { lost } = this
     if (this.#state.kind === 'ended' || this.clock.isBusy || !this.#holder.isSpent(lost)) return
-    const end = lost ?? this.connection.channel.inEnd
-    this.#holder.lost(end === 'open' ? 'reset' : end)
+    const { inEnd } = this.connection.channel
+    const end = lost ?? (inEnd === 'open' ? 'reset' : inEnd)
+    const holder = this.#holder
+    holder.lost(end)
     // From here on its ends go on telling how it broke.
-    this.#holder = deafened(this.#holder)
-    void this.#end(goneReason(end === 'open' ? 'reset' : end), 'error', false)
+    this.#holder = deafened(holder)
+    void this.#end(holder.endsInOrder?.(end) === true ? 'released' : goneReason(end), 'error', false)
   }
 
   /** The one place where a lease ends. */

@@ -63,16 +63,20 @@ export class Multiplexer {
   }
 
   get stats(): MultiplexStats {
-    const all = [...this.#shared]
     const sum = (of: (connection: SharedConnection) => number): number =>
-      all.reduce((total, connection) => total + of(connection), 0)
+      [...this.#shared].reduce((total, connection) => total + of(connection), 0)
     return {
-      connections: all.length,
+      connections: this.#shared.size,
       inFlight: sum(({ inFlight }) => inFlight),
       queued: this.#waiters.size,
       orphans: sum(({ orphans }) => orphans),
       unsolicited: this.#unsolicited,
     }
+  }
+
+  /** Calls that wait, less the dials, which wait in the target's own queue. */
+  get ahead(): number {
+    return this.#waiters.size - this.#dials.size
   }
 
   /** Whether calls wait or are under way. */
@@ -96,15 +100,11 @@ export class Multiplexer {
       const request = this.#protocol.judge.judge(bytes)
       const { tenant = '', weight, within } = share
       const dialParent = within === undefined ? null : new DialParent(within)
-      for (;;) {
-        const { refusal } = pool.control
-        if (refusal !== null) throw refusal
-        const call = { bytes, request, tenant, weight, limit, dialParent }
-        const reply = await this.#place(call, bounds.left(startedMs, now()))
-        if (reply === null) continue
-        pool.tally?.exchanged.succeeded(now() - startedMs)
-        return reply
-      }
+      const call = { bytes, request, tenant, weight, limit, dialParent }
+      let reply: SharedReply | null = null
+      while (reply === null) reply = await this.#place(call, bounds.left(startedMs, now()))
+      pool.tally?.exchanged.succeeded(now() - startedMs)
+      return reply
     } catch (error) {
       pool.tally?.exchanged.failed(now() - startedMs, error)
       throw error
@@ -199,6 +199,8 @@ export class Multiplexer {
       return this.#ask(connection, call, bounds.left(sinceMs, now()))
     }
     try {
+      const { refusal } = pool.control
+      if (refusal !== null) throw refusal
       if (waiterCount.isFull) {
         const place = { position: this.#waiters.size + 1, bytesAccepted: 0 }
         throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`, place)

@@ -53,6 +53,13 @@ export class Multiplexers {
     return pool.target.multiplex === undefined ? null : (this.#byPool.get(pool)?.stats ?? NONE)
   }
 
+  /** Calls that wait for a target, less those that wait in its own queue on their behalf. */
+  aheadOf(target: string): number {
+    let ahead = 0
+    for (const multiplexer of this.#all) if (multiplexer.pool.name === target) ahead += multiplexer.ahead
+    return ahead
+  }
+
   /** As Multiplexer.tend, of all. */
   tend(): void {
     for (const multiplexer of this.#all) {

@@ -85,6 +85,8 @@ export class Slot {
   generation = 0
   /** Leases it has served or serves. */
   uses = 0
+  /** Its dial came to a connection. */
+  wasOpened = false
   /** Its address is none of its host's any more. */
   hasVanished = false
   /** What its holder could not rule out when it was released last: why it is closed where messages are missing. */

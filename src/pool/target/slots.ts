@@ -141,7 +141,8 @@ export class Slots {
   }
 
   /** A dial has come to a connection, whatever becomes of that. */
-  opened(): void {
+  opened(slot: Slot): void {
+    slot.wasOpened = true
     this.#opened++
     this.#tally?.countOpened()
   }
@@ -188,7 +189,8 @@ export class Slots {
       this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
     this.#usesBefore += slot.uses
     this.#closedFor.set(state.reason, (this.#closedFor.get(state.reason) ?? 0) + 1)
-    this.#tally?.countClosed(state.reason)
+    // A dial that failed, or was given up, closed nothing.
+    if (slot.wasOpened) this.#tally?.countClosed(state.reason)
     this.#check()
   }
 

@@ -281,7 +281,7 @@ export class TargetPool {
     // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
     const { gone } = connection
     if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
-    this.#slots.opened()
+    this.#slots.opened(slot)
     attempt.dials.succeeded(attempt)
     this.#idle.closeEjected()
     slot.host = attempt.host

@@ -6,6 +6,15 @@ import { DurationTally } from '../../base/duration-tally.ts'
 import type { GoneReason } from '../../base/errors.ts'
 import { ResultTally } from '../../base/result-tally.ts'
 
+/** How leases end otherwise than by their holder's word. */
+const LOST_REASONS = [
+  'expired',
+  'killed',
+  'revoked',
+  'worker_lost',
+  'reset',
+] as const satisfies readonly GoneReason[]
+
 export class TargetTally {
   /** From the question for a connection to the lease, or to the error. */
   readonly acquired: ResultTally = new ResultTally()
@@ -16,7 +25,8 @@ export class TargetTally {
   /** Whole round trips, on a connection of their own and on a shared one. */
   readonly exchanged: ResultTally = new ResultTally()
   readonly #closed = new Map<string, number>()
-  readonly #lost = new Map<GoneReason, number>()
+  // Each is there from the beginning: a series whose first value is 1 has not increased, to whoever watches it.
+  readonly #lost = new Map<GoneReason, number>(LOST_REASONS.map(reason => [reason, 0]))
   #opened = 0
 
   /** Connections opened so far. */
@@ -53,10 +63,24 @@ export class TargetTally {
 export class TargetTallies {
   readonly described: TargetTally = new TargetTally()
   readonly #named = new Map<string, TargetTally>()
+  #aheadOf: (name: string) => number = () => 0
 
   /** Of the targets that the configuration has, by name. */
   get named(): ReadonlyMap<string, TargetTally> {
     return this.#named
+  }
+
+  /**
+   * Callers that wait for a named target before its own queue, less those in the queue that stand for them: together with the
+   * queue, which they may not have entered yet, it is everybody who waits, and nobody twice.
+   */
+  aheadOf(name: string): number {
+    return this.#aheadOf(name)
+  }
+
+  /** The pool says who knows of callers ahead of queues. */
+  askAhead(aheadOf: (name: string) => number): void {
+    this.#aheadOf = aheadOf
   }
 
   /** For a target that begins. */

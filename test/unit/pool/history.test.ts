@@ -16,3 +16,24 @@ test('the history of a target counts the leases of the connections it has, and o
   await bench.lease()
   expect(bench.pool.history).toEqual({ opened: 2, closed: { max_uses: 1 }, served: 3 })
 })
+
+test('the tally of a target counts no connection as closed that was never opened', async () => {
+  const bench = new TargetPoolBench({ max: 2 })
+  const refused = bench.ask()
+  await settle()
+  bench.connector.pending[0]?.fail()
+  await settle()
+  expect(refused.error?.code).toBe('CONNECT_REFUSED')
+  const slot = await bench.lease()
+  void bench.pool.release(slot, 'discarded')
+  bench.connector.obey()
+  await settle()
+  bench.ask()
+  await settle()
+  const closing = bench.pool.close()
+  bench.connector.pending[0]?.fail()
+  await closing
+  // The row of the target has each slot that was freed.
+  expect(bench.pool.history).toEqual({ opened: 1, closed: { failed: 1, discarded: 1, killed: 1 }, served: 1 })
+  expect([bench.tally.opened, Object.fromEntries(bench.tally.closed)]).toEqual([1, { discarded: 1 }])
+})
