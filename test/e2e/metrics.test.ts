@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { FAMILIES } from '../../src/metrics/families.ts'
@@ -13,6 +14,7 @@ import { startMeteredService } from '../support/metered-service.ts'
 import { startServiceFixture } from '../support/service-fixture.ts'
 import { ROOT } from '../support/service-process.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
+import { refusingPort } from '../support/test-server.ts'
 
 const OPEN_METRICS = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5'
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
@@ -287,7 +289,6 @@ describe('who may scrape', () => {
       config: { metrics: { listen: `unix:${path}` } },
       finally: onTestFinished,
     })
-    const { Agent, request } = await import('undici')
     const dispatcher = new Agent({ connect: { socketPath: path } })
     onTestFinished(() => dispatcher.close())
     const ask = async (url: string) => await request(`http://localhost${url}`, { dispatcher })
@@ -298,5 +299,22 @@ describe('who may scrape', () => {
     expect([elsewhere.statusCode, await elsewhere.body.json()]).toMatchObject([404, { code: 'not_found' }])
     await service.close()
     await expect(ask('/metrics')).rejects.toThrow()
+  })
+
+  test('reaches metrics.listen under the names that a reload says', async () => {
+    const metrics = { listen: `127.0.0.1:${await refusingPort()}` }
+    const service = await startServiceFixture({
+      config: { metrics, http: { hosts: ['before.internal'] } },
+      finally: onTestFinished,
+    })
+    const status = async (host: string): Promise<number> => {
+      const { body, statusCode } = await request(`http://${metrics.listen}/metrics`, { headers: { host } })
+      await body.dump()
+      return statusCode
+    }
+    expect([await status('before.internal'), await status('after.internal')]).toEqual([200, 403])
+    await service.configure({ metrics, http: { hosts: ['after.internal'] } })
+    service.reload()
+    expect([await status('before.internal'), await status('after.internal')]).toEqual([403, 200])
   })
 })
