@@ -19,6 +19,7 @@ import {
   type LeaseRequest,
   type ReaderTraits,
 } from './lease/lease-options.ts'
+import { LeaseNews } from './lease/lease-news.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { LeaseSpan } from './lease/lease-span.ts'
@@ -29,7 +30,7 @@ import { PooledLease, type PooledLeaseKind, type PooledLeaseOwner } from './pool
 import { type AcceptedLease, type AcceptedTerms, termsOfAccepted } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
 import type { DialParent } from './target/dial-parent.ts'
-import type { Refusal, ReleaseResult } from './target/release-result.ts'
+import type { Refusal } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -60,15 +61,17 @@ export class Leases {
   /** How many there may be. */
   max: number
   readonly #deps: LeasesDeps
+  readonly #told: LeaseNews
   readonly #held = new Queue<HeldLease>()
   readonly #owner: PooledLeaseOwner
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
+    this.#told = new LeaseNews(deps)
     this.max = deps.leasesMax
     this.#owner = {
       ...deps,
-      onGiven: (lease, given) => this.#tellOfEnd(lease, given),
+      onGiven: (lease, given) => this.#told.ended(lease, given),
       onEnded: ({ entry }) => {
         if (entry !== null) this.#held.remove(entry as QueueEntry<HeldLease>)
       },
@@ -159,7 +162,7 @@ export class Leases {
       const held = pool.tryLease(request, (slot, connection) => {
         const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
         const ends = keeper.begin(0, make)
-        this.#tellOf(keeper, 0)
+        this.#told.begun(keeper, 0)
         this.#traced(keeper, LeaseSpan.begin(pool, request), slot)
         return { keeper, ends }
       })
@@ -223,7 +226,7 @@ export class Leases {
         const isStale = record.lost !== null && record.terms.reused
         if (late === null && !isStale) {
           const ms = passedMs()
-          this.#tellOf(record, ms)
+          this.#told.begun(record, ms)
           this.#traced(record, span, place)
           pool.tally?.acquired.succeeded(ms)
           return acquired
@@ -268,7 +271,7 @@ export class Leases {
       recorder,
       giveBack: (refusal, graceful) => {
         const given = giveBack(refusal, graceful)
-        if (entry !== null) this.#tellOfEnd(record, given)
+        if (entry !== null) this.#told.ended(record, given)
         return given
       },
       keepAlive: keepAliveSwitch(fleet),
@@ -289,7 +292,7 @@ export class Leases {
       entry = this.#held.add({ record, pool: null })
       const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
       record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
-      this.#tellOf(record, 0)
+      this.#told.begun(record, 0)
     }
     return { record, ends, claim }
   }
@@ -306,26 +309,6 @@ export class Leases {
     const lease = new PooledLease(this.#owner, pool, slot, connection, asking, origin, kind)
     if (kind === 'leased') lease.entry = this.#held.add(lease)
     return lease.record
-  }
-
-  #tellOf(lease: LeaseRecord, ms: number): void {
-    const { news } = this.#deps
-    if (!news.isHeard) return
-    const { id, connection, terms } = lease
-    news.tell('lease', terms.target, { connection: connection.id, lease: id, ms })
-  }
-
-  /** `given`: what becomes of its connection. */
-  #tellOfEnd(lease: LeaseRecord, given: Promise<ReleaseResult>): void {
-    const { news, onEvent } = this.#deps
-    if (!news.isHeard) return
-    const { id, connection, terms, gone, ageMs: ms } = lease
-    given
-      .then(({ reason }) => {
-        const why = gone === null || gone === 'released' ? reason : gone
-        news.tell('release', terms.target, { connection: connection.id, lease: id, reason: why, ms })
-      })
-      .catch(error => onEvent?.({ kind: 'fault', error }))
   }
 
   #traced(lease: LeaseRecord, span: LeaseSpan | null, slot: Slot | null): void {
