@@ -13,13 +13,13 @@ import type { JudgedExchange } from './lease/exchange-request.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
+import { LeaseNews } from './lease/lease-news.ts'
 import {
   EXCHANGE_TRAITS,
   type LeaseAsking,
   type LeaseRequest,
   type ReaderTraits,
 } from './lease/lease-options.ts'
-import { LeaseNews } from './lease/lease-news.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
 import { LeaseSpan } from './lease/lease-span.ts'
@@ -222,9 +222,7 @@ export class Leases {
         const { record } = acquired
         // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
         const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
-        // One that has served before, and ended in those turns, was not worth having.
-        const isStale = record.lost !== null && record.terms.reused
-        if (late === null && !isStale) {
+        if (late === null && !isStale(record)) {
           const ms = passedMs()
           this.#told.begun(record, ms)
           this.#traced(record, span, place)
@@ -315,6 +313,8 @@ export class Leases {
     if (span === null) return
     lease.span = span
     span.acquired(lease, slot?.host ?? 0)
+    // It ended before it had the span: nothing else will end that. To give it back again tells what became of it.
+    if (lease.gone !== null) span.ended(lease, lease.giveBack(null, false))
   }
 
   /** Why no lease is given, or null where there is room for so many more. */
@@ -323,6 +323,11 @@ export class Leases {
     if (this.#held.size + more <= this.max) return null
     return new SockpoolError('QUEUE_FULL', `${this.max} leases are held already`)
   }
+}
+
+/** It has served before, and its socket ended in the turns since it was handed out: it was not worth having. */
+function isStale({ lost, gone, terms }: LeaseRecord): boolean {
+  return terms.reused && (lost !== null || gone === 'reset' || gone === 'worker_lost')
 }
 
 function heldOf({ record, holder }: Acquired<LeaseEnds>): Held {

@@ -2,6 +2,7 @@
 import { SpanKind } from '@opentelemetry/api'
 import { expect, onTestFinished, test } from 'vitest'
 import { attach } from '../support/attached.ts'
+import { endNextLease } from '../support/end-next-lease.ts'
 import { readPage } from '../support/pages.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
@@ -111,6 +112,18 @@ test('a lease that was killed has failed, with the reason', async () => {
   expect(await spans.one('sockpool.lease')).toMatchObject({
     isFailed: true,
     attributes: { 'error.type': 'lease_gone', 'sockpool.gone': 'killed' },
+  })
+})
+
+test('a lease that was killed before its caller heard of it has failed too', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server) } })
+  endNextLease(lease => lease.kill('killed'))
+  expect((await pool.lease('it')).gone).toBe('killed')
+  expect(await spans.one('sockpool.lease')).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': 'lease_gone', 'sockpool.gone': 'killed', 'sockpool.outcome': 'closed' },
   })
 })
 
