@@ -7,7 +7,8 @@ import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { FAMILIES } from '../../src/metrics/families.ts'
-import type { Api } from '../support/api.ts'
+import { type Api, jsonOf } from '../support/api.ts'
+import { endNextLease } from '../support/end-next-lease.ts'
 import { ExpositionPage, metricsOf } from '../support/exposition.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { startMeteredService } from '../support/metered-service.ts'
@@ -169,6 +170,34 @@ describe('GET /metrics', () => {
     expect(page.all('sockpool_worker_eventloop_utilization', { kind: 'http' })).toHaveLength(
       threads === 1 ? 0 : threads,
     )
+  })
+
+  test.for([1, 2])('counts what was killed as that, where %i threads serve HTTP', async threads => {
+    const heard = Promise.withResolvers<void>()
+    const { host, port } = await startLineServer(() => heard.resolve())
+    const { api, token } = await startServiceFixture({
+      config: { http: { threads }, targets: { line: { host, port } } },
+      finally: onTestFinished,
+    })
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const body = JSON.stringify({ target: 'line', write: { text: 'hello\n' }, read: 'line' })
+    const send = async (): Promise<number> =>
+      (await fetch(`${api.url}/v1/exchange`, { method: 'POST', headers, body })).status
+    const answer = send()
+    await heard.promise
+    const { connections } = jsonOf<{ connections: { id: string }[] }>(await api.get('/v1/connections'))
+    await api.request('DELETE', `/v1/connections/${connections[0]?.id}`)
+    expect(await answer).toBe(410)
+    endNextLease(record => record.kill('killed'))
+    expect(await send()).toBe(410)
+    const results = async (): Promise<readonly number[]> => {
+      const page = await scrape(api)
+      return ['ok', 'lease_gone'].map(result =>
+        page.sum('sockpool_exchange_duration_seconds_count', { target: 'line', result }),
+      )
+    }
+    // Who serves the request hears of the end before who counts it.
+    await expect.poll(results).toEqual([0, 2])
   })
 
   test('names the trace of a request, to whoever reads OpenMetrics', async () => {

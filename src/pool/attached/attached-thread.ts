@@ -237,9 +237,13 @@ export class AttachedThread implements ThreadServer {
       holder.leave()
       // Nobody has heard of the lease: its connection is as it was.
       void record.giveBack(null, false)
+      ended?.('aborted')
       throw new SockpoolError('ABORTED', 'the thread that asked for the lease is gone')
     }
-    if (record.gone !== null) throw goneError(record.gone)
+    if (record.gone !== null) {
+      ended?.('lease_gone')
+      throw goneError(record.gone)
+    }
     holder.granted()
     const call = operation === null ? -1 : (record.flight?.waits(operation) ?? -1)
     this.#leases.set(number, { ...acquired, call, ended })
