@@ -6,6 +6,7 @@ import { Queue, type QueueEntry } from '../base/queue.ts'
 import type { ResultTally } from '../base/result-tally.ts'
 import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
+import { runWithin } from '../tracing/caller-trace.ts'
 import type { Acquired } from './attached/attached-thread.ts'
 import { originOf } from './lease/call-site.ts'
 import { type ExchangeReply, exchangeBy, type Held } from './lease/exchange.ts'
@@ -166,7 +167,7 @@ export class Leases {
         this.#traced(keeper, LeaseSpan.begin(pool, request), slot)
         return { keeper, ends }
       })
-      if (held !== null) pool.tally?.acquired.succeeded(0)
+      if (held !== null) runWithin(held.keeper.span?.within, () => pool.tally?.acquired.succeeded(0))
       return held
     } catch (error) {
       pool.tally?.acquired.failed(0, error)
@@ -226,7 +227,7 @@ export class Leases {
           const ms = passedMs()
           this.#told.begun(record, ms)
           this.#traced(record, span, place)
-          pool.tally?.acquired.succeeded(ms)
+          runWithin(span?.within, () => pool.tally?.acquired.succeeded(ms))
           return acquired
         }
         // Nobody has heard of the lease: its connection is as it was.
@@ -235,7 +236,7 @@ export class Leases {
       }
     } catch (error) {
       span?.failed(error)
-      pool.tally?.acquired.failed(passedMs(), error)
+      runWithin(span?.within, () => pool.tally?.acquired.failed(passedMs(), error))
       throw error
     }
   }

@@ -35,6 +35,7 @@ import type { ControlResult } from '../target/target-control.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
 import type { TargetTally } from '../target/target-tally.ts'
 import { AttachedHolder } from './attached-holder.ts'
+import { countedExchange } from './exchange-count.ts'
 
 /** A lease, and its ends as its record sees them. */
 export type Acquired<Holder> = { readonly record: LeaseRecord; readonly holder: Holder }
@@ -227,7 +228,8 @@ export class AttachedThread implements ThreadServer {
     }
     const make = (record: LeaseRecord): AttachedHolder => new AttachedHolder(record, this.#ringer, tell)
     const { operation } = data
-    const ended = operation === 'exchange' ? this.#countExchange(target) : null
+    const tally = operation === 'exchange' ? this.#host.tallyOf(target)?.exchanged : undefined
+    const ended = countedExchange(tally, within)
     const acquired = await this.#host.acquire(target, request, this.#line.number, make).catch(error => {
       ended?.(nameOf(error))
       throw error
@@ -248,14 +250,6 @@ export class AttachedThread implements ThreadServer {
     const call = operation === null ? -1 : (record.flight?.waits(operation) ?? -1)
     this.#leases.set(number, { ...acquired, call, ended })
     return grantOf(number, record)
-  }
-
-  /** An exchange begins, whose bytes that thread moves; null where nobody counts. To be called when it has ended. */
-  #countExchange(target: string | AdHocTarget): ((outcome: string) => void) | null {
-    const tally = this.#host.tallyOf(target)?.exchanged
-    if (tally === undefined) return null
-    const sinceMs = performance.now()
-    return outcome => tally.ended(performance.now() - sinceMs, outcome === 'error' ? 'internal' : outcome)
   }
 
   async #parse(message: Decoding, signal: AbortSignal): Promise<unknown> {
