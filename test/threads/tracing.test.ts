@@ -176,6 +176,21 @@ test('the dial of a shared connection hangs below the exchange that it is for', 
   expect(spans.named('sockpool.lease')).toHaveLength(0)
 })
 
+test('the dial of a shared connection hangs below the exchange of an attached thread that it is for', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const multiplex = { connections: 1, inFlight: 4, match: 'order' as const }
+  const pool = await openPool({ targets: { it: targetOf(server, { frame: 'line', multiplex }) } })
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const thread = attach(pool, 'exchangeOnce', {
+    write: 'a\n',
+    origin: { traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+  })
+  expect(await thread.next()).toBe('a\n')
+  // The thread itself traces nothing.
+  expect(await spans.one('sockpool.connect')).toMatchObject({ traceId, parentId: 'b7ad6b7169203331' })
+})
+
 test('a caller that names its trace counts for more than what is active, and one that is not sampled is not recorded', async () => {
   const spans = record()
   const server = await startTestServer(echo)

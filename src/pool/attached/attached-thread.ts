@@ -19,7 +19,7 @@ import type {
   RequestMessage,
   SharedReplyData,
 } from '../../threads/attach-protocol.ts'
-import { parentOf } from '../../tracing/caller-trace.ts'
+import { parentOf, runWithin } from '../../tracing/caller-trace.ts'
 import { isTraced } from '../../tracing/pool-span.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
@@ -277,14 +277,14 @@ export class AttachedThread implements ThreadServer {
   }
 
   async #exchange(data: RequestData['exchange'], signal: AbortSignal): Promise<SharedReplyData | null> {
-    const { target, write, messages, limit, tenant, weight, timeoutMs, allowedMs } = data
-    const reply = await this.#host.exchange(target, {
-      write,
-      read: { messages, frame: null },
-      bounds: new CallBounds(signal, timeoutMs, allowedMs),
-      share: { tenant, weight },
-      limit,
-    })
+    const { target, write, messages, limit, tenant, weight, timeoutMs, allowedMs, trace } = data
+    const within = isTraced() ? parentOf(trace) : undefined
+    const read = { messages, frame: null }
+    const bounds = new CallBounds(signal, timeoutMs, allowedMs)
+    const share = { tenant, weight, within }
+    const reply = await runWithin(within, () =>
+      this.#host.exchange(target, { write, read, bounds, share, limit }),
+    )
     // A copy of its own memory: what is cloned is all of the memory that a view is of.
     return reply && { data: new Uint8Array(reply.data), reused: reply.reused }
   }
