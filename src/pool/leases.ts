@@ -170,27 +170,34 @@ export class Leases {
       if (held !== null) runWithin(held.keeper.span?.within, () => pool.tally?.acquired.succeeded(0))
       return held
     } catch (error) {
-      pool.tally?.acquired.failed(0, error)
+      this.#refused(target, request, error)
       throw error
     }
   }
 
   /** The target's pool, where one more lease may be had of it. Errors: QUEUE_FULL, WOULD_DEADLOCK, those of `find`. */
-  #judged(target: string | AdHocTarget, { tenant, waitMs }: LeaseRequest, thread: number): TargetPool {
-    const { pools } = this.#deps
+  #judged(target: string | AdHocTarget, request: LeaseRequest, thread: number): TargetPool {
     const refusal = this.#refusal(1)
     if (refusal !== null) {
-      pools.tallyOf(target)?.acquired.failed(0, refusal)
+      this.#refused(target, request, refusal)
       throw refusal
     }
-    const pool = pools.find(target, tenant)
+    const { tenant, waitMs } = request
+    const pool = this.#deps.pools.find(target, tenant)
     try {
       if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
     } catch (error) {
-      pool.tally?.acquired.failed(0, error)
+      this.#refused(target, request, error)
       throw error
     }
     return pool
+  }
+
+  /** Counts a lease that is refused before it waits for anything, and gives it a span. */
+  #refused(target: string | AdHocTarget, request: LeaseRequest, error: unknown): void {
+    const { pools } = this.#deps
+    const within = LeaseSpan.refused(pools.labelOf(target), request, error)
+    runWithin(within, () => pools.tallyOf(target)?.acquired.failed(0, error))
   }
 
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */

@@ -191,6 +191,46 @@ test('the dial of a shared connection hangs below the exchange of an attached th
   expect(await spans.one('sockpool.connect')).toMatchObject({ traceId, parentId: 'b7ad6b7169203331' })
 })
 
+test('a lease that is refused at once has failed, with the code', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server, { pool: { max: 1 } }) } })
+  await pool.drain('it')
+  const read = { line: true } as const
+  const refused = await pool.exchange('it', { write: 'a\n', read }).catch(error => error)
+  expect(await spans.one('sockpool.lease')).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': refused.code.toLowerCase(), 'sockpool.target': 'it' },
+  })
+})
+
+test('a lease that would wait for its own caller has failed, with the code', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server, { pool: { max: 1 } }) } })
+  await pool.use('it', async () => {
+    await expect(pool.lease('it')).rejects.toMatchObject({ code: 'WOULD_DEADLOCK' })
+  })
+  await until('both have ended', () => spans.named('sockpool.lease').length === 2)
+  expect(spans.named('sockpool.lease')[0]).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': 'would_deadlock' },
+  })
+})
+
+test('a lease beyond those that a pool may hold has failed, with the code', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server) }, limits: { leases: 1 } })
+  const held = await pool.lease('it')
+  await expect(pool.lease('it')).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+  expect(await spans.one('sockpool.lease')).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': 'queue_full', 'sockpool.target': 'it' },
+  })
+  await held.discard()
+})
+
 test('a caller that names its trace counts for more than what is active, and one that is not sampled is not recorded', async () => {
   const spans = record()
   const server = await startTestServer(echo)
