@@ -68,7 +68,7 @@ export class Leases {
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
-    this.#told = new LeaseNews(deps)
+    this.#told = new LeaseNews(deps.news, error => deps.onEvent?.({ kind: 'fault', error }))
     this.max = deps.leasesMax
     this.#owner = {
       ...deps,
