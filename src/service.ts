@@ -107,7 +107,7 @@ export async function startService(
     const { url, own } = await listen(app, parts.threads, config, door)
     listens = [...own, ...(parts.scraped?.own ?? [])]
     denyOwn()
-    live.serves({ ...servedParts(app, parts.threads, door), forwards })
+    live.serves({ ...servedParts(app, parts.threads, door, parts.scraped), forwards })
     return serviceOf(url, token, pool, live, closer(parts, draining))
   } catch (error) {
     await closeAll(parts)

@@ -4,21 +4,20 @@
  */
 import fastify, { type FastifyInstance } from 'fastify'
 import { LIMITS } from '../base/limits.ts'
-import type { ListenAddress } from '../config/address.ts'
-import { HostPolicy, registerHostPolicy } from './door/hosts.ts'
+import { type HostPolicy, registerHostPolicy } from './door/hosts.ts'
 import { loggerOptions } from './door/request-log.ts'
 import type { DoorDeps, MetricsPort } from './ports.ts'
 import { registerProblems } from './problems.ts'
 import { registerRequestRoute } from './request-route.ts'
 import { sendMetrics } from './routes/metrics-route.ts'
 
-export type MetricsAppDeps = Pick<DoorDeps, 'hosts' | 'log'> & {
-  readonly listen: ListenAddress
+export type MetricsAppDeps = Pick<DoorDeps, 'log'> & {
+  readonly policy: HostPolicy
   readonly metrics: MetricsPort
 }
 
 /** Builds the app. The caller makes it listen, and closes it. */
-export function buildMetricsApp({ listen, hosts, metrics, log }: MetricsAppDeps): FastifyInstance {
+export function buildMetricsApp({ policy, metrics, log }: MetricsAppDeps): FastifyInstance {
   const app = fastify({
     http: {
       headersTimeout: LIMITS.httpHeadersTimeoutMs,
@@ -36,7 +35,7 @@ export function buildMetricsApp({ listen, hosts, metrics, log }: MetricsAppDeps)
   app.removeAllContentTypeParsers()
   registerProblems(app)
   registerRequestRoute(app)
-  registerHostPolicy(app, new HostPolicy({ listen, hosts, origins: [], tls: false }))
+  registerHostPolicy(app, policy)
   app.route({
     method: 'GET',
     url: '/metrics',

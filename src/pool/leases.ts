@@ -6,6 +6,7 @@ import { Queue, type QueueEntry } from '../base/queue.ts'
 import type { ResultTally } from '../base/result-tally.ts'
 import { aborted } from '../base/wait.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
+import { runWithin } from '../tracing/caller-trace.ts'
 import type { Acquired } from './attached/attached-thread.ts'
 import { originOf } from './lease/call-site.ts'
 import { type ExchangeReply, exchangeBy, type Held } from './lease/exchange.ts'
@@ -13,6 +14,7 @@ import type { JudgedExchange } from './lease/exchange-request.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
+import { LeaseNews } from './lease/lease-news.ts'
 import {
   EXCHANGE_TRAITS,
   type LeaseAsking,
@@ -29,7 +31,7 @@ import { PooledLease, type PooledLeaseKind, type PooledLeaseOwner } from './pool
 import { type AcceptedLease, type AcceptedTerms, termsOfAccepted } from './server/accepted-connection.ts'
 import { LeaseListeners } from './server/lease-listeners.ts'
 import type { DialParent } from './target/dial-parent.ts'
-import type { Refusal, ReleaseResult } from './target/release-result.ts'
+import type { Refusal } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 import type { AdHocTarget, TargetPools } from './target/target-pools.ts'
@@ -60,15 +62,17 @@ export class Leases {
   /** How many there may be. */
   max: number
   readonly #deps: LeasesDeps
+  readonly #told: LeaseNews
   readonly #held = new Queue<HeldLease>()
   readonly #owner: PooledLeaseOwner
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
+    this.#told = new LeaseNews(deps.news, error => deps.onEvent?.({ kind: 'fault', error }))
     this.max = deps.leasesMax
     this.#owner = {
       ...deps,
-      onGiven: (lease, given) => this.#tellOfEnd(lease, given),
+      onGiven: (lease, given) => this.#told.ended(lease, given),
       onEnded: ({ entry }) => {
         if (entry !== null) this.#held.remove(entry as QueueEntry<HeldLease>)
       },
@@ -159,34 +163,41 @@ export class Leases {
       const held = pool.tryLease(request, (slot, connection) => {
         const keeper = this.#record(pool, slot, connection, request, originOf(request.origin, pool.target))
         const ends = keeper.begin(0, make)
-        this.#tellOf(keeper, 0)
+        this.#told.begun(keeper, 0)
         this.#traced(keeper, LeaseSpan.begin(pool, request), slot)
         return { keeper, ends }
       })
-      if (held !== null) pool.tally?.acquired.succeeded(0)
+      if (held !== null) runWithin(held.keeper.span?.within, () => pool.tally?.acquired.succeeded(0))
       return held
     } catch (error) {
-      pool.tally?.acquired.failed(0, error)
+      this.#refused(target, request, error)
       throw error
     }
   }
 
   /** The target's pool, where one more lease may be had of it. Errors: QUEUE_FULL, WOULD_DEADLOCK, those of `find`. */
-  #judged(target: string | AdHocTarget, { tenant, waitMs }: LeaseRequest, thread: number): TargetPool {
-    const { pools } = this.#deps
+  #judged(target: string | AdHocTarget, request: LeaseRequest, thread: number): TargetPool {
     const refusal = this.#refusal(1)
     if (refusal !== null) {
-      pools.tallyOf(target)?.acquired.failed(0, refusal)
+      this.#refused(target, request, refusal)
       throw refusal
     }
-    const pool = pools.find(target, tenant)
+    const { tenant, waitMs } = request
+    const pool = this.#deps.pools.find(target, tenant)
     try {
       if (thread === 0 && waitMs !== 0) this.nested.assertNotStarved(pool.name, pool.target.pool.max)
     } catch (error) {
-      pool.tally?.acquired.failed(0, error)
+      this.#refused(target, request, error)
       throw error
     }
     return pool
+  }
+
+  /** Counts a lease that is refused before it waits for anything, and gives it a span. */
+  #refused(target: string | AdHocTarget, request: LeaseRequest, error: unknown): void {
+    const { pools } = this.#deps
+    const within = LeaseSpan.refused(pools.labelOf(target), request, error)
+    runWithin(within, () => pools.tallyOf(target)?.acquired.failed(0, error))
   }
 
   /** A lease whose ends `make` makes, on the pool's thread (0) or for an attached one. Errors: as `lease`. */
@@ -219,13 +230,11 @@ export class Leases {
         const { record } = acquired
         // In the turns since the connection came free the caller may have left, the pool closed, or others filled it.
         const late = signal?.aborted ? aborted('the wait for a connection', signal) : this.#refusal(0)
-        // One that has served before, and ended in those turns, was not worth having.
-        const isStale = record.lost !== null && record.terms.reused
-        if (late === null && !isStale) {
+        if (late === null && !isStale(record)) {
           const ms = passedMs()
-          this.#tellOf(record, ms)
+          this.#told.begun(record, ms)
           this.#traced(record, span, place)
-          pool.tally?.acquired.succeeded(ms)
+          runWithin(span?.within, () => pool.tally?.acquired.succeeded(ms))
           return acquired
         }
         // Nobody has heard of the lease: its connection is as it was.
@@ -234,7 +243,7 @@ export class Leases {
       }
     } catch (error) {
       span?.failed(error)
-      pool.tally?.acquired.failed(passedMs(), error)
+      runWithin(span?.within, () => pool.tally?.acquired.failed(passedMs(), error))
       throw error
     }
   }
@@ -268,7 +277,7 @@ export class Leases {
       recorder,
       giveBack: (refusal, graceful) => {
         const given = giveBack(refusal, graceful)
-        if (entry !== null) this.#tellOfEnd(record, given)
+        if (entry !== null) this.#told.ended(record, given)
         return given
       },
       keepAlive: keepAliveSwitch(fleet),
@@ -289,7 +298,7 @@ export class Leases {
       entry = this.#held.add({ record, pool: null })
       const byDefault = defaultTtl === 'target' ? DEFAULTS.leaseTtlMs : null
       record.clock.handOut(ttlMs === undefined ? byDefault : ttlMs)
-      this.#tellOf(record, 0)
+      this.#told.begun(record, 0)
     }
     return { record, ends, claim }
   }
@@ -308,30 +317,12 @@ export class Leases {
     return lease.record
   }
 
-  #tellOf(lease: LeaseRecord, ms: number): void {
-    const { news } = this.#deps
-    if (!news.isHeard) return
-    const { id, connection, terms } = lease
-    news.tell('lease', terms.target, { connection: connection.id, lease: id, ms })
-  }
-
-  /** `given`: what becomes of its connection. */
-  #tellOfEnd(lease: LeaseRecord, given: Promise<ReleaseResult>): void {
-    const { news, onEvent } = this.#deps
-    if (!news.isHeard) return
-    const { id, connection, terms, gone, ageMs: ms } = lease
-    given
-      .then(({ reason }) => {
-        const why = gone === null || gone === 'released' ? reason : gone
-        news.tell('release', terms.target, { connection: connection.id, lease: id, reason: why, ms })
-      })
-      .catch(error => onEvent?.({ kind: 'fault', error }))
-  }
-
   #traced(lease: LeaseRecord, span: LeaseSpan | null, slot: Slot | null): void {
     if (span === null) return
     lease.span = span
     span.acquired(lease, slot?.host ?? 0)
+    // It ended before it had the span: nothing else will end that. To give it back again tells what became of it.
+    if (lease.gone !== null) span.ended(lease, lease.giveBack(null, false))
   }
 
   /** Why no lease is given, or null where there is room for so many more. */
@@ -340,6 +331,11 @@ export class Leases {
     if (this.#held.size + more <= this.max) return null
     return new SockpoolError('QUEUE_FULL', `${this.max} leases are held already`)
   }
+}
+
+/** It has served before, and its socket ended in the turns since it was handed out: it was not worth having. */
+function isStale({ lost, gone, terms }: LeaseRecord): boolean {
+  return terms.reused && (lost !== null || gone === 'reset' || gone === 'worker_lost')
 }
 
 function heldOf({ record, holder }: Acquired<LeaseEnds>): Held {

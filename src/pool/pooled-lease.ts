@@ -2,6 +2,7 @@
 import { LIMITS } from '../base/limits.ts'
 import type { QueueEntry } from '../base/queue.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
+import { runWithin } from '../tracing/caller-trace.ts'
 import type { LeaseAsking } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseRecordDeps } from './lease/lease-record-deps.ts'
@@ -98,8 +99,9 @@ export class PooledLease implements LeaseRecordDeps {
   }
 
   onEnded(): void {
+    const { ageMs, gone, span } = this.record
     if (this.#kind === 'leased')
-      this.pool.tally?.countLease(this.record.ageMs, this.record.gone ?? 'released')
+      runWithin(span?.within, () => this.pool.tally?.countLease(ageMs, gone ?? 'released'))
     this.#owner.onEnded(this)
     if (this.#slot.lease === this.record) this.#slot.lease = null
   }

@@ -23,6 +23,7 @@ import type { ListenerTls } from '../http/ports.ts'
 import type { Pool } from '../pool/pool.ts'
 import { HttpThreads, type HttpThreadsDeps } from './http-threads.ts'
 import type { LiveConfig, ServedParts, ServedRules } from './live-config.ts'
+import type { MetricsListener } from './metrics-listener.ts'
 
 type App = ReturnType<typeof buildApp>
 
@@ -47,20 +48,21 @@ export function makeThreads({ live, pool, ...deps }: ThreadParts): HttpThreads {
   return new HttpThreads({ ...deps, config, listen, auth, pool: pool.handle, sink: stderrLog() })
 }
 
-/** What a reload changes of the listener: the main thread's own, or that of the threads before it. */
+/** What a reload changes of the listeners: the main thread's own, or that of the threads before it, and that of the metrics. */
 export function servedParts(
   app: App,
   threads: HttpThreads | null,
   door: LiveDoor,
+  scraped: MetricsListener | null,
 ): Omit<ServedParts, 'forwards'> {
-  if (threads === null) return { door, setTls: tls => showCertificate(app, tls) }
   const all = {
     replace: (rules: ServedRules): void => {
       door.replace(rules)
-      threads.replace(rules)
+      threads?.replace(rules)
+      scraped?.replaceHosts(rules.hosts)
     },
   }
-  return { door: all, setTls: tls => threads.setTls(tls) }
+  return { door: all, setTls: tls => (threads === null ? showCertificate(app, tls) : threads.setTls(tls)) }
 }
 
 /** Connections that are open go on as they began. */

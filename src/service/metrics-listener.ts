@@ -4,6 +4,7 @@ import { LIMITS } from '../base/limits.ts'
 import { stderrLog } from '../base/stderr-log.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
+import { HostPolicy } from '../http/door/hosts.ts'
 import { prepareUnixSocket } from '../http/door/unix-socket.ts'
 import { buildMetricsApp } from '../http/metrics-app.ts'
 import type { MetricsPort } from '../http/ports.ts'
@@ -11,6 +12,8 @@ import type { MetricsPort } from '../http/ports.ts'
 export type MetricsListener = {
   /** Where this process is not to dial itself. */
   readonly own: readonly { readonly address: string; readonly port: number }[]
+  /** Takes other configured names, from the next request on. */
+  replaceHosts(hosts: Config['http']['hosts']): void
   close(): Promise<void>
 }
 
@@ -21,7 +24,9 @@ export async function openMetricsListener(
 ): Promise<MetricsListener | null> {
   if (listen === undefined) return null
   const log = { level: logLevel, stream: stderrLog() }
-  const app = buildMetricsApp({ listen, hosts, metrics, log })
+  const policy = new HostPolicy({ listen, hosts, origins: [], tls: false })
+  const app = buildMetricsApp({ policy, metrics, log })
+  const replaceHosts: MetricsListener['replaceHosts'] = named => policy.replace({ hosts: named, origins: [] })
   const close = async (): Promise<void> => {
     const cut = setTimeout(() => app.server.closeAllConnections(), LIMITS.httpCloseMs)
     try {
@@ -36,11 +41,11 @@ export async function openMetricsListener(
     const { path } = listen
     await app.listen({ path, listenTextResolver: () => `metrics are served at ${formatAddress(listen)}` })
     await chmod(path, 0o600)
-    return { own: [], close }
+    return { own: [], replaceHosts, close }
   }
   const { host, port } = listen
   await app.listen({ host, port, listenTextResolver })
   const bound = app.server.address()
   const own = typeof bound === 'object' && bound ? [bound] : []
-  return { own, close }
+  return { own, replaceHosts, close }
 }

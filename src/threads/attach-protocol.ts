@@ -95,6 +95,8 @@ export type RequestData = {
     readonly weight: number | undefined
     readonly timeoutMs: number | undefined
     readonly allowedMs: number | undefined
+    /** As of a lease: what the span of a dial hangs below. */
+    readonly trace: RequestData['lease']['trace']
   }
   readonly parse: {
     readonly format: string

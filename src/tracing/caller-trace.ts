@@ -46,3 +46,8 @@ export function activeTraceHeaders(): Readonly<Record<string, string>> {
   const { traceparent, tracestate } = headers
   return tracestate === undefined ? { traceparent } : { traceparent, tracestate }
 }
+
+/** Runs it as a part of that trace; undefined: of what is active anyway. */
+export function runWithin<T>(within: SpanParent | undefined, run: () => T): T {
+  return within === undefined ? run() : context.with(within, run)
+}

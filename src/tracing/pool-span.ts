@@ -12,7 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { SockpoolError } from '../base/errors.ts'
-import { type CallerTrace, callerParent, type SpanParent } from './caller-trace.ts'
+import { type CallerTrace, callerParent, runWithin, type SpanParent } from './caller-trace.ts'
 import type { TraceIds } from './trace-parent.ts'
 
 export type PoolSpanName = 'sockpool.lease' | 'sockpool.connect' | 'sockpool.exchange' | 'sockpool.parse'
@@ -89,10 +89,10 @@ export class PoolSpan {
     this.end(SockpoolError.from(error).code.toLowerCase())
   }
 
-  /** Runs what it is about, and ends with it. `told`: attributes of what came of it. Errors: those of `run`. */
+  /** Runs what it is about, as what is active, and ends with it. `told`: attributes of what came of it. Errors: those of `run`. */
   async over<T>(run: () => Promise<T>, told: (result: T) => Attributes = () => ({})): Promise<T> {
     try {
-      const result = await run()
+      const result = await runWithin(this.within, run)
       if (this.isRecording) this.set(told(result))
       this.end(null)
       return result

@@ -3,16 +3,19 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { FAMILIES } from '../../src/metrics/families.ts'
-import type { Api } from '../support/api.ts'
+import { type Api, jsonOf } from '../support/api.ts'
+import { endNextLease } from '../support/end-next-lease.ts'
 import { ExpositionPage, metricsOf } from '../support/exposition.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { startMeteredService } from '../support/metered-service.ts'
 import { startServiceFixture } from '../support/service-fixture.ts'
 import { ROOT } from '../support/service-process.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
+import { refusingPort } from '../support/test-server.ts'
 
 const OPEN_METRICS = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5'
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
@@ -169,6 +172,34 @@ describe('GET /metrics', () => {
     )
   })
 
+  test.for([1, 2])('counts what was killed as that, where %i threads serve HTTP', async threads => {
+    const heard = Promise.withResolvers<void>()
+    const { host, port } = await startLineServer(() => heard.resolve())
+    const { api, token } = await startServiceFixture({
+      config: { http: { threads }, targets: { line: { host, port } } },
+      finally: onTestFinished,
+    })
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const body = JSON.stringify({ target: 'line', write: { text: 'hello\n' }, read: 'line' })
+    const send = async (): Promise<number> =>
+      (await fetch(`${api.url}/v1/exchange`, { method: 'POST', headers, body })).status
+    const answer = send()
+    await heard.promise
+    const { connections } = jsonOf<{ connections: { id: string }[] }>(await api.get('/v1/connections'))
+    await api.request('DELETE', `/v1/connections/${connections[0]?.id}`)
+    expect(await answer).toBe(410)
+    endNextLease(record => record.kill('killed'))
+    expect(await send()).toBe(410)
+    const results = async (): Promise<readonly number[]> => {
+      const page = await scrape(api)
+      return ['ok', 'lease_gone'].map(result =>
+        page.sum('sockpool_exchange_duration_seconds_count', { target: 'line', result }),
+      )
+    }
+    // Who serves the request hears of the end before who counts it.
+    await expect.poll(results).toEqual([0, 2])
+  })
+
   test('names the trace of a request, to whoever reads OpenMetrics', async () => {
     const server = await startLineServer(echoLine)
     const { api } = await startServiceFixture({
@@ -287,7 +318,6 @@ describe('who may scrape', () => {
       config: { metrics: { listen: `unix:${path}` } },
       finally: onTestFinished,
     })
-    const { Agent, request } = await import('undici')
     const dispatcher = new Agent({ connect: { socketPath: path } })
     onTestFinished(() => dispatcher.close())
     const ask = async (url: string) => await request(`http://localhost${url}`, { dispatcher })
@@ -298,5 +328,22 @@ describe('who may scrape', () => {
     expect([elsewhere.statusCode, await elsewhere.body.json()]).toMatchObject([404, { code: 'not_found' }])
     await service.close()
     await expect(ask('/metrics')).rejects.toThrow()
+  })
+
+  test('reaches metrics.listen under the names that a reload says', async () => {
+    const metrics = { listen: `127.0.0.1:${await refusingPort()}` }
+    const service = await startServiceFixture({
+      config: { metrics, http: { hosts: ['before.internal'] } },
+      finally: onTestFinished,
+    })
+    const status = async (host: string): Promise<number> => {
+      const { body, statusCode } = await request(`http://${metrics.listen}/metrics`, { headers: { host } })
+      await body.dump()
+      return statusCode
+    }
+    expect([await status('before.internal'), await status('after.internal')]).toEqual([200, 403])
+    await service.configure({ metrics, http: { hosts: ['after.internal'] } })
+    service.reload()
+    expect([await status('before.internal'), await status('after.internal')]).toEqual([403, 200])
   })
 })

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { connectPool } from '../../src/client/connect-pool.ts'
 import { Collector } from '../support/collector.ts'
+import { ExpositionPage } from '../support/exposition.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
 import { CLI, runCommand, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
@@ -140,6 +141,36 @@ describe('a service with telemetry.traces: otlp', () => {
     expect(await collector.span('sockpool.lease', leased.traceId)).toMatchObject({ parentId: leased.spanId })
   })
 })
+
+test.for([1, 2])(
+  'the metrics of an exchange and of a lease name their traces, where %i threads serve HTTP',
+  async threads => {
+    const own = await Collector.start(onTestFinished)
+    const traced = await startServiceProcess({
+      args: ['--demo'],
+      config: { ...OTLP, http: { threads } },
+      env: sendTo(own.url),
+    })
+    onTestFinished(() => traced.stop())
+    const { api } = traced
+    const [exchanged, leased] = [newTrace(), newTrace()]
+    const json = { target: 'demo', write: { text: 'ping\n' }, read: 'line' }
+    expect((await api.post('/v1/exchange', { json, headers: exchanged.headers })).status).toBe(200)
+    const created = await api.post('/v1/leases', { json: { target: 'demo-tls' }, headers: leased.headers })
+    const { id } = JSON.parse(created.text) as { id: string }
+    await api.request('DELETE', `/v1/leases/${id}`)
+    const accept = 'application/openmetrics-text;version=1.0.0'
+    const page = new ExpositionPage((await api.get('/metrics', { headers: { accept } })).text)
+    const traceOf = (what: string, target: string) =>
+      page.all(`sockpool_${what}_duration_seconds_bucket`, { target }).find(({ traceId }) => traceId !== null)
+        ?.traceId
+    expect(traceOf('exchange', 'demo')).toBe(exchanged.traceId)
+    expect(traceOf('pool_acquire', 'demo')).toBe(exchanged.traceId)
+    expect(traceOf('pool_lease', 'demo')).toBe(exchanged.traceId)
+    expect(traceOf('pool_acquire', 'demo-tls')).toBe(leased.traceId)
+    expect(traceOf('pool_lease', 'demo-tls')).toBe(leased.traceId)
+  },
+)
 
 test('what was not sent is sent at the end, by all threads that serve HTTP', async () => {
   const own = await Collector.start(onTestFinished)

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/lease/lease.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import { collected, collectUntil, warningsNamed } from '../support/collect-garbage.ts'
+import { endNextLease } from '../support/end-next-lease.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer, type TestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -104,4 +105,17 @@ test('Lease is the lease in all that it says', async () => {
   expect([handle.ageMs, handle.idleMs].every(ms => ms >= 0)).toBe(true)
   expect(await handle.release()).toEqual({ outcome: 'reused', reason: 'clean' })
   expect([handle.gone, await handle.ended]).toEqual(['released', 'released'])
+})
+
+describe('a lease that ends before its caller hears of it', () => {
+  test('is not the one that its caller gets, where its connection had served before', async () => {
+    const { server, pool } = await start()
+    await pool.exchange('it', { write: 'a\n', read: { line: true } })
+    const first = await pool.lease('it')
+    const waiting = pool.lease('it')
+    endNextLease(record => record.connectionLost('reset'))
+    await first.release()
+    const second = await waiting
+    expect([second.gone, second.reused, server.accepted]).toEqual([null, false, 2])
+  })
 })

@@ -2,6 +2,7 @@
 import { SpanKind } from '@opentelemetry/api'
 import { expect, onTestFinished, test } from 'vitest'
 import { attach } from '../support/attached.ts'
+import { endNextLease } from '../support/end-next-lease.ts'
 import { readPage } from '../support/pages.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
@@ -114,6 +115,18 @@ test('a lease that was killed has failed, with the reason', async () => {
   })
 })
 
+test('a lease that was killed before its caller heard of it has failed too', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server) } })
+  endNextLease(lease => lease.kill('killed'))
+  expect((await pool.lease('it')).gone).toBe('killed')
+  expect(await spans.one('sockpool.lease')).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': 'lease_gone', 'sockpool.gone': 'killed', 'sockpool.outcome': 'closed' },
+  })
+})
+
 test('a parse hangs below the lease whose bytes it reads, another one below what is active', async () => {
   const spans = record()
   const server = await startTestServer(echo)
@@ -161,6 +174,61 @@ test('the dial of a shared connection hangs below the exchange that it is for', 
   const exchange = await spans.one('sockpool.exchange')
   expect((await spans.one('sockpool.connect')).parentId).toBe(exchange.spanId)
   expect(spans.named('sockpool.lease')).toHaveLength(0)
+})
+
+test('the dial of a shared connection hangs below the exchange of an attached thread that it is for', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const multiplex = { connections: 1, inFlight: 4, match: 'order' as const }
+  const pool = await openPool({ targets: { it: targetOf(server, { frame: 'line', multiplex }) } })
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const thread = attach(pool, 'exchangeOnce', {
+    write: 'a\n',
+    origin: { traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+  })
+  expect(await thread.next()).toBe('a\n')
+  // The thread itself traces nothing.
+  expect(await spans.one('sockpool.connect')).toMatchObject({ traceId, parentId: 'b7ad6b7169203331' })
+})
+
+test('a lease that is refused at once has failed, with the code', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server, { pool: { max: 1 } }) } })
+  await pool.drain('it')
+  const read = { line: true } as const
+  const refused = await pool.exchange('it', { write: 'a\n', read }).catch(error => error)
+  expect(await spans.one('sockpool.lease')).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': refused.code.toLowerCase(), 'sockpool.target': 'it' },
+  })
+})
+
+test('a lease that would wait for its own caller has failed, with the code', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server, { pool: { max: 1 } }) } })
+  await pool.use('it', async () => {
+    await expect(pool.lease('it')).rejects.toMatchObject({ code: 'WOULD_DEADLOCK' })
+  })
+  await until('both have ended', () => spans.named('sockpool.lease').length === 2)
+  expect(spans.named('sockpool.lease')[0]).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': 'would_deadlock' },
+  })
+})
+
+test('a lease beyond those that a pool may hold has failed, with the code', async () => {
+  const spans = record()
+  const server = await startTestServer(echo)
+  const pool = await openPool({ targets: { it: targetOf(server) }, limits: { leases: 1 } })
+  const held = await pool.lease('it')
+  await expect(pool.lease('it')).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+  expect(await spans.one('sockpool.lease')).toMatchObject({
+    isFailed: true,
+    attributes: { 'error.type': 'queue_full', 'sockpool.target': 'it' },
+  })
+  await held.discard()
 })
 
 test('a caller that names its trace counts for more than what is active, and one that is not sampled is not recorded', async () => {

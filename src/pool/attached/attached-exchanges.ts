@@ -8,6 +8,7 @@ import type { RequestData, SharedReplyData } from '../../threads/attach-protocol
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
+import { attachedTrace } from './attached-trace.ts'
 
 export class AttachedExchanges {
   readonly #line: AttachLine
@@ -48,7 +49,9 @@ export class AttachedExchanges {
     const { tenant, weight } = share
     const { timeoutMs, allowedMs } = bounds
     const bytes = typeof write === 'string' ? Buffer.from(write) : write
-    return { target, write: bytes, messages: read.messages, limit, tenant, weight, timeoutMs, allowedMs }
+    const { messages } = read
+    const trace = attachedTrace(share)
+    return { target, write: bytes, messages, limit, tenant, weight, timeoutMs, allowedMs, trace }
   }
 
   #isUnshared(target: string): boolean {

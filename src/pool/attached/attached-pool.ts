@@ -103,8 +103,9 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
     const data = { target, options, blocks: false, trace: attachedTrace(request), operation }
     const grant = (await this.#line.request('lease', data, signal)) as GrantData
     const line = this.#line
+    let left: SockpoolError | null = null
     const giveBack: LeaseRecordDeps['giveBack'] = (refusal, graceful, failure) => {
-      const release = { lease: grant.lease, refusal, graceful, outcome: outcomeOf(failure) }
+      const release = { lease: grant.lease, refusal, graceful, outcome: outcomeOf(failure ?? left) }
       if (operation === null) return resultOf(line.release(release))
       // Who asked for the one operation hears nothing of the connection, so that a reply would be for nobody.
       line.post({ kind: 'release', request: null, ...release })
@@ -117,8 +118,9 @@ export class AttachedPool extends OperatedPool implements AsyncDisposable, Dispo
       keeper => new LeaseEnds(keeper, traits),
     )
     if (!signal?.aborted) return { keeper: record, ends: holder }
+    left = aborted('the wait for a connection', signal)
     void record.giveBack(null, false)
-    throw aborted('the wait for a connection', signal)
+    throw left
   }
 
   /** As Pool.use. */

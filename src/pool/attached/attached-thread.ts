@@ -19,7 +19,7 @@ import type {
   RequestMessage,
   SharedReplyData,
 } from '../../threads/attach-protocol.ts'
-import { parentOf } from '../../tracing/caller-trace.ts'
+import { parentOf, runWithin } from '../../tracing/caller-trace.ts'
 import { isTraced } from '../../tracing/pool-span.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import type { JudgedExchange } from '../lease/exchange-request.ts'
@@ -35,6 +35,7 @@ import type { ControlResult } from '../target/target-control.ts'
 import type { AdHocTarget } from '../target/target-pools.ts'
 import type { TargetTally } from '../target/target-tally.ts'
 import { AttachedHolder } from './attached-holder.ts'
+import { countedExchange } from './exchange-count.ts'
 
 /** A lease, and its ends as its record sees them. */
 export type Acquired<Holder> = { readonly record: LeaseRecord; readonly holder: Holder }
@@ -227,7 +228,8 @@ export class AttachedThread implements ThreadServer {
     }
     const make = (record: LeaseRecord): AttachedHolder => new AttachedHolder(record, this.#ringer, tell)
     const { operation } = data
-    const ended = operation === 'exchange' ? this.#countExchange(target) : null
+    const tally = operation === 'exchange' ? this.#host.tallyOf(target)?.exchanged : undefined
+    const ended = countedExchange(tally, within)
     const acquired = await this.#host.acquire(target, request, this.#line.number, make).catch(error => {
       ended?.(nameOf(error))
       throw error
@@ -237,21 +239,17 @@ export class AttachedThread implements ThreadServer {
       holder.leave()
       // Nobody has heard of the lease: its connection is as it was.
       void record.giveBack(null, false)
+      ended?.('aborted')
       throw new SockpoolError('ABORTED', 'the thread that asked for the lease is gone')
     }
-    if (record.gone !== null) throw goneError(record.gone)
+    if (record.gone !== null) {
+      ended?.('lease_gone')
+      throw goneError(record.gone)
+    }
     holder.granted()
     const call = operation === null ? -1 : (record.flight?.waits(operation) ?? -1)
     this.#leases.set(number, { ...acquired, call, ended })
     return grantOf(number, record)
-  }
-
-  /** An exchange begins, whose bytes that thread moves; null where nobody counts. To be called when it has ended. */
-  #countExchange(target: string | AdHocTarget): ((outcome: string) => void) | null {
-    const tally = this.#host.tallyOf(target)?.exchanged
-    if (tally === undefined) return null
-    const sinceMs = performance.now()
-    return outcome => tally.ended(performance.now() - sinceMs, outcome === 'error' ? 'internal' : outcome)
   }
 
   async #parse(message: Decoding, signal: AbortSignal): Promise<unknown> {
@@ -279,14 +277,14 @@ export class AttachedThread implements ThreadServer {
   }
 
   async #exchange(data: RequestData['exchange'], signal: AbortSignal): Promise<SharedReplyData | null> {
-    const { target, write, messages, limit, tenant, weight, timeoutMs, allowedMs } = data
-    const reply = await this.#host.exchange(target, {
-      write,
-      read: { messages, frame: null },
-      bounds: new CallBounds(signal, timeoutMs, allowedMs),
-      share: { tenant, weight },
-      limit,
-    })
+    const { target, write, messages, limit, tenant, weight, timeoutMs, allowedMs, trace } = data
+    const within = isTraced() ? parentOf(trace) : undefined
+    const read = { messages, frame: null }
+    const bounds = new CallBounds(signal, timeoutMs, allowedMs)
+    const share = { tenant, weight, within }
+    const reply = await runWithin(within, () =>
+      this.#host.exchange(target, { write, read, bounds, share, limit }),
+    )
     // A copy of its own memory: what is cloned is all of the memory that a view is of.
     return reply && { data: new Uint8Array(reply.data), reused: reply.reused }
   }

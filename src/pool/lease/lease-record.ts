@@ -307,6 +307,8 @@ export class LeaseRecord implements LeaseKeeper, SlotLease, ConnectionHolder, Le
       return this.#awaited.promise
     }
     this.#state = { kind: 'ended', reason }
+    // An operation that runs comes to nothing any more.
+    if (this.clock.isBusy && reason !== 'released') this.#failure = goneError(reason)
     this.clock.stop()
     if (this.#leakTimer) clearTimeout(this.#leakTimer)
     if (this.#hasLeaked) this.#deps.onLeak('leak_over')

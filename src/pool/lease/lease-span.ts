@@ -42,6 +42,18 @@ export class LeaseSpan {
     return new LeaseSpan(span, pool)
   }
 
+  /** One that ends at once, with the error; what is to be active for it. `target`: as spans call it, null for a name of none. */
+  static refused(
+    target: string | null,
+    { within, origin }: LeaseRequest,
+    error: unknown,
+  ): SpanParent | undefined {
+    const span = PoolSpan.begin('sockpool.lease', within, origin)
+    if (span?.isRecording && target !== null) span.set({ 'sockpool.target': target })
+    span?.fail(error)
+    return span?.within
+  }
+
   /** What spans of the work on it hang below. */
   get within(): SpanParent {
     return this.#span.within

@@ -4,6 +4,7 @@ import type { IoConnection } from '../../threads/io-connection.ts'
 import { NO_PARENT, type SpanParent } from '../../tracing/caller-trace.ts'
 import { PoolSpan } from '../../tracing/pool-span.ts'
 import { DESCRIBED, peerAttributes, serverAttributes } from '../../tracing/span-places.ts'
+import { goneAtOnce } from './gone-at-once.ts'
 
 export type DialSpanTarget = {
   readonly name: string
@@ -38,7 +39,8 @@ export class DialSpan {
         const { id, facts, gone } = connection
         if (this.#span.isRecording) this.#span.set({ 'sockpool.connection': id, ...peerAttributes(facts) })
         // A target that hangs up at once is a failed dial.
-        this.#span.end(gone === null ? null : 'connect_failed')
+        if (gone === null) this.#span.end(null)
+        else this.#span.fail(goneAtOnce(gone))
       },
       error => {
         this.#place(host())

@@ -3,9 +3,8 @@
  * are under way.
  * Whoever waits for its turn to dial is called when there may be one.
  */
-import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import type { ErrorCode, SockpoolError } from '../../base/errors.ts'
 import { timerMs } from '../../base/timer.ts'
-import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
@@ -179,12 +178,4 @@ export class Dials {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
   }
-}
-
-/** Why a dial has failed whose connection was gone before anybody could have it. */
-export function goneAtOnce(how: EndName): SockpoolError {
-  if (how === 'workerLost')
-    return new SockpoolError('WORKER_LOST', 'the I/O worker died while the connection was made')
-  const reason = how === 'timedOut' ? 'ETIMEDOUT' : 'ECONNRESET'
-  return new SockpoolError('CONNECT_FAILED', 'the peer closed the connection at once', { reason })
 }

@@ -8,6 +8,7 @@ import type { Target } from '../../config/target.ts'
 import type { TargetInput } from '../../config/target-input.ts'
 import type { FrameSpec } from '../../frames/frame-spec.ts'
 import type { Dial } from '../../threads/protocol.ts'
+import { DESCRIBED } from '../../tracing/span-places.ts'
 import { dialOf, keyOf } from './dial-of.ts'
 import {
   type ConnectionReport,
@@ -122,6 +123,12 @@ export class TargetPools {
   tallyOf(target: string | AdHocTarget): TargetTally | null {
     if (typeof target === 'string') return this.#named.get(target)?.tally ?? null
     return this.#rules.tallies?.described ?? null
+  }
+
+  /** As spans call it; null for a name of none. */
+  labelOf(target: string | AdHocTarget): string | null {
+    if (typeof target !== 'string') return DESCRIBED
+    return this.#named.has(target) ? target : null
   }
 
   /** Named targets first. */
