@@ -24,7 +24,7 @@ quiet="--ignore-scripts --no-audit --no-fund --prefer-offline"
 # shellcheck disable=SC2086 # These are several words.
 npm ci --omit=dev $quiet >&2
 # shellcheck disable=SC2086
-[ -z "${PACKAGES:-}" ] || npm install --no-save --omit=dev $quiet $PACKAGES >&2
+[ -z "${PACKAGES:-}" ] || npm install --no-save --save-prod --omit=dev $quiet $PACKAGES >&2
 rm package-lock.json
 # Whoever runs it may read everything, and change nothing.
 chmod -R a+rX,go-w .

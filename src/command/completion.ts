@@ -5,6 +5,7 @@
  */
 import tab from '@bomb.sh/tab/commander'
 import type { Command, Option } from 'commander'
+import { bashScript } from './bash-script.ts'
 import { type LiveKind, liveWords } from './live-words.ts'
 import { offeredFiles } from './offered-files.ts'
 import { print, type Streams } from './streams.ts'
@@ -40,7 +41,12 @@ export function addCompletion(program: Command, streams: Streams): void {
   const words = tab(program, { completionCommandName: 'completion' })
   const find = (name: string): Command | undefined =>
     program.commands.find(command => command.name() === name)
-  find('completion')?.description("print a shell's completion script, to be sourced")
+  find('completion')
+    ?.description("print a shell's completion script, to be sourced")
+    .action(async (shell: string) => {
+      const script = printed(() => words.setup(program.name(), program.name(), shell))
+      await print(streams.stdout, shell === 'bash' ? bashScript(script) : script)
+    })
   find('complete')?.action(async (typed: readonly string[]) => {
     const place = placeOf(program, typed)
     const offered = await offeredAt(place)
@@ -48,6 +54,19 @@ export function addCompletion(program: Command, streams: Streams): void {
     if (offered === null) words.parse(separated(typed))
     else await print(streams.stdout, `${[...offered.lines, `:${offered.directive}`].join('\n')}\n`)
   })
+}
+
+/** What the library prints by the console: it gives a script in no other way. */
+function printed(run: () => void): string {
+  const { log } = console
+  const lines: string[] = []
+  console.log = (line: string) => void lines.push(line)
+  try {
+    run()
+  } finally {
+    console.log = log
+  }
+  return lines.map(line => `${line}\n`).join('')
 }
 
 type Place = {

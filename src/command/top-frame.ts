@@ -59,13 +59,20 @@ const WORKERS: readonly TableColumn[] = [
 /** Lines that are the workers' at the least, where there are more of them than room. */
 const WORKER_LINES_MIN = 4
 
-/** As many lines as the terminal has at the most, each as wide at the most. */
-export function topFrame(view: TopView, form: TopForm): string[] {
+export type TopFrame = {
+  /** As many as the terminal has at the most, each as wide at the most. */
+  readonly lines: readonly string[]
+  /** The view's, but no further down than there is something to see. */
+  readonly scroll: number
+}
+
+export function topFrame(view: TopView, form: TopForm): TopFrame {
   const { size, paint } = form
   const width = size?.columns ?? null
   const fault = view.fault === null ? [] : [paint(cut(plainText(view.fault), width), 'bad')]
   const place = paint(cut(`sockpool ${plainText(view.place)}`, width), 'strong')
-  if (view.look === null) return [place, '', ...(fault.length > 0 ? fault : [cut('asking …', width)])]
+  if (view.look === null)
+    return { lines: [place, '', ...(fault.length > 0 ? fault : [cut('asking …', width)])], scroll: 0 }
   const seconds = view.before === null ? 0 : (view.look.atMs - view.before.atMs) / 1_000
   const targetRates = new Rates(view.before?.targets ?? [], seconds)
   const workerRates = new Rates(view.before?.workers ?? [], seconds)
@@ -80,33 +87,25 @@ export function topFrame(view: TopView, form: TopForm): string[] {
     view.look.workers.map(row => workerCells(row, workerRates)),
     { width, paint },
   )
-  if (size === null) return [...head, titles, ...targets, '', ...workers]
+  if (size === null) return { lines: [...head, titles, ...targets, '', ...workers], scroll: 0 }
   const foot = paint(cut(`q quit · s sort (${view.order}) · ↑ ↓ scroll   ${LEGEND}`, width), 'faint')
   const room = Math.max(2, size.rows - head.length - 3)
   const ownWorkers = workers.slice(0, Math.max(Math.min(WORKER_LINES_MIN, room - 1), room - targets.length))
-  const own = { room: room - ownWorkers.length, scroll: view.scroll, width: size.columns }
-  const shown = windowOf(targets, own)
+  const ownRoom = room - ownWorkers.length
+  const scroll = Math.min(view.scroll, Math.max(0, targets.length - ownRoom))
+  const shown = windowOf(targets.slice(scroll), ownRoom, size.columns)
   const lines = [...head, titles, ...shown, '', ...ownWorkers]
   const free = Math.max(0, size.rows - lines.length - 1)
-  return [...lines, ...Array.from({ length: free }, () => ''), foot].slice(0, size.rows)
-}
-
-/** How far down there is something to see. */
-export function scrollMax(look: ServiceLook | null): number {
-  return Math.max(0, (look?.targets.length ?? 0) - 1)
+  const all = [...lines, ...Array.from({ length: free }, () => ''), foot]
+  return { lines: all.slice(0, size.rows), scroll }
 }
 
 function cut(text: string, width: number | null): string {
   return width === null ? text : cutText(text, Math.max(0, width))
 }
 
-/** The lines that fit, from so far down; the last says how many come behind it. */
-function windowOf(
-  lines: readonly string[],
-  { room, scroll, width }: { readonly room: number; readonly scroll: number; readonly width: number },
-): readonly string[] {
-  const from = Math.min(scroll, Math.max(0, lines.length - room))
-  const rest = lines.slice(from)
+/** The lines that fit; the last says how many come behind it. */
+function windowOf(rest: readonly string[], room: number, width: number): readonly string[] {
   if (rest.length <= room) return rest
   const kept = rest.slice(0, Math.max(0, room - 1))
   return [...kept, cut(`… ${rest.length - kept.length} more`, width)]

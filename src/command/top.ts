@@ -10,7 +10,7 @@ import { print, type Streams } from './streams.ts'
 import { paintFor } from './terminal/paint.ts'
 import { Screen } from './terminal/screen.ts'
 import { terminalSize } from './terminal/size.ts'
-import { scrollMax, TOP_ORDERS, type TopView, topFrame } from './top-frame.ts'
+import { TOP_ORDERS, type TopView, topFrame } from './top-frame.ts'
 
 export type TopFlags = ServiceFlags & {
   /** Milliseconds between two looks. */
@@ -38,11 +38,11 @@ export async function top(
   if (terminalSize(streams.stdout) !== null) return await new LiveTop(view, flags, interval, streams).run()
   const before = await lookAtService(flags)
   await sleep(interval)
-  const frame = topFrame(
+  const { lines } = topFrame(
     { ...view, before, look: await lookAtService(flags) },
     { size: null, paint: paintFor(streams.stdout) },
   )
-  await print(streams.stdout, `${frame.join('\n')}\n`)
+  await print(streams.stdout, `${lines.join('\n')}\n`)
 }
 
 /** Without what of it is a password. */
@@ -139,16 +139,20 @@ class LiveTop {
       case 'up':
         return { ...view, scroll: Math.max(0, view.scroll - 1) }
       case 'down':
-        return { ...view, scroll: Math.min(scrollMax(view.look), view.scroll + 1) }
+        return { ...view, scroll: view.scroll + 1 }
       default:
         return action satisfies never
     }
   }
 
+  /** What a key has scrolled beyond the end is forgotten here, where it is known how much fits. */
   #draw(screen: Screen): void {
     const { stdout } = this.#streams
     const size = terminalSize(stdout)
-    if (size !== null) screen.draw(topFrame(this.#view, { size, paint: paintFor(stdout) }))
+    if (size === null) return
+    const { lines, scroll } = topFrame(this.#view, { size, paint: paintFor(stdout) })
+    this.#view = { ...this.#view, scroll }
+    screen.draw(lines)
   }
 }
 

@@ -5,8 +5,29 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { serverAt } from '../support/own-command.ts'
 import { CLI, runCommand, startServiceProcess } from '../support/service-process.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
+import { refusingPort } from '../support/test-server.ts'
 
 const sockpool = (...args: string[]) => runCommand([process.execPath, CLI, ...args])
+
+/** What bash offers behind these words, as if they had been typed. */
+async function completeInBash(
+  typed: readonly string[],
+  options: { cwd: string; env: Record<string, string> },
+) {
+  const { stdout: script } = await sockpool('completion', 'bash')
+  const quoted = typed.map(word => `'${word}'`).join(' ')
+  // What bash and its package bring.
+  const session = `
+    _get_comp_words_by_ref() {
+      words=(${quoted}); cword=${typed.length - 1}; cur="\${words[cword]}"; prev="\${words[cword - 1]}"
+    }
+    compopt() { :; }
+    sockpool() { '${process.execPath}' '${CLI}' "$@"; }
+    ${script}
+    __sockpool_complete
+    printf '%s\\n' "\${COMPREPLY[@]}"`
+  return await runCommand(['bash', '--norc', '-c', session], options)
+}
 
 async function words(...typed: string[]): Promise<readonly string[]> {
   const { code, stdout, stderr } = await sockpool('complete', '--', ...typed)
@@ -66,20 +87,22 @@ describe('completion of what only a running service knows', () => {
     const names = ['$(touch pwned)', '`touch pwned`', 'a;touch pwned', 'a b', '\u001b[2J', '-rf', 'fine']
     const targets = names.map(name => ({ name, state: '$(touch pwned)\n:0' }))
     const url = await serverAt((_request, response) => response.end(JSON.stringify({ targets })))
-    const { stdout: script } = await sockpool('completion', 'bash')
-    // What bash and its package bring; the words are as if they had been typed.
-    const session = `
-      _get_comp_words_by_ref() { words=(sockpool pause ''); cur=''; cword=2; prev=pause; }
-      compopt() { :; }
-      sockpool() { '${process.execPath}' '${CLI}' "$@"; }
-      ${script}
-      __sockpool_complete
-      printf '%s\\n' "\${COMPREPLY[@]}"`
-    const shell = ['bash', '--norc', '-c', session]
     const env = { SOCKPOOL_URL: url }
     await expect
-      .poll(() => runCommand(shell, { cwd: folder, env }), { timeout: 20_000 })
+      .poll(() => completeInBash(['sockpool', 'pause', ''], { cwd: folder, env }), { timeout: 20_000 })
       .toEqual({ code: 0, stdout: 'fine\n', stderr: '' })
+    await expect(access(join(folder, 'pwned'))).rejects.toThrow('ENOENT')
+  })
+  test.each([
+    [['targets', '>', 'pwned', '']],
+    [['pause', '`touch pwned`', '']],
+    [['pause', '$(touch pwned)', 'x']],
+    [['targets', ';', 'touch', 'pwned']],
+  ])('never has a shell run what is typed, as in %j', async typed => {
+    const folder = await makeFolder()
+    const env = { SOCKPOOL_URL: `http://127.0.0.1:${await refusingPort()}` }
+    const offered = await completeInBash(['sockpool', ...typed], { cwd: folder, env })
+    expect(offered).toEqual({ code: 0, stdout: '\n', stderr: '' })
     await expect(access(join(folder, 'pwned'))).rejects.toThrow('ENOENT')
   })
 })

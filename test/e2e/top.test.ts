@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { OwnTerminal } from '../support/own-terminal.ts'
 import { CLI, runCommand, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 import { refusingPort } from '../support/test-server.ts'
+import { until } from '../support/until.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 const ENTER = '\x1b[?1049h\x1b[?25l'
@@ -99,5 +100,23 @@ describe('top on a terminal', () => {
     expect(await refused.exited).toBe(1)
     await expectRestored(refused)
     expect(refused.output.split(LEAVE)[1]).toContain('Give a token with --token')
+  })
+  test('stops by Ctrl-Z with what has started it, so that the shell has its prompt, and comes back', async ({
+    skip,
+  }) => {
+    const service = await started()
+    // As npx does it: another process of the job waits for the command.
+    const shell = (words: string) => `set -m\nsh -c '"$@"; exit $?' sh ${words}\necho "a prompt"\nfg`
+    const terminal = await OwnTerminal.run(['top', '--url', service.url], { shell, skip })
+    await terminal.shows(/^it +active /m)
+    terminal.press('\x1a')
+    await until('there is a prompt', () => terminal.output.includes('a prompt'), 10_000)
+    const [before = '', after = ''] = terminal.output.split('a prompt')
+    expect(before.split(LEAVE)).toHaveLength(2)
+    expect(after).not.toContain(LEAVE)
+    await until('it draws anew', () => terminal.output.split(ENTER).length === 3, 10_000)
+    terminal.press('q')
+    expect(await terminal.exited).toBe(0)
+    expect(await terminal.after()).toMatch(/ icanon .* echo /s)
   })
 })

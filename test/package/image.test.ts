@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ import type { Api } from '../support/api.ts'
 import { type BareRoot, layOutRoot, whyNoRoot } from '../support/bare-root.ts'
 import { readImage } from '../support/dockerfile.ts'
 import { requireProgram } from '../support/own-program.ts'
-import { runCommand } from '../support/service-process.ts'
+import { ROOT, runCommand } from '../support/service-process.ts'
 import { attendService } from '../support/spawned-service.ts'
 import { refusingPort } from '../support/test-server.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -21,6 +22,7 @@ import { startUpstream, type Upstream } from '../support/upstream.ts'
 const SETUP_TIMEOUT_MS = 180_000
 const packed = inject('packed')
 const image = readImage()
+const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 let folder = ''
 let upstream: Upstream
@@ -32,7 +34,12 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sockpool-image-'))
   upstream = await startUpstream()
   const targets = { it: { host: upstream.host, port: upstream.port, reuse: 'clean' } }
-  root = await layOutRoot(folder, packed.tarball, { image, config: JSON.stringify({ targets }) })
+  root = await layOutRoot(folder, packed.tarball, {
+    image,
+    config: JSON.stringify({ targets }),
+    // A checkout has it for its own making, as it has the SDK of OpenTelemetry; no dependency asks for it.
+    packages: `uplot@${devDependencies.uplot}`,
+  })
 }, SETUP_TIMEOUT_MS)
 
 afterAll(async () => {
@@ -58,9 +65,9 @@ async function exchange(api: Api): Promise<string> {
 }
 
 describe('the files of the image', () => {
-  test('are the package and what it depends on, and no tool of its making', async () => {
+  test('are the package, what it depends on and what was asked for, and no tool of its making', async () => {
     const installed = await readdir(join(folder, 'app', 'node_modules'))
-    expect(installed).toEqual(expect.arrayContaining(['fastify', 'pino', 'yaml']))
+    expect(installed).toEqual(expect.arrayContaining(['fastify', 'pino', 'uplot', 'yaml']))
     for (const name of ['typescript', 'vitest', 'tsup', 'esbuild']) expect(installed).not.toContain(name)
     expect(await readdir(join(folder, 'app'))).not.toContain('src')
   })

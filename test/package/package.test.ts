@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, posix } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type BuildOptions, build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -65,6 +65,10 @@ describe('the package', () => {
         'dist/piscina.LICENSE',
         'dist/ws.LICENSE',
         'docs/library.md',
+        'deploy/helm/sockpool/Chart.yaml',
+        'deploy/kubernetes/service.yaml',
+        'deploy/systemd/sockpool.service',
+        'examples/redis/node.mjs',
         'CHANGELOG.md',
         'LICENSE',
         'README.md',
@@ -72,8 +76,21 @@ describe('the package', () => {
       ]),
     )
     const known =
-      /^((dist|deploy)\/|docs\/(?!api\/)|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
+      /^((dist|examples)\/|deploy\/(?!docker|compose)|docs\/(?!api\/)|(CHANGELOG|README|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(packed.files.filter(file => !known.test(file))).toEqual([])
+  })
+
+  test('has what its pages lead to, but for what is of use in a checkout alone', () => {
+    const checkout = /^(deploy\/(docker\/|compose)|docs\/(api|images)\/|\.github\/|CONTRIBUTING\.md$)/
+    const pages = packed.files.filter(file => /^[^/]+\.md$|^docs\/.*\.md$/.test(file))
+    const links = pages.flatMap(page =>
+      [...readPage(page).matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map(([, link = '']) =>
+        posix.join(posix.dirname(page), link),
+      ),
+    )
+    expect(links.length).toBeGreaterThan(100)
+    const isThere = (link: string) => packed.files.some(file => file === link || file.startsWith(`${link}/`))
+    expect(links.filter(link => !isThere(link) && !checkout.test(link))).toEqual([])
   })
 
   test('has a command that serves from the bundle', async () => {

@@ -40,16 +40,17 @@ export async function whyNoRoot(): Promise<string | null> {
   return code === 0 ? null : `it takes unshare and setpriv (util-linux) that may make namespaces: ${stderr}`
 }
 
-/** Lays out the root in the folder. `config`: the text of /etc/sockpool/config.yaml. */
+/** Lays out the root in the folder. `config`: the text of /etc/sockpool/config.yaml; `packages`: what is to stand beside. */
 export async function layOutRoot(
   folder: string,
   tarball: string,
-  { image, config }: { readonly image: Image; readonly config: string },
+  { image, config, packages }: { readonly image: Image; readonly config: string; readonly packages: string },
 ): Promise<BareRoot> {
   for (const name of ['proc', 'tmp', 'etc/sockpool', 'nodejs/bin'])
     await mkdir(join(folder, name), { recursive: true })
   const layOut = join(ROOT, 'deploy', 'docker', 'lay-out.sh')
   const { code, stderr } = await runCommand([layOut, join(folder, 'app'), tarball], {
+    env: { PACKAGES: packages },
     timeoutMs: LAY_OUT_TIMEOUT_MS,
   })
   if (code !== 0) throw new Error(`lay-out.sh ended with ${code}: ${stderr}`)

@@ -23,6 +23,8 @@ export type TerminalRun = {
   readonly columns?: number
   readonly rows?: number
   readonly env?: Readonly<Record<string, string>>
+  /** The lines of a shell that run the command's words; default: those words alone. */
+  readonly shell?: (words: string) => string
   readonly skip: (note: string) => never
 }
 
@@ -42,14 +44,14 @@ export class OwnTerminal {
 
   /** Runs `sockpool` with these arguments. */
   static async run(args: readonly string[], options: TerminalRun): Promise<OwnTerminal> {
-    const { columns = 100, rows = 30, env = {}, skip } = options
+    const { columns = 100, rows = 30, env = {}, shell: runs = (words: string) => words, skip } = options
     const script = await requireProgram('script', 'bsdutils', skip)
     const folder = await makeFolder()
     const quoted = [process.execPath, CLI, ...args].map(arg => `'${arg}'`).join(' ')
     const shell = [
       `stty rows ${rows} cols ${columns}`,
       `tty > ${folder}/tty`,
-      `sh -c 'echo $$ > ${folder}/pid; exec "$@"' sh ${quoted}`,
+      runs(`sh -c 'echo $$ > ${folder}/pid; exec "$@"' sh ${quoted}`),
       'code=$?',
       `stty -a > ${folder}/after`,
       'exit $code',

@@ -47,7 +47,7 @@ export class Screen {
     stdout.on('resize', events.onResize)
     stdout.on('error', events.onLeave)
     for (const signal of LEAVING) process.on(signal, events.onLeave)
-    process.on('SIGTSTP', screen.#suspend)
+    process.on('SIGTSTP', screen.#stop)
     process.on('SIGCONT', screen.#resume)
     // A fault that nobody catches ends the process by an exit, too.
     process.on('exit', screen.#restore)
@@ -83,7 +83,7 @@ export class Screen {
     // A terminal that nobody types on any more would keep this process.
     this.#stdin.pause()
     for (const signal of LEAVING) process.off(signal, onLeave)
-    process.off('SIGTSTP', this.#suspend)
+    process.off('SIGTSTP', this.#stop)
     process.off('SIGCONT', this.#resume)
     process.off('exit', this.#restore)
   }
@@ -101,9 +101,16 @@ export class Screen {
     this.#setRaw(false)
   }
 
-  readonly #suspend = (): void => {
+  /** Others of the group were sent the signal, too. */
+  readonly #stop = (): void => {
     this.#restore()
     process.kill(process.pid, 'SIGSTOP')
+  }
+
+  /** As the kernel does where it hears the key: whoever started this process, as npx does, stops too, or no shell gives a prompt. */
+  #stopGroup(): void {
+    this.#restore()
+    process.kill(0, 'SIGSTOP')
   }
 
   readonly #resume = (): void => {
@@ -113,7 +120,7 @@ export class Screen {
 
   readonly #read = (chunk: Buffer): void => {
     for (const [key] of chunk.toString('utf8').matchAll(KEYS))
-      if (key === SUSPEND) this.#suspend()
+      if (key === SUSPEND) this.#stopGroup()
       else this.#events.onKey(key)
   }
 

@@ -1,4 +1,4 @@
-/** What an operator may do to a target. Others see why there is nothing to press. */
+/** What an operator may do to a target of the config. Others see why there is nothing to press; a described target has no verbs. */
 import type { VNode } from 'preact'
 import { usePage } from '../page.ts'
 import type { TargetFigures } from '../service/figures.ts'
@@ -12,7 +12,7 @@ export type TargetButtonsProps = {
 
 export function TargetButtons({ target, which }: TargetButtonsProps): VNode | null {
   const page = usePage()
-  if (page.live.rights.value !== 'admin') return null
+  if (page.live.rights.value !== 'admin' || target.tenant !== null) return null
   const { first, more } = verbsOf(target)
   const verbs = which === 'all' ? [...first, ...more] : first
   return (

@@ -137,7 +137,10 @@ async function perform<T>(
   try {
     notices.good(told(await api.call<T>(call)))
   } catch (error) {
-    notices.bad(`${what} failed.`, ServiceProblem.of(error))
+    const problem = ServiceProblem.of(error)
+    // The call has ended, and what it began has not.
+    if (problem.code === 'wait_timeout') notices.good(`${what} goes on: leases are still out.`)
+    else notices.bad(`${what} failed.`, problem)
   }
   live.hurry()
 }

@@ -12,7 +12,7 @@ export function LinkBanner(): VNode {
     <section class={`link-banner ${link.kind}`} aria-label="Service">
       <span class="dot" aria-hidden="true" />
       <p role="status">{linkText(link, live.rights.value)}</p>
-      {link.kind === 'lost' && <Retry key={live.round.value} againMs={link.againMs} />}
+      {link.kind === 'lost' && <Retry link={link} />}
       {(link.kind === 'live' || link.kind === 'draining') && <ServiceLine />}
     </section>
   )
@@ -47,14 +47,16 @@ function ServiceLine(): VNode {
   )
 }
 
-function Retry({ againMs }: { readonly againMs: number }): VNode {
+/** Each look that fails makes a link of its own, however long the next one is off: by that the clock begins anew. */
+function Retry({ link }: { readonly link: Extract<ServiceLink, { kind: 'lost' }> }): VNode {
   const { live } = usePage()
-  const [leftMs, setLeftMs] = useState(againMs)
+  const [leftMs, setLeftMs] = useState(link.againMs)
   useEffect(() => {
-    const endMs = performance.now() + againMs
+    const endMs = performance.now() + link.againMs
+    setLeftMs(link.againMs)
     const timer = setInterval(() => setLeftMs(Math.max(0, endMs - performance.now())), 250)
     return () => clearInterval(timer)
-  }, [againMs])
+  }, [link])
   return (
     <>
       <span class="number muted" aria-hidden="true">

@@ -44,17 +44,32 @@ export function bytesOfBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), character => character.charCodeAt(0))
 }
 
+/** Bytes that go on with a character of UTF-8 behind its first one, at the most. */
+const CONTINUATION_MAX = 3
+
+/** The first of them, `max` at the most: fewer where a character of UTF-8 would be cut, so that what was text still is. */
+export function firstBytes(bytes: Uint8Array, max: number): Uint8Array {
+  if (bytes.length <= max) return bytes
+  for (let end = max; end >= Math.max(0, max - CONTINUATION_MAX); end--)
+    if (((bytes[end] ?? 0) & 0xc0) !== 0x80) return bytes.subarray(0, end)
+  return bytes.subarray(0, max)
+}
+
+/** What is not to be seen, or has others stand elsewhere than they are: format characters, and ends of lines. */
+const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}]/u
+
 /** Text with every byte to be seen: what is not UTF-8, or no printing character, is an escape. A line end ends a line too. */
 export function textOfBytes(bytes: Uint8Array): string {
   const text = decodedText(bytes) ?? Array.from(bytes, byte => String.fromCharCode(byte)).join('')
   const isLatin = decodedText(bytes) === null
-  return text.replaceAll(/[\\\p{Cc}\u0080-\u00ff]/gu, character => {
-    const code = character.charCodeAt(0)
+  return text.replaceAll(/[\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u0080-\u00ff]/gu, character => {
+    const code = character.codePointAt(0) ?? 0
     if (character === '\n') return '\\n\n'
     if (character === '\r') return '\\r'
     if (character === '\t') return '\\t'
     if (character === '\\') return '\\\\'
     if (isLatin || code < 0x20 || code === 0x7f) return `\\x${code.toString(16).padStart(2, '0')}`
+    if (UNSEEN.test(character)) return `\\u{${code.toString(16)}}`
     return code < 0xa0 ? `\\u${code.toString(16).padStart(4, '0')}` : character
   })
 }

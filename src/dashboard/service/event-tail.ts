@@ -3,6 +3,7 @@
  * an EventSource cannot send a token.
  */
 import { EventLines, type ServiceEvent } from './event-lines.ts'
+import { pause } from './pause.ts'
 import { isAbort, type ServiceApi } from './service-api.ts'
 import { ServiceProblem } from './service-problem.ts'
 
@@ -111,18 +112,4 @@ class Silence {
   end(): void {
     clearTimeout(this.#timer)
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

@@ -1,6 +1,6 @@
 /** What came of an exchange: the reply both ways, or the problem in full. */
 import type { VNode } from 'preact'
-import { hexOfBytes, textOfBytes } from '../parts/byte-text.ts'
+import { firstBytes, hexOfBytes, textOfBytes } from '../parts/byte-text.ts'
 import { bytesText, countText, durationText } from '../parts/format.ts'
 import { ProblemReport } from '../parts/problem-report.tsx'
 import type { ServiceProblem } from '../service/service-problem.ts'
@@ -41,7 +41,7 @@ function ResultBody({ result }: { readonly result: ExchangeResult }): VNode {
     case 'failed':
       return <ProblemReport problem={result.problem} />
     case 'reply': {
-      const shown = result.bytes.subarray(0, SHOWN_BYTES_MAX)
+      const shown = firstBytes(result.bytes, SHOWN_BYTES_MAX)
       const left = result.bytes.length - shown.length
       return (
         <>

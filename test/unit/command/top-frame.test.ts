@@ -45,7 +45,7 @@ const view = (facts: Partial<TopView> = {}): TopView => ({
 })
 
 const frame = (facts: Partial<TopView> = {}, size: { columns: number; rows: number } | null = null) =>
-  topFrame(view(facts), { size, paint: plain })
+  topFrame(view(facts), { size, paint: plain }).lines
 
 describe('a frame of top', () => {
   test('tells rates by what has changed between two looks', () => {
@@ -90,7 +90,7 @@ describe('a frame of top', () => {
       [20, 5],
       [1, 1],
     ] as const) {
-      const lines = topFrame(busy, { size: { columns, rows }, paint: plain })
+      const { lines } = topFrame(busy, { size: { columns, rows }, paint: plain })
       expect(lines.length).toBeLessThanOrEqual(rows)
       for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns)
     }
@@ -105,6 +105,12 @@ describe('a frame of top', () => {
     expect(shown(0).at(-1)).toMatch(/^… \d+ more$/)
     expect(shown(5)[0]).toMatch(/^t05/)
     expect(shown(39).at(-1)).toMatch(/^t39/)
+    const scrolled = (scroll: number) =>
+      topFrame(view({ ...facts, scroll }), { size: { columns: 100, rows: 20 }, paint: plain }).scroll
+    expect(scrolled(5)).toBe(5)
+    // The next key up shows another line.
+    expect(shown(scrolled(39))).toEqual(shown(39))
+    expect(shown(scrolled(39) - 1)).not.toEqual(shown(39))
   })
 
   test.each([

@@ -5,6 +5,7 @@ import {
   bytesOfBase64,
   bytesOfHex,
   bytesOfText,
+  firstBytes,
   hexOfBytes,
   textOfBytes,
 } from '../../../src/dashboard/parts/byte-text.ts'
@@ -43,8 +44,36 @@ describe('textOfBytes', () => {
     [[0, 0xff, 0x41], '\\x00\\xffA'],
     [[0x5c, 9, 0x7f], '\\\\\\t\\x7f'],
     [[0xc2, 0x85], '\\u0085'],
+    // What is not to be seen, turns the direction, or ends a line.
+    [[0x41, 0xe2, 0x80, 0xae, 0x42], 'A\\u{202e}B'],
+    [[0xe2, 0x80, 0x8b, 0xef, 0xbb, 0xbf, 0xc2, 0xad], '\\u{200b}\\u{feff}\\u{ad}'],
+    [[0xe2, 0x80, 0xa8, 0xe2, 0x80, 0xa9], '\\u{2028}\\u{2029}'],
+    [[0xf3, 0xa0, 0x81, 0x81, 0xf0, 0x9f, 0x98, 0x80], '\\u{e0041}😀'],
   ])('shows %j so that each byte is to be seen', (values, expected) => {
     expect(textOfBytes(Uint8Array.from(values))).toBe(expected)
+  })
+})
+
+describe('firstBytes', () => {
+  const four = Buffer.from('ab😀cd')
+
+  test.each([
+    [4, 'ab'],
+    [5, 'ab'],
+    [6, 'ab😀'],
+    [8, 'ab😀cd'],
+    [99, 'ab😀cd'],
+  ])('gives at most %i, and cuts no character', (max, text) => {
+    expect(Buffer.from(firstBytes(four, max)).toString()).toBe(text)
+  })
+
+  test('cuts where it is told to what is no text', () => {
+    expect(
+      firstBytes(
+        Uint8Array.from({ length: 9 }, () => 0x80),
+        5,
+      ),
+    ).toHaveLength(5)
   })
 })
 

@@ -169,4 +169,12 @@ describe('the templates', () => {
       'pools.internal',
     ])
   })
+  test('have no wait at the end of a pod where there is to be none', { timeout: 120_000 }, async ({
+    skip,
+  }) => {
+    const service = serviceOf(deploymentOf(await objectsFor({ preStopSeconds: 0 }, skip)).spec.template)
+    expect(service.lifecycle).toBeUndefined()
+    const usual = serviceOf(deploymentOf(await objectsFor({}, skip)).spec.template)
+    expect(usual.lifecycle?.preStop?.sleep?.seconds).toBe(5)
+  })
 })
