@@ -101,6 +101,7 @@ export function exchangeRoute(calls: Calls, pool: Pick<LeasingPort, 'exchange'>)
           'WRITE_OVERFLOW',
           'INCOMPLETE_READ',
           'CONNECTION_RESET',
+          'LEASE_GONE',
           'FRAME_BROKEN',
           'READ_TIMEOUT',
           'DRAIN_TIMEOUT',
