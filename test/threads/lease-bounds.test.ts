@@ -1,9 +1,10 @@
 /** What is dialled for callers who leave, and how long an end of a lease may take: each bounded, whatever the peer does. */
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { openConnection } from '../../src/library/open-connection.ts'
 import type { Pool } from '../../src/pool/pool.ts'
+import { watchLeaks } from '../support/leak-watch.ts'
 import { openPool, targetOf } from '../support/pool-fixture.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
@@ -13,10 +14,18 @@ async function startDeafServer() {
   const server = createServer({ pauseOnConnect: true })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onTestFinished(() => void server.close())
+  const sockets = new Set<Socket>()
+  let isOver = false
+  onTestFinished(() => {
+    isOver = true
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
   server.on('connection', socket => {
     socket.on('error', () => {})
-    onTestFinished(() => void socket.destroy())
+    // It may be seen only once the test is over, where that did not wait for it.
+    if (isOver) socket.destroy()
+    else sockets.add(socket)
   })
   return server
 }
@@ -123,6 +132,8 @@ test.each<[string, (end: { pool: Pool; lease: Awaited<ReturnType<Pool['lease']>>
   ['Pool.close', ({ pool }) => pool.close(), 'killed'],
   ['discard', ({ lease }) => lease.discard(), 'released'],
 ])('a release that waits for its last bytes ends at once by %s', async (_name, end, gone) => {
+  // What is asked for first looks last: the server's sockets are gone by then.
+  watchLeaks()
   const server = await startDeafServer()
   const target = { host: '127.0.0.1', port: portOf(server), reuse: 'clean' as const }
   const pool = await openPool({ targets: { it: target } })
