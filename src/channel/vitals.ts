@@ -22,6 +22,17 @@ const SLOT: Readonly<Record<VitalName, number>> = {
 
 export type VitalsSnapshot = Readonly<Record<VitalName, number>>
 
+/** Of a worker that has done nothing yet. */
+export const NO_VITALS: VitalsSnapshot = {
+  beats: 0,
+  dialled: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  missedWakes: 0,
+  stallsIn: 0,
+  stallsOut: 0,
+}
+
 const LOOP_DELAY = NAMES.length
 const WATCHED = NAMES.length + 1
 const WORDS = NAMES.length + 2
@@ -38,15 +49,7 @@ export function allocateVitals(watched: WatchedVital = 'nothing'): VitalsMemory 
 
 export class Vitals {
   readonly #slots: BigInt64Array<SharedArrayBuffer>
-  readonly #totals: Record<VitalName, number> = {
-    beats: 0,
-    dialled: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    missedWakes: 0,
-    stallsIn: 0,
-    stallsOut: 0,
-  }
+  readonly #totals: Record<VitalName, number> = { ...NO_VITALS }
 
   #isCounted = false
 

@@ -1,5 +1,5 @@
 /** What an I/O worker does, as operators see it. */
-import type { VitalsSnapshot } from '../channel/vitals.ts'
+import { NO_VITALS, type VitalsSnapshot } from '../channel/vitals.ts'
 import type { IoThread } from './io-thread.ts'
 
 export type WorkerStats = {
@@ -20,16 +20,6 @@ export type WorkerStats = {
   readonly missedWakes: number
 }
 
-const NOTHING: VitalsSnapshot = {
-  beats: 0,
-  dialled: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  missedWakes: 0,
-  stallsIn: 0,
-  stallsOut: 0,
-}
-
 /** The row of worker `id`; its thread is null between a death and what follows it. `past`: what its predecessors have counted. */
 export function workerStats(id: number, thread: IoThread | null, past?: VitalsSnapshot): WorkerStats {
   const { dialled, bytesIn, bytesOut, missedWakes } = vitalsSum(thread?.vitals.snapshot(), past)
@@ -47,7 +37,10 @@ export function workerStats(id: number, thread: IoThread | null, past?: VitalsSn
   }
 }
 
-export function vitalsSum(one: VitalsSnapshot = NOTHING, other: VitalsSnapshot = NOTHING): VitalsSnapshot {
+export function vitalsSum(
+  one: VitalsSnapshot = NO_VITALS,
+  other: VitalsSnapshot = NO_VITALS,
+): VitalsSnapshot {
   return {
     beats: one.beats + other.beats,
     dialled: one.dialled + other.dialled,
