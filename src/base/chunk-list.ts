@@ -76,7 +76,8 @@ export class ChunkList {
    * full, `takeWhole` takes it as it is.
    */
   reserve(count: number): void {
-    if (this.#length * LIMITS.asideShareMax < count || count <= this.#length + this.#spare) return
+    if (this.#length * LIMITS.asideShareMax < count || count > LIMITS.asideBlockBytesMax) return
+    if (count <= this.#length + this.#spare) return
     const block = Buffer.allocUnsafeSlow(count)
     const filled = this.#length
     this.takeInto(block.subarray(0, filled))

@@ -15,9 +15,11 @@ export const STREAM_LIMITS = {
   youngBufferBytesMin: 4_096,
   /**
    * A read of more than a ring holds gets memory for all of it once so many parts of it have come: not before, as who asks for
-   * much of a peer that sends nothing would cost as much as it asks for.
+   * much of a peer that sends nothing would cost as much as it asks for. Nor for more than so many bytes in one piece, as whoever
+   * asks for ever so many may never get them.
    */
   asideShareMax: 8,
+  asideBlockBytesMax: 67_108_864,
   /**
    * Milliseconds that an I/O worker looks on where its sleeps have become as short as that: a peer on the same network, or a
    * holder, answers sooner. A turn of its loop that takes so long, and did nothing, was another thread's; how long it does

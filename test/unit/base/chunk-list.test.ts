@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ChunkList } from '../../../src/base/chunk-list.ts'
+import { LIMITS } from '../../../src/base/limits.ts'
 
 type Step =
   | { readonly put: 'push' | 'append' | 'unshift' | 'appendInto'; readonly bytes: Uint8Array }
@@ -108,6 +109,15 @@ test('ChunkList gives bytes for which it has reserved room as they lie, in memor
     8,
   ])
   expect([list.length, list.takeWhole(0)]).toEqual([0, null])
+})
+
+test('ChunkList reserves no more in one piece than its bound, however much is there', () => {
+  const list = new ChunkList()
+  list.push(Buffer.alloc(LIMITS.asideBlockBytesMax / LIMITS.asideShareMax + 1))
+  list.reserve(LIMITS.asideBlockBytesMax + 1)
+  expect(list.appendInto(1, target => target.fill('x'))).toBe(0)
+  list.reserve(LIMITS.asideBlockBytesMax)
+  expect(list.appendInto(1, target => target.fill('x'))).toBe(1)
 })
 
 test('ChunkList.takeEachThrough takes as many as it is told, as far as the first chunk goes', () => {
