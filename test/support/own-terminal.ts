@@ -16,6 +16,10 @@ const FRAME_START = '\x1b[?2026h\x1b[H'
 const FRAME_END = '\x1b[J\x1b[?2026l'
 const SEQUENCE = /\p{Cc}\[[\d;?]*[A-Za-z]/gu
 
+/** What the place where tests run says of colours and sizes (Node takes `CI` for one without colours), and of sockpool. */
+const OWN_TO_ITS_PLACE =
+  /^(?:SOCKPOOL_.*|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|NODE_DISABLE_COLORS|CI|TMUX|TEAMCITY_VERSION)$/
+
 /** Milliseconds until what is awaited has failed to show. */
 const FRAME_MS = 10_000
 
@@ -56,9 +60,7 @@ export class OwnTerminal {
       `stty -a > ${folder}/after`,
       'exit $code',
     ].join('\n')
-    const kept = Object.entries(process.env).filter(
-      ([name]) => !/^(SOCKPOOL_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR)/.test(name),
-    )
+    const kept = Object.entries(process.env).filter(([name]) => !OWN_TO_ITS_PLACE.test(name))
     const child = spawn(script, ['-q', '-e', '-f', '-c', shell, '/dev/null'], {
       stdio: 'pipe',
       env: { ...Object.fromEntries(kept), TERM: 'xterm-256color', ...env },
