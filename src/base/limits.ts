@@ -1,5 +1,6 @@
 import { CLIENT_LIMITS } from './client-limits.ts'
 import { COMMAND_LIMITS } from './command-limits.ts'
+import { FLEET_LIMITS } from './fleet-limits.ts'
 import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { LISTEN_LIMITS } from './listen-limits.ts'
@@ -316,10 +317,12 @@ export const LIMITS: typeof OWN_LIMITS &
   typeof PARSE_LIMITS &
   typeof STREAM_LIMITS &
   typeof TARGET_LIMITS &
+  typeof FLEET_LIMITS &
   typeof FORWARD_LIMITS = {
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
   ...COMMAND_LIMITS,
+  ...FLEET_LIMITS,
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,
   ...LISTEN_LIMITS,

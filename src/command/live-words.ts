@@ -4,7 +4,7 @@
  */
 import { LIMITS } from '../base/limits.ts'
 import { environmentUrl } from '../config/environment.ts'
-import { TARGET_NAME } from '../config/schema.ts'
+import { TARGET_NAME } from '../config/target-name.ts'
 import { loadForCommand } from './config-commands.ts'
 import { type ApiRow, rowsAt, textAt } from './row-field.ts'
 import { askService } from './service-call.ts'

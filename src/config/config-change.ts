@@ -41,6 +41,7 @@ const FIXED: readonly { readonly path: string; readonly of: (config: Config) => 
   { path: 'metrics.listen', of: config => config.metrics.listen },
   { path: 'limits.bodyBytes', of: config => config.limits.bodyBytes },
   { path: 'limits.operationTimeout', of: config => config.limits.operationTimeoutMs },
+  { path: 'fleet', of: config => config.fleet },
   { path: 'telemetry.traces', of: config => config.telemetry.traces },
 ]
 
@@ -59,7 +60,7 @@ export function configChange(running: Config, next: Config): ConfigChange {
 /** The next one, with what needs a restart as it runs. A new key of the config has to be put on either side here. */
 function runnable(running: Config, next: Config): Config {
   const { targets, egress, ingress, limits, http, forwards } = next
-  const { listen, ioWorkers, parse, metrics, telemetry, logLevel } = running
+  const { listen, ioWorkers, parse, fleet, metrics, telemetry, logLevel } = running
   const { bodyBytes, operationTimeoutMs } = running.limits
   return {
     listen,
@@ -67,6 +68,7 @@ function runnable(running: Config, next: Config): Config {
     parse,
     ingress,
     forwards,
+    fleet,
     metrics,
     telemetry,
     logLevel,

@@ -1,6 +1,7 @@
 /** The configuration as the rest of sockpool reads it: whole, checked, in one unit each, and frozen. */
 import type { Isolation } from '../base/isolation.ts'
 import type { ListenAddress, ServeAddress } from './address.ts'
+import type { FleetConfig } from './fleet.ts'
 import type { ForwardConfig } from './forward.ts'
 import type { ListenRule } from './listen-rule.ts'
 import type { Target } from './target.ts'
@@ -71,6 +72,8 @@ export type Config = {
   /** By name. Ask with `Object.hasOwn`. */
   readonly targets: Readonly<Record<string, Target>>
   readonly forwards: readonly ForwardConfig[]
+  /** Other instances, and what is shared with them; null: this one stands alone. */
+  readonly fleet: FleetConfig | null
   /** Where the metrics are served without a token, beside the API; default: nowhere. */
   readonly metrics: { readonly listen?: ListenAddress }
   /** Where spans go. */

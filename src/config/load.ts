@@ -13,6 +13,8 @@ import { ConfigError, type ConfigFault } from './config-error.ts'
 import { readConfigFile } from './config-file.ts'
 import { type Environment, environmentLayer, type Layer, processEnvironment } from './environment.ts'
 import { fileUrl } from './file-url.ts'
+import type { FleetConfig } from './fleet.ts'
+import { checkFleet } from './fleet-schema.ts'
 import { buildForward, checkForwards, type ForwardDraft } from './forward.ts'
 import { fromText } from './from-text.ts'
 import { interpret } from './interpret.ts'
@@ -113,11 +115,12 @@ export function loadEffective(sources: ConfigSources = {}): LoadedConfig {
   return { config: deepFreeze(build(draft, tokens, flags)), effective, schema }
 }
 
-type Draft = Omit<Config, 'auth' | 'http' | 'targets' | 'forwards' | 'logLevel'> & {
+type Draft = Omit<Config, 'auth' | 'http' | 'targets' | 'forwards' | 'fleet' | 'logLevel'> & {
   readonly auth: { readonly tokens: readonly Token[] }
   readonly http: Omit<Config['http'], 'tls'> & { readonly tls?: NonNullable<Config['http']['tls']> }
   readonly targets: Readonly<Record<string, TargetDraft>>
   readonly forwards: readonly ForwardDraft[]
+  readonly fleet?: FleetConfig
 }
 
 function build(draft: Draft, tokens: readonly Token[], flags: ConfigFlags): Config {
@@ -128,6 +131,7 @@ function build(draft: Draft, tokens: readonly Token[], flags: ConfigFlags): Conf
     http: { ...draft.http, tls: draft.http.tls ?? null },
     targets: Object.fromEntries(targets),
     forwards: draft.forwards.map(buildForward),
+    fleet: draft.fleet ?? null,
     logLevel: flags.logLevel ?? 'info',
   }
 }
@@ -180,6 +184,7 @@ function checkAll(effective: unknown, report: Report, { checkRule, checkHost }: 
   for (const [name, target] of Object.entries(isRecord(targets) ? targets : {}))
     checkTarget(target, `targets.${name}`, report)
   checkForwards(field(effective, 'forwards'), targets, report)
+  checkFleet(field(effective, 'fleet'), targets, report)
   for (const [index, token] of entriesOf(field(field(effective, 'auth'), 'tokens'))) {
     const limits = field(token, 'limits')
     if (field(limits, 'burst') !== undefined && field(limits, 'requestsPerSecond') === undefined)

@@ -7,8 +7,9 @@ import { DEFAULTS } from '../base/defaults.ts'
 import { ISOLATIONS } from '../base/isolation.ts'
 import { LIMITS } from '../base/limits.ts'
 import { ACCESS_LOGS, TRACES } from './config.ts'
+import { fleetSchema } from './fleet-schema.ts'
 import { FORWARD_MODES } from './forward.ts'
-import type { PemContent } from './pem.ts'
+import { pemFile } from './pem-file.ts'
 import {
   choice,
   count,
@@ -23,13 +24,12 @@ import {
   size,
   text,
 } from './schema-node.ts'
+import { TARGET_NAME, TARGET_NAME_RULE } from './target-name.ts'
 import { fileTargetSchema } from './target-schema.ts'
 
 const LISTEN = 'HOST:PORT, [IPV6]:PORT or unix:PATH'
 const SERVE = 'HOST:PORT, [IPV6]:PORT, unix:PATH or fd:N with N from 3'
 
-/** A target's name: it stands in URLs, in metrics' labels and in the environment. */
-export const TARGET_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
 export const FORMAT_NAME = '^[a-z][a-z0-9-]{0,63}$'
 /** What a name of a format must be, in words. */
 export const FORMAT_NAME_RULE =
@@ -68,12 +68,12 @@ export function configSchema(parallelism: number): SchemaNode {
     }),
     limits: limits(),
     targets: named('The named targets.', TARGET_NAME, fileTargetSchema, {
-      expects:
-        'a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or a digit',
+      expects: TARGET_NAME_RULE,
     }),
     forwards: list('Local ports for unmodified programs: each accepted connection is one lease.', forward(), {
       maxItems: LIMITS.forwardsMax,
     }),
+    fleet: fleetSchema(),
     metrics: metrics(),
     telemetry: telemetry(),
   })
@@ -266,16 +266,4 @@ function forward(): SchemaNode {
       { default: false },
     ),
   })
-}
-
-function pemFile(description: string, pem: PemContent): SchemaNode {
-  return text(
-    `${description}, the path of a PEM file relative to the config file.`,
-    'the path of a PEM file',
-    {
-      kind: 'file',
-      pem,
-      minLength: 1,
-    },
-  )
 }

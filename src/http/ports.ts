@@ -153,6 +153,56 @@ export type MetricsPort = {
 export const METRICS_NOTATIONS = ['text/plain', 'application/openmetrics-text'] as const
 export type MetricsNotation = (typeof METRICS_NOTATIONS)[number]
 
+/** Whose lease or listener an id is, by what its owner has put into it. */
+export type IdOwner =
+  /** Of this very instance, or of none that can be told: it is looked up here. */
+  | { readonly kind: 'own' }
+  /** Of another that serves. `origin`: where it is reached. */
+  | { readonly kind: 'other'; readonly name: string; readonly origin: string }
+  /** Of one that does not answer now, and may come back. `retryAfterMs`: when that is decided. */
+  | { readonly kind: 'unreachable'; readonly name: string; readonly retryAfterMs: number }
+  /** Of one that is gone, as an earlier start of an instance is. */
+  | { readonly kind: 'lost'; readonly name: string }
+
+/** One instance, as an operator sees it. Instants are RFC 3339. */
+export type InstanceRow = {
+  readonly name: string
+  readonly url: string
+  readonly leases: number
+  readonly connections: number
+  readonly seenAt: string
+  readonly startedAt: string
+  readonly version: string
+}
+
+/** The cap of one target: `held` are permits of all instances together, `byInstance` of each by name. */
+export type CapRow = {
+  readonly cap: number
+  readonly held: number
+  readonly byInstance: Readonly<Record<string, number>>
+}
+
+export type FleetRows = {
+  readonly instances: readonly InstanceRow[]
+  readonly caps: Readonly<Record<string, CapRow>>
+}
+
+/** Other instances, as the HTTP side needs them. */
+export type FleetPort = {
+  readonly name: string
+  /** `joined`, or `degraded` while the engine is away. */
+  readonly state: 'joined' | 'degraded'
+  ownerOf(id: string): IdOwner
+  /** What the engine knows; while it is away, what it said last. */
+  rows(): Promise<FleetRows>
+  /** Hosts under which members are reached, as a Host header names them; they change while it runs. */
+  readonly hosts: ReadonlySet<string>
+  /** What all members authenticate words to each other with; null until it is known. */
+  readonly secret: string | null
+  /** TLS to other members, as PEM text. */
+  readonly tls: NonNullable<Config['fleet']>['tls']
+}
+
 /** What `buildApp` is given. */
 export type AppDeps = DoorDeps & {
   readonly pool: PoolPort
@@ -164,6 +214,8 @@ export type AppDeps = DoorDeps & {
   readonly metrics: MetricsPort
   /** The folder of the dashboard's built files; default: it is answered with a problem that says so. */
   readonly dashboard?: string
+  /** Other instances; default: this one stands alone. */
+  readonly fleet?: FleetPort
   /** Rows of the threads that serve HTTP; default: none. */
   readonly httpRows?: () => readonly object[]
 }

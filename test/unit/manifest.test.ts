@@ -47,11 +47,13 @@ describe('package.json', () => {
     expect([...used].toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted())
   })
 
-  test('offers what only tracing needs, and brings none of it', () => {
+  test('offers what only tracing and a fleet need, and brings none of it', () => {
     const { peerDependencies: offered, peerDependenciesMeta: meta } = manifest
     expect(Object.keys(offered)).toEqual([
       '@opentelemetry/exporter-trace-otlp-http',
       '@opentelemetry/sdk-node',
+      'ioredis',
+      'iovalkey',
     ])
     for (const name of Object.keys(offered)) {
       expect.soft(meta[name], name).toEqual({ optional: true })

@@ -55,6 +55,7 @@ describe('loadConfig', () => {
       },
       targets: {},
       forwards: [],
+      fleet: null,
       telemetry: { traces: 'off' },
       metrics: {},
       logLevel: 'info',
@@ -78,6 +79,16 @@ describe('loadConfig', () => {
         proxyProtocol: false,
       },
     ])
+    expect(config.fleet).toEqual({
+      url: 'redis://valkey:6379',
+      name: 'pod-7',
+      advertise: 'http://10.1.2.3:7070',
+      caps: { cache: 100 },
+      onEngineLoss: 'share',
+      expected: 3,
+      secret: '0123456789abcdef0123456789abcdef',
+      tls: { ca: cert, cert, key },
+    })
     expect(config.telemetry).toEqual({ traces: 'otlp' })
     expect(config.targets).toEqual({
       cache: {
@@ -342,7 +353,7 @@ describe('printConfig', () => {
   it('masks what is sent in dialogs and the hashes of tokens', () => {
     const text = printConfig(loadEffective({ environment: {}, file: WHOLE }))
     expect(text).not.toMatch(/hunter2|PING|BBBB|AAAA/)
-    expect(text.match(/\*\*\*/g)).toHaveLength(4)
+    expect(text.match(/\*\*\*/g)).toHaveLength(6)
     expect(text).toContain('+PONG')
   })
 })
