@@ -1,8 +1,11 @@
 import { copyFile, readFile } from 'node:fs/promises'
+import http from 'node:http'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import type { Options } from 'tsup'
+
+const MODULES = join(import.meta.dirname, 'node_modules')
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
@@ -68,6 +71,49 @@ const webSocketInside: Plugin = {
   },
 }
 
+/**
+ * `import … from 'node:http'` has Node read every member of that module, and one of them is a whole client for WebSockets and
+ * `fetch`: it takes longer to load than all of sockpool. So the bundle takes the members that are there already.
+ */
+const httpAsItIs: Plugin = {
+  name: 'http-as-it-is',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:http$/ }, () => ({
+      path: 'node:http',
+      namespace: 'as-it-is',
+      sideEffects: false,
+    }))
+    onLoad({ filter: /./, namespace: 'as-it-is' }, () => ({ contents: membersAtHand(http) }))
+  },
+}
+
+/** A module with those members of a builtin one that nothing is loaded for. */
+function membersAtHand(builtin: object): string {
+  const names = Object.entries(Object.getOwnPropertyDescriptors(builtin))
+    .filter(([, { get }]) => get === undefined)
+    .map(([name]) => name)
+  return `export const { ${names.join(', ')} } = process.getBuiltinModule('node:http')`
+}
+
+/**
+ * TypeBox and YAML come in hundreds of files, each of which is looked for and read at every start. Of YAML it is the form for
+ * bundles, which needs nothing of Node: warnings are read off the document, so that none is printed.
+ */
+const yamlInside: Plugin = {
+  name: 'yaml-inside',
+  setup({ onResolve }) {
+    onResolve({ filter: /^yaml$/ }, () => ({ path: join(MODULES, 'yaml', 'browser', 'index.js') }))
+  },
+}
+
+/** What is part of the bundle, and the file of its licence, which goes along. */
+const INSIDE: Readonly<Record<string, string>> = {
+  piscina: 'LICENSE',
+  ws: 'LICENSE',
+  typebox: 'license',
+  yaml: 'LICENSE',
+}
+
 const WEB = join(import.meta.dirname, 'src', 'client', 'web')
 
 /**
@@ -123,14 +169,15 @@ const options: Options = {
       'worker-entry': 'workers/io-worker.ts',
     },
   },
-  noExternal: ['piscina', 'ws'],
-  esbuildPlugins: [piscinaInside, webSocketInside],
+  noExternal: Object.keys(INSIDE),
+  esbuildPlugins: [piscinaInside, webSocketInside, httpAsItIs, yamlInside],
+  removeNodeProtocol: false,
   splitting: true,
   sourcemap: true,
   clean: true,
   onSuccess: async () => {
-    for (const inside of ['piscina', 'ws'])
-      await copyFile(`node_modules/${inside}/LICENSE`, `dist/${inside}.LICENSE`)
+    for (const [name, licence] of Object.entries(INSIDE))
+      await copyFile(join(MODULES, name, licence), `dist/${name}.LICENSE`)
     await buildClientForBrowsers('dist')
   },
 }

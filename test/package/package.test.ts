@@ -63,7 +63,9 @@ describe('the package', () => {
         'dist/io-worker.js',
         'dist/parse-worker.js',
         'dist/piscina.LICENSE',
+        'dist/typebox.LICENSE',
         'dist/ws.LICENSE',
+        'dist/yaml.LICENSE',
         'docs/library.md',
         'deploy/helm/sockpool/Chart.yaml',
         'deploy/kubernetes/service.yaml',
@@ -183,6 +185,19 @@ describe('the package', () => {
       refused: [true, 'TARGET_NOT_FOUND'],
       line: 'hello\n',
     })
+  })
+
+  test('loads at its start neither the client for `fetch` that Node has, nor hundreds of files', async () => {
+    const { client, files } = (await runModule(`
+      import { registerHooks } from 'node:module'
+      let files = 0
+      registerHooks({ load: (url, context, next) => next(url, (files += url.startsWith('file:') ? 1 : 0, context)) })
+      await import('sockpool')
+      const client = process.moduleLoadList.filter(name => name.includes('undici'))
+      console.log(JSON.stringify({ client, files }))
+    `)) as { client: readonly string[]; files: number }
+    expect(client).toEqual([])
+    expect(files).toBeLessThan(120)
   })
 
   test('has the client of a service as an export of its own, of the same classes on Node', async () => {
