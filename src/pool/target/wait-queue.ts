@@ -37,8 +37,18 @@ export class WaitQueue {
     const { slots, waiterCount, now, onLeft } = deps
     this.#deps = deps
     this.#demand = new Demand(slots, now)
+    const count = {
+      joined: () => {
+        waiterCount.joined()
+        slots.changed()
+      },
+      left: () => {
+        waiterCount.left()
+        slots.changed()
+      },
+    }
     this.waiters = new Waiters({
-      count: waiterCount,
+      count,
       now,
       explain: (error, position) => this.#explain(error, position),
       onLeft,
@@ -74,6 +84,11 @@ export class WaitQueue {
   /** Why a caller is not let in who would be the last. */
   newcomer(code: ErrorCode, what: string): SockpoolError {
     return this.#refusal(code, what, this.waiters.size + 1)
+  }
+
+  /** Fails one that waits for no longer. */
+  fail(entry: QueueEntry<Waiter>, code: ErrorCode, what: string): void {
+    this.waiters.fail(entry, this.#refusal(code, what, this.waiters.positionOf(entry)))
   }
 
   serve(entry: QueueEntry<Waiter>, slot: Slot, connection: IoConnection): void {
