@@ -11,7 +11,7 @@ export type SharedByTargets = Pick<
   PoolDeps,
   'fleet' | 'random' | 'onEvent' | 'news' | 'tallies' | 'permitsOf'
 > &
-  Pick<TargetPoolDeps, 'waiterCount' | 'now' | 'onFault'>
+  Pick<TargetPoolDeps, 'waiterCount' | 'now' | 'onFault' | 'onRefreshed'>
 
 export function openTarget(
   shared: SharedByTargets,
@@ -22,7 +22,7 @@ export function openTarget(
 ): TargetPool {
   const { fleet, random = Math.random, onEvent, news, tallies, permitsOf, waiterCount, now, onFault } = shared
   return new TargetPool({
-    ...{ name, target, dial, origin, waiterCount, now, random, onFault },
+    ...{ name, target, dial, origin, waiterCount, now, random, onFault, onRefreshed: shared.onRefreshed },
     connector: fleet,
     tidings: new TargetNews(news, name),
     tally: tallies?.begin(name, origin),

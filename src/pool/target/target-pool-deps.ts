@@ -28,6 +28,8 @@ export type TargetPoolDeps = {
   readonly tally?: TargetTally | undefined
   /** Who else bounds the pool; default: nobody does. */
   readonly permitsOf?: PermitsOf | undefined
+  /** Permits are others than before: for whoever has callers of its own wait for connections, or serves them with some. */
+  readonly onRefreshed?: (() => void) | undefined
   readonly now: () => number
   readonly random: () => number
   /** A leased connection lost its socket. */
