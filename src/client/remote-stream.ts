@@ -12,7 +12,7 @@ import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
-import { afterClose, endAfter, tlsEnding } from './after-close.ts'
+import { afterClose, endAfter, isAway, tlsEnding } from './after-close.ts'
 import { onceFree } from './once-free.ts'
 import { RemoteSink } from './remote-sink.ts'
 import { BROKEN, RemoteSocket } from './remote-socket.ts'
@@ -250,7 +250,7 @@ export class RemoteStream {
       failure => failure as SockpoolError,
     )
     if (this.#state !== state) return
-    const isAnswer = error !== null && error.code !== 'SERVICE_UNREACHABLE'
+    const isAnswer = error !== null && !isAway(error)
     if (isAnswer) return this.over(endAfter(error))
     this.#again(isBegun ? null : error)
   }
