@@ -97,6 +97,19 @@ describe('a stream through another instance', () => {
     expect((await lease.look()).status).toBe(200)
   })
 
+  test('closes with 1001 when the instance in between drains, and its lease goes on', async () => {
+    const { stream, other, owner, lease, peer } = await opened()
+    stream.send(Buffer.from('before'))
+    await peer.received(6)
+    await peer.send('some')
+    await stream.bytes(4)
+    const closed = other.cut()
+    expect(await stream.ended()).toEqual({ code: 1001, reason: 'draining' })
+    await closed
+    await peer.send(' and the rest')
+    expect((await owner.api.post(`${lease.path}/readexactly?n=13`)).text).toBe(' and the rest')
+  })
+
   test('closes where its owner says goodbye, and breaks where it does not', async () => {
     const { stream, owner, other, leased } = await opened()
     const { lease } = await leased()
