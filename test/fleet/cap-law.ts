@@ -33,32 +33,43 @@ export class CapLaw {
   readonly #frozen: readonly Span[][]
   readonly #engineAway: Span[] = []
   readonly #emptiedMs: number[] = []
+  readonly #now: () => number
 
-  constructor(cap: number, instances: number) {
+  /** `now`: milliseconds since 1970. */
+  constructor(cap: number, instances: number, now: () => number = Date.now) {
     this.cap = cap
+    this.#now = now
     this.#instances = instances
     this.#frozen = Array.from({ length: instances }, () => [])
   }
 
   /** One instance stands still, until what is given back is called. */
   freeze(instance: number): () => void {
-    return begin(this.#frozen[instance] ?? [])
+    return this.#begin(this.#frozen[instance] ?? [])
   }
 
   /** Nobody hears of the engine, until what is given back is called. */
   loseEngine(): () => void {
-    return begin(this.#engineAway)
+    return this.#begin(this.#engineAway)
   }
 
   /** The engine starts, and knows nothing any more. */
   emptied(): void {
-    this.#emptiedMs.push(Date.now())
+    this.#emptiedMs.push(this.#now())
   }
 
   /** Each instant with more than the cap, and what was allowed then. `counts`: all that there were, in turn. */
   judge(counts: readonly OpenCounts[]): readonly Judged[] {
     const excuses = this.#excuses(counts)
     return counts.filter(({ total }) => total > this.cap).map(row => this.#judgeOne(row, excuses))
+  }
+
+  #begin(spans: Span[]): () => void {
+    const span: Span = { fromMs: this.#now(), toMs: Number.POSITIVE_INFINITY }
+    spans.push(span)
+    return () => {
+      span.toMs = this.#now()
+    }
   }
 
   #judgeOne(counts: OpenCounts, excuses: readonly Excuse[]): Judged {
@@ -96,14 +107,6 @@ export class CapLaw {
 }
 
 type Excuse = Span & { readonly instance: number; readonly held: number }
-
-function begin(spans: Span[]): () => void {
-  const span: Span = { fromMs: Date.now(), toMs: Number.POSITIVE_INFINITY }
-  spans.push(span)
-  return () => {
-    span.toMs = Date.now()
-  }
-}
 
 /** Spans that lie so close that nothing need have been heard between them are one. */
 function joined(spans: readonly Span[]): readonly Span[] {

@@ -44,7 +44,7 @@ export class Crowd {
   readonly #seed: number
   #isOver = false
   #names = 0
-  #held = 0
+  readonly #told = new Set<string>()
 
   constructor(field: Field, caller: Caller, findings: Findings, scale: CrowdScale, seed: number) {
     this.#field = field
@@ -52,11 +52,6 @@ export class Crowd {
     this.#findings = findings
     this.#scale = scale
     this.#seed = seed
-  }
-
-  /** Leases that are held now. */
-  get held(): number {
-    return this.#held
   }
 
   /** Resolves when all have left. */
@@ -83,9 +78,7 @@ export class Crowd {
         this.#failed('leases: not acquired', told.failure)
         continue
       }
-      this.#held++
       await this.#use(told.done, random)
-      this.#held--
     }
   }
 
@@ -156,8 +149,12 @@ export class Crowd {
   }
 
   #failed(what: string, { code, detail }: Failure, isExplained = EXPLAINED.has(code)): void {
-    this.#findings.count(`${what}: ${code}`)
-    if (!isExplained) this.#findings.violate(`${what}: ${detail}`)
+    const name = `${what}: ${code}`
+    this.#findings.count(name)
+    // Each is counted, and told in words once.
+    if (isExplained || this.#told.has(name)) return
+    this.#told.add(name)
+    this.#findings.violate(`${what}: ${detail}`)
   }
 
   #check(line: string, got: string): void {
