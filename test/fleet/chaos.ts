@@ -114,6 +114,7 @@ function judge(field: Field, law: CapLaw, findings: Findings, counts: Field['ups
   findings.set('cap', field.cap)
   findings.set('chunk', Math.max(1, Math.floor(field.cap / LIMITS.fleetChunksMax)))
   for (const { total } of counts) findings.most('most open', total)
+  findings.set('open in the mean', meanOpen(counts))
   findings.set('changes that were counted', counts.length)
   const judged = law.judge(counts)
   findings.set('instants above the cap', judged.length)
@@ -125,6 +126,14 @@ function judge(field: Field, law: CapLaw, findings: Findings, counts: Field['ups
   if (highest !== undefined) findings.set('allowed when most were open', highest.allowed)
   for (const name of ['exchanges: served', 'leases: served'])
     if (findings.of(name) === 0) findings.violate(`${name}: none`)
+}
+
+/** Over time: each count stood until the next. */
+function meanOpen(counts: Field['upstream']['counts']): number {
+  let sum = 0
+  for (const [index, { atMs, total }] of counts.entries())
+    sum += total * ((counts[index + 1]?.atMs ?? atMs) - atMs)
+  return sum / ((counts.at(-1)?.atMs ?? 0) - (counts[0]?.atMs ?? 0))
 }
 
 function textOf({ counts, allowed, excused, isAfterLoss }: Judged, instances: readonly Instance[]): string {
