@@ -24,7 +24,7 @@ import type { PoolOptions } from './library/pool-options.ts'
 import type { Pool } from './pool/pool.ts'
 import { announcedTargets } from './service/announced-targets.ts'
 import { logEvent } from './service/event-log.ts'
-import { checkCertificate, type HttpThreads } from './service/http-threads.ts'
+import { checkCertificate, type HttpThreads, headerBytesMaxOf } from './service/http-threads.ts'
 import { type HttpListening, httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
 import { LiveConfig } from './service/live-config.ts'
 import { Metering } from './service/metering.ts'
@@ -156,6 +156,7 @@ function appDeps(
     origins: http.origins,
     tls: http.tls ?? false,
     limits,
+    headerBytesMax: headerBytesMaxOf(live.config),
     version: version(),
     metrics,
     reload: async () => {

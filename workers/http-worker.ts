@@ -68,6 +68,7 @@ const deps: DoorDeps = {
   tallies,
   listen: data.listen,
   limits: data.limits,
+  headerBytesMax: data.headerBytesMax,
   connectionsMax: data.connectionsMax,
   isClosing: () => isClosing,
   accessLog: () => accessLog,

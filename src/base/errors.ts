@@ -45,6 +45,11 @@ export const ERROR_CODES = {
   BREAKER_OPEN: { status: 503, title: 'The target is failing', retryable: true },
   DRAINING: { status: 503, title: 'The service is draining', retryable: true },
   NOT_READY: { status: 503, title: 'The service is not ready', retryable: true },
+  INSTANCE_UNREACHABLE: {
+    status: 503,
+    title: 'The instance that holds this cannot be reached',
+    retryable: true,
+  },
   SERVICE_UNREACHABLE: { status: 503, title: 'The service cannot be reached', retryable: true },
   INTERNAL: { status: 500, title: 'A fault of the service itself', retryable: false },
   UNSUPPORTED: { status: 501, title: 'This cannot be done here', retryable: false },
@@ -73,7 +78,14 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES
 
 /** Why a lease is gone, as `lease_gone` reports it. */
-export type GoneReason = 'released' | 'expired' | 'killed' | 'revoked' | 'worker_lost' | 'reset'
+export type GoneReason =
+  | 'released'
+  | 'expired'
+  | 'killed'
+  | 'revoked'
+  | 'worker_lost'
+  | 'reset'
+  | 'instance_lost'
 
 /** How many connections of a target a tenant holds. */
 export type LeaseHolding = { readonly tenant: string; readonly leases: number }

@@ -12,4 +12,46 @@ export const FLEET_LIMITS = {
   fleetInstancesMax: 1_024,
   /** Bytes of the secret at the least: as many as its HMAC has. */
   fleetSecretBytesMin: 32,
+  /** Milliseconds that the engine has for an answer, and for a connection: it answers from memory, in well under one. */
+  fleetAnswerMs: 1_000,
+  /** Milliseconds that a start waits for the engine before it serves without. */
+  fleetStartMs: 2_000,
+  /** Milliseconds that a close waits until the engine has taken back what this instance had; it expires there otherwise. */
+  fleetLeaveMs: 2_000,
+  /** Milliseconds between two attempts to reach the engine, doubling from the first to the last; each is jittered. */
+  fleetRetryFirstMs: 100,
+  fleetRetryLastMs: 2_000,
+  /** Milliseconds over which the instances spread that find the engine there again all at once. */
+  fleetReturnSpreadMs: 500,
+  /**
+   * Milliseconds beyond its own TTL after which an instance without the engine takes its share: others may have renewed up to
+   * one renewal and one answer later than it did.
+   */
+  fleetGraceMs: 10_000,
+  /** Milliseconds between two questions of an instance that lacks permits: published hints may be lost. */
+  fleetPollMs: 400,
+  /** Milliseconds for which what an instance lacks is known to the others, unless it says so again: a few polls. */
+  fleetWantMs: 1_500,
+  /** Milliseconds for which a promise of permits that are still in use keeps others from promising the same. */
+  fleetPromiseMs: 1_000,
+  /** Milliseconds for which a chunk must have been unused before it is given back: loads come and go within seconds. */
+  fleetSpareMs: 3_000,
+  /** Milliseconds after something changed in a pool until it is looked at: many changes are one look. */
+  fleetLookMs: 2,
+  /** Milliseconds between two words of a pool whose own wishes change: callers come one by one, many within that time. */
+  fleetNewsMs: 10,
+  /** Milliseconds between two questions while it is in doubt what is held: nothing is served meanwhile. */
+  fleetDoubtMs: 50,
+  /** Milliseconds between two answers to what others lack, of one pool: each of them asks every few hundred. */
+  fleetYieldMs: 50,
+  /** Milliseconds for which a start is told from none after it was last seen, as long as a tombstone of a lease. */
+  fleetForgetMs: 600_000,
+  /** Starts that are remembered: those of as many instances as there may be, some of which start again and again. */
+  fleetStartsMax: 16_384,
+  /** Characters of a lease's id at the most: with the longest name it has 142. */
+  fleetIdCharsMax: 192,
+  /** Starts that valid ids named and that were not known yet, while it is asked for them. */
+  fleetUnknownMax: 1_024,
+  /** Milliseconds after which somebody asks again whose id names a start that is not known yet. */
+  fleetUnknownMs: 1_000,
 } as const

@@ -125,6 +125,26 @@ export const HTTP_LIMITS = {
   eventsWaitingMax: 1_024,
   eventsKeptMax: 1_024,
   eventsGatherMs: 30_000,
+  /**
+   * Calls that another instance answers: milliseconds that it has to accept a connection, which within one network takes
+   * one or two; that a connection to it may idle, less than it allows; beyond the longest wait of a call, of silence in both
+   * directions after which the way is broken; and of silence on a stream, four of its pings.
+   */
+  forwardedConnectMs: 2_000,
+  forwardedIdleMs: 30_000,
+  forwardedGraceMs: 5_000,
+  forwardedStreamSilenceMs: 60_000,
+  /** Such calls at once, each of which holds a connection on either side; connections to one instance that are kept idle. */
+  forwardedCallsMax: 4_096,
+  forwardedIdleMax: 64,
+  /** Bytes of headers in a fleet: another instance adds to what its caller has sent who it is, and whom it knows. */
+  forwardedHeaderBytesMax: 9_216,
+  /**
+   * Milliseconds by which the clocks of two instances may differ, and by which its word on a caller may be late; such words
+   * that are remembered, of which none holds twice: a thousand calls a second for as long as one holds.
+   */
+  forwardedSkewMs: 30_000,
+  forwardedNoncesMax: 65_536,
   /** Milliseconds an HTTP connection may idle between two requests. */
   httpKeepAliveMs: 72_000,
 } as const

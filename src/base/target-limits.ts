@@ -8,6 +8,11 @@ export const TARGET_LIMITS = {
   /** Milliseconds that a target is left alone after a failed dial, doubling from the first to the last, with full jitter. */
   dialBackoffFirstMs: 10,
   dialBackoffLastMs: 5_000,
+  /**
+   * Milliseconds that a caller which waits for nobody waits for a permit: one that another instance has to spare comes sooner,
+   * and whoever asks for a connection at once wants to hear soon that there is none.
+   */
+  permitWaitMs: 250,
   /** Milliseconds of waiting, and the interval in which nobody waits for less, that make a queue a standing one: CoDel's own. */
   queueStandingMs: 5,
   queueIntervalMs: 100,

@@ -8,7 +8,7 @@
  *              └─ paused ◄
  */
 import { errorText } from '../base/error-text.ts'
-import { SockpoolError } from '../base/errors.ts'
+import { type ErrorCode, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
@@ -45,6 +45,8 @@ type State =
 
 /** Milliseconds after a call of the service's own until the stream is opened again without need: to hear of its end. */
 const REOPEN_MS = 100
+/** What is not there now, and may be again: the service, or behind it the instance that holds the lease. */
+const AWAY: ReadonlySet<ErrorCode> = new Set(['SERVICE_UNREACHABLE', 'INSTANCE_UNREACHABLE'])
 
 export class RemoteStream {
   readonly source: RemoteSource
@@ -250,7 +252,7 @@ export class RemoteStream {
       failure => failure as SockpoolError,
     )
     if (this.#state !== state) return
-    const isAnswer = error !== null && error.code !== 'SERVICE_UNREACHABLE'
+    const isAnswer = error !== null && !AWAY.has(error.code)
     if (isAnswer) return this.over(endAfter(error))
     this.#again(isBegun ? null : error)
   }

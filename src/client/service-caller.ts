@@ -33,8 +33,12 @@ export type ServiceCall = {
   readonly retry?: RetryBounds
 }
 
-/** Nothing was sent on the connection that ended: another may serve the same call. */
-const ANOTHER_SERVES: ReadonlySet<ErrorCode> = new Set(['CONNECTION_RESET', 'WORKER_LOST'])
+/** Nothing was sent on the connection that ended, or to the instance that is away: a repeat may be served. */
+const ANOTHER_SERVES: ReadonlySet<ErrorCode> = new Set([
+  'CONNECTION_RESET',
+  'WORKER_LOST',
+  'INSTANCE_UNREACHABLE',
+])
 
 export class ServiceCaller {
   readonly wire: Wire
@@ -146,7 +150,10 @@ function requestOf({
 
 function mayRepeat({ repeat }: ServiceCall, error: unknown): boolean {
   if (error instanceof WireFailure) return error.isUnsent || repeat === 'always'
-  if (!(error instanceof SockpoolError) || repeat !== 'unsent') return false
+  if (!(error instanceof SockpoolError)) return false
+  // The way broke behind the instance that was called.
+  if (error.code === 'INSTANCE_UNREACHABLE' && repeat === 'always') return true
+  if (repeat !== 'unsent') return false
   return error.retryable && error.bytesAccepted === 0 && ANOTHER_SERVES.has(error.code)
 }
 

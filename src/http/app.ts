@@ -14,6 +14,7 @@ import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { registerAuth } from './door/auth.ts'
 import { ConnectionDoor, registerConnectionDoor } from './door/connection-door.ts'
 import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
+import { ForwardedCallers } from './door/forwarded-caller.ts'
 import { type HostPolicy, originForm, registerHostPolicy } from './door/hosts.ts'
 import { HttpRequest } from './door/http-request.ts'
 import { LiveDoor } from './door/live-door.ts'
@@ -25,6 +26,7 @@ import { registerRequestTurns } from './door/request-turns.ts'
 import { registerTunnels, type TunnelHandler } from './door/tunnels.ts'
 import { UpgradedSockets } from './door/upgraded-sockets.ts'
 import { registerUpgrades } from './door/upgrades.ts'
+import { registerForwarding } from './forwarding/forwarding.ts'
 import { CallerListeners } from './leases/caller-listeners.ts'
 import { LeaseTable } from './leases/lease-table.ts'
 import type { AppDeps, DoorDeps, ListenerTls } from './ports.ts'
@@ -88,7 +90,7 @@ export function guardedApp(
   registerCors(app, policy)
   registerHostPolicy(app, policy)
   registerPreflights(app, policy)
-  registerAuth(app, callers)
+  registerAuth(app, callers, new ForwardedCallers(deps.fleet ?? null))
   registerExpectations(app)
   const sockets = upgradedSockets(deps)
   registerUpgrades(app, sockets)
@@ -123,7 +125,12 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   const onFault = (error: unknown): void =>
     app.log.error({ err: error }, 'internal error after a lease ended')
   const table = new LeaseTable({ now, onFault })
-  const listeners = new CallerListeners({ now, onFault })
+  const { fleet } = deps
+  const listeners = new CallerListeners({ now, onFault, ...(fleet && { newId: () => fleet.newId() }) })
+  if (fleet !== undefined) {
+    const knows = { lease: (id: string) => table.knows(id), listener: (id: string) => listeners.knows(id) }
+    registerForwarding(app, { ...deps, fleet, knows })
+  }
   const calls = new Calls(deps, table)
   const acquirer = new LeaseAcquirer(pool, table)
   app.register(swagger, openApiDocument(version))
@@ -155,7 +162,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
 }
 
 function serverOptions(deps: DoorDeps, policy: HostPolicy) {
-  const { limits, isClosing, log } = deps
+  const { limits, isClosing, log, headerBytesMax = LIMITS.httpHeaderBytesMax } = deps
   // Between threads nothing is encrypted, and a header is added to what its client sent.
   const isRelayed = deps.relaySecret !== undefined
   const tls = isRelayed ? false : deps.tls
@@ -165,7 +172,7 @@ function serverOptions(deps: DoorDeps, policy: HostPolicy) {
     requireHostHeader: false,
     headersTimeout: LIMITS.httpHeadersTimeoutMs,
     connectionsCheckingInterval: LIMITS.httpCheckIntervalMs,
-    maxHeaderSize: isRelayed ? LIMITS.relayHeaderBytesMax : LIMITS.httpHeaderBytesMax,
+    maxHeaderSize: isRelayed ? LIMITS.relayHeaderBytesMax : headerBytesMax,
   }
   return {
     bodyLimit: limits.bodyBytes,

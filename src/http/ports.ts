@@ -3,6 +3,7 @@
  * configuration export. A test satisfies each port with a small fake. All of it runs on the thread that serves HTTP, and
  * none of it touches a target's socket.
  */
+import type { ErrorCode } from '../base/errors.ts'
 import type { SharedDurations } from '../channel/shared-durations.ts'
 import type { SharedTallies } from '../channel/shared-tallies.ts'
 import type { ListenAddress } from '../config/address.ts'
@@ -193,6 +194,8 @@ export type FleetPort = {
   /** `joined`, or `degraded` while the engine is away. */
   readonly state: 'joined' | 'degraded'
   ownerOf(id: string): IdOwner
+  /** An id that tells any of them that it is this instance's, for what is no lease. */
+  newId(): string
   /** What the engine knows; while it is away, what it said last. */
   rows(): Promise<FleetRows>
   /** Hosts under which members are reached, as a Host header names them; they change while it runs. */
@@ -202,6 +205,12 @@ export type FleetPort = {
   /** TLS to other members, as PEM text. */
   readonly tls: NonNullable<Config['fleet']>['tls']
 }
+
+/** What the door needs of it. */
+export type FleetDoor = Pick<FleetPort, 'name' | 'hosts' | 'secret'>
+
+/** How a call for another instance came out: `ok` where that one has answered, whatever it has answered; else a code. */
+export type ForwardResult = 'ok' | Lowercase<ErrorCode>
 
 /** What `buildApp` is given. */
 export type AppDeps = DoorDeps & {
@@ -216,6 +225,8 @@ export type AppDeps = DoorDeps & {
   readonly dashboard?: string
   /** Other instances; default: this one stands alone. */
   readonly fleet?: FleetPort
+  /** Counts the calls that are another instance's to answer; default: nobody does. */
+  readonly forwarded?: { count(result: ForwardResult): void }
   /** Rows of the threads that serve HTTP; default: none. */
   readonly httpRows?: () => readonly object[]
 }
@@ -247,6 +258,10 @@ export type DoorDeps = Pick<Config, 'auth'> & {
   readonly tallies?: SharedTallies
   /** Where other threads accept the connections: the secret by which their word on a caller is known. */
   readonly relaySecret?: string
+  /** Other instances, whose words on callers hold and whose hosts are this one's too; default: there are none. */
+  readonly fleet?: FleetDoor
+  /** Bytes of a request's headers; default LIMITS.httpHeaderBytesMax. */
+  readonly headerBytesMax?: number
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */
   readonly connectionsMax?: number
   /** Counts how long requests take, by method, route and status; default: nobody does. */

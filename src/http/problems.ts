@@ -67,10 +67,7 @@ export function sendProblem(
   const problem = toProblem(error, extra)
   const isInternal = problem.body.code === 'internal'
   if (isInternal) request.log.error({ err: causeOf(error) }, 'internal error')
-  if (hasUnreadBody(request)) {
-    reply.header('connection', 'close')
-    lingerAtEnd(request.raw.socket)
-  }
+  endUnread(request, reply)
   // Only for a fault of the service must the caller find the log's line; all other problems stay the same bytes.
   const body = isInternal ? { ...problem.body, requestId: request.id } : problem.body
   return reply
@@ -78,6 +75,13 @@ export function sendProblem(
     .headers(problem.headers)
     .type('application/problem+json')
     .send(Buffer.from(JSON.stringify(body)))
+}
+
+/** Has the connection end with an answer that comes before its request's body has: nobody reads the rest. */
+export function endUnread(request: FastifyRequest, reply: FastifyReply): void {
+  if (!hasUnreadBody(request)) return
+  reply.header('connection', 'close')
+  lingerAtEnd(request.raw.socket)
 }
 
 /** An error handler for routes whose problems always have the given fields. */

@@ -11,6 +11,7 @@ import { type Authority, admit } from '../egress/judge.ts'
 import { Parsers } from '../parse/parsers.ts'
 import { Pool } from '../pool/pool.ts'
 import type { PoolEvent } from '../pool/pool-deps.ts'
+import type { PermitsOf } from '../pool/target/permits.ts'
 import { PoolNews } from '../pool/target/pool-news.ts'
 import type { TargetTallies } from '../pool/target/target-tally.ts'
 import { IoFleet } from '../threads/io-fleet.ts'
@@ -34,6 +35,10 @@ export type ServiceTraits = {
     /** A target was refused that a caller described, before anything was dialled. */
     readonly onDenied: (reason: DecisionReason) => void
   }
+  /** Who else bounds the pools of named targets; default: nobody does. */
+  readonly permitsOf?: PermitsOf
+  /** Makes the ids of leases, none of which can be guessed; default: random ones. */
+  readonly leaseIds?: () => string
 }
 
 /** A pool, and the handle by which its egress rules learn what this process listens on. */
@@ -92,6 +97,8 @@ export function joinPool(options: PoolOptions, traits: ServiceTraits): JoinedPoo
     onEvent: tell,
     news,
     tallies: traits.metered?.tallies,
+    permitsOf: traits.permitsOf,
+    leaseIds: traits.leaseIds,
   })
   const deny: JoinedPool['deny'] = denied => {
     rules.setDenied(denied)

@@ -42,7 +42,7 @@ type HeldLease = { readonly record: LeaseRecord; readonly pool: TargetPool | nul
 
 export type LeasesDeps = Pick<
   PoolDeps,
-  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax' | 'news'
+  'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leasesMax' | 'connectionsMax' | 'news' | 'leaseIds'
 > & {
   readonly pools: TargetPools
   readonly waiterCount: WaiterCount
@@ -267,7 +267,7 @@ export class Leases {
 
   /** A lease on a connection that was accepted: it is served at once, and counts and expires once it is claimed. */
   #accepted({ connection, target, tenant, recorder, giveBack }: AcceptedTerms): AcceptedLease {
-    const { fleet, parse, defaultTtl, onEvent, now } = this.#deps
+    const { fleet, parse, defaultTtl, onEvent, now, leaseIds } = this.#deps
     let entry: QueueEntry<HeldLease> | null = null
     const record = new LeaseRecord({
       terms: termsOfAccepted(target, tenant),
@@ -275,6 +275,7 @@ export class Leases {
       parse,
       now,
       recorder,
+      ...(leaseIds && { newId: leaseIds }),
       giveBack: (refusal, graceful) => {
         const given = giveBack(refusal, graceful)
         if (entry !== null) this.#told.ended(record, given)

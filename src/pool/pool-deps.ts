@@ -10,6 +10,7 @@ import type { FormatJudge, ParseGauge, ParsePort } from './lease/parse-port.ts'
 import type { PoolChange, ReloadOptions } from './pool-change.ts'
 import type { ListenerFleet } from './server/servers.ts'
 import type { Connector } from './target/connector.ts'
+import type { PermitsOf } from './target/permits.ts'
 import type { PoolNews } from './target/pool-news.ts'
 import type { AdHocRules } from './target/target-pools.ts'
 
@@ -57,4 +58,8 @@ export type PoolDeps = AdHocRules & {
   readonly onEvent?: (event: PoolEvent) => void
   /** Hears what happens. */
   readonly news: PoolNews
+  /** Who else bounds the pools of named targets; default: nobody does. */
+  readonly permitsOf?: PermitsOf | undefined
+  /** Makes the ids of leases, none of which can be guessed; default: random ones. */
+  readonly leaseIds?: (() => string) | undefined
 }

@@ -71,7 +71,8 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     this.#now = deps.now ?? (() => performance.now())
     const onFault = (error: unknown): void => deps.onEvent?.({ kind: 'fault', error })
     this.#waiterCount = new WaiterCount(deps.waitersMax, deps.fleet)
-    const shared = { ...deps, waiterCount: this.#waiterCount, now: this.#now, onFault }
+    const onRefreshed = (): void => this.#serveOn()
+    const shared = { ...deps, waiterCount: this.#waiterCount, now: this.#now, onFault, onRefreshed }
     this.#pools = new TargetPools(deps.targets, deps, (...opened) => openTarget(shared, ...opened))
     this.#leases = new Leases({
       ...deps,
@@ -260,8 +261,7 @@ export class Pool extends OperatedPool implements AsyncDisposable {
     bounds: CallBounds,
   ): Promise<ControlResult> {
     const done = Promise.resolve(carryOut(this.#pools.find(target, '').control, order, bounds))
-    this.#multiplexers.tend()
-    this.messages.tend()
+    this.#serveOn()
     this.news.tell('verb', target, { reason: verbOf(order) })
     return await this.#awaited(done)
   }
@@ -322,6 +322,11 @@ export class Pool extends OperatedPool implements AsyncDisposable {
   #tend(): void {
     this.#pools.sweep(this.#now())
     this.#leases.sweep()
+    this.#serveOn()
+  }
+
+  /** Has those look again who serve callers of their own with connections of a target. */
+  #serveOn(): void {
     this.#multiplexers.tend()
     this.messages.tend()
   }

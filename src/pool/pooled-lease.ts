@@ -3,6 +3,7 @@ import { LIMITS } from '../base/limits.ts'
 import type { QueueEntry } from '../base/queue.ts'
 import type { IoConnection } from '../threads/io-connection.ts'
 import { runWithin } from '../tracing/caller-trace.ts'
+import { randomLeaseId } from './lease/lease-id.ts'
 import type { LeaseAsking } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseRecordDeps } from './lease/lease-record-deps.ts'
@@ -14,7 +15,7 @@ import type { Refusal, ReleaseResult } from './target/release-result.ts'
 import type { Slot } from './target/slot.ts'
 import type { TargetPool } from './target/target-pool.ts'
 
-export type PooledLeaseOwner = Pick<PoolDeps, 'fleet' | 'parse' | 'defaultTtl' | 'onEvent'> & {
+export type PooledLeaseOwner = Pick<PoolDeps, 'fleet' | 'parse' | 'defaultTtl' | 'onEvent' | 'leaseIds'> & {
   readonly now: () => number
   /** Keeps the process alive for an answer of the I/O workers. */
   readonly awaited: <T>(answer: Promise<T>) => Promise<T>
@@ -78,6 +79,10 @@ export class PooledLease implements LeaseRecordDeps {
 
   now(): number {
     return this.#owner.now()
+  }
+
+  newId(): string {
+    return this.#owner.leaseIds?.() ?? randomLeaseId()
   }
 
   giveBack(refusal: Refusal | null, graceful: boolean): Promise<ReleaseResult> {

@@ -79,7 +79,7 @@ export class HttpThreads {
     this.#slots = threads + 1
     this.#figures = new Map(Array.from({ length: threads }, (_none, index) => [index + 1, new HttpFigures()]))
     this.tallies = new SharedTallies(this.#slots, 0)
-    this.#rules = { auth: deps.auth, hosts, origins, tls, accessLog }
+    this.#rules = { auth: deps.auth, hosts: this.#hosts(hosts), origins, tls, accessLog }
     deps.draining.addEventListener('abort', () => this.#fleet.notify({ kind: 'closing' }), { once: true })
     this.#fleet = new HttpFleet({
       threads,
@@ -119,7 +119,7 @@ export class HttpThreads {
 
   /** Has all threads go by these rules from the next request on. */
   replace({ auth, hosts, origins, accessLog }: ServedRules): void {
-    this.#rules = { ...this.#rules, auth, hosts, origins, accessLog }
+    this.#rules = { ...this.#rules, auth, hosts: this.#hosts(hosts), origins, accessLog }
     this.#notify()
   }
 
@@ -160,6 +160,12 @@ export class HttpThreads {
     return join(this.#folder ?? '', 'main')
   }
 
+  /** What the threads serve themselves is asked of this instance, where others find it too. */
+  #hosts(hosts: readonly string[]): readonly string[] {
+    const { fleet } = this.#deps.config
+    return fleet === null ? hosts : [...hosts, new URL(fleet.advertise).host]
+  }
+
   #notify(): void {
     this.#fleet.notify({ kind: 'rules', rules: this.#rulesData() })
   }
@@ -181,6 +187,7 @@ export class HttpThreads {
       isClosing: draining.aborted,
       listen,
       limits: { bodyBytes, operationTimeoutMs },
+      headerBytesMax: headerBytesMaxOf(config),
       connectionsMax: Math.max(1, Math.floor(connectionsMax / DESCRIPTORS_OF_REQUEST / config.http.threads)),
       logLevel: config.logLevel,
       telemetry,
@@ -196,6 +203,11 @@ export class HttpThreads {
       'an HTTP thread died: its connections are cut, leases stay, and another thread takes its place',
     )
   }
+}
+
+/** What one instance passes on to another is longer than what its caller has sent. */
+export function headerBytesMaxOf({ fleet }: Config): number {
+  return fleet === null ? LIMITS.httpHeaderBytesMax : LIMITS.forwardedHeaderBytesMax
 }
 
 /** Errors: the system's where it cannot be used. */

@@ -54,6 +54,7 @@ export type HttpThreadData = {
   readonly isClosing: boolean
   readonly listen: TcpAddress
   readonly limits: Pick<Config['limits'], 'bodyBytes' | 'operationTimeoutMs'>
+  readonly headerBytesMax: number
   readonly connectionsMax: number
   readonly logLevel: string
   readonly telemetry: Config['telemetry']

@@ -46,7 +46,8 @@ describe('a page of a listed origin', () => {
       expect(corsOf(answer)).toEqual({
         ...NAMED,
         'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
-        'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, traceparent',
+        'access-control-allow-headers': 
+          'Authorization, Content-Type, Idempotency-Key, Sockpool-Redirect, traceparent',
         'access-control-max-age': '600',
       })
       expect(answer.headers.get('vary')).toBe('origin')

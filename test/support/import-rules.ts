@@ -36,7 +36,7 @@ export const ROOMS: Readonly<Record<string, Rows>> = {
     ['thread-app'],
     ['app', 'metrics-app'],
     ['routes'],
-    ['streaming'],
+    ['streaming', 'forwarding'],
     ['leases', 'door', 'document'],
     ['bytes'],
     ['.'],

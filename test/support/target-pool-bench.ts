@@ -3,6 +3,7 @@ import type { SockpoolError } from '../../src/base/errors.ts'
 import { normaliseTarget } from '../../src/config/target.ts'
 import type { TargetInput } from '../../src/config/target-input.ts'
 import { dialOf } from '../../src/pool/target/dial-of.ts'
+import type { PermitsOf } from '../../src/pool/target/permits.ts'
 import { PoolNews, TargetNews } from '../../src/pool/target/pool-news.ts'
 import type { Slot } from '../../src/pool/target/slot.ts'
 import { TargetPool } from '../../src/pool/target/target-pool.ts'
@@ -18,13 +19,15 @@ export class TargetPoolBench {
   readonly news: PoolNews = new PoolNews()
   readonly tally: TargetTally = new TargetTally()
   nowMs = 1_000
+  /** How often the pool has asked for the time. */
+  clockReads = 0
   /** Told of each caller in the moment it has its connection. */
   onServed: (asked: Asked) => void = () => {}
   /** 0 is the longest life and no jitter; below 1. */
   random = 0
   waiting = 0
 
-  constructor(pool: TargetInput['pool'], waitersMax = 1_000, more: TargetInput = {}) {
+  constructor(pool: TargetInput['pool'], waitersMax = 1_000, more: TargetInput = {}, permitsOf?: PermitsOf) {
     const place = more.hosts ? {} : { host: '127.0.0.1', port: 1 }
     const target = normaliseTarget({ ...place, reuse: 'clean', ...(pool && { pool }), ...more })
     this.pool = new TargetPool({
@@ -33,11 +36,15 @@ export class TargetPoolBench {
       dial: dialOf(target, 'operator', ''),
       connector: this.connector,
       waiterCount: new WaiterCount(waitersMax, { hold: () => this.waiting++, release: () => this.waiting-- }),
-      now: () => this.nowMs,
+      now: () => {
+        this.clockReads++
+        return this.nowMs
+      },
       random: () => this.random,
       origin: 'named',
       tidings: new TargetNews(this.news, 'bench'),
       tally: this.tally,
+      permitsOf,
       onLost: how => this.lost.push(how),
       onFault: error => this.faults.push(error),
     })

@@ -13,10 +13,17 @@ import {
   type Reference,
 } from './api-shapes.ts'
 import { type ExampleSchema, exampleOf } from './example-of.ts'
-import { acceptParameter, canonicalName, TRACE_PARAMETER, VARY_HEADER } from './header-parameters.ts'
+import {
+  acceptParameter,
+  canonicalName,
+  REDIRECT_ANSWER,
+  REDIRECT_PARAMETER,
+  TRACE_PARAMETER,
+  VARY_HEADER,
+} from './header-parameters.ts'
 import { NamedSchemas } from './named-schemas.ts'
 import { byStatus, problemAnswer, problemExample } from './problem-answers.ts'
-import { problemsOf } from './problem-codes.ts'
+import { isOwned, problemsOf } from './problem-codes.ts'
 
 /** Completes the generator's document in place. */
 export function completeDocument(document: ApiDocument): void {
@@ -29,6 +36,7 @@ export function completeDocument(document: ApiDocument): void {
       for (const answer of Object.values(operation.responses)) completeAnswer(answer, schemas)
       const own = codesOf(path, method, operation)
       for (const code of own) codes.add(code)
+      if (isOwned(path)) operation.responses['307'] = structuredClone(REDIRECT_ANSWER)
       Object.assign(operation.responses, problemAnswers(own, answers))
       delete operation[PROBLEMS]
     }
@@ -51,6 +59,7 @@ function completeRequest(path: string, operation: ApiOperation): void {
     parameters.push(acceptParameter(types))
     success.headers = { ...success.headers, vary: VARY_HEADER }
   }
+  if (isOwned(path)) parameters.push({ ...REDIRECT_PARAMETER })
   if (path.startsWith('/v1/')) parameters.push({ ...TRACE_PARAMETER })
   if (parameters.length > 0) operation.parameters = parameters
   if (requestBody === undefined) return

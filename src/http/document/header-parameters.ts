@@ -1,5 +1,5 @@
 /** Headers of requests that no route's schema has: those that bear on the form of any answer, or on nothing. */
-import type { ApiHeader, ApiParameter } from './api-shapes.ts'
+import type { ApiAnswer, ApiHeader, ApiParameter } from './api-shapes.ts'
 
 export const TRACE_PARAMETER: ApiParameter = {
   name: 'traceparent',
@@ -21,6 +21,29 @@ export function acceptParameter(types: readonly string[]): ApiParameter {
     schema: { type: 'string' },
     example: first,
   }
+}
+
+/** By which instance of a fleet a call is answered. */
+export const REDIRECT_PARAMETER: ApiParameter = {
+  name: 'Sockpool-Redirect',
+  in: 'header',
+  required: false,
+  description:
+    'In a fleet: `1` has a call for what another instance holds answered 307 with its place, instead of passed on to it.',
+  schema: { type: 'string', enum: ['1'] },
+  example: '1',
+}
+
+export const REDIRECT_ANSWER: ApiAnswer = {
+  description: 'Another instance holds it, and `Sockpool-Redirect: 1` asked for its place.',
+  headers: {
+    Location: {
+      description: 'The same call at that instance.',
+      required: true,
+      schema: { type: 'string' },
+      example: 'http://10.1.2.3:7070/v1/leases/mQ3vZt8KcY1xW5bJ0nRfLs7dHgPaEuT2oVi9yNkXqBw',
+    },
+  },
 }
 
 /** The header that goes with it: a cache must not give one form for the other. */

@@ -12,6 +12,8 @@ const OF_THE_DOOR: readonly ErrorCode[] = ['UNAUTHORIZED', 'HOST_DENIED', 'RATE_
 const OF_BODIES: readonly ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
 /** Of the lease that the path names. */
 const OF_A_LEASE: readonly ErrorCode[] = ['LEASE_NOT_FOUND', 'LEASE_GONE']
+/** Of what another instance may hold. */
+const OF_THE_OWNER: readonly ErrorCode[] = ['INSTANCE_UNREACHABLE']
 
 /** The verbs of an operator. */
 export const ADMIN_PROBLEMS: readonly ErrorCode[] = ['FORBIDDEN']
@@ -86,7 +88,13 @@ export function problemsOf({ method, path, isOpen, takesAnyType, own }: RouteFac
       ...(isOpen ? [] : OF_THE_DOOR),
       ...(hasBody ? bodies : []),
       ...(path.startsWith('/v1/leases/{id}') ? OF_A_LEASE : []),
+      ...(isOwned(path) ? OF_THE_OWNER : []),
       ...own,
     ]),
   ]
+}
+
+/** Whether any instance of a fleet answers for what the path names, whichever holds it. */
+export function isOwned(path: string): boolean {
+  return /^\/v1\/(?:leases|listeners)\/\{id\}/.test(path)
 }

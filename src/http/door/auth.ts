@@ -12,6 +12,7 @@ import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
 import type { DoorDeps } from '../ports.ts'
 import { routeOf } from '../request-route.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
+import type { ForwardedCallers } from './forwarded-caller.ts'
 import { wantedUpgrade } from './http-request.ts'
 import { PRINCIPAL, Principal, type PrincipalOptions } from './principal.ts'
 import { isCountedRequest } from './relay-pass.ts'
@@ -82,17 +83,35 @@ export class Callers {
    * Errors: UNAUTHORIZED.
    */
   identify(authorization: string | undefined, socket: object): Principal {
+    this.#checkCertificate(socket)
+    if (this.#local) return this.#local
+    const found =
+      authorization === undefined ? this.#byCertificate(socket) : this.#byToken(tokenOf(authorization))
+    if (found) return found
+    throw new SockpoolError('UNAUTHORIZED', 'send a bearer token that this service knows')
+  }
+
+  /**
+   * The caller whom another instance vouches for. Errors: UNAUTHORIZED where nobody here has that name, or the other one
+   * lacks a certificate that every caller needs.
+   */
+  identifyForwarded(tenant: string, socket: object): Principal {
+    this.#checkCertificate(socket)
+    const found = this.#local ?? this.#known.find(({ principal }) => principal.tenant === tenant)?.principal
+    if (found) return found
+    throw new SockpoolError(
+      'UNAUTHORIZED',
+      'no token here has the name that another instance knows the caller by',
+    )
+  }
+
+  #checkCertificate(socket: object): void {
     // Without a certificate nobody gets as far as guessing tokens.
     if (this.#needsCertificate && !isVerified(socket))
       throw new SockpoolError(
         'UNAUTHORIZED',
         'send a client certificate that an authority trusted by this service has signed',
       )
-    if (this.#local) return this.#local
-    const found =
-      authorization === undefined ? this.#byCertificate(socket) : this.#byToken(tokenOf(authorization))
-    if (found) return found
-    throw new SockpoolError('UNAUTHORIZED', 'send a bearer token that this service knows')
   }
 
   #byCertificate(socket: object): Principal | null {
@@ -120,17 +139,26 @@ export class Callers {
  *
  * Errors: UNAUTHORIZED, RATE_LIMITED; on every route but the open ones.
  */
-export function registerAuth(app: FastifyInstance, callers: Callers): void {
+export function registerAuth(app: FastifyInstance, callers: Callers, forwarded: ForwardedCallers): void {
   app.decorateRequest(PRINCIPAL, null)
   app.addHook('onRequest', (request, _reply, done) => {
     if (!needsToken(request)) return done()
     const { headers, socket } = request.raw
-    const principal = callers.identify(headers.authorization ?? subprotocolToken(headers), socket)
+    const vouchedFor = forwarded.tenantOf(request.raw)
+    const principal =
+      vouchedFor === null
+        ? callers.identify(tokenIn(headers), socket)
+        : callers.identifyForwarded(vouchedFor, socket)
     request.setDecorator(PRINCIPAL, principal)
     request.setDecorator(HELD_BYTES, principal.heldBytes)
     if (!isCountedRequest(request.raw)) principal.countRequest()
     done()
   })
+}
+
+/** The header by which a request says who calls, or what stands for it; undefined where there is neither. */
+export function tokenIn(headers: IncomingHttpHeaders): string | undefined {
+  return headers.authorization ?? subprotocolToken(headers)
 }
 
 /** Whether only a known caller may ask for it. */

@@ -28,7 +28,7 @@ export interface HostFacts extends PageFacts {
   readonly localPort: number | undefined
 }
 
-export type HostRules = Pick<DoorDeps, 'listen' | 'hosts' | 'origins'> & {
+export type HostRules = Pick<DoorDeps, 'listen' | 'hosts' | 'origins' | 'fleet'> & {
   /** Whether the listener itself speaks TLS. */
   readonly tls: boolean
 }
@@ -83,6 +83,7 @@ export class HostPolicy {
       known.host === facts.host &&
       known.localPort === facts.localPort &&
       known.localAddress === facts.localAddress
+    if (!isKnown && this.#isMembers(facts)) return this.checkPage(facts)
     if (!isKnown && !this.#admitsHost(facts))
       throw new SockpoolError(
         'HOST_DENIED',
@@ -99,6 +100,11 @@ export class HostPolicy {
         'HOST_DENIED',
         'a page of this origin may not call; the operator can add the origin to http.origins',
       )
+  }
+
+  /** Members come and go without a word to this policy, so none is remembered. */
+  #isMembers({ host }: HostFacts): boolean {
+    return host !== undefined && this.#rules.fleet?.hosts.has(host.toLowerCase()) === true
   }
 
   #admitsHost({ host, localAddress, localPort }: HostFacts): boolean {

@@ -72,6 +72,13 @@ export function isLoggedElsewhere(request: FastifyRequest): boolean {
   return elsewhere.has(request)
 }
 
+const forwardedTo = new WeakMap<FastifyRequest, string>()
+
+/** Another instance answers the request; its log has a line of its own. */
+export function notesForwarding(request: FastifyRequest, name: string): void {
+  forwardedTo.set(request, name)
+}
+
 /** The name under which the app keeps what is to be logged. */
 const ACCESS_LOG = 'accessLog'
 
@@ -118,12 +125,14 @@ export function logUpgraded(request: FastifyRequest, ms: number): void {
 function describeRequest(request: FastifyRequest): Record<string, unknown> {
   const route = routeOf(request).url
   const { id } = (request.params ?? {}) as { id?: unknown }
+  const owner = forwardedTo.get(request)
   const isAuthenticated = needsToken(request) && principalOf(request) !== null
   return {
     method: request.method,
     route: route ?? 'none',
     ...(isAuthenticated && { tenant: principalOf(request).tenant }),
     ...(typeof id === 'string' && { lease: leaseHash(id) }),
+    ...(owner !== undefined && { forwardedTo: owner }),
   }
 }
 

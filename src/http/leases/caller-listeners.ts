@@ -25,6 +25,8 @@ export interface CallerListenersOptions {
   readonly now?: (() => number) | undefined
   /** Gets what fails after the end of a listener. */
   readonly onFault: (error: unknown) => void
+  /** Makes an id that nobody can guess; default: 256 random bits. */
+  readonly newId?: (() => string) | undefined
 }
 
 interface EndedListener {
@@ -39,15 +41,17 @@ export class CallerListeners {
   readonly #ended = new Map<string, EndedListener>()
   readonly #now: () => number
   readonly #onFault: (error: unknown) => void
+  readonly #newId: () => string
 
-  constructor({ now, onFault }: CallerListenersOptions) {
+  constructor({ now, onFault, newId }: CallerListenersOptions) {
+    this.#newId = newId ?? (() => randomBytes(32).toString('base64url'))
     this.#now = now ?? (() => performance.now())
     this.#onFault = onFault
   }
 
   /** Keeps a listener until it ends. */
   add(listener: ListenerPort, tenant: string, traits: ListenerTraits): CallerListener {
-    const id = randomBytes(32).toString('base64url')
+    const id = this.#newId()
     const own = { id, tenant, listener, traits }
     this.#open.set(id, own)
     listener.ended.then(reason => this.#bury(own, reason)).catch(this.#onFault)
@@ -64,6 +68,11 @@ export class CallerListeners {
         reason: ended.reason,
       })
     throw new SockpoolError('LISTENER_NOT_FOUND', 'you have no listener with this id')
+  }
+
+  /** Whether there is, or was of late, a listener of this id, whosever. */
+  knows(id: string): boolean {
+    return this.#open.has(id) || this.#ended.has(id)
   }
 
   /** The tenant's listeners, oldest first. */

@@ -93,6 +93,11 @@ export class LeaseTable {
     throw new SockpoolError('LEASE_NOT_FOUND', 'you hold no lease with this id')
   }
 
+  /** Whether it has, or had of late, a lease of this id, whosever. */
+  knows(id: string): boolean {
+    return this.#held.has(id) || this.#tombstones.has(id)
+  }
+
   /** The tenant's leases, oldest first. */
   list(tenant: string): CallerLease[] {
     return [...this.#held.values()].filter(held => held.tenant === tenant && held.lease.gone === null)

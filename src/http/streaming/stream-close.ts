@@ -37,6 +37,7 @@ export function closeOfLease(reason: GoneReason): StreamClose {
     case 'killed':
     case 'revoked':
     case 'expired':
+    case 'instance_lost':
       return { code: 1008, reason: 'lease_gone' }
     case 'worker_lost':
       return { code: 1011, reason: 'worker_lost' }

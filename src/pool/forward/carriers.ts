@@ -163,7 +163,7 @@ export class Carriers {
     try {
       const pool = this.#deps.pool()
       // Who waits for the target beside these clients has its turn.
-      return pool.control.isActive && pool.waiters <= this.#acquires.size && frame === this.#deps.frame()
+      return pool.isOpen && pool.waiters <= this.#acquires.size && frame === this.#deps.frame()
     } catch {
       // The target is no more, or another: its connections are given back.
       return false

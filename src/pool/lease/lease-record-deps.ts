@@ -17,6 +17,8 @@ export interface LeaseRecordDeps {
   readonly leakDetectionMs?: number | undefined
   /** Where it was asked for. */
   readonly origin?: LeaseOrigin | undefined
+  /** Makes its id, which cannot be guessed; default: a random one. */
+  newId?(): string
   /** Gives the connection back; called once. It never rejects. `failure`: what its last operation failed with; null where it did not. */
   giveBack(refusal: Refusal | null, graceful: boolean, failure: unknown): Promise<ReleaseResult>
   /** Whether the lease keeps the process alive; off at first. */

@@ -10,7 +10,6 @@
  * tenure. While another thread reads for it, the channel is pinned until that thread is known to be done: whenever
  * a borrower returns, and to whatever state, it has nothing to undo.
  */
-import { randomBytes } from 'node:crypto'
 import type { GoneReason } from '../../base/errors.ts'
 import { timerMs } from '../../base/timer.ts'
 import type { MessageBatch } from '../../base/value-batch.ts'
@@ -24,6 +23,7 @@ import type { SlotLease } from '../target/slot.ts'
 import { goneReason } from './gone-reason.ts'
 import { type LeaseActivity, LeaseClock, type LeaseClockDeps } from './lease-clock.ts'
 import { LeaseFlight } from './lease-flight.ts'
+import { randomLeaseId } from './lease-id.ts'
 import type { LeaseHolder, LeaseKeeper, LeaseTerms, LoanWork } from './lease-keeper.ts'
 import type { LeaseRecordDeps } from './lease-record-deps.ts'
 import { type LeaseReport, leaseReport } from './lease-report.ts'
@@ -122,7 +122,7 @@ export class LeaseRecord implements LeaseKeeper, SlotLease, ConnectionHolder, Le
   }
 
   get id(): string {
-    this.#id ??= randomBytes(32).toString('base64url')
+    this.#id ??= this.#deps.newId?.() ?? randomLeaseId()
     return this.#id
   }
 

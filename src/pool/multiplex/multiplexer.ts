@@ -161,8 +161,8 @@ export class Multiplexer {
     if (refusal !== null) this.#failAll(refusal)
     for (const connection of [...this.#shared]) {
       const reason = this.#isLeft && this.#waiters.size === 0 ? 'reconnect' : connection.retires
-      // One connection too many is one, and not each of them.
-      const isPending = reason === 'resize' && [...this.#shared].some(({ isRetiring }) => isRetiring)
+      // So many connections too many are so many, and not each of them.
+      const isPending = reason === 'resize' && this.#shared.size - this.#serving >= pool.surplus
       if (reason !== null && !isPending) connection.retire(reason)
       else if (connection.idleMs >= pool.target.pool.idleTimeoutMs && pool.size > pool.target.pool.min)
         connection.retire('idle')
@@ -182,7 +182,7 @@ export class Multiplexer {
    * a call that may not wait.
    */
   #place(call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
-    const isFree = this.#waiters.size === 0 && this.#deps.pool.control.isActive
+    const isFree = this.#waiters.size === 0 && this.#deps.pool.isOpen
     const connection = isFree ? this.#roomiest() : null
     if (connection === null) return this.#wait(call, bounds)
     this.#deps.pool.tally?.acquired.succeeded(0)
@@ -252,7 +252,7 @@ export class Multiplexer {
 
   /** The only place where waiting calls get room. */
   #pump(): void {
-    if (!this.#deps.pool.control.isActive) return
+    if (!this.#deps.pool.isOpen) return
     for (let next = this.#next(); next !== null; next = this.#next()) {
       const connection = this.#roomiest()
       if (connection === null) break
@@ -284,7 +284,7 @@ export class Multiplexer {
   /** Dials another connection; false where there are enough. */
   #dialMore(): boolean {
     const { connect, pool, settings, onFault } = this.#deps
-    if (this.#dials.size + this.#serving >= settings.connections || !pool.control.isActive) return false
+    if (this.#dials.size + this.#serving >= settings.connections || !pool.isOpen) return false
     const dial = new AbortController()
     this.#dials.add(dial)
     connect(dial.signal, this.#waiters.first?.value.dialParent ?? null)

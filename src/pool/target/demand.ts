@@ -24,8 +24,10 @@ export class Demand {
 
   /** Milliseconds until the caller at this place in the queue is served; undefined where nobody knows. */
   expectedWaitMs(position: number): number | undefined {
+    const { max } = this.#slots
     const heldMs = this.#heldMs ?? this.#halfAgeMs()
-    return heldMs === undefined ? undefined : Math.ceil((position * heldMs) / this.#slots.max)
+    // Without a permit nobody is served, and nobody knows when there will be one.
+    return heldMs === undefined || max === 0 ? undefined : Math.ceil((position * heldMs) / max)
   }
 
   /** What the errors of a wait tell. */

@@ -108,6 +108,14 @@ export class Dials {
     return connecting < maxConnecting && this.#breaker.mayDial && !this.#isHeldBack
   }
 
+  /** How many could begin now, with so many under way. */
+  roomFor(connecting: number): number {
+    if (!this.#breaker.mayDial || this.#backoff.leftMs > 0) return 0
+    // A target that has failed is tried by one dial.
+    if (this.#breaker.name === 'half_open') return 1
+    return Math.max(0, this.#deps.target.pool.maxConnecting - connecting)
+  }
+
   begin(): DialAttempt {
     const role = this.#breaker.begun()
     this.#tellBreaker()

@@ -9,8 +9,13 @@ export interface Permits {
   readonly granted: number
   /** Whether `granted` may be relied on at this instant; while it may not, nothing is lent, shared or dialled. */
   isCurrent(nowMs: number): boolean
-  /** What the pool lacks, or has to spare, may have changed. It costs a few nanoseconds where nothing has. */
+  /**
+   * What the pool lacks, or has to spare, may have changed. It costs a few nanoseconds where nothing has. It is called in the
+   * midst of the pool's steps: who hears it looks at `use` in a turn of its own, and calls nothing of the pool before.
+   */
   changed(): void
+  /** The target is no more, or its pool: the last connection is gone, and no permit is used any more. Called once. */
+  end(): void
 }
 
 /** What the pool tells about itself. */
@@ -30,11 +35,17 @@ export interface PermitTaker {
   readonly use: PermitUse
   /** `granted` has changed, or `isCurrent` has: serves, dials and retires accordingly. Kills nothing. */
   refresh(): void
-  /** Closes up to so many idle connections, the longest idle first, below `min` too. How many. */
+  /**
+   * Closes up to so many idle connections, the longest idle first, below `min` too. How many. Who wants their permits lowers
+   * `granted` before, or they are dialled with again.
+   */
   giveUp(count: number): number
   /** Ends what is beyond `granted` at once: idle ones, dials, those that come back, and leases at last. How many. */
   cut(): number
 }
 
-/** Makes the permits of a named target's pool; null where nobody but the pool bounds it. */
+/**
+ * Makes the permits of a named target's pool; null where nobody but the pool bounds it. The taker is not to be called before
+ * this has returned. A target that is removed and comes back has a second pool, beside the first until that has ended.
+ */
 export type PermitsOf = (target: string, taker: PermitTaker) => Permits | null

@@ -2,9 +2,10 @@
  * The slots of one target and what is in them.
  *
  * The conservation law: connecting + idle + leased + multiplexed + quarantined + closing = slots in use ≤ max. It is checked at
- * every step; a step that breaks it is a fault of ours.
+ * every step; a step that breaks it is a fault of ours. Where permits bound the slots too, max is what they leave of it.
  */
 import { invariant } from '../../base/errors.ts'
+import type { Permits } from './permits.ts'
 import type { TargetNews } from './pool-news.ts'
 import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './slot.ts'
 import type { TargetTally } from './target-tally.ts'
@@ -42,6 +43,8 @@ export class Slots {
   readonly #news: TargetNews | null
   readonly #tally: TargetTally | null
   #max: number
+  /** Null where nobody but the target bounds them. */
+  #permits: Permits | null = null
   /** The most that may be in use: the maximum, and what was there beyond it when it was lowered. */
   #bound: number
 
@@ -53,14 +56,31 @@ export class Slots {
     this.#bound = max
   }
 
-  get max(): number {
+  /** The target's own maximum. */
+  get maxOwn(): number {
     return this.#max
+  }
+
+  /** The maximum, of which permits may leave less. */
+  get max(): number {
+    return this.#permits === null ? this.#max : Math.min(this.#max, this.#permits.granted)
+  }
+
+  /** Has permits bound them from now on, and hear what becomes of them. */
+  heed(permits: Permits | null): void {
+    this.#permits = permits
+  }
+
+  /** What is lacking, or to spare, may have changed. */
+  changed(): void {
+    this.#permits?.changed()
   }
 
   /** What is there beyond a lower maximum stays until it ends. */
   resize(max: number): void {
     this.#max = max
-    this.#bound = Math.max(max, this.size)
+    this.#bound = Math.max(this.max, this.size)
+    this.changed()
   }
 
   get size(): number {
@@ -71,9 +91,19 @@ export class Slots {
     return this.#all.size >= this.max
   }
 
+  /** Whether the target's own maximum is reached, permits or none. */
+  get isFullOwn(): boolean {
+    return this.#all.size >= this.#max
+  }
+
   /** Slots that serve, or will: all but the closing ones. */
   get open(): number {
     return this.#all.size - this.#counts.closing
+  }
+
+  /** Slots that are free as soon as an I/O worker has heard of it. */
+  get closingAtOnce(): number {
+    return this.#counts.closing - this.#lingering
   }
 
   get counts(): SlotCounts {
@@ -156,9 +186,12 @@ export class Slots {
 
   /** Takes a slot for a connection that is about to be dialled. */
   add(slot: Slot): void {
+    // Permits may be others by now.
+    this.#bound = Math.max(this.max, this.size)
     this.#all.add(slot)
     this.#counts.connecting++
     this.#check()
+    this.changed()
   }
 
   move(slot: Slot, next: SlotState): void {
@@ -175,6 +208,7 @@ export class Slots {
     if (next.kind === 'idle' && before === 'connecting' && this.#news?.isHeard)
       this.#news.tell('connect', { connection: next.connection.id, ms: next.sinceMs - slot.createdMs })
     this.#check()
+    this.changed()
   }
 
   /** Gives a closing slot back. */
@@ -183,7 +217,7 @@ export class Slots {
     const { state } = slot
     invariant(state.kind === 'closing', () => `a ${state.kind} slot was freed`)
     this.#counts.closing--
-    this.#bound = Math.max(this.#max, this.size)
+    this.#bound = Math.max(this.max, this.size)
     if (state.lingers) this.#lingering--
     if (state.connection !== null && this.#news?.isHeard)
       this.#news.tell('close', { connection: state.connection.id, reason: state.reason })
@@ -192,6 +226,7 @@ export class Slots {
     // A dial that failed, or was given up, closed nothing.
     if (slot.wasOpened) this.#tally?.countClosed(state.reason)
     this.#check()
+    this.changed()
   }
 
   #countReturning({ tenant }: Slot, step: 1 | -1): void {
@@ -219,7 +254,8 @@ export class Slots {
 
   describe(): string {
     const counts = SLOT_STATES.map(state => `${this.#counts[state]} ${state}`)
-    return `${counts.join(', ')} of ${this.max}`
+    const permitted = this.max < this.#max ? `, ${this.max} permitted` : ''
+    return `${counts.join(', ')} of ${this.#max}${permitted}`
   }
 
   #check(): void {

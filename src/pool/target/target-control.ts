@@ -106,6 +106,7 @@ export class TargetControl {
 
   pause(): ControlResult {
     if (this.#state === 'active') this.#state = 'paused'
+    this.#deps.slots.changed()
     return this.#result(0, 0)
   }
 
@@ -169,14 +170,21 @@ export class TargetControl {
     }
     Object.assign(settings, changes)
     slots.resize(max)
+    const closed = this.closeSurplus()
+    onOpen()
+    return this.#result(closed, 0)
+  }
+
+  /** Closes what lies idle beyond the maximum; how many. The others are closed when they come back. */
+  closeSurplus(): number {
+    const { slots } = this.#deps
     let closed = 0
     for (const slot of [...slots.idle]) {
-      if (slots.open <= max) break
+      if (slots.open <= slots.max) break
       closeSlot(slots, slot, 'resize')
       closed++
     }
-    onOpen()
-    return this.#result(closed, 0)
+    return closed
   }
 
   /** Ends the connection of this id at once, and the lease on it; false where there is none. */

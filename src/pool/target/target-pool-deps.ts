@@ -4,6 +4,7 @@ import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { Connector } from './connector.ts'
+import type { PermitsOf } from './permits.ts'
 import type { TargetNews } from './pool-news.ts'
 import type { TargetTally } from './target-tally.ts'
 import type { WaiterCount } from './waiter-count.ts'
@@ -25,6 +26,10 @@ export type TargetPoolDeps = {
   readonly tidings: TargetNews
   /** Counts what happens; default: nobody does. */
   readonly tally?: TargetTally | undefined
+  /** Who else bounds the pool; default: nobody does. */
+  readonly permitsOf?: PermitsOf | undefined
+  /** Permits are others than before: for whoever has callers of its own wait for connections, or serves them with some. */
+  readonly onRefreshed?: (() => void) | undefined
   readonly now: () => number
   readonly random: () => number
   /** A leased connection lost its socket. */

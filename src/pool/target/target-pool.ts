@@ -5,27 +5,26 @@
  * first in, first out; for waiters that no idle connection and no dial under way will serve it dials. Whoever waits for
  * a connection while others' come back is served in turn (see `mayPass`).
  */
-import { SockpoolError } from '../../base/errors.ts'
+import type { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { aborted } from '../../base/wait.ts'
-import type { EndName } from '../../channel/values.ts'
 import type { Target } from '../../config/target.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { Dial } from '../../threads/protocol.ts'
 import type { BreakerName } from './breaker.ts'
-import { closeSlot, closeSurplusDials, loseSlot } from './close-slot.ts'
-import { DialTurns } from './dial-turns.ts'
-import { ownOf } from './dial-wish.ts'
-import type { DialAttempt } from './dials.ts'
-import { goneAtOnce } from './gone-at-once.ts'
+import { closeSlot, closeSurplusDials } from './close-slot.ts'
 import type { HostStats, Hosts } from './hosts.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { LiveTarget } from './live-target.ts'
 import { NameWatch } from './name-watch.ts'
+import { PermitWaits } from './permit-waits.ts'
+import type { Permits } from './permits.ts'
+import { PermittedSlots } from './permitted-slots.ts'
 import { Probes } from './probes.ts'
 import type { Refusal, ReleaseResult } from './release-result.ts'
 import { Returns } from './returns.ts'
-import { Slot } from './slot.ts'
+import type { Slot } from './slot.ts'
+import { SlotDials } from './slot-dials.ts'
 import { type SlotCounts, type SlotHistory, Slots } from './slots.ts'
 import { TargetControl } from './target-control.ts'
 import type { LeaseWait, TargetPoolDeps } from './target-pool-deps.ts'
@@ -45,13 +44,17 @@ export class TargetPool {
   readonly #slots: Slots
   readonly #waiters: Waiters
   readonly #queue: WaitQueue
-  readonly #turns: DialTurns
+  readonly #dials: SlotDials
   readonly #live: LiveTarget
   readonly #probes: Probes
   readonly #idle: IdleConnections
   readonly #names: NameWatch
   readonly #warmth: WarmDials
   readonly #returns: Returns
+  /** Null where nobody but the target bounds its pool. */
+  readonly #permits: Permits | null
+  readonly #permitWaits: PermitWaits
+  #isOver = false
 
   constructor(deps: TargetPoolDeps) {
     this.name = deps.name
@@ -83,16 +86,20 @@ export class TargetPool {
       onMissed: () => this.#missed(),
       onLate: onDue,
     })
-    this.#turns = new DialTurns({ slots, waiters: this.#waiters, probing: () => this.#probes.underWay })
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
     this.#probes = new Probes({ ...deps, target, slots, retires, onDone: onDue })
     const hosts = (): Hosts => this.#live.dials.hosts
     this.#idle = new IdleConnections({ ...deps, slots, hosts, probes: this.#probes, target })
     this.#names = new NameWatch({ ...deps, slots, places: () => this.#live.watchedPlaces })
-    const isShort = (): boolean => this.control.isActive && slots.open < settings.min
-    const dial = (): void => this.#dial()
+    this.#dials = this.#makeDials()
+    const isShort = (): boolean => this.isOpen && slots.open < settings.min
+    const dial = (): void => this.#dials.begin()
     this.#warmth = new WarmDials({ isShort, mayDial: () => this.#mayDial, dial, random: this.#live.random })
+    const unprovided = (): number => this.#unprovided
+    this.#permitWaits = new PermitWaits({ queue: this.#queue, unprovided })
+    this.#permits = this.#askPermits(unprovided)
+    slots.heed(this.#permits)
   }
 
   get target(): Target {
@@ -133,6 +140,19 @@ export class TargetPool {
     }
   }
 
+  /**
+   * Whether callers are served and dialled for at this instant: an operator may have it otherwise, or permits not be relied
+   * on. By the clock, as timers are late where the process has stood still.
+   */
+  get isOpen(): boolean {
+    return this.#permits === null ? this.control.isActive : this.#isOpenAt(this.#deps.now())
+  }
+
+  /** Connections beyond the maximum, which has become less: so many are closed as they come back. */
+  get surplus(): number {
+    return Math.max(0, this.#slots.open - this.#slots.max)
+  }
+
   /** As WaitQueue.expectedWaitMs. */
   get expectedWaitMs(): number | null {
     return this.#queue.expectedWaitMs
@@ -141,17 +161,19 @@ export class TargetPool {
   /** As `lease`, where a connection is idle that the caller may have; null where there is none. Errors: as `lease`. */
   tryLease<Held>({ tenant, wish = null }: Asking, begin: Begin<Held>): Held | null {
     if (this.control.refusal !== null) throw this.control.refusal
-    if (!this.control.isActive || this.#waiters.size > 0) return null
+    const askedMs = this.#deps.now()
+    if (this.#waiters.size > 0 || !this.#isOpenAt(askedMs)) return null
     const idle = this.#idle.choose({ tenant, wish })
-    return idle && this.#hand(idle.slot, idle.connection, { tenant, askedMs: this.#deps.now() }, begin)
+    return idle && this.#hand(idle.slot, idle.connection, { tenant, askedMs }, begin)
   }
 
   /**
    * A lease, begun by `begin` in the very moment its connection is handed out: on an idle one, a new one, or the next
    * that comes free within `waitMs`.
    *
-   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free), WAIT_TIMEOUT, QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING, those of
-   * `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED, TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
+   * Errors: POOL_EXHAUSTED (`waitMs` 0 and none free; where nothing but a permit is missing, a moment later), WAIT_TIMEOUT,
+   * QUEUE_FULL, BREAKER_OPEN, ABORTED, DRAINING, those of `begin`, and those of the dial: CONNECT_*, DNS_FAILED, TLS_FAILED,
+   * TARGET_DENIED, DIALOG_FAILED, WORKER_LOST.
    */
   async lease<Held>(asking: LeaseWait, begin: Begin<Held>): Promise<Held> {
     const { tenant, wish = null, waitMs, signal, allowedMs } = asking
@@ -164,12 +186,15 @@ export class TargetPool {
     const refusal = needsDial ? this.#live.dials.refusal : null
     if (refusal !== null) throw refusal
     if (!isActive && waitMs === 0) throw this.#queue.newcomer('TARGET_PAUSED', 'the target is paused')
-    if (this.#slots.isFull && waitMs === 0 && this.#idle.chooseDue({ tenant, wish }) === null)
+    const lacksPermit = waitMs === 0 && this.#lacksPermit(askedMs)
+    if (this.#slots.isFull && waitMs === 0 && !lacksPermit && this.#idle.chooseDue({ tenant, wish }) === null)
       throw this.#queue.newcomer('POOL_EXHAUSTED', 'no connection is free')
     // Who will not wait for others still waits for its own dial, and for the turn of that.
     const timeoutMs = waitMs === 0 ? this.target.pool.connectTimeoutMs + LIMITS.dialBackoffLastMs : waitMs
     const hand: Begin<Held> = (slot, connection) => this.#hand(slot, connection, { tenant, askedMs }, begin)
     const served = this.#queue.add(asking, { signal, timeoutMs, allowedMs }, hand)
+    const entry = lacksPermit ? this.#waiters.lastOf(tenant) : null
+    if (entry !== null) this.#permitWaits.watch(entry, served)
     this.#dispatch()
     return await served
   }
@@ -222,14 +247,55 @@ export class TargetPool {
     this.#returns.stop()
     this.control.close(as)
     await this.control.whenIdle({})
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#permits?.end()
+  }
+
+  #makeDials(): SlotDials {
+    return new SlotDials({
+      ...this.#deps,
+      ...{ slots: this.#slots, queue: this.#queue, live: this.#live, control: this.control },
+      ...{ returns: this.#returns, idle: this.#idle },
+      probing: () => this.#probes.underWay,
+      isOpen: () => this.isOpen,
+      onDone: () => this.#dispatch(),
+      onMissed: () => this.#missed(),
+    })
+  }
+
+  #askPermits(unprovided: () => number): Permits | null {
+    const { permitsOf, onRefreshed } = this.#deps
+    if (permitsOf === undefined) return null
+    const taker = new PermittedSlots({
+      ...{ slots: this.#slots, live: this.#live, control: this.control, unprovided },
+      onRefreshed: () => {
+        this.#dispatch()
+        this.warm()
+        onRefreshed?.()
+      },
+      onCut: () => this.#dispatch(),
+    })
+    return permitsOf(this.name, taker)
   }
 
   #dispatch(): void {
-    if (!this.control.isActive || this.#waiters.size === 0) return
+    if (this.#waiters.size === 0 || !this.isOpen) return
     this.#idle.lend(this.#queue, () => this.#unprovided)
-    while (this.#unprovided > 0 && this.#mayDial) this.#dial()
-    if (this.#unprovided > 0 && !this.#slots.isFull) this.#live.dials.await()
+    while (this.#unprovided > 0 && this.#mayDial) this.#dials.begin()
+    if (this.#unprovided > 0 && !this.#slots.isFullOwn) this.#live.dials.await()
     this.#returns.watch()
+    this.#slots.changed()
+  }
+
+  #isOpenAt(nowMs: number): boolean {
+    return this.control.isActive && (this.#permits === null || this.#permits.isCurrent(nowMs))
+  }
+
+  /** Whether a caller could have a connection but for permits, which may come. */
+  #lacksPermit(nowMs: number): boolean {
+    if (this.#permits === null) return false
+    return !this.#permits.isCurrent(nowMs) || (this.#slots.isFull && !this.#slots.isFullOwn)
   }
 
   /** Waiters for whom no dial, no probe and no connection is under way. */
@@ -238,7 +304,9 @@ export class TargetPool {
   }
 
   get #mayDial(): boolean {
-    return !this.#slots.isFull && this.#live.dials.mayBegin(this.#slots.connecting)
+    if (this.#slots.isFullOwn) return false
+    // Before permits are looked at: who lacks one is to hear, too, when a target that has failed may be dialled again.
+    return this.#live.dials.mayBegin(this.#slots.connecting) && !this.#slots.isFull
   }
 
   /** Leases an idle connection and begins the lease; one that cannot begin leaves nothing behind. */
@@ -262,63 +330,6 @@ export class TargetPool {
     }
   }
 
-  #dial(): void {
-    const controller = new AbortController()
-    const { wish, within } = this.#turns.next()
-    const slot = Slot.dialled(controller, this.#deps, this.target.pool.maxLifetimeMs, ownOf(wish))
-    slot.generation = this.control.generation
-    const attempt = this.#live.dials.begin()
-    this.#slots.add(slot)
-    attempt.dials
-      .open(attempt, controller.signal, wish, within)
-      .then(
-        connection => this.#connected(slot, attempt, connection),
-        error => this.#failed(slot, attempt, SockpoolError.from(error, 'CONNECT_FAILED')),
-      )
-      .catch(this.#deps.onFault)
-  }
-
-  #connected(slot: Slot, attempt: DialAttempt, connection: IoConnection): void {
-    // A target that hangs up at once is a failed dial, or its waiters would have it dialled over and over.
-    const { gone } = connection
-    if (gone !== null) return this.#failed(slot, attempt, goneAtOnce(gone))
-    this.#slots.opened(slot)
-    attempt.dials.succeeded(attempt)
-    this.#idle.closeEjected()
-    slot.host = attempt.host
-    connection.listen({
-      onChecked: found => this.#returns.checked(slot, found),
-      onClosed: how => this.#gone(slot, how),
-    })
-    // It was given up while it was dialled.
-    if (slot.state.kind !== 'connecting') return connection.abort()
-    const now = this.#deps.now()
-    slot.flight.add('connect', 'ok', slot.createdMs, now - slot.createdMs)
-    this.#slots.move(slot, { kind: 'idle', connection, sinceMs: now, provenMs: now })
-    // Not as one that lay idle: a peer may have said its piece and ended, for whoever awaits the connection to hear.
-    const first = this.#turns.firstFor(slot, connection)
-    if (first !== null && this.control.isActive) this.#queue.serve(first, slot, connection)
-    else {
-      const why = this.origin === 'described' || slot.own ? 'unwanted' : this.control.retires(slot)
-      if (why !== null) closeSlot(this.#slots, slot, why)
-    }
-    this.#dispatch()
-  }
-
-  #failed(slot: Slot, attempt: DialAttempt, error: SockpoolError): void {
-    const isWanted = slot.state.kind === 'connecting'
-    if (isWanted)
-      this.#slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
-    this.#free(slot)
-    attempt.dials.failed(attempt, error.code)
-    this.#idle.closeEjected()
-    if (isWanted && error.code !== 'ABORTED') this.#turns.fail(slot, error)
-    // Each dial under way still answers somebody; the others would wait for nothing.
-    for (let { refusal } = this.#live.dials; refusal !== null; { refusal } = this.#live.dials)
-      if (this.#waiters.size <= this.#slots.connecting || !this.#waiters.failLast(refusal)) break
-    this.#dispatch()
-  }
-
   /** A connection does not come back that somebody may have counted on. */
   #missed(): void {
     const { refusal } = this.#live.dials
@@ -326,22 +337,8 @@ export class TargetPool {
     this.#dispatch()
   }
 
-  /** The socket is gone, by whoever's doing. */
-  #gone(slot: Slot, how: EndName): void {
-    const wasReturning = slot.state.kind === 'quarantined'
-    if (loseSlot(this.#slots, slot, how)) this.#deps.onLost(how)
-    this.#free(slot)
-    if (wasReturning) this.#missed()
-    else this.#dispatch()
-  }
-
   /** Why a connection that is as good as new may serve nobody else. */
   #spent(slot: Slot): Refusal | null {
     return this.control.retires(slot) ?? slot.spent(this.#deps.now(), this.target.pool.maxUses)
-  }
-
-  #free(slot: Slot): void {
-    this.#slots.free(slot)
-    this.control.changed()
   }
 }

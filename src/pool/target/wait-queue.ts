@@ -37,8 +37,18 @@ export class WaitQueue {
     const { slots, waiterCount, now, onLeft } = deps
     this.#deps = deps
     this.#demand = new Demand(slots, now)
+    const count = {
+      joined: () => {
+        waiterCount.joined()
+        slots.changed()
+      },
+      left: () => {
+        waiterCount.left()
+        slots.changed()
+      },
+    }
     this.waiters = new Waiters({
-      count: waiterCount,
+      count,
       now,
       explain: (error, position) => this.#explain(error, position),
       onLeft,

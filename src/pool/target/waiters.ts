@@ -47,7 +47,7 @@ export type Asking = {
 
 /** What waiters tell of themselves. */
 export type WaitersDeps = {
-  readonly count: WaiterCount
+  readonly count: Pick<WaiterCount, 'joined' | 'left'>
   readonly now: () => number
   /** Adds to the error of a wait that time or signal ended. */
   readonly explain: (error: SockpoolError, position: number) => void
@@ -116,6 +116,11 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     return null
   }
 
+  /** Of this tenant the one that came last; null where nobody waits. */
+  lastOf(tenant: string): QueueEntry<Waiter<Place>> | null {
+    return this.#lines.get(tenant)?.queue.last ?? null
+  }
+
   /** In the order in which they have their turns. The one that was given last may leave meanwhile. */
   *[Symbol.iterator](): Generator<QueueEntry<Waiter<Place>>, void, undefined> {
     const cursors: Cursor<Place>[] = []
@@ -136,7 +141,7 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
     const { now, explain, onLeft, count } = this.#deps
     const { tenant, weight = 1, wish = null, dialParent = null } = asking
     const wait = new Wait<Held>('the wait for a connection', 'WAIT_TIMEOUT', options, error => {
-      explain(error, this.#positionOf(entry))
+      explain(error, this.positionOf(entry))
       this.#leave(entry)
       onLeft()
     })
@@ -217,10 +222,11 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
   }
 
   /**
+   * Its place among all who wait; 1 for one that does not.
    * Not by going through all in their order: where the time of thousands is up at once, each of them asks, and whoever is
    * told last has waited for all the others.
    */
-  #positionOf(wanted: QueueEntry<Waiter<Place>>): number {
+  positionOf(wanted: QueueEntry<Waiter<Place>>): number {
     const { tenant, arrival } = wanted.value
     const own = this.#lines.get(tenant)
     if (own === undefined || !wanted.isQueued) return 1

@@ -1,0 +1,243 @@
+/**
+ * Any instance answers for any lease and listener: a request about one that another instance holds is answered by that one,
+ * through this one. Here its caller is authenticated and counted, and nothing more of the request is judged.
+ *
+ *   not known here ──► whose is its id? ─┬─ own ──────────► this instance's routes
+ *                                        ├─ other ────────► passed on; 307 where the caller asks for that
+ *                                        ├─ unreachable ──► 503 instance_unreachable
+ *                                        └─ lost ─────────► 410 lease_gone, 404 listener_not_found
+ *
+ * A request that was passed on is never passed on again.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { invariant, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
+import { clientSignalOf } from '../bytes/client-signal.ts'
+import { tokenIn } from '../door/auth.ts'
+import { CALLER_HEADER, callerWord, FORWARDED_HEADER, isForwarded } from '../door/forwarded-caller.ts'
+import { principalOf } from '../door/principal.ts'
+import { notesForwarding } from '../door/request-log.ts'
+import { isUpgrade, takeUpgrade } from '../door/upgrades.ts'
+import type { AppDeps, FleetPort, IdOwner } from '../ports.ts'
+import { endUnread, sendProblem } from '../problems.ts'
+import { routeOf } from '../request-route.ts'
+import { answeredHeaders, type CallHeaders, framingOf, sentHeaders } from './call-headers.ts'
+import { hasBody, sendBody } from './forwarded-body.ts'
+import { joinStream } from './forwarded-stream.ts'
+import { type OwnerCall, OwnerCalls } from './owner-calls.ts'
+import { type HeldKind, lost, resultOf, tooMany, unreachable } from './owner-problems.ts'
+
+export const REDIRECT_HEADER = 'sockpool-redirect'
+
+export type ForwardingDeps = Pick<AppDeps, 'auth' | 'limits' | 'forwarded'> & {
+  readonly fleet: FleetPort
+  /** Whether this instance has, or had of late, what the id names. */
+  readonly knows: Readonly<Record<HeldKind, (id: string) => boolean>>
+}
+
+type Owner = Extract<IdOwner, { kind: 'other' }>
+
+/** One request that another instance answers. */
+type Forwarded = {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly owner: Owner
+}
+
+/** How the plugin is asked for an answer, and given one that it copies to the reply. */
+type Asked = { readonly headers: Readonly<Record<string, unknown>> }
+type Answered = (error: null, answer: { statusCode: number; headers: object; body: IncomingMessage }) => void
+
+/** To be registered behind the door: the caller is known by then. */
+export function registerForwarding(app: FastifyInstance, deps: ForwardingDeps): void {
+  const forwarding = new Forwarding(deps)
+  const options = {
+    undici: { request: forwarding.ask },
+    disableCache: true,
+    disableRequestLogging: true,
+  }
+  // It brings a client of its own along, which only a fleet need have in memory.
+  app.register(import('@fastify/reply-from'), options as never)
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!forwarding.takes(request, reply)) done()
+  })
+  app.addHook('onClose', (_app, done) => {
+    forwarding.close()
+    done()
+  })
+}
+
+class Forwarding {
+  readonly #deps: ForwardingDeps
+  readonly #calls: OwnerCalls
+  /** Whose answer the plugin asks for: it has no place for that itself. */
+  readonly #current = new AsyncLocalStorage<Forwarded>()
+  #underWay = 0
+
+  constructor(deps: ForwardingDeps) {
+    const { limits, fleet } = deps
+    this.#deps = deps
+    const longestMs = Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs
+    this.#calls = new OwnerCalls(fleet.tls, longestMs + LIMITS.forwardedGraceMs)
+  }
+
+  /** Whether another instance answers it. Errors: LEASE_GONE, LISTENER_NOT_FOUND, INSTANCE_UNREACHABLE, QUEUE_FULL. */
+  takes(request: FastifyRequest, reply: FastifyReply): boolean {
+    const held = heldIn(request)
+    if (held === null) return false
+    const { id } = request.params as { readonly id: string }
+    const { fleet, knows } = this.#deps
+    if (knows[held](id)) return false
+    const owner = fleet.ownerOf(id)
+    if (owner.kind === 'own') return false
+    if (owner.kind === 'lost') throw this.#counted(lost(held))
+    // It is asked once: two that take each other for the owner would ask without end.
+    if (isForwarded(request.raw)) return false
+    if (owner.kind === 'unreachable') throw this.#counted(unreachable(owner))
+    this.#answer({ request, reply, owner })
+    return true
+  }
+
+  close(): void {
+    this.#calls.close()
+  }
+
+  /** What the plugin takes for its client. No failure goes by way of it: it would log and answer in words of its own. */
+  readonly ask = ({ headers }: Asked, answered: Answered): void => {
+    const current = this.#current.getStore()
+    invariant(current !== undefined, 'the plugin asks for an answer outside of a reply')
+    const set = Object.entries(headers).filter(([, value]) => value !== undefined)
+    this.#start(current, Object.fromEntries(set) as CallHeaders, {
+      onAnswer: answer => {
+        const { statusCode = 502, headers: own } = answer
+        answered(null, { statusCode, headers: own, body: answer })
+      },
+    })
+  }
+
+  #answer(call: Forwarded): void {
+    const { request, reply, owner } = call
+    if (request.headers[REDIRECT_HEADER] === '1') return redirect(call)
+    if (this.#underWay >= LIMITS.forwardedCallsMax) throw this.#counted(tooMany(LIMITS.forwardedCallsMax))
+    const isStream = isUpgrade(request, 'websocket')
+    this.#underWay++
+    const end = isStream ? request.raw.socket : reply.raw
+    end.once('close', () => this.#underWay--)
+    notesForwarding(request, owner.name)
+    if (isStream) this.#stream(call)
+    else this.#current.run(call, () => this.#reply(call))
+  }
+
+  #reply(call: Forwarded): void {
+    const { reply, owner } = call
+    reply.from('', {
+      getUpstream: () => owner.origin,
+      rewriteRequestHeaders: () => this.#headersOf(call) as IncomingHttpHeaders,
+      rewriteHeaders: answeredHeaders,
+      // A second try would be a second call.
+      retryDelay: () => null,
+      onResponse: (_request, _reply, { stream }) => sendAnswer(call, stream),
+    })
+  }
+
+  #stream(call: Forwarded): void {
+    const { request, reply } = call
+    const switching = { connection: 'Upgrade', upgrade: 'websocket' }
+    this.#start(
+      call,
+      { ...this.#headersOf(call), ...switching },
+      {
+        onAnswer: answer => {
+          reply.code(answer.statusCode ?? 502).headers(answeredHeaders(answer.headers))
+          sendAnswer(call, answer)
+        },
+        onSwitched: (answer, socket, head) => {
+          try {
+            joinStream(takeUpgrade(request, reply, 'websocket'), { answer, socket, head })
+          } catch (error) {
+            socket.destroy()
+            sendProblem(error, request, reply)
+          }
+        },
+      },
+    )
+  }
+
+  #start(
+    { request, reply, owner }: Forwarded,
+    headers: CallHeaders,
+    { onAnswer, onSwitched }: Pick<OwnerCall, 'onAnswer' | 'onSwitched'>,
+  ): void {
+    const { method, raw } = request
+    this.#calls.start({
+      ...owner,
+      method,
+      path: raw.url ?? '/',
+      headers,
+      signal: clientSignalOf(request),
+      sendBody: hasBody(request) ? outbound => sendBody(request, outbound) : null,
+      onAnswer: answer => {
+        this.#deps.forwarded?.count('ok')
+        onAnswer(answer)
+      },
+      ...(onSwitched && {
+        onSwitched: (answer, socket, head) => {
+          this.#deps.forwarded?.count('ok')
+          onSwitched(answer, socket, head)
+        },
+      }),
+      onFailed: error => {
+        sendProblem(error instanceof SockpoolError ? this.#counted(error) : error, request, reply)
+      },
+    })
+  }
+
+  /** What the owner is told. Errors: INSTANCE_UNREACHABLE where it could not be told who calls. */
+  #headersOf({ request, owner }: Forwarded): CallHeaders {
+    const { headers, method, raw } = request
+    const { auth, fleet } = this.#deps
+    const own = {
+      ...sentHeaders(headers),
+      host: new URL(owner.origin).host,
+      [FORWARDED_HEADER]: fleet.name,
+      ...(hasBody(request) ? framingOf(headers) : {}),
+    }
+    if (auth === null || tokenIn(headers) !== undefined) return own
+    if (fleet.secret === null)
+      throw this.#counted(unreachable({ name: owner.name, retryAfterMs: LIMITS.fleetRenewMs }))
+    const about = { method, path: raw.url ?? '/', owner: owner.name }
+    const word = callerWord(fleet.secret, principalOf(request).tenant, about, Date.now())
+    return { ...own, [CALLER_HEADER]: word }
+  }
+
+  #counted(error: SockpoolError): SockpoolError {
+    this.#deps.forwarded?.count(resultOf(error))
+    return error
+  }
+}
+
+/** What the request's path names by its id; null where that is neither a lease nor a listener. */
+function heldIn(request: FastifyRequest): HeldKind | null {
+  const { url = '' } = routeOf(request)
+  if (url.startsWith('/v1/leases/:id')) return 'lease'
+  return url.startsWith('/v1/listeners/:id') ? 'listener' : null
+}
+
+/** The caller asks the owner itself, by the same request. */
+function redirect({ request, reply, owner }: Forwarded): void {
+  endUnread(request, reply)
+  reply.code(307).header('location', `${owner.origin}${request.raw.url}`).send()
+}
+
+/** Sends the owner's answer as it comes. */
+function sendAnswer({ request, reply }: Forwarded, answer: IncomingMessage): void {
+  endUnread(request, reply)
+  reply.send(answer)
+  // An answer whose bytes are not there yet still has its head.
+  const flush = setImmediate(() => {
+    if (!reply.raw.headersSent && !reply.raw.destroyed) reply.raw.flushHeaders()
+  })
+  answer.once('close', () => clearImmediate(flush))
+}

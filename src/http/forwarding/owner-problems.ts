@@ -1,0 +1,68 @@
+/** What callers hear where the instance that holds their lease or listener does not answer for it. */
+import { exhausted, isExhaustion } from '../../base/descriptors.ts'
+import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import { goneError } from '../leases/caller-lease.ts'
+import type { ForwardResult, IdOwner } from '../ports.ts'
+import { NOTHING_MOVED } from '../problems.ts'
+
+/** What an id names. */
+export type HeldKind = 'lease' | 'listener'
+
+/** Milliseconds after which a call may find its owner again whose connection failed just now. */
+const RETRY_MS = 1_000
+
+/** Methods that come to the same when they come twice. */
+const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH', 'DELETE'])
+
+/** It does not answer now, and was sent nothing. */
+export function unreachable({
+  name,
+  retryAfterMs,
+}: Pick<Extract<IdOwner, { kind: 'unreachable' }>, 'name' | 'retryAfterMs'>): SockpoolError {
+  return new SockpoolError(
+    'INSTANCE_UNREACHABLE',
+    `the instance ${name}, which holds this, cannot be reached; nothing was sent to it`,
+    { expectedWaitMs: Math.max(0, retryAfterMs), ...NOTHING_MOVED },
+  )
+}
+
+/** Errors of the way to an owner, before it has answered. `isSent`: it may have got the request. */
+export function failedCall(
+  name: string,
+  { isSent, method }: { readonly isSent: boolean; readonly method: string },
+  cause: unknown,
+): SockpoolError {
+  if (cause instanceof SockpoolError) return cause
+  if (!isSent && isExhaustion(cause)) return exhausted(`the instance ${name} cannot be called`, cause)
+  if (!isSent) return unreachable({ name, retryAfterMs: RETRY_MS })
+  return new SockpoolError(
+    'INSTANCE_UNREACHABLE',
+    `the way to the instance ${name}, which holds this, broke before it answered; what was asked may have been done`,
+    { expectedWaitMs: RETRY_MS, retryable: REPEATABLE.has(method) },
+  )
+}
+
+/** It is gone for good, and what it held with it. */
+export function lost(held: HeldKind): SockpoolError {
+  switch (held) {
+    case 'lease':
+      return goneError('instance_lost')
+    case 'listener':
+      return new SockpoolError('LISTENER_NOT_FOUND', 'this listener has ended: instance_lost', {
+        reason: 'instance_lost',
+      })
+    default:
+      return held satisfies never
+  }
+}
+
+export function tooMany(max: number): SockpoolError {
+  return new SockpoolError(
+    'QUEUE_FULL',
+    `${max} calls for other instances are under way, as many as there may be; call the instance that made the lease`,
+  )
+}
+
+export function resultOf(error: SockpoolError): ForwardResult {
+  return error.code.toLowerCase() as Lowercase<ErrorCode>
+}
