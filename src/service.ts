@@ -30,6 +30,7 @@ import { LiveConfig } from './service/live-config.ts'
 import { Metering } from './service/metering.ts'
 import { type MetricsListener, openMetricsListener } from './service/metrics-listener.ts'
 import { ServedForwards } from './service/served-forwards.ts'
+import { ServiceFleet } from './service/service-fleet.ts'
 import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
 import type { OtlpTraces } from './tracing/otlp.ts'
 import { startTraces } from './tracing/service-traces.ts'
@@ -48,6 +49,8 @@ export type Service = {
    * fault, and nothing has changed; DRAINING.
    */
   reload(): ReloadReport
+  /** Resolves where another start takes the name of this instance in its fleet: it is to be closed, and not to start again. */
+  readonly replaced: Promise<void>
   /** Refuses new leases, waits for the held ones up to `limits.drainTimeout`, and closes everything. */
   close(): Promise<void>
 }
@@ -78,15 +81,18 @@ export async function startService(
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
   const metering = new Metering()
-  const traits = { ...traitsOf(config, shares.dials), metered: metering.traits }
-  const { deny, ...joined } = joinPool(poolOptionsOf(config, added, log, metering), traits)
+  const fleet = await ServiceFleet.open(config.fleet, log, version())
+  const traits = { ...traitsOf(config, shares.dials), metered: metering.traits, ...fleet.traits }
+  const { deny, ...joined } = await fleet.orClose(() =>
+    joinPool(poolOptionsOf(config, added, log, metering), traits),
+  )
   const { pool } = joined
   const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
   const made = token === null ? null : generated(token)
   const rules = { config, listenRules, made, targets: added, pool, log }
   const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
   const draining = new AbortController()
-  const parts: Parts = { pool, demo, live, traces, metering, app: null, threads: null, scraped: null }
+  const parts: Parts = { pool, demo, live, traces, metering, fleet, app: null, threads: null, scraped: null }
   const metrics = metering.metrics({ ...joined, threads: () => parts.threads, version: version() })
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
@@ -99,7 +105,13 @@ export async function startService(
     const threadParts = { ...common, live, pool, log, onLost, telemetry: sentFrom(traces) }
     parts.threads = httpThreads > 1 ? makeThreads(threadParts) : null
     const { durations } = metering
-    const deps = { ...appDeps(live, pool, forwards, parts.threads, metrics), ...common, durations, dashboard }
+    const deps = {
+      ...appDeps(live, pool, forwards, parts.threads, metrics),
+      ...common,
+      ...fleet.port,
+      durations,
+      dashboard,
+    }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
     parts.app = app
@@ -108,7 +120,9 @@ export async function startService(
     listens = [...own, ...(parts.scraped?.own ?? [])]
     denyOwn()
     live.serves({ ...servedParts(app, parts.threads, door, parts.scraped), forwards })
-    return serviceOf(url, token, pool, live, closer(parts, draining))
+    // It serves: only now does it take the place of an earlier start of its name.
+    await fleet.join(pool)
+    return serviceOf(url, token, parts, closer(parts, draining))
   } catch (error) {
     await closeAll(parts)
     throw error
@@ -132,6 +146,7 @@ type Parts = {
   readonly live: LiveConfig
   readonly traces: OtlpTraces | null
   readonly metering: Metering
+  readonly fleet: ServiceFleet
   app: App | null
   threads: HttpThreads | null
   /** The listener of the metrics alone. */
@@ -178,8 +193,7 @@ function appDeps(
 function serviceOf(
   url: string,
   token: string | null,
-  pool: Pool,
-  live: LiveConfig,
+  { pool, live, fleet }: Parts,
   close: Service['close'],
 ): Service {
   return {
@@ -192,6 +206,7 @@ function serviceOf(
       return live.config.limits.drainTimeoutMs
     },
     reload: () => live.reload(),
+    replaced: fleet.replaced,
     close,
   }
 }
@@ -243,9 +258,11 @@ function buildListener(deps: AppDeps, door: LiveDoor): App {
   }
 }
 
-async function closeAll({ app, threads, pool, demo, live, traces, metering, scraped }: Parts): Promise<void> {
+async function closeAll(parts: Parts): Promise<void> {
+  const { app, threads, pool, demo, live, traces, metering, scraped, fleet } = parts
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
+  await fleet.close()
   await threads?.close()
   if (app !== null) await closeServer(app)
   await scraped?.close()

@@ -82,6 +82,7 @@ function installShutdown(service: Service, log: Logger): void {
     log,
     sink: stderrLog(),
   })
+  void service.replaced.then(() => shutdown.begin({ kind: 'replaced' }))
   if (isByNpm) watchParent(() => shutdown.begin({ kind: 'parent' }))
 }
 

@@ -4,7 +4,8 @@
  *
  *   serving ──► draining ──► exit 0
  *      │            └──► exit 1: a second signal, a second fault, or the time is up
- *      └ SIGTERM, SIGINT, the end of the npm that started it; a fault (then exit 1 at the end)
+ *      └ SIGTERM, SIGINT, the end of the npm that started it; a fault, or another start under its name in the
+ *        fleet (then exit 1 at the end)
  */
 import type { Logger } from 'pino'
 import type { LogSink } from '../base/log-sink.ts'
@@ -29,6 +30,8 @@ export type ShutdownDeps = {
 type Cause =
   | { readonly kind: 'signal'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'parent' }
+  /** Another start has taken the name of this instance. */
+  | { readonly kind: 'replaced' }
   | { readonly kind: 'fault'; readonly error: unknown }
 
 type State =
@@ -68,7 +71,7 @@ export class Shutdown {
     const { log } = this.#deps
     if (this.#state.kind === 'draining') {
       // npm ends of the same signal.
-      if (cause.kind === 'parent') return
+      if (cause.kind === 'parent' || cause.kind === 'replaced') return
       if (isEcho(cause, this.#state)) {
         this.#state = { ...this.#state, echoUntilMs: 0 }
         return
@@ -93,6 +96,8 @@ export class Shutdown {
         return log.fatal({ err: cause.error }, 'a fault ends the service')
       case 'parent':
         return log.warn({ leases: held }, 'the npm that started this service has ended, draining')
+      case 'replaced':
+        return log.error({ leases: held, waitMs }, 'another start has the name of this instance, draining')
       case 'signal': {
         const { signal } = cause
         if (held === 0) return log.info({ signal }, 'draining')
@@ -113,7 +118,7 @@ export class Shutdown {
       log.error({ waitedMs: closeMs }, 'gave up closing')
       void sink.flushed().then(() => process.exit(1))
     }, closeMs)
-    let code = cause.kind === 'fault' ? 1 : 0
+    let code = cause.kind === 'fault' || cause.kind === 'replaced' ? 1 : 0
     try {
       await close()
     } catch (error) {

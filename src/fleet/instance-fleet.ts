@@ -22,7 +22,7 @@ export type InstanceFleetOptions = {
   readonly version: string
   /** Hears how it stands with the others, at each change. */
   readonly onState: (state: MembershipState) => void
-  /** A word to the engine failed, the first of several; `what`: a target, or what was asked. */
+  /** The engine answers, and wrongly; the first time of several. `what`: a target, or what was asked. */
   readonly onFault: (what: string, error: unknown) => void
   /** Default: those of LIMITS. */
   readonly times?: FleetTimes
@@ -86,7 +86,7 @@ export class InstanceFleet {
     this.#options = options
     this.#engine = makeEngine(this)
     const { name, advertise, caps, onEngineLoss, expected } = config
-    const { times = TIMES, onState, onFault, version } = options
+    const { times = TIMES, onState, version } = options
     const shared = { times, now: () => performance.now(), random: Math.random }
     const boot = newBoot()
     this.#secret = new FleetSecret(config.secret)
@@ -105,9 +105,10 @@ export class InstanceFleet {
     })
     this.#ledger = new EngineLedger(this.#engine)
     this.#quotas = new Quotas({
-      ...{ ...shared, caps, onEngineLoss, onFault, ledger: this.#ledger },
+      ...{ ...shared, caps, onEngineLoss, ledger: this.#ledger },
       start: `${name}:${boot}`,
       instances: () => Math.max(this.#list.size, expected),
+      onFault: (target, error) => this.#fault(target, error),
     })
     this.#unknown = new UnknownStarts(async () => {
       await this.#membership.refresh()
@@ -160,7 +161,7 @@ export class InstanceFleet {
   }
 
   /** An id that tells whose it is. */
-  nextId(): string {
+  newId(): string {
     return this.#ids.next()
   }
 
@@ -220,8 +221,7 @@ export class InstanceFleet {
   }
 
   async #close(): Promise<void> {
-    const { onFault } = this.#options
-    const left = this.#membership.leave().catch((error: unknown) => onFault('leave', error))
+    const left = this.#membership.leave().catch((error: unknown) => this.#fault('leave', error))
     await settledWithin(Promise.all([this.#quotas.close(), left]), LIMITS.fleetLeaveMs)
     this.#engine.close()
   }
@@ -235,6 +235,11 @@ export class InstanceFleet {
 
   async #learnSecret(): Promise<void> {
     await this.#secret.learn(this.#engine).catch((error: unknown) => this.#options.onFault('secret', error))
+  }
+
+  /** That the engine is away is told once, and not by each who notices. */
+  #fault(what: string, error: unknown): void {
+    if (!this.#engine.isAway) this.#options.onFault(what, error)
   }
 
   /** Anybody who reaches the engine may have published it: it has this instance ask, and does nothing else. */

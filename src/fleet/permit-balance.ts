@@ -20,7 +20,8 @@ export function balanceOf({ taken, idle, wanting, cold }: PermitUse, granted: nu
     pending: Math.max(0, taken - granted),
     spare,
     offer: spare + idle,
-    lack: Math.max(0, wanting - spare),
-    cold: Math.max(0, cold - Math.max(0, spare - wanting)),
+    lack: wanting,
+    // A connection that is dialled for a caller is one of the warm ones later.
+    cold: Math.max(0, cold - wanting),
   }
 }

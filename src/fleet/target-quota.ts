@@ -165,8 +165,8 @@ export class TargetQuota implements Permits {
 
   #tend(now: number): void {
     this.#rest(now)
-    this.#trim(now)
     const balance = this.#balance()
+    this.#soon = now >= this.#soonUntilMs ? 0 : Math.min(this.#soon, balance.pending)
     this.#saidOffer = Math.min(this.#saidOffer, balance.offer)
     if (this.#speaksAt(now, balance) <= now) this.#speaking = this.#speak(now, balance)
   }
@@ -183,18 +183,6 @@ export class TargetQuota implements Permits {
     if (now - this.#spareSinceMs < LIMITS.fleetSpareMs) return
     this.#spareSinceMs = null
     this.#become(this.#state, this.#granted - Math.floor(spare / chunk) * chunk)
-  }
-
-  /** Closes idle connections that are more than is granted. */
-  #trim(now: number): void {
-    const { taker } = this.#deps
-    const { taken, idle } = taker.use
-    const over = Math.max(0, taken - this.#granted)
-    this.#soon = now >= this.#soonUntilMs ? 0 : Math.min(this.#soon, over)
-    const count = Math.min(over - this.#soon, idle)
-    if (count <= 0) return
-    this.#soon += taker.giveUp(count)
-    this.#soonUntilMs = now + LIMITS.fleetPromiseMs
   }
 
   #balance(): PermitBalance {
@@ -300,7 +288,6 @@ export class TargetQuota implements Permits {
       taker.cut()
     }
     this.#become(next, held - yielded)
-    this.#trim(now)
   }
 
   #failed(error: unknown): void {
@@ -332,10 +319,21 @@ export class TargetQuota implements Permits {
   }
 
   #become(state: QuotaState, granted: number): void {
-    const wasCurrent = this.isCurrent(this.#deps.now())
+    const { taker, now } = this.#deps
+    const wasCurrent = this.isCurrent(now())
     const before = this.#granted
     this.#set(state, granted)
-    if (granted !== before || !wasCurrent) this.#deps.taker.refresh()
+    if (granted === before && wasCurrent) return
+    const { idle } = taker.use
+    taker.refresh()
+    // What lay idle beyond what is granted now closes; what is leased does when it comes back.
+    if (granted < before) this.#closes(idle - taker.use.idle)
+  }
+
+  #closes(count: number): void {
+    if (count <= 0) return
+    this.#soon += count
+    this.#soonUntilMs = this.#deps.now() + LIMITS.fleetPromiseMs
   }
 
   #set(state: QuotaState, granted: number): void {

@@ -137,7 +137,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
   app.register(openApiRoutes)
   app.register(dashboardPages, { folder: deps.dashboard ?? null })
   registerRoutes(app, [
-    healthRoutes(calls, pool),
+    healthRoutes(calls, pool, fleet ?? null),
     leaseRoutes(calls, acquirer, table, pool),
     readerRoutes(calls),
     writeLinesRoute(calls),

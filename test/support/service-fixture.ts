@@ -56,6 +56,7 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
     },
     drainTimeoutMs: service.drainTimeoutMs,
     reload: () => service.reload(),
+    replaced: service.replaced,
     close: () => service.close(),
     api: new Api(url, token),
     configure: next => writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...next })),

@@ -1,7 +1,7 @@
 /** The probes. They answer anyone, under any Host, and say no more than yes or no. */
 import { Type } from 'typebox'
 import { SockpoolError } from '../../base/errors.ts'
-import type { PoolPort } from '../ports.ts'
+import type { FleetPort, PoolPort } from '../ports.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { ProblemAnswer } from './schemas.ts'
@@ -24,14 +24,25 @@ const ReadySchema = {
   operationId: 'ready',
   summary: 'Whether new leases are taken',
   description:
-    'For a readiness probe: 503 not_ready while I/O workers start, draining once the service shuts down.',
+    'For a readiness probe: 503 not_ready while I/O workers start, draining once the service shuts down. `fleet` is there where one is configured: `degraded` while its engine is away, and the instance serves all the same.',
   response: {
-    200: Type.Object({ status: Type.Literal('ready') }, { title: 'Ready' }),
+    200: Type.Object(
+      {
+        status: Type.Literal('ready'),
+        fleet: Type.Optional(Type.Union([Type.Literal('joined'), Type.Literal('degraded')])),
+      },
+      { title: 'Ready' },
+    ),
     default: ProblemAnswer,
   },
 }
 
-export function healthRoutes(calls: Calls, pool: Pick<PoolPort, 'ready'>): RouteTable {
+/** `fleet`: null where this instance stands alone. */
+export function healthRoutes(
+  calls: Calls,
+  pool: Pick<PoolPort, 'ready'>,
+  fleet: Pick<FleetPort, 'state'> | null,
+): RouteTable {
   return {
     logLevel: 'warn',
     routes: [
@@ -44,7 +55,7 @@ export function healthRoutes(calls: Calls, pool: Pick<PoolPort, 'ready'>): Route
         run: () => {
           calls.checkOpen()
           if (!pool.ready) throw new SockpoolError('NOT_READY', 'some I/O workers are not running yet')
-          return { status: 'ready' as const }
+          return { status: 'ready' as const, ...(fleet !== null && { fleet: fleet.state }) }
         },
       }),
     ],
