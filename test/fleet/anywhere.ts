@@ -80,7 +80,6 @@ class Traveller {
       () => this.#value(lease, number),
       () => this.#pieces(lease, number),
       () => this.#renewed(lease),
-      () => this.#exchange(number),
       ...(random.chance(STREAM_SHARE) ? [() => this.#stream(lease, number)] : []),
       ...(random.chance(REDIRECT_SHARE) ? [() => this.#redirected(lease)] : []),
     ]
@@ -90,6 +89,8 @@ class Traveller {
     const reason = this.#done('release', await lease.release())
     if (reason !== null) this.#same('reason of the release', 'clean', reason)
     if (random.chance(AFTER_SHARE)) await this.#gone(lease)
+    // Not before: who holds a connection and waits for another may wait for those who do the same.
+    await this.#exchange(number)
   }
 
   async #line(lease: TravellingLease, number: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * `npm run fleet [-- PLAY… --instances N --duration D --seed S --json FILE --logs FOLDER]`: what is promised of a fleet, shown from
- * outside: an engine, an upstream that counts, and instances of the built service as processes. A line for each play; exit code 1 where
+ * `npm run fleet [-- PLAY… --instances N --duration D --seed S --small --json FILE --logs FOLDER]`: what is promised of a fleet, shown
+ * from outside: an engine, an upstream that counts, and instances of the built service as processes. A line for each play; exit code 1 where
  * something that is claimed did not hold.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -20,8 +20,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     instances: { type: 'string', default: `${INSTANCES}` },
-    duration: { type: 'string', default: '10m' },
-    leases: { type: 'string', default: `${ANYWHERE.full.leases}` },
+    duration: { type: 'string' },
+    leases: { type: 'string' },
+    small: { type: 'boolean', default: false },
     seed: { type: 'string', default: `${Math.floor(Math.random() * 1_000_000)}` },
     json: { type: 'string' },
     logs: { type: 'string' },
@@ -29,7 +30,10 @@ const { values, positionals } = parseArgs({
 })
 const seed = Number(values.seed)
 const instances = Number(values.instances)
-const forMs = durationMs(values.duration)
+/** As far as the tests go, or in full. */
+const scale = values.small ? 'small' : 'full'
+const forMs = values.duration === undefined ? CHAOS[scale].forMs : durationMs(values.duration)
+const leases = values.leases === undefined ? ANYWHERE[scale].leases : Number(values.leases)
 const logs = values.logs === undefined ? {} : { logs: values.logs }
 const progress = new ProgressLine(process.stderr)
 
@@ -52,16 +56,15 @@ const told = (what: string): void => {
 const PLAYS: Readonly<Record<string, Play>> = {
   anywhere: {
     alone: 0,
-    run: field =>
-      anywhere(field, { ...ANYWHERE.full, leases: Number(values.leases), seed }, counted('anywhere')),
+    run: field => anywhere(field, { ...ANYWHERE[scale], leases, seed }, counted('anywhere')),
   },
-  skew: { alone: 0, run: field => skew(field, SKEW.full) },
+  skew: { alone: 0, run: field => skew(field, SKEW[scale]) },
   cost: { alone: 1, run: field => cost(field, COST.full, counted('cost')) },
-  chaos: { alone: 0, run: field => chaos(field, { ...CHAOS.full, forMs, seed }, told) },
+  chaos: { alone: 0, run: field => chaos(field, { ...CHAOS[scale], forMs, seed }, told) },
 }
 
 const chosen = positionals.length === 0 ? Object.keys(PLAYS) : positionals
-const isKnown = chosen.every(name => name in PLAYS) && instances >= 1 && forMs > 0 && seed >= 0
+const isKnown = chosen.every(name => name in PLAYS) && instances >= 1 && forMs > 0 && leases > 0 && seed >= 0
 if (!isKnown) {
   process.stderr.write(
     `plays: ${Object.keys(PLAYS).join(', ')}; --instances is at least 1, --duration as 60s or 10m\n`,
