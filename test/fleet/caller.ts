@@ -26,7 +26,7 @@ export type Ask = {
 export type Failure = {
   /** The code of the problem with its reason, or what the system says of the connection. */
   readonly code: string
-  /** Whether the same call may be made again, to any instance. */
+  /** Whether the same call may be made again, to any instance, where a repeat does no harm. */
   readonly isRetryable: boolean
   /** Whether nothing of the call can have been heard. */
   readonly isUnheard: boolean
@@ -108,7 +108,8 @@ export function failureOf(outcome: Outcome): Failure | null {
   const { code = `status ${status}`, reason, retryable = false, bytesAccepted } = problemIn(text)
   return {
     code: reason === undefined ? code : `${code}: ${reason}`,
-    isRetryable: retryable,
+    // The way to the owner may break at any byte, as the way to this instance may.
+    isRetryable: retryable || code === 'instance_unreachable',
     isUnheard: retryable && (bytesAccepted ?? 0) === 0,
     detail: text.slice(0, 300),
   }

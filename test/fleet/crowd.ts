@@ -148,11 +148,11 @@ export class Crowd {
     return false
   }
 
-  #failed(what: string, { code, detail }: Failure, isExplained = EXPLAINED.has(code)): void {
+  #failed(what: string, { code, detail }: Failure, isForgotten = false): void {
     const name = `${what}: ${code}`
     this.#findings.count(name)
     // Each is counted, and told in words once.
-    if (isExplained || this.#told.has(name)) return
+    if (isForgotten || EXPLAINED.has(code) || this.#told.has(name)) return
     this.#told.add(name)
     this.#findings.violate(`${what}: ${detail}`)
   }

@@ -1,5 +1,6 @@
 /** All that a play needs: an engine, an upstream, and the instances of a fleet before it. */
 import { createHash, randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { RedisServer } from '../soak/redis-server.ts'
 import { freePorts } from './free-ports.ts'
 import { Guarded } from './guarded.ts'
@@ -70,7 +71,7 @@ export class Field {
     guarded.watch(upstream.process)
     const field = new Field(options, guarded, engine, upstream, await freePorts(count))
     try {
-      await Promise.all(field.#all.map(instance => instance.start()))
+      await field.#start()
       return field
     } catch (error) {
       await field.abandon()
@@ -97,6 +98,15 @@ export class Field {
     await this.engine.stop('SIGKILL')
     await this.upstream.close()
     await this.#guarded.close()
+  }
+
+  /** A few at a time: more at once are started no sooner, and each of them later. */
+  async #start(): Promise<void> {
+    const left = this.#all.values()
+    const starter = async (): Promise<void> => {
+      for (const instance of left) await instance.start()
+    }
+    await Promise.all(Array.from({ length: availableParallelism() }, starter))
   }
 
   get #all(): readonly Instance[] {

@@ -11,8 +11,8 @@ import type { Guarded } from './guarded.ts'
 /** The command's entry, as it is built and packed. */
 const CLI = join(ROOT, 'dist', 'cli.js')
 /** Milliseconds for a start or a stop, on a machine that is busy. */
-const START_MS = 60_000
-const STOP_MS = 60_000
+const START_MS = 90_000
+const STOP_MS = 90_000
 /** Characters of the log that are kept to be told. */
 const LOG_TAIL = 4_000
 
@@ -71,7 +71,9 @@ export class Instance {
     await writeFile(file, JSON.stringify(config), { mode: 0o600 })
     const args = [CLI, 'serve', '--listen', `127.0.0.1:${port}`, '--config', file]
     const kept = Object.entries(process.env).filter(([key]) => !key.startsWith('SOCKPOOL_'))
-    const env = { ...Object.fromEntries(kept), ...servedBy() }
+    // With its compiled form kept it starts in half the time, again and again.
+    const { NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile') } = process.env
+    const env = { ...Object.fromEntries(kept), NODE_COMPILE_CACHE, ...servedBy() }
     const child = guarded.spawn(process.execPath, args, {
       cwd: guarded.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
