@@ -39,6 +39,11 @@ export function endAfter(error: SockpoolError): StreamEnd {
   return { kind: 'failed', error, isRevoked: true }
 }
 
+/** Whether what is not there now may be again: the service, or behind it the instance that holds the lease. */
+export function isAway({ code }: SockpoolError): boolean {
+  return code === 'SERVICE_UNREACHABLE' || code === 'INSTANCE_UNREACHABLE'
+}
+
 /** How TLS ended with the stream, where the service says so. */
 export function tlsEnding(
   how: string | null,

@@ -8,11 +8,11 @@
  *              └─ paused ◄
  */
 import { errorText } from '../base/error-text.ts'
-import { type ErrorCode, SockpoolError } from '../base/errors.ts'
+import { SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
-import { afterClose, endAfter, tlsEnding } from './after-close.ts'
+import { afterClose, endAfter, isAway, tlsEnding } from './after-close.ts'
 import { onceFree } from './once-free.ts'
 import { RemoteSink } from './remote-sink.ts'
 import { BROKEN, RemoteSocket } from './remote-socket.ts'
@@ -45,8 +45,6 @@ type State =
 
 /** Milliseconds after a call of the service's own until the stream is opened again without need: to hear of its end. */
 const REOPEN_MS = 100
-/** What is not there now, and may be again: the service, or behind it the instance that holds the lease. */
-const AWAY: ReadonlySet<ErrorCode> = new Set(['SERVICE_UNREACHABLE', 'INSTANCE_UNREACHABLE'])
 
 export class RemoteStream {
   readonly source: RemoteSource
@@ -252,7 +250,7 @@ export class RemoteStream {
       failure => failure as SockpoolError,
     )
     if (this.#state !== state) return
-    const isAnswer = error !== null && !AWAY.has(error.code)
+    const isAnswer = error !== null && !isAway(error)
     if (isAnswer) return this.over(endAfter(error))
     this.#again(isBegun ? null : error)
   }

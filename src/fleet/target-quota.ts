@@ -31,6 +31,9 @@ export type QuotaDeps = {
   readonly random: () => number
 }
 
+/** Others have asked since something was offered. */
+const ASKED = -1
+
 export class TargetQuota implements Permits {
   readonly #deps: QuotaDeps
   #state: QuotaState = { kind: 'unheard' }
@@ -46,7 +49,7 @@ export class TargetQuota implements Permits {
   /** What the engine knows that is lacking here. */
   #saidLack = 0
   #saidCold = 0
-  /** What it knows that could be given back; -1 where others have asked since. */
+  /** What it knows that could be given back, or ASKED. */
   #saidOffer = 0
   #seq = 0
   #spareSinceMs: number | null = null
@@ -90,7 +93,7 @@ export class TargetQuota implements Permits {
   /** Others lack permits. */
   onWant(): void {
     this.#othersWantUntilMs = this.#deps.now() + LIMITS.fleetWantMs
-    this.#saidOffer = -1
+    this.#saidOffer = ASKED
     this.changed()
   }
 
@@ -197,8 +200,11 @@ export class TargetQuota implements Permits {
     if (state.kind === 'ended') return Number.POSITIVE_INFINITY
     if (state.kind !== 'held') return this.#retryAtMs
     const isNews = this.#isHinted || claim < this.#held || lack > this.#saidLack || cold > this.#saidCold
-    const isAsked = now < this.#othersWantUntilMs && (offer > 0 || this.#granted > this.#share)
-    const askedMs = offer > this.#saidOffer ? this.#spokenMs + LIMITS.fleetYieldMs : this.#pollAtMs
+    const isAsked = now < this.#othersWantUntilMs && this.#granted > 0
+    // What is its share may have changed since it last heard of it.
+    const isRich = this.#saidOffer === ASKED && this.#granted > this.#share
+    const isPressing = isRich || offer > Math.max(0, this.#saidOffer)
+    const askedMs = isPressing ? this.#spokenMs + LIMITS.fleetYieldMs : this.#pollAtMs
     const isOpen = lack > 0 || this.#saidLack > 0 || this.#granted < this.#held
     const dueMs = Math.min(
       this.#renewAtMs,

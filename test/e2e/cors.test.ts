@@ -46,7 +46,7 @@ describe('a page of a listed origin', () => {
       expect(corsOf(answer)).toEqual({
         ...NAMED,
         'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
-        'access-control-allow-headers': 
+        'access-control-allow-headers':
           'Authorization, Content-Type, Idempotency-Key, Sockpool-Redirect, traceparent',
         'access-control-max-age': '600',
       })

@@ -2,65 +2,28 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as requestHttp } from 'node:http'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { connectPool } from '../../src/client/connect-pool.ts'
-import { SockpoolError } from '../../src/base/errors.ts'
 import { LIMITS } from '../../src/base/limits.ts'
-import { type HeldLease, jsonOf, problemOf } from '../support/api.ts'
-import {
-  FLEET_TOKEN,
-  FleetWords,
-  type Instance,
-  type InstanceTraits,
-  leaseThrough,
-  startInstance,
-} from '../support/app-fleet.ts'
+import { connectPool } from '../../src/client/connect-pool.ts'
+import { jsonOf, problemOf } from '../support/api.ts'
+import { FLEET_TOKEN, startFleetScene } from '../support/app-fleet.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
-import { type Peer, startUpstream, type Upstream } from '../support/upstream.ts'
 
 const MIB = 1_048_576
-
-type Scene = {
-  readonly words: FleetWords
-  readonly upstream: Upstream
-  /** It holds the leases. */
-  readonly owner: Instance
-  /** It is asked. */
-  readonly other: Instance
-  /** A lease of the owner's, for whoever asks the other; and the peer of its connection. */
-  leased(): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
-}
-
-async function startScene(traits: InstanceTraits = {}): Promise<Scene> {
-  const upstream = await startUpstream()
-  onTestFinished(() => upstream.close())
-  const words = new FleetWords()
-  const { host, port } = upstream
-  const targets = { peer: { host, port, reuse: 'clean' as const } }
-  const owner = await startInstance('owner', words, { targets, ...traits })
-  const other = await startInstance('other', words, { targets, ...traits })
-  return {
-    ...{ words, upstream, owner, other },
-    leased: async () => {
-      const lease = await leaseThrough(owner, other, 'peer')
-      return { lease, peer: await upstream.from(lease.view.connection.localPort) }
-    },
-  }
-}
 
 const bearer = `authorization: Bearer ${FLEET_TOKEN}`
 
 describe('a call for a lease of another instance', () => {
   test('is answered by its owner, whatever is asked', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease, peer } = await leased()
     expect(jsonOf(await lease.look())).toMatchObject({ id: lease.view.id, state: 'leased' })
     expect(jsonOf(await lease.renew(50_000))).toMatchObject({ id: lease.view.id })
     const wrote = await lease.call('write', { body: 'question\n' })
     expect([wrote.status, jsonOf(wrote)]).toMatchObject([200, { accepted: 9 }])
-    expect((await lease.call('writelines', { json: { lines: ['a\n', 'b\n'] } })).status).toBe(200)
+    expect((await lease.call('writelines', { json: { data: ['a\n', 'b\n'] } })).status).toBe(200)
     expect((await peer.received(13)).toString()).toBe('question\na\nb\n')
     await peer.send('one\ntwo\nexact-until;frame\n{"a":1}\n')
     const line = await lease.call('readline')
@@ -70,7 +33,9 @@ describe('a call for a lease of another instance', () => {
     expect((await lease.call('readexactly?n=6')).text).toBe('exact-')
     expect((await lease.call('readuntil?separator=%3B')).text).toBe('until;')
     expect((await lease.call('readframe?frame=line')).text).toBe('frame\n')
-    expect(jsonOf(await lease.call('parse', { json: { format: 'ndjson' } }))).toMatchObject({ value: { a: 1 } })
+    expect(jsonOf(await lease.call('parse', { json: { format: 'ndjson' } }))).toMatchObject({
+      value: { a: 1 },
+    })
     expect((await lease.call('drain')).status).toBe(204)
     const head = await other.api.request('HEAD', lease.path)
     expect([head.status, head.text, head.headers.get('content-type')]).toEqual([
@@ -88,7 +53,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('is logged once by each, without its id, its token or what vouches for it', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease } = await leased()
     await lease.look()
     await until('both have logged it', () => owner.log.requests.length === 2)
@@ -102,7 +67,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('costs a lease of its own no question', async () => {
-    const { other } = await startScene()
+    const { other } = await startFleetScene()
     const lease = await other.api.lease('peer')
     expect((await lease.look()).status).toBe(200)
     await lease.release('?discard=true')
@@ -111,7 +76,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('carries large bodies both ways, and holds none of them', async () => {
-    const { leased } = await startScene()
+    const { leased } = await startFleetScene()
     const { lease, peer } = await leased()
     const sent = randomBytes(4 * MIB)
     const chunks = [sent.subarray(0, MIB), sent.subarray(MIB)]
@@ -132,7 +97,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('slows its client down where the peer takes nothing', async () => {
-    const { leased, other } = await startScene()
+    const { leased, other } = await startFleetScene()
     const { lease, peer } = await leased()
     peer.socket.pause()
     const total = 64 * MIB
@@ -161,12 +126,17 @@ describe('a call for a lease of another instance', () => {
       20_000,
     )
     expect(taken).toBeLessThan(total / 2)
+    let heard = 0
+    peer.socket.removeAllListeners('data')
+    peer.socket.on('data', chunk => {
+      heard += chunk.length
+    })
     peer.socket.resume()
-    await until('all was taken', () => taken >= total, 20_000)
+    await until('all was taken', () => heard >= total, 60_000)
   })
 
   test('asks its client for the body only where its owner does', async () => {
-    const { leased, other, words } = await startScene()
+    const { leased, other, words } = await startFleetScene()
     const { lease, peer } = await leased()
     const ask = (path: string, length: number) => {
       const sent = requestHttp({
@@ -203,7 +173,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('ends with its client, and the other way round', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease, peer } = await leased()
     const leaving = new AbortController()
     const read = lease.call('readline', { signal: leaving.signal })
@@ -219,12 +189,14 @@ describe('a call for a lease of another instance', () => {
     expect((await lease.call('readline')).text).toBe('still here\n')
     const killed = lease.call('readline')
     await lease.begun('readline')
-    expect(jsonOf(await other.api.request('DELETE', `${lease.path}?kill=true`))).toMatchObject({ reason: 'killed' })
+    expect(jsonOf(await other.api.request('DELETE', `${lease.path}?kill=true`))).toMatchObject({
+      reason: 'killed',
+    })
     expect(problemOf(await killed)).toMatchObject({ code: 'lease_gone', reason: 'killed' })
   })
 
   test('is cut where its answer breaks', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease, peer } = await leased()
     const sent = requestHttp({
       ...{ host: '127.0.0.1', port: other.port, path: `${lease.path}/lines`, agent: false },
@@ -241,7 +213,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('has the head of an answer before its first byte', async () => {
-    const { leased, other } = await startScene()
+    const { leased, other } = await startFleetScene()
     const { lease } = await leased()
     const sent = requestHttp({
       ...{ host: '127.0.0.1', port: other.port, path: `${lease.path}/lines`, agent: false },
@@ -255,7 +227,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('leaves each header on its own side that concerns one connection alone', async () => {
-    const { words, other } = await startScene()
+    const { words, other } = await startFleetScene()
     const seen = createServer()
     seen.listen(0, '127.0.0.1')
     await once(seen, 'listening')
@@ -279,7 +251,10 @@ describe('a call for a lease of another instance', () => {
       'x-kept: 1',
       'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     ]
-    const answer = await sendRaw(other.port, ['GET /v1/leases/its?a=%20b HTTP/1.1', ...headers, '', ''].join('\r\n'))
+    const answer = await sendRaw(
+      other.port,
+      ['GET /v1/leases/its?a=%20b HTTP/1.1', ...headers, '', ''].join('\r\n'),
+    )
     const [first, ...sent] = (await heard).toLowerCase().split('\r\n')
     expect(first).toBe('get /v1/leases/its?a=%20b http/1.1')
     expect(sent).toEqual(
@@ -299,7 +274,7 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('is refused where it came to is not let in, and its owner hears nothing', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease } = await leased()
     const before = owner.log.requests.length
     expect(problemOf(await other.api.as('wrong').get(lease.path))).toMatchObject({ code: 'unauthorized' })
@@ -307,14 +282,14 @@ describe('a call for a lease of another instance', () => {
   })
 
   test('of a page that may call is answered to it, by the rules of the instance that it calls', async () => {
-    const { leased, other } = await startScene({ origins: ['http://console.example'] })
+    const { leased, other } = await startFleetScene({ origins: ['http://console.example'] })
     const { lease } = await leased()
     const answer = await other.api.get(lease.path, { headers: { origin: 'http://console.example' } })
-    expect([answer.status, answer.headers.get('access-control-allow-origin'), answer.headers.get('vary')]).toEqual([
-      200,
-      'http://console.example',
-      'origin',
-    ])
+    expect([
+      answer.status,
+      answer.headers.get('access-control-allow-origin'),
+      answer.headers.get('vary'),
+    ]).toEqual([200, 'http://console.example', 'origin'])
     const read = await lease.call('readline?timeoutMs=1', { headers: { origin: 'http://console.example' } })
     expect(read.headers.get('access-control-allow-origin')).toBe('http://console.example')
     // Its own pages are of no origin that the owner knows.
@@ -324,7 +299,7 @@ describe('a call for a lease of another instance', () => {
 
 describe('a listener of another instance', () => {
   test('is asked, accepts and ends through any', async () => {
-    const { owner, other } = await startScene({ mayListen: place => place })
+    const { owner, other } = await startFleetScene({ mayListen: place => place })
     const made = await owner.api.post('/v1/listeners', { json: { host: '127.0.0.1', port: 0 } })
     const { id, port } = jsonOf<{ id: string; port: number }>(made)
     expect(id).toMatch(/^owner\./)
@@ -349,7 +324,7 @@ describe('a listener of another instance', () => {
 
 describe('a redirect', () => {
   test('is given to who asks for it, with the path and the query', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease } = await leased()
     const ask = (method: string, path: string, more: string[] = [], body = '') =>
       sendRaw(
@@ -366,7 +341,11 @@ describe('a redirect', () => {
       '',
     ])
     const key = ['sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version: 13']
-    const stream = await ask('GET', `${lease.path}/stream`, ['connection: upgrade', 'upgrade: websocket', ...key])
+    const stream = await ask('GET', `${lease.path}/stream`, [
+      'connection: upgrade',
+      'upgrade: websocket',
+      ...key,
+    ])
     expect([stream.status, stream.headers.get('location')]).toEqual([307, `${owner.url}${lease.path}/stream`])
     const own = await owner.api.get(lease.path, { headers: { 'sockpool-redirect': '1' } })
     expect(own.status).toBe(200)
@@ -376,7 +355,7 @@ describe('a redirect', () => {
 
 describe('an owner', () => {
   test('that is away for now is 503 with the time to come again, and one that is gone is 410', async () => {
-    const { leased, words, other } = await startScene()
+    const { leased, words, other } = await startFleetScene()
     const { lease } = await leased()
     words.states.set('owner', 'unreachable')
     const away = await lease.call('write', { body: 'x' })
@@ -392,20 +371,27 @@ describe('an owner', () => {
   })
 
   test('that accepts no connection is unreachable, and nothing was sent', async () => {
-    const { leased, owner, other } = await startScene()
+    const { leased, owner, other } = await startFleetScene()
     const { lease } = await leased()
     await owner.cut()
     const body = new ReadableStream<Uint8Array>({
       pull: controller => controller.enqueue(new Uint8Array(65_536)),
     })
-    const refused = await lease.call('write', { body, headers: { 'content-type': 'application/octet-stream' } })
-    expect(problemOf(refused)).toMatchObject({ code: 'instance_unreachable', retryable: true, bytesAccepted: 0 })
+    const refused = await lease.call('write', {
+      body,
+      headers: { 'content-type': 'application/octet-stream' },
+    })
+    expect(problemOf(refused)).toMatchObject({
+      code: 'instance_unreachable',
+      retryable: true,
+      bytesAccepted: 0,
+    })
     expect(refused.headers.get('retry-after')).toBe('1')
     expect(other.results).toEqual(['instance_unreachable'])
   })
 
   test('that is silent at its door is unreachable after two seconds', async () => {
-    const { words, other } = await startScene()
+    const { words, other } = await startFleetScene()
     // A queue of one that is full: further connections are never accepted.
     const deaf = createServer()
     deaf.listen({ port: 0, host: '127.0.0.1', backlog: 0 })
@@ -427,12 +413,9 @@ describe('an owner', () => {
   })
 
   test('that breaks off before it answers leaves open whether it has done what was asked', async () => {
-    const { leased, owner } = await startScene()
-    const { lease, peer } = await leased()
+    const { leased, owner } = await startFleetScene()
+    const { lease } = await leased()
     const reading = lease.call('readline')
-    const writing = lease.call('write', { body: 'x' })
-    expect((await writing).status).toBe(200)
-    await peer.received(1)
     await lease.begun('readline')
     owner.app.server.closeAllConnections()
     const problem = problemOf(await reading)
@@ -443,7 +426,7 @@ describe('an owner', () => {
 
 describe('a call that was passed on once', () => {
   test('is not passed on again: who does not hold it says so', async () => {
-    const { leased, words, owner, other } = await startScene()
+    const { leased, words, owner, other } = await startFleetScene()
     const { lease } = await leased()
     const passedOn = { headers: { 'sockpool-forwarded': 'third' } }
     expect(problemOf(await other.api.get(lease.path, passedOn))).toMatchObject({ code: 'lease_not_found' })
@@ -462,7 +445,7 @@ describe('a call that was passed on once', () => {
 
 describe('the host of a member', () => {
   test('is one of this instance, for as long as the member is one', async () => {
-    const { words, other } = await startScene()
+    const { words, other } = await startFleetScene()
     const ask = async (host: string) => {
       const head = ['GET /v1/stats HTTP/1.1', `host: ${host}`, bearer, 'connection: close', '', '']
       return (await sendRaw(other.port, head.join('\r\n'))).status
@@ -476,20 +459,49 @@ describe('the host of a member', () => {
 })
 
 describe('a pool over HTTP', () => {
-  test('repeats a call while the instance that holds the lease is away', async () => {
-    const { upstream, words, owner, other } = await startScene()
-    const pool = connectPool(owner.url, { token: FLEET_TOKEN })
+  test('goes on with its lease once the instance that holds it can be reached again', async () => {
+    const { upstream, words, owner, other } = await startFleetScene()
+    // What stands before all instances, and has the pool call one and then the other.
+    let to = owner.port
+    const sockets = new Set<Socket>()
+    const balancer = createServer(socket => {
+      const onward = connect({ host: '127.0.0.1', port: to })
+      for (const end of [socket, onward]) {
+        sockets.add(end)
+        end.on('error', () => {})
+        end.on('close', () => sockets.delete(end))
+      }
+      socket.pipe(onward).pipe(socket)
+    })
+    balancer.listen(0, '127.0.0.1')
+    await once(balancer, 'listening')
+    const cut = (): void => {
+      for (const socket of sockets) socket.destroy()
+    }
+    onTestFinished(() => {
+      cut()
+      balancer.close()
+    })
+    const { port } = balancer.address() as AddressInfo
+    words.hosts.add(`127.0.0.1:${port}`)
+    const retry = { attempts: 10, budgetMs: 30_000 }
+    const pool = connectPool(`http://127.0.0.1:${port}`, { token: FLEET_TOKEN, retry })
     onTestFinished(() => pool.close())
     const lease = await pool.lease('peer')
+    const peer = await upstream.from(lease.connection.localPort)
+    await peer.send('one\n')
+    expect(String(await lease.reader.readLine())).toBe('one\n')
     words.owners.set(lease.id, 'owner')
-    const elsewhere = connectPool(other.url, { token: FLEET_TOKEN, retry: { attempts: 50, budgetMs: 20_000 } })
-    onTestFinished(() => elsewhere.close())
-    expect(upstream.accepted).toBe(1)
     words.states.set('owner', 'unreachable')
-    const exchange = other.api.get(`/v1/leases/${lease.id}`)
-    expect((await exchange).status).toBe(503)
-    expect(new SockpoolError('INSTANCE_UNREACHABLE', 'away').retryable).toBe(true)
+    to = other.port
+    cut()
+    const renewed = lease.renew(50_000)
+    await until('it was told to come again', () => other.results.includes('instance_unreachable'))
+    await peer.send('two\n')
     words.states.delete('owner')
-    await lease.release()
+    expect(await renewed).toBeInstanceOf(Date)
+    expect(String(await lease.reader.readLine())).toBe('two\n')
+    expect(await lease.release()).toEqual({ outcome: 'reused', reason: 'clean' })
+    expect(other.results).toContain('ok')
   })
 })

@@ -3,26 +3,38 @@
  * speaks for. Whose an id is, and whether its owner serves, is what the test says.
  */
 import { randomBytes } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
+import { LIMITS } from '../../src/base/limits.ts'
+import type { Config } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { hashToken } from '../../src/config/token-file.ts'
 import { buildApp } from '../../src/http/app.ts'
+import { LiveDoor } from '../../src/http/door/live-door.ts'
 import type { AppDeps, FleetPort, FleetRows, IdOwner } from '../../src/http/ports.ts'
 import type { PoolOptions } from '../../src/library/pool-options.ts'
 import type { Pool } from '../../src/pool/pool.ts'
-import { Api, type HeldLease, type Target } from './api.ts'
+import { HttpThreads } from '../../src/service/http-threads.ts'
+import { listen } from '../../src/service/listening.ts'
+import { Api, type HeldLease } from './api.ts'
+import { watchLeaks } from './leak-watch.ts'
 import { openServicePool } from './pool-fixture.ts'
+import { type Peer, startUpstream, type Upstream } from './upstream.ts'
 
 export const FLEET_TOKEN = 'the-token-of-ops'
 export const FLEET_SECRET = 'a-secret-of-all-instances-of-this-fleet'
 
 /** What all instances know of each other. */
 export class FleetWords {
-  readonly owners = new Map<string, string>()
-  readonly origins = new Map<string, string>()
-  readonly states = new Map<string, 'unreachable' | 'lost'>()
-  readonly hosts = new Set<string>()
+  readonly owners: Map<string, string> = new Map()
+  readonly origins: Map<string, string> = new Map()
+  readonly states: Map<string, 'unreachable' | 'lost'> = new Map()
+  readonly hosts: Set<string> = new Set()
 }
 
 export class FakeFleet implements FleetPort {
@@ -74,6 +86,8 @@ export type Instance = {
   readonly api: Api
   readonly url: string
   readonly port: number
+  /** Connections that have left HTTP, or asked to. */
+  readonly upgraded: readonly Duplex[]
   /** How its calls of others came out, in their order. */
   readonly results: readonly string[]
   /** What it has logged. */
@@ -89,6 +103,8 @@ export type InstanceTraits = {
   readonly fleetTls?: FleetPort['tls']
   readonly origins?: readonly string[]
   readonly mayListen?: AppDeps['mayListen']
+  /** That serve HTTP; default: the main thread alone. */
+  readonly threads?: number
 }
 
 const OPS = { name: 'ops', sha256: hashToken(FLEET_TOKEN), targets: ['*'], admin: true }
@@ -99,46 +115,41 @@ export async function startInstance(
   words: FleetWords,
   traits: InstanceTraits = {},
 ): Promise<Instance> {
-  const { targets = {}, auth = { tokens: [OPS] }, tls = false, fleetTls, origins = [], mayListen } = traits
+  const { targets = {}, auth = { tokens: [OPS] }, tls = false, fleetTls, threads: count = 1 } = traits
   const pool = openServicePool({ targets, ioWorkers: 1 })
   const fleet = new FakeFleet(name, words, fleetTls)
   const lines: string[] = []
   const results: string[] = []
-  const app = buildApp({
-    pool,
-    auth,
-    fleet,
-    tls,
-    origins,
-    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    hosts: [],
-    limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
-    version: '0.0.0',
-    metrics: { page: contentType => Promise.resolve({ contentType, text: '' }) },
-    mayListen: mayListen ?? (() => null),
-    isClosing: () => false,
-    reload: () => {
-      throw new Error('nothing is read anew here')
-    },
-    accessLog: () => 'all',
+  const write = (text: string): void => void lines.push(...text.split('\n').filter(line => line !== ''))
+  const config = await configOf(name, { auth, threads: count })
+  const threads = count === 1 ? null : threadsOf(config, pool, write)
+  const deps: AppDeps = {
+    ...depsOf(pool, traits),
+    ...{ auth, fleet, tls, headerBytesMax: LIMITS.forwardedHeaderBytesMax },
     forwarded: { count: result => void results.push(result) },
-    log: { level: 'info', stream: { write: line => void lines.push(line) } },
-  })
+    log: { level: 'info', stream: { write } },
+    ...(threads && { tallies: threads.tallies, relaySecret: threads.secret }),
+  }
+  const door = new LiveDoor(deps)
+  const app = buildApp(deps, door)
+  const upgraded: Duplex[] = []
+  app.server.on('upgrade', (_request, socket: Duplex) => upgraded.push(socket))
   const close = once(async () => {
+    await threads?.close()
     app.server.closeAllConnections()
     await app.close()
   })
   onTestFinished(close)
-  await app.listen({ host: '127.0.0.1', port: 0 })
-  const { port } = app.server.address() as AddressInfo
+  const { own } = await listen(app, threads, config, door)
+  const { port = 0 } = own[0] ?? {}
   const url = `${tls === false ? 'http' : 'https'}://127.0.0.1:${port}`
   words.origins.set(name, url)
   return {
-    ...{ name, fleet, pool, app, url, port, results },
+    ...{ name, fleet, pool, app, url, port, results, upgraded },
     api: new Api(url, auth === null ? null : FLEET_TOKEN),
     log: {
       get text() {
-        return lines.join('')
+        return lines.join('\n')
       },
       get requests() {
         return lines
@@ -150,11 +161,82 @@ export async function startInstance(
   }
 }
 
-/** A lease that `owner` holds, for whoever asks `other`. */
-export async function leaseThrough(owner: Instance, other: Instance, target: Target): Promise<HeldLease> {
-  const { view } = await owner.api.lease(target, { replay: true })
-  owner.fleet.words.owners.set(view.id, owner.name)
-  return other.api.held(view)
+function depsOf(
+  pool: Pool,
+  { origins = [], mayListen = () => null }: InstanceTraits,
+): Omit<AppDeps, 'auth' | 'tls' | 'log'> {
+  return {
+    pool,
+    origins,
+    mayListen,
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    hosts: [],
+    limits: { bodyBytes: 16_777_216, operationTimeoutMs: 30_000 },
+    version: '0.0.0',
+    metrics: { page: contentType => Promise.resolve({ contentType, text: '' }) },
+    isClosing: () => false,
+    reload: () => {
+      throw new Error('nothing is read anew here')
+    },
+    accessLog: () => 'all',
+  }
+}
+
+/** What a service would have been started with. */
+async function configOf(
+  name: string,
+  { auth, threads }: { readonly auth: AppDeps['auth']; readonly threads: number },
+): Promise<Config> {
+  const folder = await mkdtemp(join(tmpdir(), 'sockpool-fleet-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'sockpool.yaml')
+  const fleet = { url: 'redis://127.0.0.1:6379', name, advertise: `http://${name}.example:7070` }
+  const http = { threads, accessLog: 'all' }
+  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', fleet, http, ...(auth && { auth }) }))
+  return loadConfig({ file, flags: auth === null ? { noAuth: true } : {}, environment: {} })
+}
+
+function threadsOf(config: Config, pool: Pool, write: (text: string) => void): HttpThreads {
+  const { listen: place, auth } = config
+  if (place.kind !== 'tcp') throw new Error('it listens on TCP')
+  return new HttpThreads({
+    ...{ config, auth, listen: place, pool: pool.handle, connectionsMax: 1_000, sink: { write } },
+    telemetry: { traces: 'off' },
+    draining: new AbortController().signal,
+    log: pino({ level: 'silent' }),
+    onLost: () => {},
+  })
+}
+
+export type FleetScene = {
+  readonly words: FleetWords
+  readonly upstream: Upstream
+  /** It holds the leases. */
+  readonly owner: Instance
+  /** It is asked. */
+  readonly other: Instance
+  /** A lease of the owner's, for whoever asks the other; and the peer of its connection. */
+  leased(): Promise<{ readonly lease: HeldLease; readonly peer: Peer }>
+}
+
+/** Two instances with one target, `peer`, that the test speaks for. */
+export async function startFleetScene(traits: InstanceTraits = {}): Promise<FleetScene> {
+  watchLeaks()
+  const upstream = await startUpstream()
+  onTestFinished(() => upstream.close())
+  const words = new FleetWords()
+  const { host, port } = upstream
+  const targets = { peer: { host, port, reuse: 'clean' as const } }
+  const owner = await startInstance('owner', words, { targets, ...traits })
+  const other = await startInstance('other', words, { targets, ...traits })
+  return {
+    ...{ words, upstream, owner, other },
+    leased: async () => {
+      const { view } = await owner.api.lease('peer', { replay: true })
+      words.owners.set(view.id, 'owner')
+      return { lease: other.api.held(view), peer: await upstream.from(view.connection.localPort) }
+    },
+  }
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

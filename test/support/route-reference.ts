@@ -13,8 +13,8 @@ import { cell, flatten, type Schema, takenBy } from './schema-words.ts'
 
 type Route = ApiOperation & { readonly method: string; readonly path: string }
 
-/** Headers that any route takes. */
-const TAKEN_BY_ALL = ['Accept', 'traceparent']
+/** Headers that any route takes, or any that names a lease or a listener. */
+const TAKEN_BY_ALL = ['Accept', 'traceparent', 'Sockpool-Redirect']
 
 export async function routeReference(): Promise<string> {
   const document = await apiDocument()

@@ -19,7 +19,13 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'retry-after',
 ]
 
-const ALLOWED_HEADERS = ['Authorization', 'Content-Type', 'Idempotency-Key', 'Sockpool-Redirect', 'traceparent']
+const ALLOWED_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'Sockpool-Redirect',
+  'traceparent',
+]
 const ALLOWED_METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
 
 /** To be registered before whatever may refuse a request: a page must be able to read why. */

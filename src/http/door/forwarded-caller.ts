@@ -84,7 +84,7 @@ export class ForwardedCallers {
     // From the earliest instant at which a word may be believed to the latest.
     this.#seen.set(nonce, nowMs + 2 * LIMITS.forwardedSkewMs)
     for (const [oldest, untilMs] of this.#seen) {
-      if (untilMs > nowMs && this.#seen.size <= LIMITS.forwardedNoncesMax) break
+      if (untilMs >= nowMs && this.#seen.size <= LIMITS.forwardedNoncesMax) break
       this.#seen.delete(oldest)
     }
     return true

@@ -35,6 +35,8 @@ export type ForwardingDeps = Pick<AppDeps, 'auth' | 'limits' | 'forwarded'> & {
   readonly fleet: FleetPort
   /** Whether this instance has, or had of late, what the id names. */
   readonly knows: Readonly<Record<HeldKind, (id: string) => boolean>>
+  /** Calls at once; default LIMITS.forwardedCallsMax. */
+  readonly callsMax?: number
 }
 
 type Owner = Extract<IdOwner, { kind: 'other' }>
@@ -120,7 +122,8 @@ class Forwarding {
   #answer(call: Forwarded): void {
     const { request, reply, owner } = call
     if (request.headers[REDIRECT_HEADER] === '1') return redirect(call)
-    if (this.#underWay >= LIMITS.forwardedCallsMax) throw this.#counted(tooMany(LIMITS.forwardedCallsMax))
+    const { callsMax = LIMITS.forwardedCallsMax } = this.#deps
+    if (this.#underWay >= callsMax) throw this.#counted(tooMany(callsMax))
     const isStream = isUpgrade(request, 'websocket')
     this.#underWay++
     const end = isStream ? request.raw.socket : reply.raw

@@ -31,6 +31,6 @@ export class PermitWaits {
     const { queue, unprovided } = this.#deps
     const { waiters } = queue
     if (!entry.isQueued || waiters.positionOf(entry) <= waiters.size - unprovided()) return
-    waiters.fail(entry, queue.newcomer('POOL_EXHAUSTED', 'no connection is free, and none may be dialled'))
+    queue.fail(entry, 'POOL_EXHAUSTED', 'no connection is free, and none may be dialled')
   }
 }

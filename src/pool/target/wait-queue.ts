@@ -86,6 +86,11 @@ export class WaitQueue {
     return this.#refusal(code, what, this.waiters.size + 1)
   }
 
+  /** Fails one that waits for no longer. */
+  fail(entry: QueueEntry<Waiter>, code: ErrorCode, what: string): void {
+    this.waiters.fail(entry, this.#refusal(code, what, this.waiters.positionOf(entry)))
+  }
+
   serve(entry: QueueEntry<Waiter>, slot: Slot, connection: IoConnection): void {
     this.#shedding.served(entry.value)
     this.waiters.take(entry).serve(slot, connection)

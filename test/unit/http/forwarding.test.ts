@@ -1,0 +1,126 @@
+/** How many calls for other instances there may be at once, and which headers they have. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { guardedApp } from '../../../src/http/app.ts'
+import { LiveDoor } from '../../../src/http/door/live-door.ts'
+import { answeredHeaders, framingOf, sentHeaders } from '../../../src/http/forwarding/call-headers.ts'
+import { registerForwarding } from '../../../src/http/forwarding/forwarding.ts'
+import type { DoorDeps, IdOwner } from '../../../src/http/ports.ts'
+import { sendRaw } from '../../support/raw-http.ts'
+import { until } from '../../support/until.ts'
+
+const DEPS: DoorDeps = {
+  auth: null,
+  listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+  hosts: [],
+  origins: [],
+  tls: false,
+  limits: { bodyBytes: 65_536, operationTimeoutMs: 1_000 },
+  isClosing: () => false,
+  accessLog: () => 'errors',
+  log: { level: 'silent' },
+}
+
+async function startForwarding(owner: IdOwner, callsMax: number) {
+  const results: string[] = []
+  const fleet = {
+    name: 'me',
+    state: 'joined',
+    hosts: new Set<string>(),
+    secret: null,
+    tls: undefined,
+    ownerOf: () => owner,
+    newId: () => 'new',
+    rows: () => Promise.resolve({ instances: [], caps: {} }),
+  } as const
+  const app: FastifyInstance = guardedApp(DEPS, new LiveDoor(DEPS), own => {
+    const knows = { lease: () => false, listener: () => false }
+    const forwarded = { count: (result: string) => void results.push(result) }
+    registerForwarding(own, { ...DEPS, fleet, knows, callsMax, forwarded })
+    own.get('/v1/leases/:id', () => 'own')
+    own.get('/v1/leases/:id/stream', { config: { upgrade: 'websocket' } as object }, () => 'own')
+    return null
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  onTestFinished(() => app.close())
+  return { port: (app.server.address() as AddressInfo).port, results }
+}
+
+describe('calls for other instances', () => {
+  test('are refused beyond a bound, and free their place when they end', async () => {
+    const held: Socket[] = []
+    const slow = createServer(socket => void held.push(socket.on('error', () => {})))
+    slow.listen(0, '127.0.0.1')
+    await once(slow, 'listening')
+    onTestFinished(() => {
+      for (const socket of held) socket.destroy()
+      slow.close()
+    })
+    const origin = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+    const { port, results } = await startForwarding({ kind: 'other', name: 'slow', origin }, 2)
+    const host = `host: 127.0.0.1:${port}`
+    const ask = (path: string, ...more: string[]) =>
+      sendRaw(port, [`GET ${path} HTTP/1.1`, host, ...more, '', ''].join('\r\n'))
+    const plain = ask('/v1/leases/a', 'connection: close')
+    const stream = ask('/v1/leases/a/stream', 'connection: upgrade', 'upgrade: websocket')
+    await until('both are there', () => held.length === 2)
+    const third = await ask('/v1/leases/a', 'connection: close')
+    expect([third.status, JSON.parse(third.body)]).toMatchObject([503, { code: 'queue_full' }])
+    for (const socket of held)
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok')
+    expect([(await plain).body, (await stream).body]).toEqual(['ok', 'ok'])
+    const fourth = ask('/v1/leases/a', 'connection: close')
+    await until('it has a place', () => held.length === 3)
+    held.at(-1)?.destroy()
+    expect((await fourth).status).toBe(503)
+    expect(results).toEqual(['queue_full', 'ok', 'ok', 'instance_unreachable'])
+  })
+})
+
+describe('headers', () => {
+  test('of a request lose what concerns its connection, its page and what instances say alone', () => {
+    const kept = { authorization: 'Bearer x', 'x-own': '1', accept: 'text/plain', traceparent: '00-…' }
+    expect(
+      sentHeaders({
+        ...kept,
+        connection: 'keep-alive, X-Hop',
+        'x-hop': '1',
+        'keep-alive': 'timeout=1',
+        te: 'trailers',
+        trailer: 'x',
+        upgrade: 'websocket',
+        'transfer-encoding': 'chunked',
+        'content-length': '3',
+        expect: '100-continue',
+        'proxy-authorization': 'Basic eA==',
+        origin: 'http://page.example',
+        'sec-fetch-site': 'same-origin',
+        'sockpool-caller': 'forged',
+        'sockpool-forwarded': 'forged',
+      }),
+    ).toEqual(kept)
+    expect(framingOf({ 'content-length': '3', expect: '100-continue' })).toEqual({
+      'content-length': '3',
+      expect: '100-continue',
+    })
+    expect(framingOf({ 'transfer-encoding': 'chunked' })).toEqual({ 'transfer-encoding': 'chunked' })
+  })
+
+  test('of an answer keep what it says, but for its connection and the pages of its own instance', () => {
+    expect(
+      answeredHeaders({
+        'content-type': 'text/plain',
+        'sockpool-offset': '1',
+        upgrade: 'websocket',
+        vary: 'accept, origin',
+        connection: 'close',
+        'keep-alive': 'timeout=72',
+        'transfer-encoding': 'chunked',
+        'access-control-allow-origin': 'http://page.example',
+      }),
+    ).toEqual({ 'content-type': 'text/plain', 'sockpool-offset': '1', upgrade: 'websocket', vary: 'accept' })
+    expect(answeredHeaders({ vary: 'origin' })).toEqual({})
+  })
+})
