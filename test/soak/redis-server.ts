@@ -16,15 +16,21 @@ export class RedisServer {
   readonly host: string = HOST
   readonly port: number
   readonly #password: string
+  readonly #begun: (child: ChildProcess) => void
   #process: ChildProcess | null = null
 
-  private constructor(port: number, password: string) {
+  private constructor(port: number, password: string, begun: (child: ChildProcess) => void) {
     this.port = port
     this.#password = password
+    this.#begun = begun
   }
 
-  static async start(password: string): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), password)
+  /** `begun`: hears of each process that it is, at once. */
+  static async start(
+    password: string,
+    begun: (child: ChildProcess) => void = () => {},
+  ): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), password, begun)
     await server.start()
     return server
   }
@@ -34,12 +40,18 @@ export class RedisServer {
     const args = ['--port', `${port}`, '--bind', host, '--save', '', '--requirepass', this.#password]
     const child = spawn(REDIS_COMMAND, args, { stdio: 'ignore', cwd: '/' })
     this.#process = child
+    this.#begun(child)
     for (const untilMs = performance.now() + START_MS; ; await sleep(LOOK_MS)) {
       const socket = await this.#connected()
       socket?.destroy()
       if (socket !== null) return
       if (child.exitCode !== null || performance.now() > untilMs) throw new Error('Redis did not start')
     }
+  }
+
+  /** Stops its clockwork, and lets it go on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(name)
   }
 
   /** `SIGTERM` has it end in order; `SIGKILL` leaves it no time. */
