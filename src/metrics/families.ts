@@ -219,6 +219,6 @@ export const FAMILIES: Readonly<Record<FamilyKey, Family>> = {
   fleetForwarded: counter(
     'fleet_forwarded',
     ['result'],
-    'Calls about leases and listeners of other instances; result is ok, redirect or the code of the error.',
+    'Calls about leases and listeners of other instances; result is ok, whatever was answered there, or the code of the error.',
   ),
 }

@@ -1,10 +1,12 @@
 /** The figures of a fleet, as far as this instance knows them: nobody else is asked for a scrape, the engine least of all. */
 import type { DurationCounts } from '../base/duration-tally.ts'
 import type { Samples } from './samples.ts'
+import type { ServiceCounts } from './service-counts.ts'
 
 export type InstanceSources = {
   /** Null where this one stands alone. */
   readonly instances: () => InstanceMeters | null
+  readonly counts: Pick<ServiceCounts, 'forwarded'>
 }
 
 /** What is there to be read at once, on the main thread. */
@@ -16,8 +18,6 @@ export type InstanceMeters = {
   readonly expected: number
   /** Of every capped target that has a pool, by its name. */
   permits(): ReadonlyMap<string, PermitMeters>
-  /** Calls so far about what other instances own, by what came of them: `ok`, `redirect` or a code. Each from 0. */
-  forwarded(): ReadonlyMap<string, number>
 }
 
 /** The permits of one target, as this instance has and uses them. */
@@ -31,14 +31,14 @@ export type PermitMeters = {
   readonly waits: DurationCounts
 }
 
-export function addInstances(samples: Samples, { instances }: InstanceSources): void {
+export function addInstances(samples: Samples, { instances, counts }: InstanceSources): void {
   const meters = instances()
   if (meters === null) return
   samples.add('fleetInstances', {}, meters.known)
   samples.add('fleetExpected', {}, meters.expected)
   samples.add('fleetDegraded', {}, meters.state === 'degraded' ? 1 : 0)
   for (const [target, permits] of meters.permits()) addPermits(samples, target, permits)
-  for (const [result, count] of meters.forwarded()) samples.add('fleetForwarded', { result }, count)
+  for (const [result, count] of counts.forwarded) samples.add('fleetForwarded', { result }, count)
 }
 
 function addPermits(samples: Samples, target: string, permits: PermitMeters): void {

@@ -11,6 +11,7 @@ import { FAMILIES } from '../../src/metrics/families.ts'
 import { addInstances } from '../../src/metrics/instance-samples.ts'
 import { processMetrics } from '../../src/metrics/process-metrics.ts'
 import { Samples } from '../../src/metrics/samples.ts'
+import { ServiceCounts } from '../../src/metrics/service-counts.ts'
 import { type Api, jsonOf } from '../support/api.ts'
 import { endNextLease } from '../support/end-next-lease.ts'
 import { ExpositionPage, metricsOf } from '../support/exposition.ts'
@@ -40,7 +41,7 @@ function echo(api: Api, target: unknown = 'line', headers: Readonly<Record<strin
 /** A page that has a fleet too, as an instance of one exports it. */
 async function pageOfFleet(): Promise<ExpositionPage> {
   const samples = new Samples()
-  addInstances(samples, { instances: fleetMeters })
+  addInstances(samples, { instances: () => fleetMeters(), counts: new ServiceCounts() })
   return new ExpositionPage((await exposition(samples, processMetrics(), 'text/plain')).text)
 }
 

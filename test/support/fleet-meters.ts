@@ -15,11 +15,6 @@ export function fleetMeters(more: Partial<InstanceMeters> = {}): InstanceMeters 
         ['cache', { cap: 48, granted: 16, taken: 15, wanting: 2, waits }],
         ['ledger', { cap: 10, granted: Number.POSITIVE_INFINITY, taken: 0, wanting: 0, waits: none }],
       ]),
-    forwarded: () =>
-      new Map([
-        ['ok', 5],
-        ['instance_unreachable', 0],
-      ]),
     ...more,
   }
 }

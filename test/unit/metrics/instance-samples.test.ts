@@ -4,12 +4,15 @@ import { exposition } from '../../../src/metrics/exposition.ts'
 import { FAMILIES, type FamilyKey } from '../../../src/metrics/families.ts'
 import { addInstances, type InstanceMeters } from '../../../src/metrics/instance-samples.ts'
 import { Samples } from '../../../src/metrics/samples.ts'
+import { ServiceCounts } from '../../../src/metrics/service-counts.ts'
 import { ExpositionPage } from '../../support/exposition.ts'
 import { fleetMeters } from '../../support/fleet-meters.ts'
 
 async function pageOf(meters: InstanceMeters | null): Promise<ExpositionPage> {
   const samples = new Samples()
-  addInstances(samples, { instances: () => meters })
+  const counts = new ServiceCounts()
+  for (const result of ['ok', 'ok', 'queue_full']) counts.countForwarded(result)
+  addInstances(samples, { instances: () => meters, counts })
   return new ExpositionPage((await exposition(samples, new Registry(), 'text/plain')).text)
 }
 
@@ -40,8 +43,10 @@ test('addInstances says what this instance knows of the caps, and what it has of
   ])
   expect(of('permit_wait_duration_seconds_count', cache)).toEqual([2])
   expect(of('permit_wait_duration_seconds_sum', cache)).toEqual([0.704])
-  expect(of('forwarded_total', { result: 'ok' })).toEqual([5])
-  expect(of('forwarded_total', { result: 'instance_unreachable' })).toEqual([0])
+  const forwarded = (result: string): readonly number[] => of('forwarded_total', { result })
+  expect([forwarded('ok'), forwarded('queue_full')]).toEqual([[2], [1]])
+  // What has never happened is 0, so that the first time is an increase.
+  expect([forwarded('instance_unreachable'), forwarded('lease_gone')]).toEqual([[0], [0]])
 })
 
 test('addInstances has no number of permits where nothing but the pool bounds a target', async () => {
