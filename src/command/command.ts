@@ -17,6 +17,7 @@ import { connect } from './connect.ts'
 import { control, drainWorker, kill, reload, resize, type VERBS } from './control.ts'
 import { demo } from './demo.ts'
 import { exchange } from './exchange.ts'
+import { fleet } from './fleet.ts'
 import { forward } from './forward.ts'
 import { healthcheck } from './healthcheck.ts'
 import { connection, LISTINGS, list } from './rows.ts'
@@ -191,6 +192,9 @@ function addListings(program: Command, streams: Streams): void {
     .description('show a connection, and what was done with it last')
     .argument('<id>', "the connection's id")
     .action((id, options) => connection(id, options, streams))
+  withService(program.command('fleet'))
+    .description('show the instances of a fleet, and who holds how much of its caps')
+    .action(options => fleet(options, streams))
   withUrl(program.command('top'))
     .description('watch a running service: targets, waiters, workers; on a pipe one frame')
     .addOption(

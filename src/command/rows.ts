@@ -1,20 +1,12 @@
 /** What a running service is doing, a row each: as a table, or as the API's JSON. */
-import { environmentColumns } from '../config/environment.ts'
 import type { OutputFlags } from './control.ts'
-import { type ApiRow, fieldAt, isRow, rowsAt, textAt } from './row-field.ts'
+import { type ApiRow, isRow, rowsAt } from './row-field.ts'
+import { type FieldColumn, field, rowTable } from './row-table.ts'
 import { askService } from './service-call.ts'
 import { print, type Streams } from './streams.ts'
-import { paintFor, toneOf } from './terminal/paint.ts'
 import { plainJson } from './terminal/plain-text.ts'
-import { terminalSize } from './terminal/size.ts'
-import { type TableCell, tableLines } from './terminal/table.ts'
 
 export const LISTINGS = ['targets', 'connections', 'leases', 'workers', 'stats'] as const
-
-/** A column by the path of its field. `rank`: those with a higher one go first where the terminal is narrow. */
-type FieldColumn = { readonly path: string; readonly rank?: number }
-
-const field = (path: string, rank?: number): FieldColumn => (rank === undefined ? { path } : { path, rank })
 
 /** The columns of a table. Lease ids are secrets, and have none. */
 const COLUMNS: Readonly<Record<Exclude<(typeof LISTINGS)[number], 'stats'>, readonly FieldColumn[]>> = {
@@ -73,8 +65,8 @@ export async function connection(id: string, flags: OutputFlags, { stdout }: Str
   const path = `/v1/connections/${encodeURIComponent(id)}`
   const answer = await askService(flags, { method: 'GET', path })
   if (flags.output === 'json') return await print(stdout, `${plainJson(answer, 2)}\n`)
-  const operations = table(OPERATIONS, rowsAt(answer, 'operations'), stdout)
-  await print(stdout, `${table(COLUMNS.connections, [answer], stdout)}\n${operations}`)
+  const operations = rowTable(OPERATIONS, rowsAt(answer, 'operations'), stdout)
+  await print(stdout, `${rowTable(COLUMNS.connections, [answer], stdout)}\n${operations}`)
 }
 
 /** `name`: only rows of this name, target or id. Errors: as `askService`. */
@@ -91,7 +83,7 @@ export async function list(
     const whole = listing === 'stats' && name === undefined ? answer : rows
     return await print(stdout, `${plainJson(whole, 2)}\n`)
   }
-  await print(stdout, table(listing === 'stats' ? STATS : COLUMNS[listing], rows, stdout))
+  await print(stdout, rowTable(listing === 'stats' ? STATS : COLUMNS[listing], rows, stdout))
 }
 
 /** A row for each number, by its path: `connections.idle`. */
@@ -106,21 +98,4 @@ function isNamed(row: ApiRow, name: string): boolean {
   // `connections` of the stats are all that begin so.
   const isWithin = String(row['key']).startsWith(`${name}.`)
   return isWithin || ['name', 'target', 'id', 'key'].some(key => String(row[key]) === name)
-}
-
-function table(columns: readonly FieldColumn[], rows: readonly ApiRow[], stdout: Streams['stdout']): string {
-  const titled = columns.map(({ path, ...column }) => ({ ...column, title: path.split('.').at(-1) ?? '' }))
-  const cells = rows.map(row => columns.map(({ path }) => cellOf(row, path)))
-  const width = terminalSize(stdout, environmentColumns())?.columns ?? null
-  return `${tableLines(titled, cells, { width, paint: paintFor(stdout) }).join('\n')}\n`
-}
-
-/** States have a colour. */
-function cellOf(row: ApiRow, path: string): TableCell {
-  const text = textAt(row, path)
-  if (path === 'state' || path === 'breaker') return { text, tone: toneOf(text) }
-  const value = fieldAt(row, path)
-  if (typeof value !== 'number') return { text }
-  // What a clock or a share has behind the third digit is noise.
-  return { text: String(Math.round(value * 1_000) / 1_000), isNumber: true }
 }

@@ -37,6 +37,7 @@ import { controlRoutes } from './routes/control-routes.ts'
 import { dashboardPages } from './routes/dashboard-pages.ts'
 import { eventsRoute } from './routes/events-route.ts'
 import { exchangeRoute } from './routes/exchange-route.ts'
+import { fleetRoute } from './routes/fleet-route.ts'
 import { forwardRoutes } from './routes/forward-routes.ts'
 import { healthRoutes } from './routes/health-routes.ts'
 import { LeaseAcquirer } from './routes/lease-acquirer.ts'
@@ -153,6 +154,7 @@ function registerApi(app: FastifyInstance, deps: AppDeps): TunnelHandler {
     parseLeaseRoute(calls, pool),
     operationRoutes(pool, deps.httpRows),
     forwardRoutes(pool),
+    fleetRoute(deps.fleet),
     ...controlRoutes(calls, pool),
     reloadRoute(calls, deps.reload),
     eventsRoute(calls, pool, deps.draining),

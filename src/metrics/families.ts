@@ -65,6 +65,15 @@ export type FamilyKey =
   | 'parseWait'
   | 'request'
   | 'logDropped'
+  | 'fleetInstances'
+  | 'fleetExpected'
+  | 'fleetDegraded'
+  | 'fleetCap'
+  | 'fleetPermits'
+  | 'fleetPermitsTaken'
+  | 'fleetPermitsWanting'
+  | 'fleetPermitWait'
+  | 'fleetForwarded'
   | 'buildInfo'
 
 export const FAMILIES: Readonly<Record<FamilyKey, Family>> = {
@@ -179,4 +188,37 @@ export const FAMILIES: Readonly<Record<FamilyKey, Family>> = {
     'Log lines that were dropped: the reader of stderr was away, too slow, or out of room.',
   ),
   buildInfo: gauge('build_info', ['version', 'node'], '1; the versions of sockpool and of Node.js.'),
+  fleetInstances: gauge(
+    'fleet_instances',
+    [],
+    'Instances that the engine of the fleet named last, this one included; like all that follow it is absent without a fleet.',
+  ),
+  fleetExpected: gauge('fleet_instances_expected', [], 'Instances that the configuration expects.'),
+  fleetDegraded: gauge('fleet_degraded', [], '1 while the engine does not answer this instance, else 0.'),
+  fleetCap: gauge('fleet_cap', TARGET, 'Connections that all instances together may have.'),
+  fleetPermits: gauge(
+    'fleet_permits',
+    TARGET,
+    'Connections that this instance may have now; absent while onEngineLoss: local leaves it no bound but its own.',
+  ),
+  fleetPermitsTaken: gauge(
+    'fleet_permits_taken',
+    TARGET,
+    'Connections that this instance has, dials and closing sockets included.',
+  ),
+  fleetPermitsWanting: gauge(
+    'fleet_permits_wanting',
+    TARGET,
+    'Callers of this instance that a connection would be dialled for if it were not for the cap.',
+  ),
+  fleetPermitWait: histogram(
+    'fleet_permit_wait_duration',
+    TARGET,
+    'How long this instance lacked a permit that its callers wanted, until it had one.',
+  ),
+  fleetForwarded: counter(
+    'fleet_forwarded',
+    ['result'],
+    'Calls about leases and listeners of other instances; result is ok, whatever was answered there, or the code of the error.',
+  ),
 }

@@ -3,6 +3,7 @@
  * and in memory that others share: a thread that is stuck keeps no scraper waiting.
  */
 import { exposition, type MetricsPage, type Notation } from './exposition.ts'
+import { addInstances, type InstanceSources } from './instance-samples.ts'
 import { LoopShares } from './loop-shares.ts'
 import { processMetrics } from './process-metrics.ts'
 import { Samples } from './samples.ts'
@@ -10,7 +11,7 @@ import { addService, type ServiceSources } from './service-samples.ts'
 import { addTargets, type TargetSources } from './target-samples.ts'
 import { addThreads, type ThreadSources } from './thread-samples.ts'
 
-export type MetricsSources = TargetSources & ThreadSources & ServiceSources
+export type MetricsSources = TargetSources & ThreadSources & ServiceSources & InstanceSources
 
 export class Metrics {
   readonly #sources: MetricsSources
@@ -37,6 +38,7 @@ export class Metrics {
     addTargets(samples, this.#sources)
     addThreads(samples, this.#shares, this.#sources)
     addService(samples, this.#sources)
+    addInstances(samples, this.#sources)
     return await exposition(samples, processMetrics(), notation)
   }
 }

@@ -8,6 +8,7 @@ import { OTHER_REQUESTS } from '../channel/http-figures.ts'
 import { SharedDurations } from '../channel/shared-durations.ts'
 import type { JoinedPool, ServiceTraits } from '../library/create-pool.ts'
 import type { PoolOptions } from '../library/pool-options.ts'
+import type { InstanceMeters } from '../metrics/instance-samples.ts'
 import { Metrics } from '../metrics/metrics.ts'
 import { ServiceCounts } from '../metrics/service-counts.ts'
 import { TargetTallies } from '../pool/target/target-tally.ts'
@@ -18,6 +19,8 @@ type PoolEvents = NonNullable<PoolOptions['onEvent']>
 export type MeteredParts = Omit<JoinedPool, 'deny'> & {
   /** Null where the main thread alone serves HTTP. */
   readonly threads: () => HttpThreads | null
+  /** The fleet that this instance is of; default: it stands alone. */
+  readonly instances?: () => InstanceMeters | null
   readonly version: string
 }
 
@@ -43,7 +46,7 @@ export class Metering {
     if (verdict === 'denied' && reason !== null) this.counts.countDenied(reason)
   }
 
-  metrics({ pool, fleet, parsers, threads, version }: MeteredParts): Metrics {
+  metrics({ pool, fleet, parsers, threads, instances = () => null, version }: MeteredParts): Metrics {
     return new Metrics({
       pool,
       tallies: this.#tallies,
@@ -55,6 +58,7 @@ export class Metering {
       parse: { tally: this.#parse, stats: () => parsers.stats() },
       requests: () => [...this.durations.rows(), ...(threads()?.requests() ?? [])],
       logDropped: () => stderrLog().dropped + (threads()?.logDropped ?? 0),
+      instances,
       version,
     })
   }

@@ -6,11 +6,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { buildDashboard, DashboardPage, startChromium } from '../support/dashboard-browser.ts'
 import { type DashboardScene, OPS_TOKEN, startDashboardScene } from '../support/dashboard-scene.ts'
 import { requireProgram } from '../support/own-program.ts'
+import { PLAYED_FLEET, PlayedFleet } from '../support/played-fleet.ts'
 
 let browser: Browser | null = null
 let scene: DashboardScene
 let axe = ''
 let views: readonly string[] = []
+const fleet = new PlayedFleet()
 
 beforeAll(async () => {
   const chromium = await requireProgram('chromium', 'the package chromium', () => null as never)
@@ -32,16 +34,28 @@ beforeAll(async () => {
     'connections',
     `connections/${view.connection.id}`,
     'workers',
+    'fleet',
     'exchange/orders',
   ]
 })
 
 beforeEach(({ skip }) => skip(browser === null, 'there is no chromium'))
 
+/** Pixels that the page is wider than its window. */
+const WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+
+/** A fleet that is not well: what `/v1/fleet` answers, and what the page says of it. */
+const TROUBLES = [
+  [{ ...PLAYED_FLEET, state: 'degraded' }, 200, 'The engine does not answer.'],
+  [{ ...PLAYED_FLEET, instances: [], caps: {} }, 200, 'No target has a cap.'],
+  [{ code: 'internal', title: 'It failed' }, 500, 'The service does not tell of its fleet.'],
+] as const
+
 async function open(width: number, colorScheme: 'light' | 'dark'): Promise<DashboardPage> {
   if (browser === null) throw new Error('there is no chromium')
   const opened = await DashboardPage.open(browser, scene.service.url, {
     path: `#token=${OPS_TOKEN}`,
+    prepare: fleet.prepare,
     viewport: { width, height: 800 },
     colorScheme,
   })
@@ -76,9 +90,16 @@ describe.each([
       await opened.show(`#/${view}`)
       await opened.page.getByText('Waiting for the first figures').first().waitFor({ state: 'detached' })
       expect(await violations(opened), view).toEqual([])
-      const wide = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
-      expect(await opened.page.evaluate(wide), view).toBe(0)
+      expect(await opened.page.evaluate(WIDE), view).toBe(0)
     }
+    await opened.show('#/fleet')
+    for (const [answer, status, shown] of TROUBLES) {
+      Object.assign(fleet, { answer, status })
+      await opened.page.getByText(shown).first().waitFor()
+      expect(await violations(opened), shown).toEqual([])
+      expect(await opened.page.evaluate(WIDE), shown).toBe(0)
+    }
+    Object.assign(fleet, { answer: PLAYED_FLEET, status: 200 })
     await opened.show('#/exchange/orders')
     await opened.button('Exchange').click()
     await opened.page.locator('.bytes').first().waitFor()

@@ -6,10 +6,16 @@ import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
+import { exposition } from '../../src/metrics/exposition.ts'
 import { FAMILIES } from '../../src/metrics/families.ts'
+import { addInstances } from '../../src/metrics/instance-samples.ts'
+import { processMetrics } from '../../src/metrics/process-metrics.ts'
+import { Samples } from '../../src/metrics/samples.ts'
+import { ServiceCounts } from '../../src/metrics/service-counts.ts'
 import { type Api, jsonOf } from '../support/api.ts'
 import { endNextLease } from '../support/end-next-lease.ts'
 import { ExpositionPage, metricsOf } from '../support/exposition.ts'
+import { fleetMeters } from '../support/fleet-meters.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { startMeteredService } from '../support/metered-service.ts'
 import { startServiceFixture } from '../support/service-fixture.ts'
@@ -32,12 +38,21 @@ function echo(api: Api, target: unknown = 'line', headers: Readonly<Record<strin
   return api.post('/v1/exchange', { json: { target, write: { text: 'hello\n' }, read: 'line' }, headers })
 }
 
+/** A page that has a fleet too, as an instance of one exports it. */
+async function pageOfFleet(): Promise<ExpositionPage> {
+  const samples = new Samples()
+  addInstances(samples, { instances: () => fleetMeters(), counts: new ServiceCounts() })
+  return new ExpositionPage((await exposition(samples, processMetrics(), 'text/plain')).text)
+}
+
 describe('a service that has done one of everything', () => {
   let page: ExpositionPage
+  let fleet: ExpositionPage
   const ends: (() => Promise<void>)[] = []
   beforeAll(async () => {
     const { api } = await startMeteredService(undo => void ends.push(undo))
     page = await scrape(api)
+    fleet = await pageOfFleet()
   })
   afterAll(async () => {
     for (const end of ends.toReversed()) await end()
@@ -46,12 +61,15 @@ describe('a service that has done one of everything', () => {
   test('exports every metric, with the labels that are written down', () => {
     for (const { name, type, labels } of Object.values(FAMILIES)) {
       expect(page.types.get(name), name).toBe(type)
-      const lines = page.all(type === 'histogram' ? `${name}_bucket` : name)
+      const from = name.startsWith('sockpool_fleet_') ? fleet : page
+      const lines = from.all(type === 'histogram' ? `${name}_bucket` : name)
       expect(lines.length, name).toBeGreaterThan(0)
       const own = type === 'histogram' ? [...labels, 'le'] : labels
       for (const line of lines) expect(Object.keys(line.labels).toSorted(), name).toEqual([...own].toSorted())
     }
     expect(page.types.get('process_cpu_seconds_total')).toBe('counter')
+    // Who stands alone has nothing to say of a fleet.
+    expect(page.samples.filter(({ name }) => name.startsWith('sockpool_fleet_'))).toEqual([])
   })
 
   test('counts each call by its target and what it came to', () => {
@@ -119,7 +137,7 @@ describe('a service that has done one of everything', () => {
       ({ definition = '' }) => /^label_values\(([a-z_]+)/.exec(definition)?.slice(1) ?? [],
     )
     expect(chosen).toHaveLength(2)
-    const known = new Set(page.samples.map(({ name }) => name))
+    const known = new Set([page, fleet].flatMap(({ samples }) => samples.map(({ name }) => name)))
     expect([...drawn, ...chosen].filter(text => !known.has(text.split(': ').at(-1) ?? ''))).toEqual([])
   })
 
@@ -129,7 +147,7 @@ describe('a service that has done one of everything', () => {
     }
     const rules = groups.flatMap(({ rules: own }) => own)
     expect(rules.length).toBeGreaterThan(7)
-    const known = new Set(page.samples.map(({ name }) => name))
+    const known = new Set([page, fleet].flatMap(({ samples }) => samples.map(({ name }) => name)))
     for (const { alert, expr, annotations } of rules) {
       expect(metricsOf(expr).length, alert).toBeGreaterThan(0)
       for (const name of metricsOf(expr)) expect(known, alert).toContain(name)

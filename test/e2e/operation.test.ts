@@ -36,6 +36,7 @@ const ROUTES = {
   '/v1/leases/{id}/parse': ['post'],
   '/v1/events': ['get'],
   '/v1/exchange': ['post'],
+  '/v1/fleet': ['get'],
   '/v1/forwards': ['get'],
   '/v1/connect/{target}': ['get'],
   '/v1/listeners': ['get', 'post'],

@@ -42,6 +42,11 @@ const WATCH_SHIFTS = `
   }).observe({ type: 'layout-shift', buffered: true })
 `
 
+type OpenOptions = BrowserContextOptions & {
+  readonly path?: string
+  readonly prepare?: (page: Page) => Promise<void>
+}
+
 /** A page, and what it did that nobody sees. */
 export class DashboardPage {
   readonly page: Page
@@ -61,16 +66,17 @@ export class DashboardPage {
     page.on('request', request => this.origins.add(new URL(request.url()).origin))
   }
 
-  /** `path`: what stands behind `/dashboard`. */
+  /** `path`: what stands behind `/dashboard`; `prepare`: done before the page is asked for. */
   static async open(
     browser: Browser,
     url: string,
-    { path = '', ...options }: BrowserContextOptions & { readonly path?: string } = {},
+    { path = '', prepare = async () => {}, ...options }: OpenOptions = {},
   ): Promise<DashboardPage> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
     context.setDefaultTimeout(PAGE_TIMEOUT_MS)
     await context.addInitScript(WATCH_SHIFTS)
     const own = new DashboardPage(await context.newPage(), url)
+    await prepare(own.page)
     await own.page.goto(`${url}/dashboard${path}`)
     return own
   }

@@ -8,6 +8,7 @@ import type { Wants } from '../service/live-figures.ts'
 import { ConnectionView } from '../views/connection-view.tsx'
 import { ConnectionsView } from '../views/connections-view.tsx'
 import { ExchangeView } from '../views/exchange-view.tsx'
+import { FleetView } from '../views/fleet-view.tsx'
 import { LeasesView } from '../views/leases-view.tsx'
 import { TargetView } from '../views/target-view.tsx'
 import { TargetsView } from '../views/targets-view.tsx'
@@ -65,6 +66,8 @@ function viewOf(route: Route): VNode {
       return <ConnectionView key={route.id} id={route.id} />
     case 'workers':
       return <WorkersView />
+    case 'fleet':
+      return <FleetView />
     case 'exchange':
       return <ExchangeView key={route.target} target={route.target} />
     default:
@@ -95,6 +98,7 @@ function wantsOf(route: Route): Wants {
     case 'workers':
       return { listings: ['workers'], story: null }
     case 'targets':
+    case 'fleet':
     case 'exchange':
       return { listings: [], story: null }
     default:

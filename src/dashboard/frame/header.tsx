@@ -1,6 +1,7 @@
 /** The head of the page: its name, the ways to its views, and what is chosen for all of them. */
 import type { VNode } from 'preact'
 import { usePage } from '../page.ts'
+import { knownFleet } from '../service/fleet-look.ts'
 import { addressOf, type Route } from './route.ts'
 import { THEMES } from './theme.ts'
 
@@ -11,6 +12,9 @@ const VIEWS: readonly { readonly name: string; readonly route: Route }[] = [
   { name: 'Workers', route: { view: 'workers' } },
   { name: 'Exchange', route: { view: 'exchange', target: null } },
 ]
+
+/** The last, so that no other moves when it is known that there is one. */
+const FLEET: (typeof VIEWS)[number] = { name: 'Fleet', route: { view: 'fleet' } }
 
 export function Header(): VNode {
   return (
@@ -42,12 +46,13 @@ function BrandMark(): VNode {
 }
 
 function Views(): VNode {
-  const { route } = usePage()
+  const { route, live } = usePage()
   const group = groupOf(route.value)
+  const views = knownFleet(live.fleet.value) === null ? VIEWS : [...VIEWS, FLEET]
   return (
     <nav aria-label="Views">
       <ul>
-        {VIEWS.map(({ name, route: to }) => (
+        {views.map(({ name, route: to }) => (
           <li key={name}>
             <a href={addressOf(to)} aria-current={to.view === group ? 'page' : undefined}>
               {name}

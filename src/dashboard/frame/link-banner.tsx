@@ -3,20 +3,24 @@ import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { usePage } from '../page.ts'
 import { ageText, bytesText } from '../parts/format.ts'
+import { knownFleet } from '../service/fleet-look.ts'
 import type { ServiceLink, TokenRights } from '../service/live-figures.ts'
 
 export function LinkBanner(): VNode {
   const { live } = usePage()
   const link = live.link.value
+  const isDegraded = link.kind === 'live' && knownFleet(live.fleet.value)?.state === 'degraded'
   return (
-    <section class={`link-banner ${link.kind}`} aria-label="Service">
+    <section class={`link-banner ${link.kind} ${isDegraded ? 'degraded' : ''}`} aria-label="Service">
       <span class="dot" aria-hidden="true" />
-      <p role="status">{linkText(link, live.rights.value)}</p>
+      <p role="status">{isDegraded ? DEGRADED : linkText(link, live.rights.value)}</p>
       {link.kind === 'lost' && <Retry link={link} />}
       {(link.kind === 'live' || link.kind === 'draining') && <ServiceLine />}
     </section>
   )
 }
+
+const DEGRADED = 'Live, but the engine of the fleet does not answer: caps hold as onEngineLoss says.'
 
 function linkText(link: ServiceLink, rights: TokenRights): string {
   switch (link.kind) {

@@ -8,6 +8,7 @@ export type Route =
   | { readonly view: 'connections' }
   | { readonly view: 'connection'; readonly id: string }
   | { readonly view: 'workers' }
+  | { readonly view: 'fleet' }
   | { readonly view: 'exchange'; readonly target: string | null }
 
 /** Of an address that names no view, the first. */
@@ -23,6 +24,7 @@ export function routeOf(hash: string): Route {
       return { view, target: name === '' ? null : name }
     case 'leases':
     case 'workers':
+    case 'fleet':
       return { view }
     default:
       return { view: 'targets' }

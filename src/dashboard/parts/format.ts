@@ -54,6 +54,14 @@ export function clockText(at: string): string {
   return `${part(date.getHours())}:${part(date.getMinutes())}:${part(date.getSeconds())}.${part(date.getMilliseconds(), 3)}`
 }
 
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
+
+/** The day and the minute, in the zone of who reads it: of what may lie days back. */
+export function dayText(at: string): string {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? at : day.format(date)
+}
+
 /** `one connection`, `3 connections`. */
 export function some(count: number, one: string, many: string): string {
   return count === 1 ? `one ${one}` : `${countText(count)} ${many}`

@@ -117,6 +117,30 @@ export type ServiceFigures = {
   readonly uptimeMs: number
 }
 
+export type InstanceFigures = {
+  readonly name: string
+  readonly url: string
+  readonly leases: number
+  readonly connections: number
+  readonly seenAt: string
+  readonly startedAt: string
+  readonly version: string
+}
+
+export type CapFigures = {
+  readonly cap: number
+  readonly held: number
+  readonly byInstance: Readonly<Record<string, number>>
+}
+
+export type FleetFigures = {
+  readonly state: 'alone' | 'joined' | 'degraded'
+  /** Null where it is alone. */
+  readonly name: string | null
+  readonly instances: readonly InstanceFigures[]
+  readonly caps: Readonly<Record<string, CapFigures>>
+}
+
 /** What a verb answers. */
 export type VerbFigures = {
   readonly state: string

@@ -14,6 +14,7 @@ import type {
   TargetFigures,
   WorkerFigures,
 } from './figures.ts'
+import { type FleetLook, lookAtFleet } from './fleet-look.ts'
 import { Histories } from './histories.ts'
 import { Rounds } from './rounds.ts'
 import { isAbort, type ServiceApi } from './service-api.ts'
@@ -65,6 +66,7 @@ export class LiveFigures {
   readonly leases: Signal<readonly LeaseFigures[] | null> = signal(null)
   readonly workers: Signal<readonly WorkerFigures[] | null> = signal(null)
   readonly story: Signal<Story> = signal({ kind: 'none' })
+  readonly fleet: Signal<FleetLook> = signal({ kind: 'unknown' })
   /** Counts rounds: the histories, which are no signals, are new with each. */
   readonly round: Signal<number> = signal(0)
   histories: Histories = new Histories()
@@ -108,6 +110,7 @@ export class LiveFigures {
       for (const figures of [this.service, this.targets, this.connections, this.leases, this.workers])
         figures.value = null
       this.story.value = { kind: 'none' }
+      this.fleet.value = { kind: 'unknown' }
     })
     this.histories = new Histories()
     this.#failures = 0
@@ -149,13 +152,14 @@ export class LiveFigures {
       listings.includes(name)
         ? ((await api.look<Record<string, T>>(`/v1/${name}`, signal))[name] ?? null)
         : null
-    const [service, { targets }, connections, leases, workers, told] = await Promise.all([
+    const [service, { targets }, connections, leases, workers, told, fleet] = await Promise.all([
       api.look<ServiceFigures>('/v1/stats', signal),
       api.look<{ targets: TargetFigures[] }>('/v1/targets', signal),
       wanted<ConnectionFigures[]>('connections'),
       wanted<LeaseFigures[]>('leases'),
       wanted<WorkerFigures[]>('workers'),
       story === null ? null : this.#lookAtStory(story, signal),
+      this.rights.value === 'admin' ? lookAtFleet(api, this.fleet.value, signal) : this.fleet.value,
     ])
     this.histories.round(service, targets, Date.now())
     batch(() => {
@@ -165,6 +169,7 @@ export class LiveFigures {
       this.leases.value = leases ?? this.leases.value
       this.workers.value = workers ?? this.workers.value
       if (told !== null && story === this.#wants.story) this.story.value = told
+      this.fleet.value = fleet
       if (this.link.value.kind !== 'draining') this.link.value = { kind: 'live' }
       this.round.value++
     })
@@ -193,6 +198,8 @@ export class LiveFigures {
     }
     const againMs = Math.min(AGAIN_MAX_MS, problem.retryAfterMs ?? AGAIN_FIRST_MS * 2 ** this.#failures)
     this.#failures++
+    // Whoever answers there next may be of a fleet.
+    if (this.fleet.value.kind === 'alone') this.fleet.value = { kind: 'unknown' }
     this.link.value = { kind: 'lost', problem, againMs }
     return againMs
   }
@@ -206,6 +213,8 @@ export class LiveFigures {
       case 'open':
       case 'denied':
         this.rights.value = state === 'open' ? 'admin' : 'own'
+        // An admin may see more than was asked for so far.
+        this.#rounds.hurry()
         // A service that drains says so instead.
         if (this.link.value.kind === 'draining') this.link.value = { kind: 'live' }
         return

@@ -160,6 +160,7 @@ describe('operation', () => {
       '/v1/connections/{id}',
       '/v1/events',
       '/v1/exchange',
+      '/v1/fleet',
       '/v1/forwards',
       '/v1/leases',
       '/v1/leases/{id}',
