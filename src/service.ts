@@ -93,7 +93,8 @@ export async function startService(
   const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
   const draining = new AbortController()
   const parts: Parts = { pool, demo, live, traces, metering, fleet, app: null, threads: null, scraped: null }
-  const metrics = metering.metrics({ ...joined, threads: () => parts.threads, version: version() })
+  const metered = { ...joined, threads: () => parts.threads, instances: () => fleet.meters }
+  const metrics = metering.metrics({ ...metered, version: version() })
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
   const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
@@ -109,6 +110,7 @@ export async function startService(
       ...appDeps(live, pool, forwards, parts.threads, metrics),
       ...common,
       ...fleet.port,
+      forwarded: metering.forwarded,
       durations,
       dashboard,
     }

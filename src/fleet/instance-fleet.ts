@@ -13,7 +13,7 @@ import { FleetIds, newBoot } from './fleet-ids.ts'
 import { MemberList } from './member-list.ts'
 import { Membership, type MembershipState } from './membership.ts'
 import { EngineLedger } from './permits-ledger.ts'
-import type { FleetTimes } from './quota-state.ts'
+import type { FleetTimes, QuotaMeters } from './quota-state.ts'
 import { Quotas } from './quotas.ts'
 import { UnknownStarts } from './unknown-starts.ts'
 
@@ -212,6 +212,20 @@ export class InstanceFleet {
       return [target, { cap, held, byInstance }] as const
     })
     return { instances, caps: Object.fromEntries(rows) }
+  }
+
+  /** How many members the engine named last, and how many the configuration expects. */
+  get known(): number {
+    return this.#list.size
+  }
+
+  get expected(): number {
+    return this.#config.expected
+  }
+
+  /** By target, as they are now. */
+  permits(): ReadonlyMap<string, QuotaMeters> {
+    return this.#quotas.meters
   }
 
   /** Gives back what it has and says that it is gone, as far as there is time for that. Nothing may be leased any more. It never rejects. */

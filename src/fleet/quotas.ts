@@ -1,7 +1,9 @@
 /** The quotas of all pools of capped targets. */
 import { LIMITS } from '../base/limits.ts'
 import type { Permits, PermitTaker } from '../pool/target/permits.ts'
-import { type QuotaDeps, TargetQuota } from './target-quota.ts'
+import type { QuotaDeps } from './quota-deps.ts'
+import type { QuotaMeters } from './quota-state.ts'
+import { TargetQuota } from './target-quota.ts'
 
 export type QuotasDeps = Pick<
   QuotaDeps,
@@ -48,6 +50,11 @@ export class Quotas {
       if (kind === 'want') quota.onWant()
       else quota.onFree()
     }
+  }
+
+  /** By target; of a target that was removed and added again, those of its new pool. */
+  get meters(): ReadonlyMap<string, QuotaMeters> {
+    return new Map([...this.#open].map(quota => [quota.account.target, quota.meters]))
   }
 
   onBack(spreadMs: number): void {

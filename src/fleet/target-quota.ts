@@ -6,30 +6,14 @@
  * permits unused for a while, and never used twice. One word is under way at a time.
  */
 import { LIMITS } from '../base/limits.ts'
-import type { EngineLoss } from '../config/fleet.ts'
-import type { Permits, PermitTaker } from '../pool/target/permits.ts'
+import type { Permits } from '../pool/target/permits.ts'
 import { lossAllowance } from './engine-loss.ts'
 import { LookTimer } from './look-timer.ts'
 import { balanceOf, type PermitBalance } from './permit-balance.ts'
-import type { PermitAccount, PermitAnswer, PermitsLedger, PermitWord } from './permits-ledger.ts'
-import type { FleetTimes, QuotaState } from './quota-state.ts'
-
-export type QuotaDeps = {
-  readonly account: PermitAccount
-  readonly ledger: PermitsLedger
-  readonly taker: PermitTaker
-  readonly times: FleetTimes
-  readonly onEngineLoss: EngineLoss
-  /** Among how many instances the cap is divided while the engine is away. */
-  readonly instances: () => number
-  /** The first of several words that failed one after another. */
-  readonly onFault: (error: unknown) => void
-  /** The pool has ended, and nothing is held any more. */
-  readonly onEnd: () => void
-  /** Monotonic milliseconds, the clock of the pool. */
-  readonly now: () => number
-  readonly random: () => number
-}
+import { PermitLack } from './permit-lack.ts'
+import type { PermitAccount, PermitAnswer, PermitWord } from './permits-ledger.ts'
+import type { QuotaDeps } from './quota-deps.ts'
+import type { QuotaMeters, QuotaState } from './quota-state.ts'
 
 /** Others have asked since something was offered. */
 const ASKED = -1
@@ -59,6 +43,7 @@ export class TargetQuota implements Permits {
   #retryAtMs = 0
   #isHinted = false
   #isFailing = false
+  readonly #lack = new PermitLack()
   /** The word that is under way. */
   #speaking: Promise<void> | null = null
   #closed: Promise<void> | null = null
@@ -71,6 +56,13 @@ export class TargetQuota implements Permits {
 
   get granted(): number {
     return this.#granted
+  }
+
+  /** As they are now. */
+  get meters(): QuotaMeters {
+    const { account, taker } = this.#deps
+    const { taken, wanting } = taker.use
+    return { cap: account.cap, granted: this.#granted, taken, wanting, waits: this.#lack.waits }
   }
 
   get account(): PermitAccount {
@@ -245,6 +237,7 @@ export class TargetQuota implements Permits {
     const { ledger } = this.#deps
     const { claim, pending, offer, lack, cold } = balance
     const word = { seq: ++this.#seq, claim, pending, soon: this.#soon, offer, lack, cold }
+    this.#lack.asked(lack, now)
     this.#isHinted = false
     this.#saidOffer = offer
     this.#spokenMs = now
@@ -270,6 +263,7 @@ export class TargetQuota implements Permits {
     const { taker, times } = this.#deps
     const now = this.#deps.now()
     const got = Math.max(0, held - word.claim)
+    if (got > 0) this.#lack.got(now)
     this.#held = held
     this.#share = share
     this.#othersWantUntilMs = wants > 0 ? now + LIMITS.fleetWantMs : 0
@@ -288,8 +282,8 @@ export class TargetQuota implements Permits {
       validUntilMs: sentMs + times.ttlMs,
       overSinceMs: isOver ? since : null,
     }
-    // While nothing was said in time others may have had it: what is left beyond is not to be used again.
-    if (kind === 'doubtful' && isOver) {
+    // While nothing was heard in time others may have had it: what is left beyond is not to be used again.
+    if ((kind === 'doubtful' || kind === 'lost') && isOver) {
       this.#set(next, held)
       taker.cut()
     }

@@ -6,6 +6,7 @@ import { ParseTally } from '../base/parse-tally.ts'
 import { stderrLog } from '../base/stderr-log.ts'
 import { OTHER_REQUESTS } from '../channel/http-figures.ts'
 import { SharedDurations } from '../channel/shared-durations.ts'
+import type { AppDeps } from '../http/ports.ts'
 import type { JoinedPool, ServiceTraits } from '../library/create-pool.ts'
 import type { PoolOptions } from '../library/pool-options.ts'
 import type { InstanceMeters } from '../metrics/instance-samples.ts'
@@ -37,6 +38,11 @@ export class Metering {
     const { counts } = this
     const onDenied: (typeof counts)['countDenied'] = reason => counts.countDenied(reason)
     return { tallies: this.#tallies, parse: this.#parse, onDenied }
+  }
+
+  /** Counts calls that are another instance's to answer. */
+  get forwarded(): NonNullable<AppDeps['forwarded']> {
+    return { count: result => this.counts.countForwarded(result) }
   }
 
   heard(event: Parameters<PoolEvents>[0]): void {

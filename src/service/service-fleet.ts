@@ -7,6 +7,7 @@ import { InstanceFleet } from '../fleet/instance-fleet.ts'
 import type { MembershipState } from '../fleet/membership.ts'
 import type { AppDeps } from '../http/ports.ts'
 import type { ServiceTraits } from '../library/create-pool.ts'
+import type { InstanceMeters } from '../metrics/instance-samples.ts'
 import type { Pool } from '../pool/pool.ts'
 
 export class ServiceFleet {
@@ -51,6 +52,11 @@ export class ServiceFleet {
 
   get port(): Pick<AppDeps, 'fleet'> {
     return this.#fleet === null ? {} : { fleet: this.#fleet }
+  }
+
+  /** Null where this service stands alone. */
+  get meters(): InstanceMeters | null {
+    return this.#fleet
   }
 
   /** What `make` makes; where it throws there is nothing left of this. */

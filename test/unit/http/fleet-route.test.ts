@@ -30,6 +30,7 @@ function fleetOf(after: FleetPort['state'], rows: FleetRows = ROWS): FleetPort {
       return state
     },
     ownerOf: () => ({ kind: 'own' }),
+    newId: () => 'a-listener',
     rows: async () => {
       state = after
       return rows
