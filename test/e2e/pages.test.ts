@@ -30,6 +30,9 @@ function blocksIn(language: string): readonly (Block & { readonly path: string }
   )
 }
 
+/** Stands for every variable: as long as the longest secret has to be. */
+const SECRET = 'a text of thirty-two characters.'
+
 const SERVICE = 'http://127.0.0.1:7070'
 
 /** Where a program calls the service at its usual place, that is one of the test's own, with the demo's targets. */
@@ -78,7 +81,7 @@ describe('the config files of the pages', () => {
     const { cert, key } = await makeCertificate()
     const files = Object.fromEntries(names.map(name => [name, { text: name.endsWith('.key') ? key : cert }]))
     const folder = await makeFolder({ ...files, 'sockpool.yaml': { text } })
-    const variables = [...text.matchAll(/env:(\w+)/g)].map(([, name = '']) => [name, 'text'] as const)
+    const variables = [...text.matchAll(/env:(\w+)/g)].map(([, name = '']) => [name, SECRET] as const)
     const environment = Object.fromEntries(variables)
     expect(loadConfig({ file: join(folder, 'sockpool.yaml'), environment })).toBeTypeOf('object')
   })

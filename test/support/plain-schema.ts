@@ -11,6 +11,8 @@ export type PlainSchema = {
 
 const VARIABLE = '^env:[A-Za-z_][A-Za-z0-9_]*$'
 
+const SHORTEST_VARIABLE = 'env:A'.length
+
 /** Keywords that mean the same everywhere, and hold no schema. */
 const KEPT = [
   'description',
@@ -28,13 +30,18 @@ const KEPT = [
 /** `other`: the same node on another machine; a default that differs is none. */
 export function describedValue(node: SchemaNode, other: SchemaNode): PlainSchema {
   const said = KEPT.map(key => [key, field(node, key)] as const)
-  const kept = said.filter(([, value]) => value !== undefined)
+  const kept = said.filter(([key, value]) => value !== undefined && !isForValuesAlone(node, key))
   const isFixed = node.default !== undefined && JSON.stringify(node.default) === JSON.stringify(other.default)
   return {
     ...Object.fromEntries(kept),
     ...(isFixed && { default: node.default }),
     ...shapeOf(node, other),
   }
+}
+
+/** The variable of a long text is short. */
+function isForValuesAlone(node: SchemaNode, key: (typeof KEPT)[number]): boolean {
+  return key === 'minLength' && node.type === 'string' && Number(field(node, key) ?? 0) > SHORTEST_VARIABLE
 }
 
 function shapeOf(node: SchemaNode, other: SchemaNode): PlainSchema {
@@ -55,6 +62,9 @@ function shapeOf(node: SchemaNode, other: SchemaNode): PlainSchema {
       return {
         type: 'string',
         ...(typeof pattern === 'string' && { pattern: either(pattern) }),
+        ...(isForValuesAlone(node, 'minLength') && {
+          anyOf: [{ minLength: field(node, 'minLength') }, { pattern: VARIABLE }],
+        }),
       }
     }
     case undefined:

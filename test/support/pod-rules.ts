@@ -4,7 +4,14 @@ import { DEFAULTS } from '../../src/base/defaults.ts'
 type Container = {
   readonly name: string
   readonly restartPolicy?: string
-  readonly env?: readonly { readonly name: string; readonly value?: string }[]
+  readonly env?: readonly {
+    readonly name: string
+    readonly value?: string
+    readonly valueFrom?: {
+      readonly fieldRef?: { readonly fieldPath: string }
+      readonly secretKeyRef?: { readonly key: string }
+    }
+  }[]
   readonly startupProbe?: object
   readonly readinessProbe?: object
   readonly livenessProbe?: object
@@ -37,6 +44,26 @@ export function serviceOf({ spec }: PodTemplate): Container {
   const own = [...(spec.initContainers ?? []), ...spec.containers].find(({ name }) => name === 'sockpool')
   if (own === undefined) throw new Error('the pod has no container sockpool')
   return own
+}
+
+/** What a pod says of itself, by the fields that its variables take it from, and what is no word of a secret's usual form. */
+const POD_FACTS: Readonly<Record<string, string>> = {
+  'metadata.name': 'pod-7',
+  'status.podIP': '10.1.2.3',
+  'engine-url': 'redis://:word@sockpool-engine:6379',
+}
+
+/** The variables of the service as they are in a pod; those of other secrets are left out. */
+export function environmentOf(pod: PodTemplate): Readonly<Record<string, string>> {
+  const values: Record<string, string> = {}
+  for (const { name, value, valueFrom } of serviceOf(pod).env ?? []) {
+    const from = valueFrom?.fieldRef?.fieldPath ?? valueFrom?.secretKeyRef?.key ?? ''
+    const said = value ?? POD_FACTS[from]
+    // A variable may name those that stand before it.
+    if (said !== undefined)
+      values[name] = said.replace(/\$\((\w+)\)/g, (whole, other) => values[other] ?? whole)
+  }
+  return values
 }
 
 /** What is missing. */

@@ -68,9 +68,10 @@ function placement(): Readonly<Record<string, PlainSchema>> {
 function config(): PlainSchema {
   // What differs between two machines has no default that a chart could name.
   const described = describedValue(configSchema(2), configSchema(64))
-  const { listen, ...properties } = described.properties ?? {}
+  const { listen, fleet, ...properties } = described.properties ?? {}
   if (listen === undefined) throw new Error('the config has no key "listen" to leave out')
-  return { ...described, properties }
+  // What is of one pod alone, its name and its address, the chart says by the environment.
+  return { ...described, properties: { ...properties, fleet: { ...fleet, required: ['url'] } } }
 }
 
 function closed(properties: Readonly<Record<string, PlainSchema>>): PlainSchema {

@@ -117,7 +117,7 @@ export type ServiceFigures = {
   readonly uptimeMs: number
 }
 
-export type InstanceFigures = {
+export type FleetMemberFigures = {
   readonly name: string
   readonly url: string
   readonly leases: number
@@ -133,11 +133,11 @@ export type CapFigures = {
   readonly byInstance: Readonly<Record<string, number>>
 }
 
-export type FleetFigures = {
+export type FleetStory = {
   readonly state: 'alone' | 'joined' | 'degraded'
   /** Null where it is alone. */
   readonly name: string | null
-  readonly instances: readonly InstanceFigures[]
+  readonly instances: readonly FleetMemberFigures[]
   readonly caps: Readonly<Record<string, CapFigures>>
 }
 

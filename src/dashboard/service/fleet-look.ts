@@ -1,5 +1,5 @@
 /** What is known of the fleet: most services have none, and are not asked again and again whether they have. */
-import type { FleetFigures } from './figures.ts'
+import type { FleetStory } from './figures.ts'
 import { isAbort, type ServiceApi } from './service-api.ts'
 import { ServiceProblem } from './service-problem.ts'
 
@@ -7,12 +7,12 @@ export type FleetLook =
   /** Nobody has asked yet: an admin alone may. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'alone' }
-  | { readonly kind: 'there'; readonly fleet: FleetFigures }
+  | { readonly kind: 'there'; readonly fleet: FleetStory }
   /** With what was known of it last. */
-  | { readonly kind: 'failed'; readonly problem: ServiceProblem; readonly fleet: FleetFigures | null }
+  | { readonly kind: 'failed'; readonly problem: ServiceProblem; readonly fleet: FleetStory | null }
 
 /** What was known last; null where there was nothing. */
-export function knownFleet(look: FleetLook): FleetFigures | null {
+export function knownFleet(look: FleetLook): FleetStory | null {
   return look.kind === 'there' || look.kind === 'failed' ? look.fleet : null
 }
 
@@ -24,7 +24,7 @@ export async function lookAtFleet(
 ): Promise<FleetLook> {
   if (before.kind === 'alone') return before
   try {
-    const fleet = await api.look<FleetFigures>('/v1/fleet', signal)
+    const fleet = await api.look<FleetStory>('/v1/fleet', signal)
     return fleet.state === 'alone' ? { kind: 'alone' } : { kind: 'there', fleet }
   } catch (error) {
     const problem = ServiceProblem.of(error)

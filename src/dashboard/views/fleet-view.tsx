@@ -8,7 +8,7 @@ import { type Column, DataTable } from '../parts/data-table.tsx'
 import { clockText, countText, dayText, shareText } from '../parts/format.ts'
 import { ProblemReport } from '../parts/problem-report.tsx'
 import { Tile } from '../parts/tile.tsx'
-import type { CapFigures, FleetFigures, InstanceFigures } from '../service/figures.ts'
+import type { CapFigures, FleetMemberFigures, FleetStory } from '../service/figures.ts'
 
 export function FleetView(): VNode {
   const { live } = usePage()
@@ -45,7 +45,7 @@ export function FleetView(): VNode {
   }
 }
 
-function Fleet({ fleet }: { readonly fleet: FleetFigures }): VNode {
+function Fleet({ fleet }: { readonly fleet: FleetStory }): VNode {
   const caps = Object.entries(fleet.caps)
   return (
     <>
@@ -85,8 +85,8 @@ function Degraded(): VNode {
   )
 }
 
-function FleetTiles({ fleet: { name, state, instances, caps } }: { readonly fleet: FleetFigures }): VNode {
-  const sum = (of: (row: InstanceFigures) => number): string =>
+function FleetTiles({ fleet: { name, state, instances, caps } }: { readonly fleet: FleetStory }): VNode {
+  const sum = (of: (row: FleetMemberFigures) => number): string =>
     countText(instances.reduce((all, row) => all + of(row), 0))
   const exhausted = Object.values(caps).filter(({ held, cap }) => held >= cap).length
   return (
@@ -121,7 +121,7 @@ function CapCard({ target, figures }: { readonly target: string; readonly figure
   )
 }
 
-function InstanceTable({ fleet: { name: own, instances } }: { readonly fleet: FleetFigures }): VNode {
+function InstanceTable({ fleet: { name: own, instances } }: { readonly fleet: FleetStory }): VNode {
   return (
     <DataTable
       caption="Instances"
@@ -134,7 +134,7 @@ function InstanceTable({ fleet: { name: own, instances } }: { readonly fleet: Fl
   )
 }
 
-function nameColumn(own: string | null): Column<InstanceFigures> {
+function nameColumn(own: string | null): Column<FleetMemberFigures> {
   return {
     head: 'Name',
     cell: ({ name }) => (
@@ -146,7 +146,7 @@ function nameColumn(own: string | null): Column<InstanceFigures> {
   }
 }
 
-const COLUMNS: readonly Column<InstanceFigures>[] = [
+const COLUMNS: readonly Column<FleetMemberFigures>[] = [
   { head: 'Leases', kind: 'number', cell: ({ leases }) => countText(leases) },
   { head: 'Connections', kind: 'number', cell: ({ connections }) => countText(connections) },
   { head: 'Seen', cell: ({ seenAt }) => <time dateTime={seenAt}>{clockText(seenAt)}</time> },

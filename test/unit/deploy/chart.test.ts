@@ -9,7 +9,13 @@ import { faultsOf, type KubernetesObject, objectsOf } from '../../support/kubern
 import { blocksOf } from '../../support/page-blocks.ts'
 import { pagePaths, readPage } from '../../support/pages.ts'
 import { patternsOf } from '../../support/plain-schema.ts'
-import { drainRoomMs, type PodTemplate, podFaults, serviceOf } from '../../support/pod-rules.ts'
+import {
+  drainRoomMs,
+  environmentOf,
+  type PodTemplate,
+  podFaults,
+  serviceOf,
+} from '../../support/pod-rules.ts'
 
 const SCHEMA = JSON.parse(chartFile('values.schema.json'))
 const check = new Ajv({ strict: false, validateFormats: false }).compile(SCHEMA)
@@ -55,6 +61,8 @@ describe('the schema of the values', () => {
       { targets: { a: { probe: [{ send: 'a', expect: 'b' }] } } },
       '/targets/a/probe/0',
     ],
+    ['a secret that is short', { fleet: { url: 'redis://e', secret: 'short' } }, '/fleet/secret'],
+    ['a fleet without its engine', { fleet: { caps: { a: 1 } } }, '/fleet'],
     ['an address that the image has', { listen: '0.0.0.0:1' }, ''],
   ])('refuses %s', ([, config, path]) => {
     expect(faultsIn({ config })).toContain(`/config${path}`)
@@ -66,6 +74,7 @@ describe('the schema of the values', () => {
     ['a word of a list', { http: { accessLog: 'env:LOG' } }],
     ['a list', { egress: { allow: 'env:ALLOW' } }],
     ['a mapping', { targets: { a: { host: 'b', port: 1, pool: 'env:POOL' } } }],
+    ['a long text', { fleet: { url: 'env:ENGINE_URL', secret: 'env:SECRET' } }],
   ])('takes a variable in place of %s', ([, config]) => {
     expect(faultsIn({ config })).toEqual([])
   })
@@ -169,6 +178,41 @@ describe('the templates', () => {
       'pools.internal',
     ])
   })
+
+  test('make of each pod an instance of a fleet, where there is one', { timeout: 120_000 }, async ({
+    skip,
+  }) => {
+    const config = {
+      http: { tls: { cert: '/tls/tls.crt', key: '/tls/tls.key' } },
+      fleet: { url: 'env:ENGINE_URL', secret: 'env:FLEET_SECRET', caps: { cache: 192 } },
+      targets: { cache: { host: 'redis', port: 6379 } },
+    }
+    for (const [scheme, own] of [
+      ['https', config],
+      ['http', { ...config, http: {} }],
+    ] as const) {
+      expect(faultsIn({ config: own })).toEqual([])
+      const objects = await objectsFor({ config: own }, skip)
+      expect(await faultsOf(objects)).toEqual([])
+      const environment = environmentOf(deploymentOf(objects).spec.template)
+      expect(environment).toMatchObject({
+        SOCKPOOL_FLEET_NAME: 'pod-7',
+        SOCKPOOL_FLEET_ADVERTISE: `${scheme}://10.1.2.3:7070`,
+      })
+      const instances = objects.find(({ metadata }) => metadata.name === 'pools-sockpool-instances')
+      expect(instances).toMatchObject({
+        kind: 'Service',
+        spec: { clusterIP: 'None', publishNotReadyAddresses: true },
+      })
+      if (scheme === 'http') {
+        const word = { ...environment, ENGINE_URL: 'redis://engine:6379' }
+        expect(configOf(configIn(objects), word).fleet).toMatchObject({ name: 'pod-7' })
+      }
+    }
+    const alone = environmentOf(deploymentOf(await objectsFor({}, skip)).spec.template)
+    expect(Object.keys(alone)).not.toContain('SOCKPOOL_FLEET_NAME')
+  })
+
   test('have no wait at the end of a pod where there is to be none', { timeout: 120_000 }, async ({
     skip,
   }) => {

@@ -124,6 +124,7 @@ describe('what is deployed', () => {
     const named = [
       'compose.yaml',
       'kubernetes/service.yaml',
+      'kubernetes/fleet.yaml',
       'kubernetes/sidecar.yaml',
       'docker/Dockerfile',
     ].flatMap(name =>

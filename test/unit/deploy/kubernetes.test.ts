@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { configOf } from '../../support/deployed-config.ts'
 import { faultsOf, type KubernetesObject, objectsOf } from '../../support/kubernetes-objects.ts'
-import { drainRoomMs, type PodTemplate, podFaults } from '../../support/pod-rules.ts'
+import { drainRoomMs, environmentOf, type PodTemplate, podFaults } from '../../support/pod-rules.ts'
 import { ROOT } from '../../support/service-process.ts'
 
 const FOLDER = join(ROOT, 'deploy', 'kubernetes')
@@ -23,6 +23,7 @@ describe('the manifests', () => {
   test('are those that the pages name', () => {
     expect(FILES.map(({ name }) => name).toSorted()).toEqual([
       'autoscaler.yaml',
+      'fleet.yaml',
       'service.yaml',
       'sidecar.yaml',
     ])
@@ -41,13 +42,55 @@ describe('the manifests', () => {
   )
 
   test.for(
-    FILES.flatMap(({ name, objects }) => objects.map(object => ({ name, object }))).filter(
+    FILES.flatMap(({ name, objects }) => objects.map(object => ({ name, object, objects }))).filter(
       ({ object }) => object.kind === 'ConfigMap',
     ),
-  )('of $name hold a config that the service takes', ({ object }) => {
+  )('of $name hold a config that the service takes', ({ object, objects }) => {
     const { data } = object as unknown as { data: Readonly<Record<string, string>> }
-    const config = configOf(data['config.yaml'] ?? '')
+    const [pod] = podsOf(objects)
+    const config = configOf(data['config.yaml'] ?? '', pod ? environmentOf(pod) : {})
     expect(Object.keys(config.targets)).toEqual(['cache'])
+  })
+})
+
+describe('the manifests of a fleet', () => {
+  const { objects = [] } = FILES.find(({ name }) => name === 'fleet.yaml') ?? {}
+  const named = (kind: string, name: string) =>
+    objects.find(object => object.kind === kind && object.metadata.name === name) as unknown as {
+      readonly spec: Readonly<Record<string, unknown>>
+    }
+  const [pod] = podsOf(objects)
+
+  test('give each pod the name and the address that are its own', () => {
+    const config = objects.find(({ kind }) => kind === 'ConfigMap') as unknown as {
+      readonly data: Readonly<Record<string, string>>
+    }
+    if (pod === undefined) throw new Error('there is no Deployment')
+    const { fleet, targets } = configOf(config.data['config.yaml'] ?? '', environmentOf(pod))
+    expect(fleet).toMatchObject({ name: 'pod-7', advertise: 'http://10.1.2.3:7070', caps: { cache: 192 } })
+    // What all of them may have has to be within reach of those that there are at the least.
+    const autoscaler = named('HorizontalPodAutoscaler', 'sockpool-fleet').spec
+    expect(autoscaler['minReplicas']).toBe(fleet?.expected)
+    const max = targets['cache']?.pool.max ?? 0
+    expect(max * Number(autoscaler['minReplicas'])).toBeGreaterThanOrEqual(192)
+  })
+
+  test('have one engine, which the fleet alone may reach', () => {
+    const { spec: engine } = named('StatefulSet', 'sockpool-engine')
+    expect(engine['replicas']).toBe(1)
+    const { spec: policy } = named('NetworkPolicy', 'sockpool-engine')
+    expect(policy['podSelector']).toEqual(engine['selector'])
+    expect(policy['ingress']).toMatchObject([
+      { from: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'sockpool-fleet' } } }] },
+    ])
+  })
+
+  test('name the instances too that are not ready, as they may hold leases', () => {
+    expect(named('Service', 'sockpool-fleet-instances').spec).toMatchObject({
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+    })
+    expect(named('Service', 'sockpool-fleet').spec['sessionAffinity']).toBeUndefined()
   })
 })
 

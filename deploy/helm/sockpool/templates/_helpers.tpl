@@ -27,3 +27,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- $http := default dict .Values.config.http -}}
 {{- join "," (concat $own (default list $http.hosts)) -}}
 {{- end -}}
+
+{{/* Whether callers speak TLS. */}}
+{{- define "sockpool.scheme" -}}
+{{- $http := default dict .Values.config.http -}}
+{{- if $http.tls -}}https{{- else -}}http{{- end -}}
+{{- end -}}
