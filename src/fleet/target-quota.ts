@@ -260,7 +260,7 @@ export class TargetQuota implements Permits {
     { held, yield: yielded, wants, share, settles }: PermitAnswer,
     sentMs: number,
   ): void {
-    const { taker, times } = this.#deps
+    const { taker, times, onEngineLoss } = this.#deps
     const now = this.#deps.now()
     const got = Math.max(0, held - word.claim)
     if (got > 0) this.#lack.got(now)
@@ -282,8 +282,10 @@ export class TargetQuota implements Permits {
       validUntilMs: sentMs + times.ttlMs,
       overSinceMs: isOver ? since : null,
     }
-    // While nothing was heard in time others may have had it: what is left beyond is not to be used again.
-    if ((kind === 'doubtful' || kind === 'lost') && isOver) {
+    // While nothing was heard in time others may have had it: what is left beyond is not to be used again, but where the
+    // operator would rather pass the cap than end a lease.
+    const isUnsure = kind === 'doubtful' || (kind === 'lost' && onEngineLoss !== 'local')
+    if (isUnsure && isOver) {
       this.#set(next, held)
       taker.cut()
     }

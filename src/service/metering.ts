@@ -40,9 +40,10 @@ export class Metering {
     return { tallies: this.#tallies, parse: this.#parse, onDenied }
   }
 
-  /** Counts calls that are another instance's to answer. */
-  get forwarded(): NonNullable<AppDeps['forwarded']> {
-    return { count: result => this.counts.countForwarded(result) }
+  /** What the HTTP app is to count. */
+  get counting(): Pick<AppDeps, 'durations' | 'forwarded'> {
+    const { durations, counts } = this
+    return { durations, forwarded: { count: result => counts.countForwarded(result) } }
   }
 
   heard(event: Parameters<PoolEvents>[0]): void {

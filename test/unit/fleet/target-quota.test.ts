@@ -244,6 +244,18 @@ describe('TargetQuota', () => {
     expect(taker.cuts).toEqual([20])
   })
 
+  test('cuts at once what others have been given while it was cut off and had its share', async () => {
+    const { quota, taker, ledger } = await busyRig({ onEngineLoss: 'share' })
+    ledger.answer = () => AWAY
+    await pass(TTL_MS + LIMITS.fleetAnswerMs + 100)
+    taker.set({ taken: 30, idle: 5 })
+    const before = taker.cuts.length
+    ledger.answer = () => ({ held: 20 })
+    quota.onBack(0)
+    await pass(20)
+    expect({ granted: quota.granted, cuts: taker.cuts.slice(before) }).toEqual({ granted: 20, cuts: [20] })
+  })
+
   test('shrinks where the engine says less than is in use, and cuts only after a further TTL', async () => {
     const { quota, taker, ledger } = await busyRig()
     ledger.answer = ({ claim }) => ({ held: Math.min(claim, 7) })
