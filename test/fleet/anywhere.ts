@@ -4,7 +4,7 @@
  */
 import { Findings, type PlayReport } from '../soak/findings.ts'
 import { Random } from '../support/fence-random.ts'
-import { openStream } from '../support/stream-client.ts'
+import { openStream, type StreamClient } from '../support/stream-client.ts'
 import { Caller, failureOf, jsonIn } from './caller.ts'
 import { type Field, TARGET } from './field.ts'
 import type { Instance } from './instance.ts'
@@ -20,7 +20,8 @@ export type AnywhereScale = {
 const TTL_MS = 60_000
 const WAIT_MS = 10_000
 const PATIENCE_MS = 30_000
-/** Shares of the leases that are also a stream, are asked for where they are, and are asked for after their end. */
+/** Shares of the leases that take each further step; that are also a stream, are asked for where they are, and after their end. */
+const STEP_SHARE = 0.5
 const STREAM_SHARE = 0.1
 const REDIRECT_SHARE = 0.1
 const AFTER_SHARE = 0.1
@@ -75,22 +76,25 @@ class Traveller {
     const told = await TravellingLease.acquire(this.#road, { ttlMs: TTL_MS, waitMs: WAIT_MS })
     const lease = this.#done('acquire', told)
     if (lease === null) return
+    const some = (share: number, step: () => Promise<void>): (() => Promise<void>)[] =>
+      random.chance(share) ? [step] : []
     const steps = [
       () => this.#line(lease, number),
-      () => this.#value(lease, number),
-      () => this.#pieces(lease, number),
-      () => this.#renewed(lease),
-      ...(random.chance(STREAM_SHARE) ? [() => this.#stream(lease, number)] : []),
-      ...(random.chance(REDIRECT_SHARE) ? [() => this.#redirected(lease)] : []),
+      ...some(STEP_SHARE, () => this.#value(lease, number)),
+      ...some(STEP_SHARE, () => this.#pieces(lease, number)),
+      ...some(STEP_SHARE, () => this.#renewed(lease)),
+      ...some(REDIRECT_SHARE, () => this.#redirected(lease)),
     ]
     for (const step of steps)
       if (this.#findings.hasViolations) return
       else await step()
+    const stream = random.chance(STREAM_SHARE) ? await this.#stream(lease, number) : null
     const reason = this.#done('release', await lease.release())
     if (reason !== null) this.#same('reason of the release', 'clean', reason)
+    if (stream !== null) await this.#ended(stream)
     if (random.chance(AFTER_SHARE)) await this.#gone(lease)
     // Not before: who holds a connection and waits for another may wait for those who do the same.
-    await this.#exchange(number)
+    if (random.chance(STEP_SHARE)) await this.#exchange(number)
   }
 
   async #line(lease: TravellingLease, number: number): Promise<void> {
@@ -134,22 +138,29 @@ class Traveller {
     if (told !== null) this.#same('answer', line, jsonIn<{ data: string }>(told).data)
   }
 
-  /** Closes it by itself, or leaves that to the release, which another instance hears of. */
-  async #stream(lease: TravellingLease, number: number): Promise<void> {
+  /** Echoes by a stream. Half of them are closed then; what is given back is to end by the release. */
+  async #stream(lease: TravellingLease, number: number): Promise<StreamClient | null> {
     const url = `http://127.0.0.1:${this.#pick().port}`
     const headers = { authorization: this.#caller.authorization }
     const stream = await openStream(url, `${lease.id}/stream`, { headers }).catch((error: unknown) => {
       this.#findings.violate(`stream: ${String(error)}`)
       return null
     })
-    if (stream === null) return
+    if (stream === null) return null
     const text = `stream ${number} ${'y'.repeat(1_000 + (number % 97))}`
     stream.send(Buffer.from(text))
     this.#same('bytes of the stream', text, String(await stream.bytes(text.length)))
     lease.passed(text.length, text.length)
     this.#findings.count('streams')
+    if (this.#random.chance(0.5)) return stream
     stream.socket.close(1000)
     await stream.ended()
+    return null
+  }
+
+  async #ended(stream: StreamClient): Promise<void> {
+    const { code, reason } = await stream.ended()
+    this.#same('end of the stream', '1000 released', `${code} ${reason}`)
   }
 
   /** Who asks to be sent on is, where the lease is another's; its owner answers. */

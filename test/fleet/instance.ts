@@ -11,8 +11,8 @@ import type { Guarded } from './guarded.ts'
 /** The command's entry, as it is built and packed. */
 const CLI = join(ROOT, 'dist', 'cli.js')
 /** Milliseconds for a start or a stop, on a machine that is busy. */
-const START_MS = 90_000
-const STOP_MS = 90_000
+const START_MS = 150_000
+const STOP_MS = 150_000
 /** Characters of the log that are kept to be told. */
 const LOG_TAIL = 4_000
 
