@@ -91,8 +91,7 @@ export async function startService(
   const live = new LiveConfig({ ...sources, targets: added, pool, log })
   const draining = new AbortController()
   const parts: Parts = { pool, demo, live, traces, metering, fleet, app: null, threads: null, scraped: null }
-  const metered = { ...joined, threads: () => parts.threads, instances: () => fleet.meters }
-  const metrics = metering.metrics({ ...metered, version: version() })
+  const metrics = metering.metrics({ ...joined, ...measured(parts) })
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
   const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
@@ -141,6 +140,12 @@ type Parts = {
   threads: HttpThreads | null
   /** The listener of the metrics alone. */
   scraped: MetricsListener | null
+}
+
+/** What the metrics read besides the pool. */
+function measured(parts: Parts) {
+  const { fleet } = parts
+  return { threads: () => parts.threads, instances: () => fleet.meters, version: version() }
 }
 
 function threadParts({ live, pool, traces, metering }: Parts, log: Logger) {
