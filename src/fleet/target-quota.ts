@@ -292,6 +292,7 @@ export class TargetQuota implements Permits {
     if (kind === 'doubtful' && isOver) {
       this.#set(next, held)
       taker.cut()
+      taker.refresh()
     }
     this.#become(next, held - yielded)
   }
