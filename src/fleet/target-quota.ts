@@ -288,6 +288,7 @@ export class TargetQuota implements Permits {
     if (isUnsure && isOver) {
       this.#set(next, held)
       taker.cut()
+      taker.refresh()
     }
     this.#become(next, held - yielded)
   }

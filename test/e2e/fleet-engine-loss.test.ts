@@ -72,7 +72,7 @@ describe('an instance of a fleet', () => {
     expect(logged(old)).toEqual(
       expect.arrayContaining([expect.stringContaining('another start has joined the fleet under the name')]),
     )
-    expect(await fleetState(later)).toBe('joined')
+    await untilComesTo('joined', () => fleetState(later), 10_000)
     await (await later.api.lease(CAPPED)).release()
   })
 })

@@ -176,8 +176,11 @@ describe('TargetQuota', () => {
     rigAgain.ledger.answer = () => AWAY
     await pass(TTL_MS - 20)
     rigAgain.ledger.answer = () => ({ held: 4 })
+    const { refreshed } = rigAgain.taker
     await pass(1_500)
     expect(rigAgain.taker.cuts).toEqual([4])
+    // Whoever waits is served with what is left.
+    expect(rigAgain.taker.refreshed).toBe(refreshed + 2)
     expect({ granted: rigAgain.quota.granted, current: isCurrent(rigAgain.quota) }).toEqual({
       granted: 4,
       current: true,
