@@ -7,12 +7,12 @@
  *                                        ├─ unreachable ──► 503 instance_unreachable
  *                                        └─ lost ─────────► 410 lease_gone, 404 listener_not_found
  *
- * A request that was passed on is never passed on again.
+ * A request that was passed on is never passed on again. Nothing of it is parsed here; a proxy's plugin would do for that, but it
+ * goes on with a call whose client has gone, and with it reads bytes for nobody; nor does it tell what was sent from what was not.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { invariant, SockpoolError } from '../../base/errors.ts'
+import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
 import { tokenIn } from '../door/auth.ts'
@@ -48,20 +48,9 @@ type Forwarded = {
   readonly owner: Owner
 }
 
-/** How the plugin is asked for an answer, and given one that it copies to the reply. */
-type Asked = { readonly headers: Readonly<Record<string, unknown>> }
-type Answered = (error: null, answer: { statusCode: number; headers: object; body: IncomingMessage }) => void
-
 /** To be registered behind the door: the caller is known by then. */
 export function registerForwarding(app: FastifyInstance, deps: ForwardingDeps): void {
   const forwarding = new Forwarding(deps)
-  const options = {
-    undici: { request: forwarding.ask },
-    disableCache: true,
-    disableRequestLogging: true,
-  }
-  // It brings a client of its own along, which only a fleet need have in memory.
-  app.register(import('@fastify/reply-from'), options as never)
   app.addHook('onRequest', (request, reply, done) => {
     if (!forwarding.takes(request, reply)) done()
   })
@@ -74,8 +63,6 @@ export function registerForwarding(app: FastifyInstance, deps: ForwardingDeps): 
 class Forwarding {
   readonly #deps: ForwardingDeps
   readonly #calls: OwnerCalls
-  /** Whose answer the plugin asks for: it has no place for that itself. */
-  readonly #current = new AsyncLocalStorage<Forwarded>()
   #underWay = 0
 
   constructor(deps: ForwardingDeps) {
@@ -106,19 +93,6 @@ class Forwarding {
     this.#calls.close()
   }
 
-  /** What the plugin takes for its client. No failure goes by way of it: it would log and answer in words of its own. */
-  readonly ask = ({ headers }: Asked, answered: Answered): void => {
-    const current = this.#current.getStore()
-    invariant(current !== undefined, 'the plugin asks for an answer outside of a reply')
-    const set = Object.entries(headers).filter(([, value]) => value !== undefined)
-    this.#start(current, Object.fromEntries(set) as CallHeaders, {
-      onAnswer: answer => {
-        const { statusCode = 502, headers: own } = answer
-        answered(null, { statusCode, headers: own, body: answer })
-      },
-    })
-  }
-
   #answer(call: Forwarded): void {
     const { request, reply, owner } = call
     if (request.headers[REDIRECT_HEADER] === '1') return redirect(call)
@@ -130,19 +104,7 @@ class Forwarding {
     end.once('close', () => this.#underWay--)
     notesForwarding(request, owner.name)
     if (isStream) this.#stream(call)
-    else this.#current.run(call, () => this.#reply(call))
-  }
-
-  #reply(call: Forwarded): void {
-    const { reply, owner } = call
-    reply.from('', {
-      getUpstream: () => owner.origin,
-      rewriteRequestHeaders: () => this.#headersOf(call) as IncomingHttpHeaders,
-      rewriteHeaders: answeredHeaders,
-      // A second try would be a second call.
-      retryDelay: () => null,
-      onResponse: (_request, _reply, { stream }) => sendAnswer(call, stream),
-    })
+    else this.#start(call, this.#headersOf(call), { onAnswer: answer => sendAnswer(call, answer) })
   }
 
   #stream(call: Forwarded): void {
@@ -152,10 +114,7 @@ class Forwarding {
       call,
       { ...this.#headersOf(call), ...switching },
       {
-        onAnswer: answer => {
-          reply.code(answer.statusCode ?? 502).headers(answeredHeaders(answer.headers))
-          sendAnswer(call, answer)
-        },
+        onAnswer: answer => sendAnswer(call, answer),
         onSwitched: (answer, socket, head) => {
           try {
             joinStream(takeUpgrade(request, reply, 'websocket'), { answer, socket, head })
@@ -237,7 +196,10 @@ function redirect({ request, reply, owner }: Forwarded): void {
 /** Sends the owner's answer as it comes. */
 function sendAnswer({ request, reply }: Forwarded, answer: IncomingMessage): void {
   endUnread(request, reply)
-  reply.send(answer)
+  reply
+    .code(answer.statusCode ?? 502)
+    .headers(answeredHeaders(answer.headers))
+    .send(answer)
   // An answer whose bytes are not there yet still has its head.
   const flush = setImmediate(() => {
     if (!reply.raw.headersSent && !reply.raw.destroyed) reply.raw.flushHeaders()
