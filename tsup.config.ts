@@ -118,14 +118,17 @@ const WEB = join(import.meta.dirname, 'src', 'client', 'web')
 
 /**
  * `sockpool/client` for browsers, Deno and Bun is a file of its own, in which nothing is imported: the streams are those of
- * every other part, with a stand-in for the little that they use of Node. So the sources need not know of browsers, and
- * nothing gets slower on Node.
+ * every other part, with a stand-in for the little that they use of Node, and for frames, by which the service cuts. So the
+ * sources need not know of browsers, and nothing gets slower on Node.
  */
-const nodeStandIns: Plugin = {
-  name: 'node-stand-ins',
+const standIns: Plugin = {
+  name: 'stand-ins',
   setup({ onResolve }) {
-    onResolve({ filter: /^node:(util|path|url|http)$|[\\/]socket-duplex\.ts$/ }, () => ({
+    onResolve({ filter: /[\\/](socket-duplex|show-as|reader-text|error-text)\.ts$/ }, () => ({
       path: join(WEB, 'node-modules.ts'),
+    }))
+    onResolve({ filter: /[\\/](judge-frame|message-reads)\.ts$/ }, () => ({
+      path: join(WEB, 'no-frames.ts'),
     }))
   },
 }
@@ -141,7 +144,7 @@ export async function buildClientForBrowsers(outdir: string): Promise<void> {
     platform: 'browser',
     target: ['es2022'],
     inject: [join(WEB, 'globals.ts')],
-    plugins: [nodeStandIns],
+    plugins: [standIns],
     sourcemap: true,
     logLevel: 'warning',
   })

@@ -37,16 +37,16 @@ export class CallBounds implements WaitOptions {
     )
   }
 
-  /** Of a wait that may take no longer than this either: its errors name the time that is up. */
-  atMost(mostMs: number): CallBounds {
-    const { signal, timeoutMs = Infinity } = this
-    return timeoutMs <= mostMs ? this : new CallBounds(signal, mostMs)
-  }
-
   /** What is left of them for a call that began at `startedMs`. */
   left(startedMs: number, nowMs: number): CallBounds {
     const { signal, timeoutMs, allowedMs } = this
     if (timeoutMs === undefined) return this
     return new CallBounds(signal, remainingMs(timeoutMs, startedMs, nowMs), allowedMs)
   }
+}
+
+/** Of a wait that may take no longer than this either: its errors name the time that is up. */
+export function boundsWithin(bounds: CallBounds, mostMs: number): CallBounds {
+  const { signal, timeoutMs = Infinity } = bounds
+  return timeoutMs <= mostMs ? bounds : new CallBounds(signal, mostMs)
 }

@@ -1,5 +1,17 @@
-/** The bounds of `connectPool`: what a program at the far end of HTTP keeps, sends ahead and waits for. */
+/**
+ * The bounds of `connectPool`: what a program at the far end of HTTP keeps, sends ahead, asks and waits for. The service goes
+ * by the same ones, as a part of LIMITS.
+ */
 export const CLIENT_LIMITS = {
+  /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
+  leaseTtlMsMax: 86_400_000,
+  leaseWaitMsMax: 600_000,
+  /**
+   * A stream over WebSocket: bytes of one message, which is held whole, and four of a ring; bytes that are sent before the
+   * client has said that it has them, and that it may have sent before the service has said so: a ring.
+   */
+  streamMessageBytesMax: 1_048_576,
+  streamWindowBytes: 262_144,
   /** Bytes that were read after which the service is told; it sends on for as long as a window is open. */
   streamAckBytes: 65_536,
   /** Milliseconds without a word on a stream, in which the service pings three times, after which its socket is dead. */

@@ -1,78 +1,70 @@
 /**
  * Every failure that crosses a public door is a `SockpoolError` with a code of the closed table below.
- * The table is API: the HTTP status, the title and whether a repeat can help stand beside each code;
- * docs/errors.md is made from it, and a test holds the two together. A code that is retired is never used again.
+ * The table is API: the HTTP status and whether a repeat can help stand beside each code, its title in error-titles.ts;
+ * docs/errors.md is made from both, and a test holds them together. A code that is retired is never used again.
  */
 
 import { errorText } from './error-text.ts'
 
 export const ERROR_CODES = {
-  INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
-  INVALID_SEPARATOR: { status: 400, title: 'The separator cannot be used', retryable: false },
-  FRAME_MISMATCH: { status: 400, title: 'The bytes are not one whole message', retryable: false },
-  UNAUTHORIZED: { status: 401, title: 'A valid token is required', retryable: false },
-  FORBIDDEN: { status: 403, title: 'The token does not allow this', retryable: false },
-  TARGET_DENIED: { status: 403, title: 'The target may not be dialled', retryable: false },
-  COMMAND_DENIED: { status: 403, title: 'The command needs a connection to itself', retryable: false },
-  HOST_DENIED: { status: 403, title: 'The Host or Origin is not allowed', retryable: false },
-  LEASE_NOT_FOUND: { status: 404, title: 'No such lease', retryable: false },
-  TARGET_NOT_FOUND: { status: 404, title: 'No such target', retryable: false },
-  CONNECTION_NOT_FOUND: { status: 404, title: 'No such connection', retryable: false },
-  LISTENER_NOT_FOUND: { status: 404, title: 'No such listener', retryable: false },
-  FORMAT_NOT_FOUND: { status: 404, title: 'No such format', retryable: false },
-  NOT_FOUND: { status: 404, title: 'No such route', retryable: false },
-  REQUEST_TIMEOUT: { status: 408, title: 'The request body came too slowly', retryable: true },
-  READ_BUSY: { status: 409, title: 'Another read is waiting on this lease', retryable: false },
-  WRITE_CLOSED: { status: 409, title: 'The writing side is closed', retryable: false },
-  OFFSET_MISMATCH: { status: 409, title: 'The offset lies beyond the stream', retryable: false },
-  WOULD_DEADLOCK: { status: 409, title: 'The wait could never end', retryable: false },
-  LISTEN_FAILED: { status: 409, title: 'The address cannot be listened on', retryable: false },
-  LEASE_GONE: { status: 410, title: 'The lease has ended', retryable: false },
-  OFFSET_GONE: { status: 410, title: 'The offset lies before the replay window', retryable: false },
-  LIMIT_OVERRUN: { status: 413, title: 'The limit was reached before the separator', retryable: false },
-  BODY_TOO_LARGE: { status: 413, title: 'The body is too large', retryable: false },
-  WRITE_OVERFLOW: { status: 413, title: 'The write buffer is full', retryable: true },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type cannot be read here', retryable: false },
-  PARSE_FAILED: { status: 422, title: 'The bytes are not of this format', retryable: false },
-  PARSE_LIMIT: { status: 422, title: 'The value exceeds a parse limit', retryable: false },
-  UPGRADE_REQUIRED: { status: 426, title: 'This route switches protocols', retryable: false },
-  RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
-  HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large', retryable: false },
-  ABORTED: { status: 499, title: 'The caller gave up', retryable: false },
-  POOL_EXHAUSTED: { status: 503, title: 'No connection is free', retryable: true },
-  QUEUE_FULL: { status: 503, title: 'A bound was reached', retryable: true },
-  TARGET_PAUSED: { status: 503, title: 'The target is paused', retryable: true },
-  BREAKER_OPEN: { status: 503, title: 'The target is failing', retryable: true },
-  DRAINING: { status: 503, title: 'The service is draining', retryable: true },
-  NOT_READY: { status: 503, title: 'The service is not ready', retryable: true },
-  INSTANCE_UNREACHABLE: {
-    status: 503,
-    title: 'The instance that holds this cannot be reached',
-    retryable: true,
-  },
-  SERVICE_UNREACHABLE: { status: 503, title: 'The service cannot be reached', retryable: true },
-  INTERNAL: { status: 500, title: 'A fault of the service itself', retryable: false },
-  UNSUPPORTED: { status: 501, title: 'This cannot be done here', retryable: false },
-  INCOMPLETE_READ: { status: 502, title: 'The stream ended before the read was complete', retryable: false },
-  CONNECTION_RESET: { status: 502, title: 'The connection was reset', retryable: false },
-  CONNECT_REFUSED: { status: 502, title: 'The connection was refused', retryable: true },
-  CONNECT_FAILED: { status: 502, title: 'The connection could not be made', retryable: true },
-  DNS_FAILED: { status: 502, title: 'The name could not be resolved', retryable: true },
-  TLS_FAILED: { status: 502, title: 'The TLS handshake failed', retryable: false },
-  STARTTLS_INJECTION: { status: 502, title: 'Plaintext arrived before the TLS handshake', retryable: false },
-  WORKER_LOST: { status: 502, title: 'The I/O worker of this connection died', retryable: false },
-  DIALOG_FAILED: { status: 502, title: 'The dialog on the connection failed', retryable: true },
-  FRAME_BROKEN: {
-    status: 502,
-    title: 'The bytes of the peer are no message of this frame',
-    retryable: false,
-  },
-  CHANNEL_CORRUPT: { status: 502, title: 'The shared memory of the connection is corrupt', retryable: false },
-  READ_TIMEOUT: { status: 504, title: 'The read did not finish in time', retryable: true },
-  DRAIN_TIMEOUT: { status: 504, title: 'The peer did not take the bytes in time', retryable: false },
-  CONNECT_TIMEOUT: { status: 504, title: 'The connection was not made in time', retryable: true },
-  WAIT_TIMEOUT: { status: 504, title: 'No connection became free in time', retryable: true },
-  PARSE_TIMEOUT: { status: 504, title: 'The parse did not finish in time', retryable: false },
+  INVALID_REQUEST: { status: 400, retryable: false },
+  INVALID_SEPARATOR: { status: 400, retryable: false },
+  FRAME_MISMATCH: { status: 400, retryable: false },
+  UNAUTHORIZED: { status: 401, retryable: false },
+  FORBIDDEN: { status: 403, retryable: false },
+  TARGET_DENIED: { status: 403, retryable: false },
+  COMMAND_DENIED: { status: 403, retryable: false },
+  HOST_DENIED: { status: 403, retryable: false },
+  LEASE_NOT_FOUND: { status: 404, retryable: false },
+  TARGET_NOT_FOUND: { status: 404, retryable: false },
+  CONNECTION_NOT_FOUND: { status: 404, retryable: false },
+  LISTENER_NOT_FOUND: { status: 404, retryable: false },
+  FORMAT_NOT_FOUND: { status: 404, retryable: false },
+  NOT_FOUND: { status: 404, retryable: false },
+  REQUEST_TIMEOUT: { status: 408, retryable: true },
+  READ_BUSY: { status: 409, retryable: false },
+  WRITE_CLOSED: { status: 409, retryable: false },
+  OFFSET_MISMATCH: { status: 409, retryable: false },
+  WOULD_DEADLOCK: { status: 409, retryable: false },
+  LISTEN_FAILED: { status: 409, retryable: false },
+  LEASE_GONE: { status: 410, retryable: false },
+  OFFSET_GONE: { status: 410, retryable: false },
+  LIMIT_OVERRUN: { status: 413, retryable: false },
+  BODY_TOO_LARGE: { status: 413, retryable: false },
+  WRITE_OVERFLOW: { status: 413, retryable: true },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, retryable: false },
+  PARSE_FAILED: { status: 422, retryable: false },
+  PARSE_LIMIT: { status: 422, retryable: false },
+  UPGRADE_REQUIRED: { status: 426, retryable: false },
+  RATE_LIMITED: { status: 429, retryable: true },
+  HEADERS_TOO_LARGE: { status: 431, retryable: false },
+  ABORTED: { status: 499, retryable: false },
+  POOL_EXHAUSTED: { status: 503, retryable: true },
+  QUEUE_FULL: { status: 503, retryable: true },
+  TARGET_PAUSED: { status: 503, retryable: true },
+  BREAKER_OPEN: { status: 503, retryable: true },
+  DRAINING: { status: 503, retryable: true },
+  NOT_READY: { status: 503, retryable: true },
+  INSTANCE_UNREACHABLE: { status: 503, retryable: true },
+  SERVICE_UNREACHABLE: { status: 503, retryable: true },
+  INTERNAL: { status: 500, retryable: false },
+  UNSUPPORTED: { status: 501, retryable: false },
+  INCOMPLETE_READ: { status: 502, retryable: false },
+  CONNECTION_RESET: { status: 502, retryable: false },
+  CONNECT_REFUSED: { status: 502, retryable: true },
+  CONNECT_FAILED: { status: 502, retryable: true },
+  DNS_FAILED: { status: 502, retryable: true },
+  TLS_FAILED: { status: 502, retryable: false },
+  STARTTLS_INJECTION: { status: 502, retryable: false },
+  WORKER_LOST: { status: 502, retryable: false },
+  DIALOG_FAILED: { status: 502, retryable: true },
+  FRAME_BROKEN: { status: 502, retryable: false },
+  CHANNEL_CORRUPT: { status: 502, retryable: false },
+  READ_TIMEOUT: { status: 504, retryable: true },
+  DRAIN_TIMEOUT: { status: 504, retryable: false },
+  CONNECT_TIMEOUT: { status: 504, retryable: true },
+  WAIT_TIMEOUT: { status: 504, retryable: true },
+  PARSE_TIMEOUT: { status: 504, retryable: false },
 } as const
 
 export type ErrorCode = keyof typeof ERROR_CODES
@@ -113,6 +105,19 @@ export type ErrorDetails = {
   errors?: ReadonlyArray<{ readonly path: string; readonly message: string }>
   cause?: unknown
 }
+
+/** The details that cross a thread or the wire. */
+const FIELDS = [
+  'bytesDelivered',
+  'bytesAccepted',
+  'offset',
+  'position',
+  'expectedWaitMs',
+  'reason',
+  'step',
+  'holders',
+  'errors',
+] as const
 
 /**
  * The one error of sockpool.
@@ -159,11 +164,8 @@ export class SockpoolError extends Error {
 
   /** The fields that cross a thread or the wire; never the cause, which may name internals. */
   toJSON(): ErrorFields {
-    const { code, message, retryable, bytesDelivered, bytesAccepted, reason, step, offset, position } = this
-    const { expectedWaitMs, holders, errors } = this
-    const counts = { bytesDelivered, bytesAccepted, offset, position, expectedWaitMs }
-    const own = { ...counts, reason, step, holders, errors }
-    const set = Object.entries(own).filter(([, value]) => value !== undefined)
+    const { code, message, retryable } = this
+    const set = FIELDS.map(name => [name, this[name]]).filter(([, value]) => value !== undefined)
     return { code, message, retryable, ...Object.fromEntries(set) }
   }
 
@@ -173,6 +175,10 @@ export class SockpoolError extends Error {
     const message = errorText(error)
     return new SockpoolError(code, message, { cause: error })
   }
+}
+
+export function hasCode(error: unknown, code: ErrorCode): error is SockpoolError {
+  return error instanceof SockpoolError && error.code === code
 }
 
 /** What `toJSON` gives: the shape in which an error crosses a thread. */

@@ -93,12 +93,9 @@ export const HTTP_LIMITS = {
   /** Milliseconds after which a request that does not wait by nature is one to be logged. */
   slowRequestMs: 1_000,
   /**
-   * A stream over WebSocket: bytes of one message, which is held whole, and four of a ring; bytes that are sent before the
-   * client has said that it has them, and that it may have sent before the service has said so: a ring; bytes that go out as
-   * one message. Characters of a text, which says what to do and carries no payload.
+   * A stream over WebSocket: bytes that go out as one message. Characters of a text, which says what to do and carries no
+   * payload.
    */
-  streamMessageBytesMax: 1_048_576,
-  streamWindowBytes: 262_144,
   streamPieceBytes: 65_536,
   streamTextCharsMax: 1_024,
   /** Milliseconds between two pings, of silence after which a client is gone, and between two looks at it. */

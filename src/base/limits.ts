@@ -1,5 +1,6 @@
 import { CLIENT_LIMITS } from './client-limits.ts'
 import { COMMAND_LIMITS } from './command-limits.ts'
+import { END_LIMITS } from './end-limits.ts'
 import { FLEET_LIMITS } from './fleet-limits.ts'
 import { FORWARD_LIMITS } from './forward-limits.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
@@ -12,23 +13,6 @@ import { STREAM_LIMITS } from './stream-limits.ts'
 import { TARGET_LIMITS } from './target-limits.ts'
 
 const OWN_LIMITS = {
-  /** Bytes. asyncio's default limit of a StreamReader. */
-  readerLimitBytes: 65_536,
-  /** Bytes that `unread` may put back at a time: it undoes a look ahead, a buffer for more is its caller's. */
-  unreadBytesMax: 1_048_576,
-  /** Lines that one batch of `lineBatches` holds at the most. */
-  lineBatchMax: 1_024,
-  /** Messages that one exchange reads together: a pipeline's answers, which are held in memory. */
-  exchangeMessagesMax: 10_000,
-  /** Separators in one `readUntil`; a larger set is a parser's work. */
-  separatorsMax: 16,
-  /** Bytes of one separator; the scan re-reads at most this much at a chunk's border. */
-  separatorBytesMax: 64,
-  /** Bytes. asyncio's write watermarks on a plain socket. */
-  writeHighWaterBytes: 65_536,
-  writeLowWaterBytes: 16_384,
-  /** Bytes a writer keeps beyond its ring before `write` throws WRITE_OVERFLOW. */
-  writeBufferedBytesMax: 67_108_864,
   /** Bytes of an inbound ring: room for reads while the holder's thread wakes up. */
   inboundRingBytes: 262_144,
   /**
@@ -46,8 +30,6 @@ const OWN_LIMITS = {
   outboundRingBytes: 131_072,
   /** Bytes. Smaller reads go through the worker's scratch buffer: copying them costs less than a view of the ring. */
   directReadBytesMin: 4_096,
-  /** Milliseconds a closing connection may take to send its last bytes to a peer that does not read. */
-  closeLingerMs: 10_000,
   /** Milliseconds that a release over HTTP waits for the last bytes to be sent; their sending goes on without its caller. */
   releaseAnswerMs: 1_000,
   /** Bytes a closing connection reads and drops, as unread ones would turn its close into a reset; then no more. */
@@ -57,12 +39,8 @@ const OWN_LIMITS = {
    * its separator. As many leases as there may be hold as many windows, in memory that grows with what they read.
    */
   replayWindowBytes: 65_600,
-  /** Bytes. The largest read that libuv hands over at once; also the spill that TLS may force upon us. */
-  kernelReadBytes: 65_536,
   /** Channels in one slab: one allocation and one message for so many connections. */
   channelsPerSlab: 64,
-  /** Channels of one pool: the doorbell's bitmap has one bit for each. */
-  channelsMax: 65_536,
   /** Milliseconds between two looks at missed doorbells, deaths, idle connections and heartbeats. */
   sweepIntervalMs: 1_000,
   /** Connections a listener's kernel queue holds, as asyncio's backlog. */
@@ -73,8 +51,6 @@ const OWN_LIMITS = {
   handshakeYieldMs: 5_000,
   /** Turns that a listener which is to go waits at the most for one in which nobody comes: under a flood there is none. */
   listenerLeaveTurns: 1_000,
-  /** Milliseconds a TLS handshake may take on a connection that is there already, as asyncio's. */
-  tlsHandshakeTimeoutMs: 60_000,
   /** Milliseconds more that the I/O worker gives a handshake: its caller's own clock is to end it first. */
   tlsHandshakeGraceMs: 1_000,
   /** Names and addresses that one server may listen on. */
@@ -153,9 +129,6 @@ const OWN_LIMITS = {
   /** Milliseconds a request body may keep us waiting in all, and the bytes per second that buy it more. */
   bodyWaitMs: 30_000,
   bodyRateBytesPerSecond: 1_024,
-  /** Milliseconds of a ttl or of a wait for a lease that a caller may ask for: a day, ten minutes. */
-  leaseTtlMsMax: 86_400_000,
-  leaseWaitMsMax: 600_000,
   /** Requests per second, and at once, that a token's limit may name; a higher one is none. */
   requestRateMax: 1_000_000,
   /** Idempotency keys of one length; longer ones are not keys but payload. */
@@ -265,8 +238,6 @@ const OWN_LIMITS = {
    */
   frameModuleLooksPerByte: 128,
   frameModuleLookBytes: 268_435_456,
-  /** Milliseconds. The longest that a timer of Node can wait; a longer time is as good as this one. */
-  timerMsMax: 2_147_483_647,
   /** Milliseconds. 24 days: beyond 24.8 a timer of Node would fire at once. */
   durationMsMax: 2_073_600_000,
   /** Bytes a size in the config may name: bodies of this bound are held in memory whole. */
@@ -309,6 +280,7 @@ const OWN_LIMITS = {
 export const LIMITS: typeof OWN_LIMITS &
   typeof CLIENT_LIMITS &
   typeof COMMAND_LIMITS &
+  typeof END_LIMITS &
   typeof HTTP_LIMITS &
   typeof LISTEN_LIMITS &
   typeof MESSAGE_LIMITS &
@@ -322,6 +294,7 @@ export const LIMITS: typeof OWN_LIMITS &
   ...OWN_LIMITS,
   ...CLIENT_LIMITS,
   ...COMMAND_LIMITS,
+  ...END_LIMITS,
   ...FLEET_LIMITS,
   ...FORWARD_LIMITS,
   ...HTTP_LIMITS,

@@ -6,10 +6,11 @@
  * or a proxy cannot say one thing here and another later. No value is repeated in a message, as it may be a secret, or
  * a symbol, which no text can show.
  */
-import { type ErrorCode, SockpoolError } from './errors.ts'
-import { LIMITS } from './limits.ts'
 
-const TIME_LIMIT = `must be a number of milliseconds from 0 to ${LIMITS.timerMsMax}, or Infinity for no limit`
+import { END_LIMITS } from './end-limits.ts'
+import { type ErrorCode, SockpoolError } from './errors.ts'
+
+const TIME_LIMIT = `must be a number of milliseconds from 0 to ${END_LIMITS.timerMsMax}, or Infinity for no limit`
 
 /** INVALID_REQUEST with one fault. */
 export function invalidOption(path: string, message: string): SockpoolError {
@@ -29,7 +30,7 @@ export function optionsObject<Options extends object>(options: Options, path = '
 
 /** Milliseconds that a timer can wait; a fraction counts as a whole one. Errors: INVALID_REQUEST. */
 export function durationOption<Value>(path: string, value: Value, minMs = 0): Value {
-  const bounds = `from ${minMs} to ${LIMITS.timerMsMax}`
+  const bounds = `from ${minMs} to ${END_LIMITS.timerMsMax}`
   return wholeMilliseconds(path, value, minMs, `must be a number of milliseconds ${bounds}`)
 }
 
@@ -80,9 +81,9 @@ export function requireFunction(path: string, value: unknown): void {
 }
 
 function wholeMilliseconds<Value>(path: string, value: Value, minMs: number, expects: string): Value {
-  if (value === undefined || isWholeWithin(value, minMs, LIMITS.timerMsMax)) return value
+  if (value === undefined || isWholeWithin(value, minMs, END_LIMITS.timerMsMax)) return value
   const rounded = typeof value === 'number' && value >= 0 ? Math.ceil(value) : Number.NaN
-  if (isWholeWithin(rounded, minMs, LIMITS.timerMsMax)) return rounded as Value
+  if (isWholeWithin(rounded, minMs, END_LIMITS.timerMsMax)) return rounded as Value
   throw invalidOption(path, expects)
 }
 

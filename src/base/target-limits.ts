@@ -20,8 +20,6 @@ export const TARGET_LIMITS = {
   queueMargin: 2,
   /** Tenants that the error of a wait names. */
   holdersMax: 16,
-  /** The weight of a tenant; a greater share than that is a target of one's own. */
-  weightMax: 1_000,
   /** Failures in a row after which one of several hosts is ejected; milliseconds of that, doubling from first to last. */
   hostFailures: 3,
   hostEjectionFirstMs: 10_000,

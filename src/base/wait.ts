@@ -2,8 +2,9 @@
  * One bounded, cancellable wait. Everything that waits in sockpool waits through this class, so every error
  * names the wait it ended and no timer or listener outlives it.
  */
+
+import { END_LIMITS } from './end-limits.ts'
 import { type ErrorCode, SockpoolError } from './errors.ts'
-import { LIMITS } from './limits.ts'
 import { timerMs } from './timer.ts'
 
 export type WaitOptions = {
@@ -68,7 +69,7 @@ export class Wait<T> {
       if (signal.aborted) queueMicrotask(onAbort)
     }
     // Last of all: where a strange signal throws above, nothing is left behind that fires later.
-    if (timeoutMs !== undefined && timeoutMs <= LIMITS.timerMsMax) {
+    if (timeoutMs !== undefined && timeoutMs <= END_LIMITS.timerMsMax) {
       const onTimeout = (): void => end(new SockpoolError(timeoutCode, tookLonger(what, allowedMs ?? 0)))
       this.#timer = setTimeout(onTimeout, timerMs(timeoutMs))
     }

@@ -1,5 +1,5 @@
 /** What the close of a stream's socket means. */
-import { ERROR_CODES, SockpoolError } from '../base/errors.ts'
+import { SockpoolError } from '../base/errors.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
 import { codeOf } from './problem-error.ts'
 
@@ -23,7 +23,11 @@ export function afterClose(code: number, reason: string): AfterClose {
   if (code === 1008) return { kind: 'ask' }
   const failed = code === 1011 ? codeOf(reason) : null
   if (failed === null || failed === 'LEASE_GONE') return code === 1011 ? { kind: 'ask' } : { kind: 'cut' }
-  return { kind: 'failed', error: new SockpoolError(failed, ERROR_CODES[failed].title), isRevoked: false }
+  return {
+    kind: 'failed',
+    error: new SockpoolError(failed, `the stream has failed: ${reason}`),
+    isRevoked: false,
+  }
 }
 
 /** How a stream ends whose lease, or whose service, answers so: a connection that broke has ended its lease. */
@@ -32,10 +36,13 @@ export function endAfter(error: SockpoolError): StreamEnd {
   if (error.reason === 'reset')
     return {
       kind: 'failed',
-      error: new SockpoolError('CONNECTION_RESET', ERROR_CODES.CONNECTION_RESET.title),
+      error: new SockpoolError('CONNECTION_RESET', 'the connection was reset'),
     }
   if (error.reason === 'worker_lost')
-    return { kind: 'failed', error: new SockpoolError('WORKER_LOST', ERROR_CODES.WORKER_LOST.title) }
+    return {
+      kind: 'failed',
+      error: new SockpoolError('WORKER_LOST', 'the I/O worker of the connection died'),
+    }
   return { kind: 'failed', error, isRevoked: true }
 }
 

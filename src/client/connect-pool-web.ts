@@ -1,5 +1,7 @@
 /** The pool of a service, for browsers and every runtime that has `fetch` and `WebSocket`. */
-import { type ConnectPoolOptions, judgedConnect } from './client-options.ts'
+import { SockpoolError } from '../base/errors.ts'
+import { optionsObject } from '../base/options.ts'
+import { type ConnectPoolOptions, isUnix, judgedRetry, judgedToken, serviceBase } from './client-options.ts'
 import { RemotePool } from './remote-pool.ts'
 import { openWebWire } from './web-wire.ts'
 
@@ -10,5 +12,15 @@ import { openWebWire } from './web-wire.ts'
  * Node alone can do: `unix:PATH`, `tls`.
  */
 export function connectPool(url: string | URL, options: ConnectPoolOptions = {}): RemotePool {
-  return new RemotePool(judgedConnect(url, options), openWebWire)
+  const { token, tls, retry } = optionsObject(options)
+  if (isUnix(url)) throw nodeAlone('a unix socket can be reached from Node alone')
+  const base = serviceBase(url)
+  if (tls !== undefined) throw nodeAlone('tls can be set on Node alone: here the runtime judges certificates')
+  const known = judgedToken(token)
+  const bounds = judgedRetry(retry)
+  return new RemotePool(openWebWire(base, known), bounds, 'there')
+}
+
+function nodeAlone(message: string): SockpoolError {
+  return new SockpoolError('UNSUPPORTED', message)
 }

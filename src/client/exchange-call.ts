@@ -2,22 +2,22 @@
 
 import { SockpoolError } from '../base/errors.ts'
 import type { ExchangeReply } from '../pool/lease/exchange.ts'
-import { type ExchangeRequest, judgedExchange, type ReadSpec } from '../pool/lease/exchange-request.ts'
+import { type ExchangeRequest, judgedTrip, type ReadSpec } from '../pool/lease/exchange-request.ts'
 import type { AdHocTarget } from '../pool/target/target-pools.ts'
 import type { StreamEnding } from '../streams/byte-source.ts'
+import { asBase64, plainJson } from './plain-json.ts'
 import type { ServiceCall } from './service-caller.ts'
 import type { WireAnswer } from './wire.ts'
 import { wireTarget } from './wire-target.ts'
 
 export type ExchangeCall = {
   readonly bounds: Pick<ExchangeRequest, 'signal' | 'timeoutMs'>
-  readonly limit: number | undefined
   make(timeoutMs: number | undefined): Pick<ServiceCall, 'query' | 'json' | 'body' | 'headers'>
 }
 
 /** Errors: INVALID_REQUEST, INVALID_SEPARATOR; UNSUPPORTED for what the token says, and not its holder. */
 export function exchangeCall(target: string | AdHocTarget, options: ExchangeRequest): ExchangeCall {
-  const { write, bounds, limit, read: judged } = judgedExchange(options)
+  const { write, bounds, read: judged } = judgedTrip(options)
   const { read } = options
   refuseShare(options)
   const bytes = typeof write === 'string' ? Buffer.from(write) : write
@@ -26,16 +26,16 @@ export function exchangeCall(target: string | AdHocTarget, options: ExchangeRequ
   const word = separators === null ? wordOf(read) : null
   if (typeof target === 'string' && word !== null) {
     const query = { target, ...(word !== '' && { read: word }) }
-    return { bounds, limit, make: timeoutMs => ({ query: { ...query, timeoutMs }, body: bytes, headers }) }
+    return { bounds, make: timeoutMs => ({ query: { ...query, timeoutMs }, body: bytes, headers }) }
   }
   const json = {
     target: wireTarget(target),
     write: { base64: asBase64(bytes) },
     ...(separators !== null
       ? { read: { until: separators.map(asBase64) }, separatorEncoding: 'base64' }
-      : read !== undefined && { read: plainRead(read) }),
+      : read !== undefined && { read: plainJson(read) }),
   }
-  return { bounds, limit, make: timeoutMs => ({ json: { ...json, timeoutMs }, headers }) }
+  return { bounds, make: timeoutMs => ({ json: { ...json, timeoutMs }, headers }) }
 }
 
 /** What the service answered. */
@@ -69,20 +69,4 @@ function wordOf(read: ReadSpec | undefined): string | null {
   if (!('frame' in read)) return null
   if (read.frame === true) return 'frame'
   return typeof read.frame === 'string' ? `frame:${read.frame}` : null
-}
-
-/** Bytes of a frame's marks as JSON has them. */
-function plainRead(read: ReadSpec): unknown {
-  return JSON.parse(JSON.stringify(read, spelt))
-}
-
-function spelt(this: unknown, key: string, value: unknown): unknown {
-  // A Buffer has become an object before it comes here.
-  const own = (this as Readonly<Record<string, unknown>>)[key]
-  if (own instanceof URL) return own.href
-  return own instanceof Uint8Array ? { base64: asBase64(own) } : value
-}
-
-function asBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
 }

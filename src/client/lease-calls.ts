@@ -1,20 +1,22 @@
 /** What the service does on a lease by itself, while the stream stands aside: reads a message, starts TLS. */
 import { CallBounds } from '../base/call-bounds.ts'
-import { SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
+import { END_LIMITS } from '../base/end-limits.ts'
+import { hasCode, SockpoolError } from '../base/errors.ts'
 import type { ConnectionFacts } from '../pool/lease/connection-facts.ts'
 import type { StreamReader } from '../streams/reading/stream-reader.ts'
 import type { StartTlsOptions } from '../streams/writing/stream-writer.ts'
 import type { RemoteKeeper } from './remote-keeper.ts'
-import { answerMsOf, withTimeout } from './timed-call.ts'
-import type { WireAnswer } from './wire.ts'
+import type { ServiceCall } from './service-caller.ts'
+import { answerMsOf, beyondService, withTimeout } from './timed-call.ts'
+import { jsonOf, type WireAnswer } from './wire.ts'
+import { plainOptions } from './wire-target.ts'
 
-/** A call that reads one message: by which route, and with what in its body or query. */
-export type MessageCall = {
-  readonly name: string
-  readonly verb: 'parse' | 'readframe'
-  readonly json?: Readonly<Record<string, unknown>>
-}
+type Body = Readonly<Record<string, unknown>>
+
+/** A call that reads one message: by which route, and what its body says of the message. */
+export type MessageCall =
+  | { readonly verb: 'parse'; readonly body: Body }
+  | { readonly verb: 'readframe'; readonly body: Body | null }
 
 /**
  * Has the service read one message; nobody else reads meanwhile.
@@ -28,13 +30,16 @@ export async function readThere(
   call: MessageCall,
   bounds: CallBounds,
 ): Promise<WireAnswer> {
+  const name = `${call.verb}()`
   const { source } = keeper.stream
   const startedMs = performance.now()
   return (await reader.lend(async () => {
     const before = reader.offset
     try {
-      if (!source.isWhole) throw heldHere(call.name)
-      const answer = await keeper.stream.apart(call.name, bounds, async () => {
+      if (!source.isWhole) throw heldHere(name)
+      // Whoever wants to hear of a reset at once does, as by any read.
+      if (call.verb === 'readframe') await reader.peek(0, bounds)
+      const answer = await keeper.stream.apart(name, bounds, async () => {
         try {
           const told = await untilRead(keeper, call, bounds.left(startedMs, performance.now()))
           source.advance(await offsetAfter(keeper, told))
@@ -53,35 +58,39 @@ export async function readThere(
       const count = source.position - before
       return { count, interrupted: isGivenUp(error), outcome: { ok: false, error: error as Error } }
     }
-  }, call.name)) as WireAnswer
+  }, name)) as WireAnswer
 }
 
-/** The service bounds each of its waits; a caller that set none waits on. */
-async function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBounds): Promise<WireAnswer> {
-  const { verb, name, json } = call
-  // From here on it is the same message, however often it is asked for.
+/** From where it was first asked for: then it is the same message, however often that is. */
+function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBounds): Promise<WireAnswer> {
   const from = keeper.isReplayed ? { offset: keeper.stream.source.position } : {}
-  for (;;) {
-    try {
-      return await withTimeout(bounds.timeoutMs, timeoutMs =>
-        keeper.call({
-          name,
-          method: 'POST',
-          verb,
-          ...(json === undefined
-            ? { query: { ...from, timeoutMs } }
-            : { json: { ...json, ...from, timeoutMs } }),
-          headers: { accept: verb === 'parse' ? 'application/json' : 'application/octet-stream' },
-          repeat: keeper.isReplayed ? 'always' : 'unsent',
-          bounds: { signal: bounds.signal },
-          timeoutCode: 'READ_TIMEOUT',
-          answerMs: answerMsOf(timeoutMs),
-        }),
-      )
-    } catch (error) {
-      const isUnbounded = bounds.timeoutMs === undefined || bounds.timeoutMs === Number.POSITIVE_INFINITY
-      if (!(error instanceof SockpoolError) || error.code !== 'READ_TIMEOUT' || !isUnbounded) throw error
+  return beyondService(bounds.timeoutMs, 'READ_TIMEOUT', timeoutMs =>
+    keeper.call({
+      name: `${call.verb}()`,
+      method: 'POST',
+      verb: call.verb,
+      ...sayingOf(call, { ...from, timeoutMs }),
+      repeat: keeper.isReplayed ? 'always' : 'unsent',
+      bounds: { signal: bounds.signal },
+      timeoutCode: 'READ_TIMEOUT',
+      answerMs: answerMsOf(timeoutMs),
+    }),
+  )
+}
+
+type Where = { readonly offset?: number; readonly timeoutMs: number | undefined }
+
+/** A parse has all that it is told in its body, a read of bytes in its query: but for the frame, which may be an object. */
+function sayingOf(call: MessageCall, where: Where): Pick<ServiceCall, 'query' | 'json' | 'headers'> {
+  switch (call.verb) {
+    case 'parse':
+      return { json: { ...call.body, ...where }, headers: { accept: 'application/json' } }
+    case 'readframe': {
+      const bytes = { query: where, headers: { accept: 'application/octet-stream' } }
+      return call.body === null ? bytes : { ...bytes, json: call.body }
     }
+    default:
+      return call satisfies never
   }
 }
 
@@ -93,7 +102,7 @@ async function offsetAfter(keeper: RemoteKeeper, { header, bytes }: WireAnswer):
 }
 
 function isGivenUp(error: unknown): boolean {
-  return error instanceof SockpoolError && (error.code === 'READ_TIMEOUT' || error.code === 'ABORTED')
+  return hasCode(error, 'READ_TIMEOUT') || hasCode(error, 'ABORTED')
 }
 
 function heldHere(name: string): SockpoolError {
@@ -114,8 +123,7 @@ export async function startTlsThere(
   if (reader.isWaiting) throw new SockpoolError('READ_BUSY', `${name} called while a read is waiting`)
   const { source } = keeper.stream
   if (!source.isWhole) throw heldHere(name)
-  const bounds = CallBounds.judged({ signal, timeoutMs: timeoutMs ?? LIMITS.tlsHandshakeTimeoutMs })
-  const tls = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, asText(value)]))
+  const bounds = CallBounds.judged({ signal, timeoutMs: timeoutMs ?? END_LIMITS.tlsHandshakeTimeoutMs })
   try {
     await flushed()
     const answer = await keeper.stream.apart(name, bounds, () =>
@@ -125,7 +133,7 @@ export async function startTlsThere(
           method: 'POST',
           verb: 'start_tls',
           query: { timeoutMs: ms },
-          json: tls,
+          json: plainOptions(options),
           repeat: 'unsent',
           bounds,
           timeoutCode: 'CONNECT_TIMEOUT',
@@ -133,15 +141,10 @@ export async function startTlsThere(
         }),
       ),
     )
-    keeper.secured((JSON.parse(answer.bytes.toString('utf8')) as Pick<ConnectionFacts, 'tls'>).tls)
+    keeper.secured(jsonOf<Pick<ConnectionFacts, 'tls'>>(answer).tls)
   } catch (error) {
     if (error instanceof SockpoolError && error.code !== 'INVALID_REQUEST')
       keeper.stream.over({ kind: 'failed', error })
     throw error
   }
-}
-
-/** PEM in bytes is text all the same. */
-function asText(value: unknown): unknown {
-  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value
 }

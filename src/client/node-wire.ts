@@ -4,18 +4,21 @@ import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { WebSocket } from 'ws'
 import { LIMITS } from '../base/limits.ts'
 import { activeTraceHeaders } from '../tracing/caller-trace.ts'
+import type { NodePlace } from './node-place.ts'
 import {
   STREAM_PROTOCOL,
   type Wire,
   type WireAnswer,
   type WireEars,
   WireFailure,
-  type WireOptions,
   type WireRequest,
   type WireSocket,
 } from './wire.ts'
 
-export function openNodeWire(options: WireOptions): Wire {
+/** Where the service is, and who calls. */
+export type NodeWireOptions = NodePlace & { readonly token: string | null }
+
+export function openNodeWire(options: NodeWireOptions): Wire {
   return new NodeWire(options)
 }
 
@@ -28,7 +31,7 @@ class NodeWire implements Wire {
   readonly #socketAgent: Agent
   readonly #request: typeof request
 
-  constructor({ base, socketPath, token, tls }: WireOptions) {
+  constructor({ base, socketPath, token, tls }: NodeWireOptions) {
     const isTls = base.startsWith('https:')
     this.#base = base
     this.#authorization = token === null ? {} : { authorization: `Bearer ${token}` }

@@ -1,6 +1,7 @@
 /** Calls of the service on a lease whose socket has just said good-bye. */
-import { SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
+
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
+import { hasCode } from '../base/errors.ts'
 
 /** Milliseconds between two looks whether the service is done with a socket. */
 const LOOK_MS = 2
@@ -15,8 +16,8 @@ export async function onceFree<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run()
     } catch (error) {
-      const isBusy = error instanceof SockpoolError && error.code === 'READ_BUSY'
-      if (!isBusy || performance.now() - startedMs > LIMITS.streamFreeMs) throw error
+      if (!hasCode(error, 'READ_BUSY') || performance.now() - startedMs > CLIENT_LIMITS.streamFreeMs)
+        throw error
       await new Promise(resolve => setTimeout(resolve, LOOK_MS))
     }
   }

@@ -1,10 +1,10 @@
 /** What an operator orders of a target, over HTTP. */
 import type { CallBounds } from '../base/call-bounds.ts'
-import { SockpoolError } from '../base/errors.ts'
 import type { ControlOrder } from '../pool/target/control-order.ts'
 import type { ControlResult } from '../pool/target/target-control.ts'
 import type { ServiceCall, ServiceCaller } from './service-caller.ts'
-import { answerMsOf, withTimeout } from './timed-call.ts'
+import { answerMsOf, beyondService } from './timed-call.ts'
+import { jsonOf } from './wire.ts'
 
 /** Errors: those of the order, FORBIDDEN, SERVICE_UNREACHABLE. A wait without a bound goes on beyond the service's own. */
 export async function orderCall(
@@ -13,23 +13,15 @@ export async function orderCall(
   order: ControlOrder,
   { signal, timeoutMs: limitMs }: CallBounds,
 ): Promise<ControlResult> {
-  const isUnbounded = limitMs === undefined || limitMs === Number.POSITIVE_INFINITY
-  for (;;) {
-    try {
-      const answer = await withTimeout(limitMs, timeoutMs =>
-        caller.call({
-          ...sayingOf(target, order, timeoutMs),
-          repeat: 'always',
-          bounds: { signal },
-          answerMs: answerMsOf(timeoutMs),
-        }),
-      )
-      return JSON.parse(answer.bytes.toString('utf8')) as ControlResult
-    } catch (error) {
-      const isService = error instanceof SockpoolError && error.code === 'WAIT_TIMEOUT'
-      if (!isService || !isUnbounded) throw error
-    }
-  }
+  const answer = await beyondService(limitMs, 'WAIT_TIMEOUT', timeoutMs =>
+    caller.call({
+      ...sayingOf(target, order, timeoutMs),
+      repeat: 'always',
+      bounds: { signal },
+      answerMs: answerMsOf(timeoutMs),
+    }),
+  )
+  return jsonOf<ControlResult>(answer)
 }
 
 type Saying = Pick<ServiceCall, 'name' | 'method' | 'path' | 'query' | 'json'>

@@ -2,14 +2,16 @@
  * A lease of the service, as far as the program at this end holds it: its id, its stream, and the renewals without which it
  * would expire. What the program has in hand is a RemoteLease; this goes on for as long as that is reachable.
  */
-import { type GoneReason, SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
+import { END_LIMITS } from '../base/end-limits.ts'
+import { type GoneReason, hasCode, SockpoolError } from '../base/errors.ts'
 import { timerMs } from '../base/timer.ts'
 import type { ConnectionFacts } from '../pool/lease/connection-facts.ts'
 import type { Refusal, ReleaseResult } from '../pool/target/release-result.ts'
 import { endAfter } from './after-close.ts'
 import { RemoteStream } from './remote-stream.ts'
 import type { ServiceCall, ServiceCaller } from './service-caller.ts'
+import { jsonOf } from './wire.ts'
 
 /** What the service says of a lease. */
 export type LeaseView = {
@@ -100,7 +102,7 @@ export class RemoteKeeper {
         path: verb === undefined ? this.#path : `${this.#path}/${verb}`,
       })
     } catch (error) {
-      if (error instanceof SockpoolError && isGone(error)) this.#failed(error)
+      if (isGone(error)) this.#failed(error)
       throw error
     }
   }
@@ -115,23 +117,26 @@ export class RemoteKeeper {
       path: this.#path,
       repeat: 'always',
       ...tries,
-      answerMs: LIMITS.serviceConnectMs,
+      answerMs: CLIENT_LIMITS.serviceConnectMs,
     })
-    return JSON.parse(answer.bytes.toString('utf8')) as LeaseView
+    return jsonOf<LeaseView>(answer)
   }
 
   /** Milliseconds, or null: as long as this end lives. Errors: LEASE_GONE, those of the call. */
   async renew(ttlMs: number | null | undefined): Promise<Date | null> {
     this.assertHeld()
     const asked = ttlMs === undefined ? this.#ttlMs : ttlMs
-    const ttl = Math.min(Math.max(1, asked ?? this.#ttlMs ?? LIMITS.renewMsMax * 3), LIMITS.leaseTtlMsMax)
+    const ttl = Math.min(
+      Math.max(1, asked ?? this.#ttlMs ?? CLIENT_LIMITS.renewMsMax * 3),
+      CLIENT_LIMITS.leaseTtlMsMax,
+    )
     const answer = await this.call({
       name: 'renew()',
       method: 'PATCH',
       json: { ttlMs: ttl },
       repeat: 'always',
     })
-    const { expiresAt } = JSON.parse(answer.bytes.toString('utf8')) as LeaseView
+    const { expiresAt } = jsonOf<LeaseView>(answer)
     this.#ttlMs = ttl
     this.#expiresAt = instant(expiresAt)
     this.#renewLater()
@@ -163,7 +168,7 @@ export class RemoteKeeper {
     try {
       const query = reason === null ? {} : { discard: true }
       const answer = await this.call({ name: 'release()', method: 'DELETE', query, repeat: 'always' })
-      const result = JSON.parse(answer.bytes.toString('utf8')) as ReleaseResult
+      const result = jsonOf<ReleaseResult>(answer)
       return reason === null ? result : { outcome: 'closed', reason }
     } catch (error) {
       if (!(error instanceof SockpoolError)) throw error
@@ -178,7 +183,7 @@ export class RemoteKeeper {
     const revoked = { kind: 'failed', error: leaseGone('released'), isRevoked: true } as const
     this.stream.revoke(revoked)
     try {
-      await this.stream.leaveForGood({ timeoutMs: LIMITS.closeLingerMs })
+      await this.stream.leaveForGood({ timeoutMs: END_LIMITS.closeLingerMs })
       return this.stream.sink.pending === 0
     } catch (error) {
       if (error instanceof SockpoolError) return false
@@ -220,8 +225,8 @@ export class RemoteKeeper {
   #renewLater(): void {
     this.#stopRenewing()
     if (this.#gone !== null || this.#isAborted || this.stream?.isOpen) return
-    const third = (this.#ttlMs ?? LIMITS.renewMsMax * 3) / 3
-    const ms = Math.min(Math.max(third, LIMITS.renewMsMin), LIMITS.renewMsMax)
+    const third = (this.#ttlMs ?? CLIENT_LIMITS.renewMsMax * 3) / 3
+    const ms = Math.min(Math.max(third, CLIENT_LIMITS.renewMsMin), CLIENT_LIMITS.renewMsMax)
     this.#timer = setTimeout(() => {
       // The next one is due whatever comes of this one; a lease that is gone has none.
       this.#renewLater()
@@ -240,8 +245,8 @@ export function leaseGone(reason: GoneReason): SockpoolError {
   return new SockpoolError('LEASE_GONE', `this lease has ended: ${reason}`, { reason })
 }
 
-function isGone({ code }: SockpoolError): boolean {
-  return code === 'LEASE_GONE' || code === 'LEASE_NOT_FOUND'
+function isGone(error: unknown): error is SockpoolError {
+  return hasCode(error, 'LEASE_GONE') || hasCode(error, 'LEASE_NOT_FOUND')
 }
 
 function instant(text: string | null): Date | null {

@@ -20,6 +20,7 @@ import { readThere } from './lease-calls.ts'
 import type { RemoteEnds } from './remote-ends.ts'
 import type { RemoteKeeper } from './remote-keeper.ts'
 import { RemoteReader } from './remote-reader.ts'
+import { jsonOf } from './wire.ts'
 
 const watch = new LossWatch<RemoteKeeper>(discardLost)
 
@@ -47,7 +48,7 @@ export class RemoteLease implements AsyncDisposable {
     const grip = {}
     this.#keeper = ends.keeper
     this.#ends = ends
-    this.#reader = new RemoteReader(options => ends.readOwnFrame(options), {}, ends.reader, grip)
+    this.#reader = new RemoteReader(ends.frames, {}, ends.reader, grip)
     this.#writer = new StreamWriter(ends.writer, {}, grip)
     this.#watched = watch.watch(grip, ends.keeper)
     this.#handover = this.#makeHandover()
@@ -117,14 +118,9 @@ export class RemoteLease implements AsyncDisposable {
   async parse(format: string, options?: object, call: WaitOptions = CallBounds.NONE): Promise<unknown> {
     const bounds = CallBounds.of(call)
     this.#keeper.assertHeld()
-    const json = { format, ...(options !== undefined && { options }) }
-    const { bytes } = await readThere(
-      this.#keeper,
-      this.#ends.reader,
-      { name: 'parse()', verb: 'parse', json },
-      bounds,
-    )
-    return (JSON.parse(bytes.toString('utf8')) as { readonly value: unknown }).value
+    const body = { format, ...(options !== undefined && { options }) }
+    const answer = await readThere(this.#keeper, this.#ends.reader, { verb: 'parse', body }, bounds)
+    return jsonOf<{ readonly value: unknown }>(answer).value
   }
 
   /** The messages to the end of the stream, each parsed as by `parse`. */

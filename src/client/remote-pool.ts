@@ -3,41 +3,45 @@
  * over a WebSocket of its own. It is made at once, and dials with its first call.
  */
 import { CallBounds } from '../base/call-bounds.ts'
-import { SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
+import { hasCode, SockpoolError } from '../base/errors.ts'
 import { durationOption, optionsObject, requireFunction, typeFault } from '../base/options.ts'
 import { settledWithin, type WaitOptions } from '../base/wait.ts'
 import type { ExchangeReply } from '../pool/lease/exchange.ts'
 import type { ExchangeRequest } from '../pool/lease/exchange-request.ts'
-import { judgedLease, type LeaseOptions } from '../pool/lease/lease-options.ts'
+import { judgedTerms, type LeaseOptions } from '../pool/lease/lease-options.ts'
 import type { ControlOrder } from '../pool/target/control-order.ts'
 import { type KillResult, OperatedPool } from '../pool/target/operated-pool.ts'
 import type { ConnectionReport, ConnectionStats, PoolStats, TargetStats } from '../pool/target/pool-stats.ts'
 import type { ControlResult } from '../pool/target/target-control.ts'
 import type { AdHocTarget } from '../pool/target/target-pools.ts'
-import type { JudgedConnect } from './client-options.ts'
+import type { RetryBounds } from './client-options.ts'
 import { exchangeCall, exchangeReply, refuseShare } from './exchange-call.ts'
 import { orderCall } from './order-call.ts'
 import { RemoteEnds } from './remote-ends.ts'
 import { type LeaseView, RemoteKeeper } from './remote-keeper.ts'
 import { RemoteLease, unsupported } from './remote-lease.ts'
+import type { CutPlace } from './remote-reader.ts'
 import { closedError, ServiceCaller } from './service-caller.ts'
 import { answerMsOf, withTimeout } from './timed-call.ts'
-import type { OpenWire, WireAnswer } from './wire.ts'
+import { jsonOf, type Wire, type WireAnswer } from './wire.ts'
 import { wireTarget } from './wire-target.ts'
 
 export type ServiceReload = Readonly<Record<string, unknown>> & { readonly ignored: readonly string[] }
 
 export class RemotePool extends OperatedPool implements AsyncDisposable {
   readonly #caller: ServiceCaller
+  readonly #cutPlace: CutPlace
   /** What is held through this pool. */
   readonly #held = new Set<RemoteKeeper>()
   #closed: Promise<void> | null = null
   #emptied: (() => void) | null = null
 
-  constructor({ wire, retry }: JudgedConnect, openWire: OpenWire) {
+  /** `cutPlace`: where messages are cut whose frame the program names. */
+  constructor(wire: Wire, retry: RetryBounds, cutPlace: CutPlace) {
     super()
-    this.#caller = new ServiceCaller(openWire(wire), retry)
+    this.#cutPlace = cutPlace
+    this.#caller = new ServiceCaller(wire, retry)
   }
 
   /**
@@ -45,11 +49,12 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
    * UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, SERVICE_UNREACHABLE; UNSUPPORTED for `tenant`, `weight` and `origin`.
    */
   async lease(target: string | AdHocTarget, options: LeaseOptions = {}): Promise<RemoteLease> {
-    const { request, traits } = judgedLease(options)
+    const { bounds, asking, traits } = judgedTerms(options)
     refuseShare(options)
-    const { ttlMs, waitMs } = request
-    const ttl = typeof ttlMs === 'number' ? Math.min(Math.max(1, ttlMs), LIMITS.leaseTtlMsMax) : undefined
-    const wait = waitMs === undefined ? undefined : Math.min(waitMs, LIMITS.leaseWaitMsMax)
+    const { ttlMs, waitMs } = asking
+    const ttl =
+      typeof ttlMs === 'number' ? Math.min(Math.max(1, ttlMs), CLIENT_LIMITS.leaseTtlMsMax) : undefined
+    const wait = waitMs === undefined ? undefined : Math.min(waitMs, CLIENT_LIMITS.leaseWaitMsMax)
     const answer = await this.#caller.call({
       name: 'the wait for a connection',
       method: 'POST',
@@ -57,8 +62,8 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
       json: { target: wireTarget(target), ttlMs: ttl, waitMs: wait, ...(this.#repeats && { replay: true }) },
       headers: { 'idempotency-key': randomKey() },
       repeat: 'always',
-      bounds: request,
-      answerMs: LIMITS.serviceWaitMs,
+      bounds,
+      answerMs: CLIENT_LIMITS.serviceWaitMs,
     })
     const view = jsonOf<LeaseView>(answer)
     const keeper: RemoteKeeper = new RemoteKeeper({
@@ -74,7 +79,7 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
       void keeper.giveBack('discarded')
       throw closedError()
     }
-    return new RemoteLease(new RemoteEnds(keeper, traits))
+    return new RemoteLease(new RemoteEnds(keeper, traits, this.#cutPlace))
   }
 
   /** Leases, runs, and releases; a `run` that throws discards the connection. Errors: those of `lease` and `run`. */
@@ -198,11 +203,11 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
       const call = { name, method: 'DELETE', path: `/v1/connections/${one}`, repeat: 'always' } as const
       return (await this.#caller.json(call)) as KillResult
     } catch (error) {
-      if (!(error instanceof SockpoolError) || error.code !== 'FORBIDDEN') throw error
+      if (!hasCode(error, 'FORBIDDEN')) throw error
       await this.#caller
         .call({ name, method: 'DELETE', path: `/v1/leases/${one}`, query: { kill: true }, repeat: 'always' })
         .catch(failure => {
-          throw failure instanceof SockpoolError && failure.code === 'LEASE_NOT_FOUND' ? error : failure
+          throw hasCode(failure, 'LEASE_NOT_FOUND') ? error : failure
         })
       return { killed: 'lease' }
     }
@@ -244,7 +249,7 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
     }
     const back = [...this.#held].map(keeper => keeper.giveBack('discarded'))
     // A service that does not answer ends them when nobody renews them.
-    await settledWithin(Promise.all(back), LIMITS.serviceGraceMs)
+    await settledWithin(Promise.all(back), CLIENT_LIMITS.serviceGraceMs)
     this.#caller.close()
   }
 
@@ -252,10 +257,6 @@ export class RemotePool extends OperatedPool implements AsyncDisposable {
     this.#held.delete(keeper)
     if (this.#held.size === 0) this.#emptied?.()
   }
-}
-
-function jsonOf<T>({ bytes }: WireAnswer): T {
-  return JSON.parse(bytes.toString('utf8')) as T
 }
 
 /** Milliseconds between the service's clock and the end of the lease; null where its clock is not shown. */
@@ -268,7 +269,5 @@ function ttlBetween(answer: WireAnswer, { expiresAt }: LeaseView): number | null
 
 /** Of 128 bits: a page without TLS has no `crypto.randomUUID`. */
 function randomKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))]
-    .map(byte => byte.toString(16).padStart(2, '0'))
-    .join('')
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')
 }

@@ -6,7 +6,7 @@
  *   (kept, sent on this socket) (kept, to be sent)
  */
 import { ChunkList } from '../base/chunk-list.ts'
-import { LIMITS } from '../base/limits.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import type { ByteSink, SinkShut } from '../streams/byte-sink.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
 
@@ -26,7 +26,7 @@ export class RemoteSink implements ByteSink {
   readonly #kept = new ChunkList()
   #accepted = 0
   #sent = 0
-  #room: number = LIMITS.streamWindowBytes
+  #room: number = CLIENT_LIMITS.streamWindowBytes
   #shut: 'open' | 'finish' | 'close' = 'open'
   #end: StreamEnd | null = null
   #wish: { readonly level: number; readonly wake: () => void } | null = null

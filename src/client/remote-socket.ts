@@ -5,7 +5,7 @@
  *   service: {"readOffset","writeOffset"}, then bytes, {"accepted":OFFSET}, {"eof":true}
  *   client:  bytes, {"consumed":OFFSET}, {"eof":true}
  */
-import { LIMITS } from '../base/limits.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import type { Wire, WireSocket } from './wire.ts'
 
 export type StreamEars = {
@@ -31,9 +31,9 @@ export class RemoteSocket {
 
   constructor(wire: Wire, path: string, ears: StreamEars) {
     this.#ears = ears
-    this.#await(LIMITS.serviceConnectMs)
+    this.#await(CLIENT_LIMITS.serviceConnectMs)
     this.#socket = wire.openSocket(path, {
-      opened: () => this.#await(LIMITS.serviceConnectMs),
+      opened: () => this.#await(CLIENT_LIMITS.serviceConnectMs),
       text: text => this.#heard(text),
       bytes: bytes => {
         this.alive()
@@ -65,12 +65,12 @@ export class RemoteSocket {
 
   /** The service has been heard of. */
   alive(): void {
-    if (this.#isBegun && !this.#isOver) this.#await(LIMITS.serviceSilenceMs)
+    if (this.#isBegun && !this.#isOver) this.#await(CLIENT_LIMITS.serviceSilenceMs)
   }
 
   /** Says good-bye; `closed` follows, in time. */
   leave(): void {
-    this.#await(LIMITS.streamByeMs)
+    this.#await(CLIENT_LIMITS.streamByeMs)
     this.#socket.close()
   }
 
@@ -107,7 +107,7 @@ export class RemoteSocket {
     this.#stop()
     if (this.#isOver) return
     this.#timer = setTimeout(() => {
-      if (this.#isBegun && ms === LIMITS.serviceSilenceMs) return this.#ears.silent()
+      if (this.#isBegun && ms === CLIENT_LIMITS.serviceSilenceMs) return this.#ears.silent()
       this.#socket.drop()
       this.#over(BROKEN, '')
     }, ms)

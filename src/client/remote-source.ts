@@ -9,7 +9,7 @@
  * A read that wants more than a window holds has bytes told that it has not had: they are set aside here, and here alone.
  */
 import { ChunkList } from '../base/chunk-list.ts'
-import { LIMITS } from '../base/limits.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import { assertOwned, type ByteSource, isFinal, type StreamEnd } from '../streams/byte-source.ts'
 import { RecentBytes } from './recent-bytes.ts'
 
@@ -127,7 +127,7 @@ export class RemoteSource implements ByteSource {
   }
 
   skip(count: number): void {
-    if (count < LIMITS.streamAckBytes) return void this.take(count)
+    if (count < CLIENT_LIMITS.streamAckBytes) return void this.take(count)
     this.#chunks.drop(count)
     this.#taken(count, null)
   }
@@ -156,8 +156,8 @@ export class RemoteSource implements ByteSource {
   #taken(count: number, bytes: Uint8Array | null): void {
     this.#foreign = Math.max(0, this.#foreign - count)
     const position = this.position
-    if (position - this.#told >= LIMITS.streamAckBytes && this.#tell(position)) return
-    if (bytes !== null && bytes.length <= LIMITS.streamAckBytes) this.#recent.add(bytes)
+    if (position - this.#told >= CLIENT_LIMITS.streamAckBytes && this.#tell(position)) return
+    if (bytes !== null && bytes.length <= CLIENT_LIMITS.streamAckBytes) this.#recent.add(bytes)
     else this.#recent.clear()
   }
 
@@ -165,8 +165,8 @@ export class RemoteSource implements ByteSource {
   #setAside(): void {
     if (this.#wish === null) return
     const wanted = this.position + this.#wish.count
-    const isBeyond = wanted > this.#told + LIMITS.streamWindowBytes
-    if (isBeyond && this.#received - this.#told >= LIMITS.streamAckBytes) this.#tell(this.#received)
+    const isBeyond = wanted > this.#told + CLIENT_LIMITS.streamWindowBytes
+    if (isBeyond && this.#received - this.#told >= CLIENT_LIMITS.streamAckBytes) this.#tell(this.#received)
   }
 
   #tell(offset: number): boolean {

@@ -7,9 +7,10 @@
  *              ▲         │ cut
  *              └─ paused ◄
  */
+
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import { errorText } from '../base/error-text.ts'
 import { SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { StreamEnd } from '../streams/byte-source.ts'
 import { afterClose, endAfter, isAway, tlsEnding } from './after-close.ts'
@@ -191,7 +192,7 @@ export class RemoteStream {
     const skipped = Math.min(this.#skip, bytes.length)
     this.#skip -= skipped
     if (skipped < bytes.length) this.source.feed(skipped === 0 ? bytes : bytes.subarray(skipped))
-    if (this.source.untold <= LIMITS.streamWindowBytes + LIMITS.streamMessageBytesMax) return
+    if (this.source.untold <= CLIENT_LIMITS.streamWindowBytes + CLIENT_LIMITS.streamMessageBytesMax) return
     this.over({
       kind: 'failed',
       error: new SockpoolError('INTERNAL', 'the service sent more than a window holds'),
@@ -343,8 +344,6 @@ export class RemoteStream {
 }
 
 function unreachable(): SockpoolError {
-  return new SockpoolError(
-    'SERVICE_UNREACHABLE',
-    'the stream of the lease was cut, and the service cannot be reached',
-  )
+  const message = 'the stream of the lease was cut, and the service cannot be reached'
+  return new SockpoolError('SERVICE_UNREACHABLE', message)
 }

@@ -1,5 +1,5 @@
 /** How often, and for how long, something is tried again whose way to the service broke. */
-import { LIMITS } from '../base/limits.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import type { RetryBounds } from './client-options.ts'
 
 export class RetryPlan {
@@ -17,7 +17,10 @@ export class RetryPlan {
     this.#tries++
     const { attempts, budgetMs } = this.#bounds
     if (this.#tries >= attempts) return null
-    const full = Math.min(LIMITS.retryBackoffFirstMs * 2 ** (this.#tries - 1), LIMITS.retryBackoffLastMs)
+    const full = Math.min(
+      CLIENT_LIMITS.retryBackoffFirstMs * 2 ** (this.#tries - 1),
+      CLIENT_LIMITS.retryBackoffLastMs,
+    )
     const pauseMs = full / 2 + (Math.random() * full) / 2
     return performance.now() - this.#startedMs + pauseMs < budgetMs ? pauseMs : null
   }

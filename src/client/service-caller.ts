@@ -2,15 +2,16 @@
  * Calls of the service: each with a deadline and a signal, its errors typed, and repeated where the way to the service broke
  * and a repeat does no harm.
  */
+
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import { errorText } from '../base/error-text.ts'
 import { type ErrorCode, SockpoolError } from '../base/errors.ts'
-import { LIMITS } from '../base/limits.ts'
 import { timerMs } from '../base/timer.ts'
 import { Wait, type WaitOptions } from '../base/wait.ts'
 import type { RetryBounds } from './client-options.ts'
 import { errorOfAnswer } from './problem-error.ts'
 import { RetryPlan } from './retry-plan.ts'
-import { type Wire, type WireAnswer, WireFailure, type WireRequest } from './wire.ts'
+import { jsonOf, type Wire, type WireAnswer, WireFailure, type WireRequest } from './wire.ts'
 
 export type ServiceCall = {
   /** As errors name it. */
@@ -27,7 +28,7 @@ export type ServiceCall = {
   readonly bounds?: WaitOptions
   /** The error of that time; default WAIT_TIMEOUT. */
   readonly timeoutCode?: ErrorCode
-  /** Milliseconds for the answer of one try; default LIMITS.serviceAnswerMs. */
+  /** Milliseconds for the answer of one try; default CLIENT_LIMITS.serviceAnswerMs. */
   readonly answerMs?: number
   /** Default: the pool's. */
   readonly retry?: RetryBounds
@@ -78,8 +79,7 @@ export class ServiceCaller {
 
   /** As `call`; what the answer's JSON says. */
   async json(call: ServiceCall): Promise<unknown> {
-    const { bytes } = await this.call(call)
-    return JSON.parse(bytes.toString('utf8'))
+    return jsonOf<unknown>(await this.call(call))
   }
 
   /** Ends the calls under way. */
@@ -103,7 +103,7 @@ export class ServiceCaller {
   }
 
   async #try(call: ServiceCall, signal: AbortSignal): Promise<WireAnswer> {
-    const { answerMs = LIMITS.serviceAnswerMs } = call
+    const { answerMs = CLIENT_LIMITS.serviceAnswerMs } = call
     const tried = new AbortController()
     const end = (): void => tried.abort(signal.reason)
     const late = (): void => tried.abort(new WireFailure(new Error('no answer came in time'), false))

@@ -1,5 +1,4 @@
 /** The service by `fetch` and `WebSocket`, which browsers, Deno and Bun have alike. */
-import { SockpoolError } from '../base/errors.ts'
 import {
   STREAM_PROTOCOL,
   TOKEN_PROTOCOL,
@@ -7,21 +6,13 @@ import {
   type WireAnswer,
   type WireEars,
   WireFailure,
-  type WireOptions,
   type WireRequest,
   type WireSocket,
 } from './wire.ts'
 
-/** Errors: UNSUPPORTED for a unix socket, or for certificates, which the runtime alone decides upon. */
-export function openWebWire(options: WireOptions): Wire {
-  if (options.socketPath !== null)
-    throw new SockpoolError('UNSUPPORTED', 'a unix socket can be reached from Node alone')
-  if (options.tls !== null)
-    throw new SockpoolError(
-      'UNSUPPORTED',
-      'tls can be set on Node alone: here the runtime judges certificates',
-    )
-  return new WebWire(options)
+/** `base`: `http:` or `https:`, without a slash at its end. */
+export function openWebWire(base: string, token: string | null): Wire {
+  return new WebWire(base, token)
 }
 
 class WebWire implements Wire {
@@ -29,7 +20,7 @@ class WebWire implements Wire {
   readonly #base: string
   readonly #token: string | null
 
-  constructor({ base, token }: WireOptions) {
+  constructor(base: string, token: string | null) {
     this.#base = base
     this.#token = token
   }

@@ -2,12 +2,11 @@
 import type { AdHocTarget } from '../pool/target/target-pools.ts'
 
 export function wireTarget(target: string | AdHocTarget): unknown {
-  if (typeof target === 'string' || typeof target !== 'object' || target === null) return target
-  return plain(target)
+  return typeof target === 'object' && target !== null ? plainOptions(target) : target
 }
 
-/** PEM in bytes is text all the same. */
-function plain(value: object): object {
+/** What is said of TLS too: PEM in bytes is text all the same. */
+export function plainOptions(value: object): object {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, field]) => field !== undefined)
@@ -17,5 +16,5 @@ function plain(value: object): object {
 
 function plainField(field: unknown): unknown {
   if (field instanceof Uint8Array) return new TextDecoder().decode(field)
-  return typeof field === 'object' && field !== null && !Array.isArray(field) ? plain(field) : field
+  return typeof field === 'object' && field !== null && !Array.isArray(field) ? plainOptions(field) : field
 }

@@ -19,6 +19,10 @@ export type WireAnswer = {
   readonly bytes: Buffer
 }
 
+export function jsonOf<T>({ bytes }: WireAnswer): T {
+  return JSON.parse(bytes.toString('utf8')) as T
+}
+
 /** A request that got no answer. */
 export class WireFailure extends Error {
   /** It is known that nothing of the request has reached the service. */
@@ -60,24 +64,12 @@ export interface Wire {
   close(): void
 }
 
-/** Where the service is, and who calls. */
-export type WireOptions = {
-  /** `http:` or `https:`, without a slash at its end. With `socketPath` the host is a form. */
-  readonly base: string
-  /** The unix socket that the service listens on; null for TCP. */
-  readonly socketPath: string | null
-  readonly token: string | null
-  readonly tls: WireTls | null
-}
-
 export type WireTls = {
   readonly ca?: string | Uint8Array | undefined
   readonly cert?: string | Uint8Array | undefined
   readonly key?: string | Uint8Array | undefined
   readonly servername?: string | undefined
 }
-
-export type OpenWire = (options: WireOptions) => Wire
 
 /** The subprotocol of a lease's stream, and the one that carries the token where a browser can send no header. */
 export const STREAM_PROTOCOL = 'sockpool.v1'

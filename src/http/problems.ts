@@ -5,6 +5,7 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ERROR_TITLES } from '../base/error-titles.ts'
 import { ERROR_CODES, invariant, SockpoolError } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
 import { lingerAtEnd } from './lingering-close.ts'
@@ -35,13 +36,13 @@ export function toProblem(error: unknown, extra: Readonly<Record<string, unknown
   const known = knownError(error)
   const hidden = known === null || known.code === 'INTERNAL'
   const code = known?.code ?? 'INTERNAL'
-  const { status, title, retryable } = ERROR_CODES[code]
+  const { status, retryable } = ERROR_CODES[code]
   return {
     status,
     headers: headersOf(code, known),
     body: {
       type: `urn:sockpool:problem:${code.toLowerCase()}`,
-      title,
+      title: ERROR_TITLES[code],
       status,
       detail: hidden
         ? 'the service failed; its log has the cause under this request id'

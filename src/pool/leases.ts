@@ -15,14 +15,10 @@ import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
 import { LeaseEnds } from './lease/lease-ends.ts'
 import type { LeaseHolder } from './lease/lease-keeper.ts'
 import { LeaseNews } from './lease/lease-news.ts'
-import {
-  EXCHANGE_TRAITS,
-  type LeaseAsking,
-  type LeaseRequest,
-  type ReaderTraits,
-} from './lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseAsking, type ReaderTraits } from './lease/lease-options.ts'
 import { LeaseRecord } from './lease/lease-record.ts'
 import type { LeaseOrigin } from './lease/lease-report.ts'
+import type { LeaseRequest } from './lease/lease-request.ts'
 import { LeaseSpan } from './lease/lease-span.ts'
 import { NestedUses } from './lease/nested-uses.ts'
 import type { SharedHeld } from './multiplex/shared-connection.ts'

@@ -8,7 +8,7 @@ import type { BoundForward, ForwardServing, ServingPort } from './forward/forwar
 import { Forwards } from './forward/forwards.ts'
 import type { SessionPool } from './forward/session-clients.ts'
 import { keepAliveSwitch } from './lease/keep-alive-switch.ts'
-import { LeaseRequest } from './lease/lease-options.ts'
+import { LeaseRequest } from './lease/lease-request.ts'
 import type { Leases } from './leases.ts'
 import type { PoolDeps } from './pool-deps.ts'
 import type { Server } from './server/server.ts'

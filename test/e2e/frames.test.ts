@@ -99,6 +99,24 @@ describe('POST /v1/leases/{id}/readframe', () => {
       expect(problemOf(await lease.call(`readframe${query}`))).toMatchObject({ status: 400 })
   })
 
+  test('takes a frame in its body, by its name or described', async () => {
+    const { lease, peer } = await scripted.leased('framed')
+    await peer.send('\0\x02hi<a>line\r\n+OK\r\n')
+    const call = async (frame: unknown): Promise<string> =>
+      (await lease.call('readframe', { json: { frame } })).text
+    expect(await call({ lengthField: { bytes: 2 } })).toBe('\0\x02hi')
+    expect(await call({ delimiter: { start: '<', end: { hex: '3e' } } })).toBe('<a>')
+    expect(await call('crlf')).toBe('line\r\n')
+    expect((await lease.call('readframe', { json: {} })).text).toBe('+OK\r\n')
+    for (const [query, json] of [
+      ['', { frame: { fixed: 0 } }],
+      ['', { frame: { module: 'file:///frame.mjs' } }],
+      ['', { fixed: 1 }],
+      ['?frame=resp', { frame: 'resp' }],
+    ] as const)
+      expect(problemOf(await lease.call(`readframe${query}`, { json }))).toMatchObject({ status: 400 })
+  })
+
   test('leaves what has come of a message when its time is up', async () => {
     const { lease, peer } = await scripted.leased('framed')
     await peer.send('$2\r\nh')

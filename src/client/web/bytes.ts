@@ -62,21 +62,10 @@ function characters(bytes: Uint8Array): string {
   return text
 }
 
-function fromText(text: string, encoding: TextEncoding): Bytes {
-  switch (encoding) {
-    case 'utf8':
-      return copied(new TextEncoder().encode(text))
-    case 'latin1':
-      return copied(Uint8Array.from(text, character => character.charCodeAt(0) & 0xff))
-    case 'hex':
-      return copied(Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], pair => Number.parseInt(pair, 16)))
-    case 'base64': {
-      const plain = text.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')
-      return copied(Uint8Array.from(atob(plain), character => character.charCodeAt(0)))
-    }
-    default:
-      throw new TypeError(`Unknown encoding: ${String(encoding satisfies never)}`)
-  }
+/** Of base64 that a service wrote, or of text. */
+function fromText(text: string, encoding: 'utf8' | 'base64'): Bytes {
+  if (encoding === 'utf8') return copied(new TextEncoder().encode(text))
+  return copied(Uint8Array.from(atob(text), character => character.charCodeAt(0)))
 }
 
 function copied(bytes: Uint8Array): Bytes {
@@ -87,22 +76,16 @@ function copied(bytes: Uint8Array): Bytes {
 
 type FromSource = string | ArrayBuffer | Uint8Array
 
-function from(source: FromSource, encodingOrOffset: TextEncoding | number = 'utf8', length?: number): Bytes {
+function from(
+  source: FromSource,
+  encodingOrOffset: 'utf8' | 'base64' | number = 'utf8',
+  length?: number,
+): Bytes {
   if (typeof source === 'string')
     return fromText(source, typeof encodingOrOffset === 'string' ? encodingOrOffset : 'utf8')
   if (ArrayBuffer.isView(source)) return copied(source)
   const offset = typeof encodingOrOffset === 'number' ? encodingOrOffset : 0
   return new Bytes(source, offset, length ?? source.byteLength - offset)
-}
-
-function concat(list: readonly Uint8Array[]): Bytes {
-  const joined = new Bytes(list.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const bytes of list) {
-    joined.set(bytes, at)
-    at += bytes.length
-  }
-  return joined
 }
 
 const zeros = (length: number): Bytes => new Bytes(length)
@@ -114,12 +97,10 @@ export const BufferStandIn: {
   readonly allocUnsafe: (length: number) => Bytes
   readonly allocUnsafeSlow: (length: number) => Bytes
   readonly from: typeof from
-  readonly concat: typeof concat
 } = {
   prototype: Bytes.prototype,
   alloc: zeros,
   allocUnsafe: zeros,
   allocUnsafeSlow: zeros,
   from,
-  concat,
 }

@@ -1,53 +1,18 @@
 /** What is used of Node's own modules, in the client's build for browsers. */
 import { SockpoolError } from '../../base/errors.ts'
 
-/** Of `node:util`. */
-export const inspect: ((value: unknown) => string) & { readonly custom: symbol } = Object.assign(
-  (value: unknown): string => (typeof value === 'string' ? `'${value}'` : String(value)),
-  { custom: Symbol.for('nodejs.util.inspect.custom') },
-)
+/** Of Node's `inspect`: elsewhere the ends of a stream are shown as everything is. */
+export function showAs(): void {}
 
-/** Of `node:path`. */
-export function isAbsolute(path: string): boolean {
-  return path.startsWith('/')
+/** As `showAs`: nobody asks. */
+export function readerText(): string {
+  return ''
 }
 
-/** Of `node:url`. */
-export function pathToFileURL(path: string): URL {
-  return new URL(path, 'file:///')
+/** Of an error: what it says, and OpenSSL says nothing here that would have to be made readable. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
 }
-
-/** Of `node:http`: the methods that a request may have. */
-export const METHODS: readonly string[] = [
-  ...[
-    'ACL',
-    'BIND',
-    'CHECKOUT',
-    'CONNECT',
-    'COPY',
-    'DELETE',
-    'GET',
-    'HEAD',
-    'LINK',
-    'LOCK',
-    'M-SEARCH',
-    'MERGE',
-  ],
-  ...[
-    'MKACTIVITY',
-    'MKCALENDAR',
-    'MKCOL',
-    'MOVE',
-    'NOTIFY',
-    'OPTIONS',
-    'PATCH',
-    'POST',
-    'PROPFIND',
-    'PROPPATCH',
-  ],
-  ...['PURGE', 'PUT', 'REBIND', 'REPORT', 'SEARCH', 'SOURCE', 'SUBSCRIBE', 'TRACE', 'UNBIND', 'UNLINK'],
-  ...['UNLOCK', 'UNSUBSCRIBE'],
-]
 
 /** A duplex is a stream of Node's. Errors: UNSUPPORTED. */
 class NoDuplex {

@@ -1,4 +1,5 @@
 /** The answers of a route that are problems: one for each status, with the codes that it may have there. */
+import { ERROR_TITLES } from '../../base/error-titles.ts'
 import {
   ERROR_CODES,
   type ErrorCode,
@@ -45,7 +46,7 @@ export function problemAnswer(status: number, codes: readonly ErrorCode[]): Comp
   return {
     name: [status, ...names].join('.'),
     value: {
-      description: codes.map(each => `\`${each.toLowerCase()}\`: ${ERROR_CODES[each].title}.`).join(' '),
+      description: codes.map(each => `\`${each.toLowerCase()}\`: ${ERROR_TITLES[each]}.`).join(' '),
       ...headersOf(status),
       content: {
         [PROBLEM_TYPE]: {
@@ -61,7 +62,7 @@ export function problemAnswer(status: number, codes: readonly ErrorCode[]): Comp
 
 /** The example of a code, as the service would answer it. */
 export function problemExample(code: ErrorCode): object {
-  return { summary: ERROR_CODES[code].title, value: exemplary(code).body }
+  return { summary: ERROR_TITLES[code], value: exemplary(code).body }
 }
 
 /** The codes by their status, in ascending order. */
@@ -75,7 +76,7 @@ export function byStatus(codes: readonly ErrorCode[]): readonly (readonly [numbe
 }
 
 function exemplary(code: ErrorCode): Problem {
-  const { title } = ERROR_CODES[code]
+  const title = ERROR_TITLES[code]
   if (code === 'INCOMPLETE_READ') return toProblem(new IncompleteReadError(Buffer.from('half'), 8))
   if (code === 'LIMIT_OVERRUN') return toProblem(new LimitOverrunError(title, 65_536))
   return toProblem(new SockpoolError(code, title, DETAILS[code]))

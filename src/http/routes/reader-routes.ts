@@ -9,13 +9,13 @@ import { FRAME_NAMES } from '../../frames/frame-spec.ts'
 import { judgeFrame } from '../../frames/judge-frame.ts'
 import type { ReadOptions } from '../../streams/reading/read-options.ts'
 import { parseSeparators } from '../../streams/reading/separator-search.ts'
-import { registerJsonBodies } from '../bytes/body-parsers.ts'
+import { registerOptionalJsonBodies } from '../bytes/body-parsers.ts'
 import { sendBytes } from '../bytes/byte-answer.ts'
 import { type ByteEncoding, ByteEncodingSchema, bytesOf } from '../bytes/byte-text.ts'
 import { checkRoomForAnswer } from '../bytes/held-bytes.ts'
 import { READ_PROBLEMS } from '../document/problem-codes.ts'
 import type { AppLimits, LeasePort, ReaderPort } from '../ports.ts'
-import { NOTHING_MOVED } from '../problems.ts'
+import { invalidField, NOTHING_MOVED } from '../problems.ts'
 import type { Calls } from './calls.ts'
 import { type RouteTable, route } from './route-table.ts'
 import { bytesAnswer, CLOSED, LeaseParams, ProblemAnswer, readOffset, timeoutMs } from './schemas.ts'
@@ -64,8 +64,8 @@ const readUntilSchema = (limits: AppLimits) =>
     'Up to and including the separator that ends first.',
   )
 
-const readFrameSchema = (limits: AppLimits) =>
-  schemaOf(
+const readFrameSchema = (limits: AppLimits) => ({
+  ...schemaOf(
     limits,
     {
       frame: Type.Optional(
@@ -77,9 +77,18 @@ const readFrameSchema = (limits: AppLimits) =>
     },
     'readFrame',
     'Read one message',
-    'As its frame ends it, at most 16 MiB. Bytes that are no such message are 502 frame_broken, longer ones 413 ' +
-      'limit_overrun; both close the connection.',
-  )
+    'As its frame ends it, at most 16 MiB. A frame that is described by an object stands in the body. Bytes that are no ' +
+      'such message are 502 frame_broken, longer ones 413 limit_overrun; both close the connection.',
+  ),
+  body: Type.Object(
+    {
+      frame: Type.Optional(
+        Type.Unknown({ description: 'In place of `frame` in the query: by its name, or described.' }),
+      ),
+    },
+    { ...CLOSED, examples: [{ frame: { lengthField: { bytes: 2 } } }] },
+  ),
+})
 
 /** A read: the fields that all reads take in their query, and its own. */
 function schemaOf<Own extends TProperties>(
@@ -113,7 +122,7 @@ function integer(minimum: number, maximum: number, description: string) {
 export function readerRoutes(calls: Calls): RouteTable {
   const { limits } = calls
   return {
-    readBodies: registerJsonBodies,
+    readBodies: registerOptionalJsonBodies,
     bodyBytesMax: calls.controlBodyBytesMax,
     counts: NOTHING_MOVED,
     routes: [
@@ -173,11 +182,18 @@ function readFrameRoute(calls: Calls): RouteTable['routes'][number] {
     schema: readFrameSchema(calls.limits),
     problems: [...READ_PROBLEMS, 'LIMIT_OVERRUN', 'INCOMPLETE_READ', 'FRAME_BROKEN'],
     run: (request, reply) => {
-      const { frame } = request.query
+      const frame = frameOf(request.query.frame, request.body.frame)
       const named = frame === undefined ? undefined : judgeFrame(frame, 'frame', 'caller')
       return read(calls, 'readframe', request, reply, (reader, options) => reader.readFrame(named, options))
     },
   })
+}
+
+/** What one of the two says. Errors: INVALID_REQUEST where both do. */
+function frameOf(inQuery: string | undefined, inBody: unknown): unknown {
+  if (inQuery === undefined) return inBody
+  if (inBody !== undefined) throw invalidField('frame', 'is in the query and in the body')
+  return inQuery
 }
 
 /**

@@ -26,15 +26,10 @@ import { Lease } from '../lease/lease.ts'
 import { LeaseEnds } from '../lease/lease-ends.ts'
 import { outcomeOf } from '../lease/lease-flight.ts'
 import type { LeaseHolder } from '../lease/lease-keeper.ts'
-import {
-  EXCHANGE_TRAITS,
-  judgedLease,
-  type LeaseOptions,
-  type LeaseRequest,
-  type ReaderTraits,
-} from '../lease/lease-options.ts'
+import { EXCHANGE_TRAITS, type LeaseOptions, type ReaderTraits } from '../lease/lease-options.ts'
 import { LeaseRecord } from '../lease/lease-record.ts'
 import type { LeaseRecordDeps } from '../lease/lease-record-deps.ts'
+import { judgedLease, type LeaseRequest } from '../lease/lease-request.ts'
 import type { ParseCall, TenantCall } from '../lease/parse-port.ts'
 import type { ControlOrder } from '../target/control-order.ts'
 import { type KillResult, OperatedPool } from '../target/operated-pool.ts'

@@ -7,7 +7,7 @@ import type { BlockingReader, BlockingReadOptions } from '../../streams/blocking
 import { AnswerRead } from '../lease/answer-read.ts'
 import type { ExchangeReply } from '../lease/exchange.ts'
 import { frameOr, type JudgedExchange, type JudgedRead } from '../lease/exchange-request.ts'
-import { LeaseRequest } from '../lease/lease-options.ts'
+import { LeaseRequest } from '../lease/lease-request.ts'
 import { hasAnswered, replyToEnd, tripError } from '../lease/whole-reply.ts'
 import type { BlockingLease } from './blocking-lease.ts'
 

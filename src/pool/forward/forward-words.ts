@@ -3,7 +3,8 @@
  * no request, and to a client that takes its leave. What it tells of a fault is its code and the title of that: nothing of
  * where the target is, and nothing that a client has sent.
  */
-import { ERROR_CODES, type SockpoolError } from '../../base/errors.ts'
+import { ERROR_TITLES } from '../../base/error-titles.ts'
+import type { SockpoolError } from '../../base/errors.ts'
 
 export interface ForwardWords {
   /** Stands in the place of an answer; null where the protocol has no words, and the client is disconnected. */
@@ -48,7 +49,7 @@ export function wordsOf(frame: string): ForwardWords {
 }
 
 function textOf({ code }: SockpoolError): string {
-  return `${code.toLowerCase()}: ${ERROR_CODES[code].title}`
+  return `${code.toLowerCase()}: ${ERROR_TITLES[code]}`
 }
 
 /** What is wrong with a request. */

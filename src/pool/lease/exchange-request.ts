@@ -1,7 +1,7 @@
 /** What a caller says of one round trip, and that as it was judged: all of it before anything waits or is leased. */
 import { CallBounds } from '../../base/call-bounds.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import { countOption, invalidOption, optionsObject } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { FrameInput } from '../../frames/frame-input.ts'
@@ -49,13 +49,15 @@ export type ExchangeRequest = WaitOptions & {
   readonly limit?: number | undefined
 }
 
-export type JudgedExchange = {
+/** What is said of the round trip itself, judged. */
+export type JudgedTrip = {
   readonly write: string | Uint8Array
   readonly read: JudgedRead
   readonly bounds: CallBounds
-  readonly share: TenantShare
   readonly limit: number | undefined
 }
+
+export type JudgedExchange = JudgedTrip & { readonly share: TenantShare }
 
 /**
  * Each option judged and read once. `own` finds the frame of the target, where this thread knows it.
@@ -63,18 +65,22 @@ export type JudgedExchange = {
  * Errors: INVALID_REQUEST, INVALID_SEPARATOR, and those of `own`.
  */
 export function judgedExchange(options: ExchangeRequest, own?: () => FrameSpec | null): JudgedExchange {
-  const { write, read, signal, timeoutMs, allowedMs, tenant, weight, origin, limit } = optionsObject(options)
+  const { write, read, bounds, limit } = judgedTrip(options)
+  const { tenant, weight, origin } = options
+  const share = judgedShare({ tenant, weight, origin })
+  if ('messages' in read && own) frameOr(read.frame, own())
+  return { write, read, bounds, share, limit }
+}
+
+/** As `judgedExchange`, but for whose it is. */
+export function judgedTrip(options: ExchangeRequest): JudgedTrip {
+  const { write, read, signal, timeoutMs, allowedMs, limit } = optionsObject(options)
   if (typeof write !== 'string' && !(write instanceof Uint8Array))
     throw invalidOption('write', 'must be a string or a Uint8Array')
-  const judged = judgedRead(read)
-  const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
-  const share = judgedShare({ tenant, weight, origin })
-  if ('messages' in judged && own) frameOr(judged.frame, own())
   return {
     write,
-    read: judged,
-    bounds,
-    share,
+    read: judgedRead(read),
+    bounds: CallBounds.judged({ signal, timeoutMs, allowedMs }),
     limit: limitOption(limit),
   }
 }
@@ -117,8 +123,8 @@ export function frameOr(named: FrameSpec | null, own: FrameSpec | null): FrameSp
 
 function messageCount(frames: unknown): number {
   const count = countOption('read.frames', frames as number, 1)
-  if (count <= LIMITS.exchangeMessagesMax) return count
-  throw invalidOption('read.frames', `must be at most ${LIMITS.exchangeMessagesMax}`)
+  if (count <= END_LIMITS.exchangeMessagesMax) return count
+  throw invalidOption('read.frames', `must be at most ${END_LIMITS.exchangeMessagesMax}`)
 }
 
 function judgedSeparators(until: unknown): readonly Uint8Array[] {

@@ -11,7 +11,8 @@ import { frameOr, type JudgedExchange, type JudgedRead } from './exchange-reques
 import type { Lease } from './lease.ts'
 import type { LeaseEnds } from './lease-ends.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
-import { type LeaseAsking, LeaseRequest } from './lease-options.ts'
+import type { LeaseAsking } from './lease-options.ts'
+import { LeaseRequest } from './lease-request.ts'
 import { releaseLease } from './release-lease.ts'
 import { hasAnswered, replyToEnd, tripError } from './whole-reply.ts'
 

@@ -1,6 +1,6 @@
 /** What a caller may say about a lease, and that as it was judged. */
 import { CallBounds } from '../../base/call-bounds.ts'
-import { LIMITS } from '../../base/limits.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import {
   countOption,
   durationOption,
@@ -12,7 +12,6 @@ import {
 import type { WaitOptions } from '../../base/wait.ts'
 import { limitOption, type OnReset, onResetOption } from '../../streams/reading/read-options.ts'
 import type { SpanParent } from '../../tracing/caller-trace.ts'
-import type { DialWish } from '../target/dial-wish.ts'
 
 export type LeaseOptions = WaitOptions & {
   /** Milliseconds to wait for a free connection; 0 does not wait; default: the target's. */
@@ -60,37 +59,6 @@ export type LeaseAsking = {
   readonly replay?: boolean | undefined
 }
 
-/** What is asked of the pool's thread for a lease: plain data, but for the signal. */
-export class LeaseRequest extends CallBounds {
-  readonly tenant: string
-  readonly ttlMs: number | null | undefined
-  readonly waitMs: number | undefined
-  readonly replay: boolean
-  readonly weight: number
-  readonly origin: LeaseOptions['origin']
-  readonly within: SpanParent | undefined
-  /** What its connection has to be beside what the target says; null: nothing. */
-  readonly wish: DialWish | null
-
-  /** Judged already. */
-  constructor(
-    bounds: CallBounds,
-    { tenant, weight, origin, within }: TenantShare,
-    { ttlMs, waitMs, replay = false }: LeaseAsking = {},
-    wish: DialWish | null = null,
-  ) {
-    super(bounds.signal, bounds.timeoutMs, bounds.allowedMs)
-    this.tenant = tenant ?? ''
-    this.ttlMs = ttlMs
-    this.waitMs = waitMs
-    this.replay = replay
-    this.weight = weight ?? 1
-    this.origin = origin
-    this.within = within
-    this.wish = wish
-  }
-}
-
 /** What is asked for its ends. */
 export type ReaderTraits = { readonly limit: number | undefined; readonly onReset: OnReset }
 
@@ -100,23 +68,23 @@ export const EXCHANGE_TRAITS: ReaderTraits = { limit: undefined, onReset: 'drain
 /** Of a call that says nothing. */
 export const NO_LEASE_OPTIONS: LeaseOptions = {}
 
-type JudgedLease = { readonly request: LeaseRequest; readonly traits: ReaderTraits }
+/** What is said of the lease itself, judged. */
+type LeaseTerms = {
+  readonly bounds: CallBounds
+  readonly asking: LeaseAsking
+  readonly traits: ReaderTraits
+}
 
-const NOTHING_SAID: JudgedLease = { request: new LeaseRequest(CallBounds.NONE, {}), traits: EXCHANGE_TRAITS }
-
-/** Each option of a lease, judged and read once. Errors: INVALID_REQUEST. */
-export function judgedLease(options: LeaseOptions): JudgedLease {
-  // By far the most calls say nothing, and pay no more than this comparison.
-  if (options === NO_LEASE_OPTIONS) return NOTHING_SAID
-  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, replay, tenant, weight, origin, limit, onReset } =
-    optionsObject(options)
-  const bounds = CallBounds.judged({ signal, timeoutMs, allowedMs })
+/** Each option of a lease, judged and read once: but for whose it is. Errors: INVALID_REQUEST. */
+export function judgedTerms(options: LeaseOptions): LeaseTerms {
+  const { signal, timeoutMs, allowedMs, waitMs, ttlMs, replay, limit, onReset } = optionsObject(options)
   return {
-    request: new LeaseRequest(bounds, judgedShare({ tenant, weight, origin }), {
+    bounds: CallBounds.judged({ signal, timeoutMs, allowedMs }),
+    asking: {
       ttlMs: ttlOption(ttlMs),
       waitMs: durationOption('waitMs', waitMs),
       replay: flagOption('replay', replay),
-    }),
+    },
     traits: { limit: limitOption(limit), onReset: onResetOption(onReset) ?? 'drain-then-raise' },
   }
 }
@@ -125,7 +93,7 @@ export function judgedLease(options: LeaseOptions): JudgedLease {
 export function judgedShare({ tenant, weight, origin }: TenantShare): TenantShare {
   return {
     tenant: textOption('tenant', tenant),
-    weight: countOption('weight', weight, 1, LIMITS.weightMax),
+    weight: countOption('weight', weight, 1, END_LIMITS.weightMax),
     origin: origin === undefined ? undefined : judgedOrigin(origin),
   }
 }

@@ -12,7 +12,7 @@ import { targetLabel } from '../target/dial-span.ts'
 import type { ReleaseResult } from '../target/release-result.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
-import type { LeaseRequest } from './lease-options.ts'
+import type { LeaseRequest } from './lease-request.ts'
 
 /** The lease that it is about. */
 type SpannedLease = Pick<LeaseKeeper, 'terms' | 'gone'> & {

@@ -3,7 +3,7 @@
  * in, first out, the tenants take turns, and while others wait a tenant has no more than half of the room.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { CallBounds } from '../../base/call-bounds.ts'
+import { boundsWithin, type CallBounds } from '../../base/call-bounds.ts'
 import { copyError, type ErrorCode, invariant, SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
@@ -205,7 +205,7 @@ export class Multiplexer {
         const place = { position: this.#waiters.size + 1, bytesAccepted: 0 }
         throw new SockpoolError('QUEUE_FULL', `${waiterCount.max} callers wait already`, place)
       }
-      const answer = this.#waiters.add(call, bounds.atMost(this.#waitMs()), ask)
+      const answer = this.#waiters.add(call, boundsWithin(bounds, this.#waitMs()), ask)
       this.#pump()
       return await answer
     } catch (error) {

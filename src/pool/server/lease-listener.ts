@@ -5,6 +5,7 @@
  *   binding ──► listening ──close, ttl, revoked rule, lost worker, drain──► ended
  */
 import { SockpoolError } from '../../base/errors.ts'
+import { PlacedQueue } from '../../base/placed-queue.ts'
 import { Queue, type QueueEntry } from '../../base/queue.ts'
 import { Wait, type WaitOptions } from '../../base/wait.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
@@ -79,7 +80,7 @@ export class LeaseListener {
   readonly #clock: LeaseClock
   readonly #connections = new Set<AcceptedConnection>()
   readonly #unclaimed = new Queue<AcceptedConnection>()
-  readonly #calls = new Queue<Call>()
+  readonly #calls = new PlacedQueue<Call>()
   readonly #ended = Promise.withResolvers<ListenerEnd>()
   #address: BoundAddress = { address: '', port: 0, family: 'IPv4' }
   #state: State = { kind: 'binding' }

@@ -66,6 +66,6 @@ export abstract class OperatedPool {
   }
 
   async #order(target: string, order: ControlOrder, options: ControlOptions = {}): Promise<ControlResult> {
-    return await this.order(target, order, CallBounds.judged(optionsObject(options)))
+    return await this.order(target, order, CallBounds.of(options))
   }
 }

@@ -1,5 +1,5 @@
 /** New bounds for the pool of a target that runs, each judged as in the config. */
-import { LIMITS } from '../../base/limits.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { countOption, durationOption, invalidOption, optionsObject } from '../../base/options.ts'
 import type { PoolSettings } from '../../config/target.ts'
 
@@ -19,8 +19,8 @@ const duration =
     durationOption(path, value, minMs)
 
 const JUDGES: Readonly<Record<keyof PoolSettings, Judge>> = {
-  min: count(0, LIMITS.channelsMax),
-  max: count(1, LIMITS.channelsMax),
+  min: count(0, END_LIMITS.channelsMax),
+  max: count(1, END_LIMITS.channelsMax),
   idleTimeoutMs: duration(1),
   maxLifetimeMs: duration(1),
   waitTimeoutMs: duration(0),
@@ -29,7 +29,7 @@ const JUDGES: Readonly<Record<keyof PoolSettings, Judge>> = {
   maxUses: count(0, 1_000_000_000),
   probeAfterMs: duration(1),
   keepaliveMs: duration(0),
-  maxConnecting: count(1, LIMITS.channelsMax),
+  maxConnecting: count(1, END_LIMITS.channelsMax),
 }
 
 /** The settings that may be changed, in the order of the config. */

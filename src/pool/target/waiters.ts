@@ -4,7 +4,8 @@
  * left holds nothing and has used no turn. Positions count from 1.
  */
 import type { SockpoolError } from '../../base/errors.ts'
-import { Queue, type QueueEntry } from '../../base/queue.ts'
+import { PlacedQueue } from '../../base/placed-queue.ts'
+import type { QueueEntry } from '../../base/queue.ts'
 import { Wait, type WaitOptions } from '../../base/wait.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
 import type { DialParent } from './dial-parent.ts'
@@ -57,7 +58,7 @@ export type WaitersDeps = {
 
 /** The callers of one tenant. The k-th of them, from 0, has its turn at `turn + k / weight`. */
 type Line<Place extends readonly unknown[]> = {
-  readonly queue: Queue<Waiter<Place>>
+  readonly queue: PlacedQueue<Waiter<Place>>
   weight: number
   turn: number
 }
@@ -203,7 +204,7 @@ export class Waiters<Place extends readonly unknown[] = LeasedPlace> {
   /** A tenant that comes new owes no more than what it was served beyond its share. */
   #lineOf(tenant: string, weight: number): Line<Place> {
     const known = this.#lines.get(tenant)
-    const line = known ?? { queue: new Queue<Waiter<Place>>(), weight, turn: this.#turn }
+    const line = known ?? { queue: new PlacedQueue<Waiter<Place>>(), weight, turn: this.#turn }
     if (known === undefined) this.#lines.set(tenant, line)
     if (line.queue.size === 0) line.turn = Math.max(this.#turn, line.turn)
     line.weight = weight

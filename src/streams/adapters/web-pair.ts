@@ -13,7 +13,7 @@
  * has dropped.
  */
 import type { ReadableByteStreamController } from 'node:stream/web'
-import { LIMITS } from '../../base/limits.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { StreamReader } from '../reading/stream-reader.ts'
 import { sendInPieces } from '../writing/send-in-pieces.ts'
 import { StreamWriter } from '../writing/stream-writer.ts'
@@ -87,7 +87,7 @@ export class WebPair {
         close: () => this.#thenDone('writing', ({ writer }) => finish(writer)),
         abort: reason => this.#thenDone('writing', ({ writer }) => this.#abort(writer, reason)),
       },
-      { highWaterMark: LIMITS.writeHighWaterBytes, size: sizeOf },
+      { highWaterMark: END_LIMITS.writeHighWaterBytes, size: sizeOf },
     )
   }
 

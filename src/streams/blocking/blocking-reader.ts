@@ -66,7 +66,7 @@ export class BlockingReader {
     this.#source = source
     this.limit = limitOption(options.limit ?? LIMITS.readerLimitBytes)
     this.#reads = new BufferedReads(source, options.onReset ?? 'raise')
-    this.#messages = new MessageReads(this.#reads, options)
+    this.#messages = new MessageReads(source, this.#reads, options)
     this.#timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
     this.#allowedMs = options.allowedMs

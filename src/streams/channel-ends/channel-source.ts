@@ -17,7 +17,6 @@
  * told this end or not.
  */
 
-import { ChunkList } from '../../base/chunk-list.ts'
 import { invariant } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
 import type { Channel } from '../../channel/channel.ts'
@@ -27,6 +26,7 @@ import type { Tenure } from '../../channel/tenure.ts'
 import { assertOwned, type ByteSource, type FailedEnd, isRevoked, type StreamEnd } from '../byte-source.ts'
 import { frontBytes } from '../reading/front-bytes.ts'
 import { ReplayWindow } from '../replay-window.ts'
+import { AsideList } from './aside-list.ts'
 import { overtakenEnd, streamEnd } from './channel-end.ts'
 import { ownBuffer, youngBuffer } from './young-buffers.ts'
 
@@ -54,7 +54,7 @@ export class ChannelSource implements ByteSource {
   readonly #ringer: Ringer
   readonly #tenure: Tenure
   readonly #window: ReplayWindow | null
-  readonly #aside = new ChunkList()
+  readonly #aside = new AsideList()
   #state: Attached | Lent | Detached
   /** How the inbound direction ended, as it was first seen. */
   #seenEnd: StreamEnd | null = null

@@ -5,12 +5,12 @@
  *
  * The end is always read before `available`: the bytes that precede an end are published before it.
  */
+
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { IncompleteReadError, LimitOverrunError, SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
 import { type ByteSource, endingOf, isFinal, type StreamEnd, type StreamEnding } from '../byte-source.ts'
 import { frontBytes } from './front-bytes.ts'
-import type { MessageSearch } from './message-search.ts'
 import type { OnReset, ReadOptions } from './read-options.ts'
 import type { SeparatorMatch, SeparatorSearch } from './separator-search.ts'
 
@@ -77,11 +77,11 @@ export class BufferedReads {
   /** Bytes become the first again. What is left of an overlong line that was reported is then bytes like others. */
   putBack(bytes: Uint8Array): void {
     const { error } = this
-    if (error) this.#throwUnless(true, error, {})
+    if (error) this.assertServed(true, error, {})
     const { length } = bytes
     if (length > this.#taken)
       throw new SockpoolError('INVALID_REQUEST', `unread(): ${length} bytes, but ${this.#taken} were read`)
-    const most = LIMITS.unreadBytesMax
+    const most = END_LIMITS.unreadBytesMax
     if (this.#returned + length > most)
       throw new SockpoolError('QUEUE_FULL', `unread(): more than ${most} bytes would be put back`)
     this.#source.putBack(bytes)
@@ -111,15 +111,15 @@ export class BufferedReads {
 
   none(options: ReadOptions): Buffer {
     const { error } = this
-    if (error) this.#throwUnless(true, error, options)
+    if (error) this.assertServed(true, error, options)
     return EMPTY
   }
 
   upTo(n: number, options: ReadOptions): Buffer | number {
     const end = this.#source.end
     const available = this.#source.available
-    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
-    if (available > 0) return this.#take(Math.min(n, available))
+    if (end?.kind === 'failed') this.assertServed(available > 0, end.error, options)
+    if (available > 0) return this.take(Math.min(n, available))
     return end === null ? 1 : EMPTY
   }
 
@@ -127,7 +127,7 @@ export class BufferedReads {
   into(target: Buffer, options: ReadOptions): Buffer | number {
     const end = this.#source.end
     const available = this.#source.available
-    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    if (end?.kind === 'failed') this.assertServed(available > 0, end.error, options)
     if (target.length === 0) throw typeFault('readInto(): the target was detached')
     if (available === 0) return end === null ? 1 : EMPTY
     const filled = available < target.length ? target.subarray(0, available) : target
@@ -140,26 +140,26 @@ export class BufferedReads {
   exactly(n: number, options: ReadOptions): Buffer | number {
     const end = this.#source.end
     const available = this.#source.available
-    if (end?.kind === 'failed') this.#throwUnless(available >= n, end.error, options)
-    if (available >= n) return this.#take(n)
+    if (end?.kind === 'failed') this.assertServed(available >= n, end.error, options)
+    if (available >= n) return this.take(n)
     if (end === null) return n
-    throw new IncompleteReadError(this.#take(available), n)
+    throw new IncompleteReadError(this.take(available), n)
   }
 
   toEnd(options: ReadOptions): Buffer | number {
     const end = this.#source.end
     const available = this.#source.available
-    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
+    if (end?.kind === 'failed') this.assertServed(available > 0, end.error, options)
     const { limit } = options
     if (limit !== undefined && available > limit)
       throw new LimitOverrunError(`more than ${limit} bytes came before EOF`, limit)
-    return end === null ? available + 1 : this.#take(available)
+    return end === null ? available + 1 : this.take(available)
   }
 
   peek(n: number, options: ReadOptions): Buffer | number {
     const end = this.#source.end
     const available = this.#source.available
-    if (end?.kind === 'failed') this.#throwUnless(available >= n, end.error, options)
+    if (end?.kind === 'failed') this.assertServed(available >= n, end.error, options)
     if (available < n && end === null) return n
     return n === 0 ? EMPTY : frontBytes(this.#source.views(), Math.min(n, available))
   }
@@ -167,7 +167,7 @@ export class BufferedReads {
   /** `search` must be the one of this read alone; it is restarted by whoever takes bytes meanwhile. */
   until(search: SeparatorSearch, overlong: Overlong, options: ReadOptions): Buffer | number {
     const end = this.#source.end
-    if (end?.kind === 'failed') this.#throwUnless(this.#source.available > 0, end.error, options)
+    if (end?.kind === 'failed') this.assertServed(this.#source.available > 0, end.error, options)
     const unended = this.#rest === null ? null : this.#dropRest(this.#rest)
     if (unended !== null) return this.#needMore(end, unended)
     const available = this.#source.available
@@ -178,7 +178,7 @@ export class BufferedReads {
       if (overlong === 'discard' && match === null) this.#rest = search.unbounded()
       throw overrun
     }
-    return match ? this.#take(match.end) : this.#needMore(end, available)
+    return match ? this.take(match.end) : this.#needMore(end, available)
   }
 
   /** A line that can be had by the source's short cut, or null. */
@@ -208,17 +208,18 @@ export class BufferedReads {
     }
   }
 
-  /** One message. `search` must be the one of this read alone, as with `until`. */
-  message(search: MessageSearch, options: ReadOptions): Buffer | number {
-    const end = this.#source.end
-    const available = this.#source.available
-    if (end?.kind === 'failed') this.#throwUnless(available > 0, end.error, options)
-    const length = available === 0 ? null : search.find(this.#source.views(), available)
-    if (length !== null) return this.#take(length)
-    if (end === null) return available + 1
-    if (end.kind === 'failed') throw end.error
-    if (search.endsHere()) return this.#take(available)
-    throw new IncompleteReadError(this.#take(available), null)
+  /** Throws the error of a stream that broke, unless a read is served first by what is there. */
+  assertServed(isServed: boolean, error: Error, options: ReadOptions): void {
+    if (!isServed || (options.onReset ?? this.#onReset) === 'raise') throw error
+  }
+
+  /** Takes the first `count` bytes, which must be there. */
+  take(count: number): Buffer {
+    if (count === 0) return EMPTY
+    const bytes = this.#source.take(count)
+    this.#rest = null
+    this.#moved(count)
+    return bytes
   }
 
   /** Whether there is a whole line. */
@@ -234,7 +235,7 @@ export class BufferedReads {
   #needMore(end: StreamEnd | null, looked: number): number {
     if (end === null) return looked + 1
     if (end.kind === 'failed') throw end.error
-    if (this.#rest === null) throw new IncompleteReadError(this.#take(looked), null)
+    if (this.#rest === null) throw new IncompleteReadError(this.take(looked), null)
     // What is left belongs to the line that was reported.
     this.#drop(looked)
     this.#rest = null
@@ -251,18 +252,6 @@ export class BufferedReads {
     if (match === null) return available - count
     this.#rest = null
     return null
-  }
-
-  #throwUnless(isServed: boolean, error: Error, options: ReadOptions): void {
-    if (!isServed || (options.onReset ?? this.#onReset) === 'raise') throw error
-  }
-
-  #take(count: number): Buffer {
-    if (count === 0) return EMPTY
-    const bytes = this.#source.take(count)
-    this.#rest = null
-    this.#moved(count)
-    return bytes
   }
 
   #drop(count: number): void {

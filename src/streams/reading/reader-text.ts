@@ -1,6 +1,6 @@
 /** How a reader looks in a log: what is buffered, how it ended, who waits. Source: asyncio.StreamReader.__repr__. */
 import { type InspectOptions, inspect } from 'node:util'
-import { LIMITS } from '../../base/limits.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { type ByteSource, isFinal } from '../byte-source.ts'
 import type { MemorySource } from './memory-source.ts'
 
@@ -17,7 +17,7 @@ export function readerText(
   const facts = [
     available > 0 && `${available} bytes`,
     isFinal(end) && 'eof',
-    limit !== LIMITS.readerLimitBytes && `limit=${limit}`,
+    limit !== END_LIMITS.readerLimitBytes && `limit=${limit}`,
     waiter !== null && `waiter=<${waiter} pending>`,
     end?.kind === 'failed' && `exception=${end.error.name}(${inspect(end.error.message)})`,
     transport && `transport=${inspect(transport, { ...options, depth: -1 })}`,

@@ -1,5 +1,5 @@
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { LimitOverrunError, SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import { typeFault } from '../../base/options.ts'
 
 /**
@@ -36,18 +36,6 @@ export class SeparatorSearch {
     const [first] = separators
     this.#single = separators.length === 1 && first?.length === 1 ? (first[0] ?? null) : null
     this.#automaton = this.#single === null ? automatonOf(separators) : null
-  }
-
-  /**
-   * Looks at what came since the last call, and holds it against the limit.
-   *
-   * As `find`. Errors: LIMIT_OVERRUN, with `consumed` bytes that may be removed without cutting a separator in two.
-   */
-  scan(views: Iterable<Uint8Array>, available: number): SeparatorMatch | null {
-    const match = this.find(views, available)
-    const overrun = this.overrunOf(match)
-    if (overrun) throw overrun
-    return match
   }
 
   /**
@@ -220,15 +208,15 @@ function fillFallbacks(next: Uint16Array, matched: Uint8Array, classCount: numbe
 /**
  * Reads a caller's separators: a string (as UTF-8) or bytes, or an Array of them. Returns copies.
  *
- * Shape: 1..LIMITS.separatorsMax of 1..LIMITS.separatorBytesMax bytes each.
+ * Shape: 1..END_LIMITS.separatorsMax of 1..END_LIMITS.separatorBytesMax bytes each.
  * Errors: INVALID_SEPARATOR; TypeError for anything that is neither, other iterables included.
  * Source: asyncio.StreamReader.readuntil, 3.13, where our Array is its tuple.
  */
 export function parseSeparators(input: unknown): Uint8Array[] {
   if (!Array.isArray(input)) return [parseSeparator(input)]
   if (input.length === 0) throw invalid('Separator should contain at least one element')
-  if (input.length > LIMITS.separatorsMax)
-    throw invalid(`Separator should contain at most ${LIMITS.separatorsMax} elements`)
+  if (input.length > END_LIMITS.separatorsMax)
+    throw invalid(`Separator should contain at most ${END_LIMITS.separatorsMax} elements`)
   return Array.from(input, parseSeparator)
 }
 
@@ -240,8 +228,8 @@ function parseSeparator(input: unknown): Uint8Array {
   // The caller may change its bytes while the read waits.
   const bytes = typeof input === 'string' ? Buffer.from(input, 'utf8') : new Uint8Array(input)
   if (bytes.length === 0) throw invalid('Separator should be at least one-byte string')
-  if (bytes.length > LIMITS.separatorBytesMax)
-    throw invalid(`Separator should be at most ${LIMITS.separatorBytesMax} bytes`)
+  if (bytes.length > END_LIMITS.separatorBytesMax)
+    throw invalid(`Separator should be at most ${END_LIMITS.separatorBytesMax} bytes`)
   return bytes
 }
 

@@ -1,5 +1,5 @@
 /** The ways to go through a stream to its end. */
-import { LIMITS } from '../../base/limits.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import type { NearLines } from './near-lines.ts'
 import { type ChunkOptions, NO_BOUNDS, ReadBounds, type ReadOptions } from './read-options.ts'
 
@@ -25,7 +25,7 @@ export async function* chunks(
   options: ChunkOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
   const bounds = ReadBounds.of(options)
-  if (bounds.reuse) return yield* reusedChunks(reader, Math.min(max, LIMITS.kernelReadBytes), bounds)
+  if (bounds.reuse) return yield* reusedChunks(reader, Math.min(max, END_LIMITS.kernelReadBytes), bounds)
   for (;;) {
     const chunk = await reader.read(max, bounds)
     if (chunk.length === 0) return
@@ -70,8 +70,8 @@ async function fill(
   bounds: ReadBounds,
 ): Promise<Error | null> {
   try {
-    while (batch.length < LIMITS.lineBatchMax) {
-      const lines = near.take(bounds.limit ?? reader.limit, LIMITS.lineBatchMax - batch.length)
+    while (batch.length < END_LIMITS.lineBatchMax) {
+      const lines = near.take(bounds.limit ?? reader.limit, END_LIMITS.lineBatchMax - batch.length)
       if (lines.length > 0) batch.push(...lines)
       else if (near.hasLine) batch.push(await reader.readLine(bounds))
       else return null

@@ -1,9 +1,9 @@
 /** The reading half of a stream, with the semantics of asyncio.StreamReader over any byte source. */
-import { type InspectOptions, inspect } from 'node:util'
-import { LIMITS } from '../../base/limits.ts'
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { optionsObject, typeFault } from '../../base/options.ts'
 import type { FrameInput } from '../../frames/frame-input.ts'
 import type { ByteSource, StreamEnding } from '../byte-source.ts'
+import { showAs } from '../show-as.ts'
 import { BufferedReads } from './buffered-reads.ts'
 import { endingSeparator } from './ending-separator.ts'
 import { MemorySource, type ReadTransport } from './memory-source.ts'
@@ -38,11 +38,9 @@ const NEWLINE: readonly Uint8Array[] = [Uint8Array.of(0x0a)]
 
 export class StreamReader implements AsyncIterable<Buffer> {
   static {
-    // A method by that name is more than isolated declarations can say.
-    const value = function (this: StreamReader, _depth: number, options: InspectOptions): string {
+    showAs(StreamReader, function (_depth, options) {
       return readerText(this.#source, this.limit, this.#pending.waiter, this.#memory, options)
-    }
-    Object.defineProperty(StreamReader.prototype, inspect.custom, { value })
+    })
   }
 
   readonly limit: number
@@ -77,7 +75,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       return
     }
     const {
-      limit = LIMITS.readerLimitBytes,
+      limit = END_LIMITS.readerLimitBytes,
       onReset = 'raise',
       transport,
       watch = null,
@@ -90,7 +88,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const pending = new PendingRead(this.#source, watch)
     this.#pending = pending
     this.#reads = new BufferedReads(this.#source, onResetOption(onReset), () => pending.bytesTaken())
-    this.#messages = new MessageReads(this.#reads, framed)
+    this.#messages = new MessageReads(this.#source, this.#reads, framed)
     this.#near = new NearLines(pending, this.#reads)
     if (transport) this.setTransport(transport)
   }
@@ -237,9 +235,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Reads the message that `search` finds next. Errors: as `readFrame`. */
   readMessage(search: MessageSearch, options: ReadOptions): Promise<Buffer> {
-    const bounds = ReadBounds.of(options)
-    const attempt = (): Buffer | number => this.#messages.next(search, bounds)
-    return this.#pending.run('readframe()', attempt, bounds, { restart: () => search.restart() })
+    return this.#messages.read(this.#pending, search, ReadBounds.of(options))
   }
 
   /** The first `n` bytes once they are there, or fewer at EOF; nothing is removed. Errors: as `readExactly`. */

@@ -2,11 +2,11 @@
  * The writing half of a stream, with the semantics of asyncio.StreamWriter over any byte sink. What it does is done by
  * a WritingHalf, which several writers may share.
  */
-import { inspect } from 'node:util'
 import { CallBounds } from '../../base/call-bounds.ts'
 import { flagOption, optionsObject } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
+import { showAs } from '../show-as.ts'
 import { Gathered } from './gathered.ts'
 import { sendThrough } from './sending.ts'
 import type { AbortOptions, SendOptions, StartTlsOptions, StreamWriterOptions } from './writer-options.ts'
@@ -17,12 +17,10 @@ export type * from './writer-options.ts'
 
 export class StreamWriter {
   static {
-    // A method by that name is more than isolated declarations can say.
-    const value = function (this: StreamWriter): string {
+    showAs(StreamWriter, function () {
       const state = this.isClosing() ? 'closing' : this.#half.state
       return `<StreamWriter ${state} ${this.buffered} bytes>`
-    }
-    Object.defineProperty(StreamWriter.prototype, inspect.custom, { value })
+    })
   }
 
   readonly #half: WritingHalf

@@ -1,13 +1,14 @@
 /**
  * When a writer counts as full: above the high mark, until it falls to the low one. Bytes.
  */
+
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import { countOption } from '../../base/options.ts'
 
 export class WaterMarks {
-  #high: number = LIMITS.writeHighWaterBytes
-  #low: number = LIMITS.writeLowWaterBytes
+  #high: number = END_LIMITS.writeHighWaterBytes
+  #low: number = END_LIMITS.writeLowWaterBytes
   #isFull = false
 
   get low(): number {
@@ -25,7 +26,7 @@ export class WaterMarks {
   set(high?: number, low?: number): void {
     countOption('high', high, 0)
     countOption('low', low, 0)
-    const top = high ?? (low === undefined ? LIMITS.writeHighWaterBytes : 4 * low)
+    const top = high ?? (low === undefined ? END_LIMITS.writeHighWaterBytes : 4 * low)
     const bottom = low ?? Math.floor(top / 4)
     if (top < bottom)
       throw new SockpoolError('INVALID_REQUEST', `high (${top}) must be >= low (${bottom}) must be >= 0`)

@@ -6,8 +6,9 @@
  * The size that the watermarks watch is the sum of both. Offsets count bytes of the stream: what was accepted, and of
  * that what is out, which is with the kernel.
  */
+
+import { END_LIMITS } from '../../base/end-limits.ts'
 import { SockpoolError } from '../../base/errors.ts'
-import { LIMITS } from '../../base/limits.ts'
 import { countOption } from '../../base/options.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { ByteSink } from '../byte-sink.ts'
@@ -47,7 +48,7 @@ export class WritingHalf {
     this.#sink = sink
     this.#outbox = new Outbox(sink)
     this.#options = options
-    const { maxBufferedBytes = LIMITS.writeBufferedBytesMax } = options
+    const { maxBufferedBytes = END_LIMITS.writeBufferedBytesMax } = options
     this.#maxBufferedBytes = countOption('maxBufferedBytes', maxBufferedBytes, 0)
     this.#canWriteEof = options.canWriteEof ?? true
     sink.onEnd(() => this.#ended())
@@ -88,7 +89,7 @@ export class WritingHalf {
 
   /** No write of more bytes is ever accepted. */
   get bytesMax(): number {
-    return this.#maxBufferedBytes + LIMITS.writeHighWaterBytes
+    return this.#maxBufferedBytes + END_LIMITS.writeHighWaterBytes
   }
 
   /** The stream offset up to which all bytes are out; at least so far where the connection is gone. */
@@ -235,7 +236,7 @@ export class WritingHalf {
 
   /** What a write may still put into the sink counts as room only while nothing waits before it. */
   #freeInSink(): number {
-    return this.#outbox.queued === 0 ? Math.max(0, LIMITS.writeHighWaterBytes - this.#sink.pending) : 0
+    return this.#outbox.queued === 0 ? Math.max(0, END_LIMITS.writeHighWaterBytes - this.#sink.pending) : 0
   }
 
   /** Moves the queue into the sink, tells those who wait for it, and asks to be woken for the rest. */
@@ -264,7 +265,7 @@ export class WritingHalf {
     const { queued } = this.#outbox
     const { nextFlush, hasDrains } = this.waits
     // The queue moves on at half a ring, so that the kernel never runs dry; a drain waits for its own mark.
-    const room = queued > 0 ? LIMITS.writeHighWaterBytes >> 1 : hasDrains ? this.marks.low : 0
+    const room = queued > 0 ? END_LIMITS.writeHighWaterBytes >> 1 : hasDrains ? this.marks.low : 0
     const behind = nextFlush === null ? 0 : this.#accepted - queued - nextFlush
     return Math.max(room, behind)
   }

@@ -1,11 +1,12 @@
 import { array, assert, boolean, property } from 'fast-check'
 import { expect, test } from 'vitest'
+import { PlacedQueue } from '../../../src/base/placed-queue.ts'
 import { Queue, type QueueEntry } from '../../../src/base/queue.ts'
 
-test('Queue keeps the order of those who stay, whoever leaves', async () => {
+test.each([Queue, PlacedQueue])('%o keeps the order of those who stay, whoever leaves', async Kind => {
   await assert(
     property(array(boolean(), { maxLength: 40 }), leaves => {
-      const queue = new Queue<number>()
+      const queue = new Kind<number>()
       const entries = leaves.map((_, value) => queue.add(value))
       for (const [index, isLeaving] of leaves.entries()) {
         if (!isLeaving) continue
@@ -42,10 +43,10 @@ test('Queue points from an entry that has left to nobody', () => {
   expect(second).toMatchObject({ before: null, after: null })
 })
 
-test('Queue knows the place of each entry, and the entry at each place', async () => {
+test('PlacedQueue knows the place of each entry, and the entry at each place', async () => {
   await assert(
     property(array(boolean(), { maxLength: 40 }), leaves => {
-      const queue = new Queue<number>()
+      const queue = new PlacedQueue<number>()
       const entries = leaves.map((_, value) => queue.add(value))
       for (const [index, isLeaving] of leaves.entries())
         if (isLeaving) queue.remove(entries[index] as QueueEntry<number>)

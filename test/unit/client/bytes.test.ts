@@ -1,32 +1,23 @@
 /** What stands in for Buffer in browsers does what Buffer does, as far as the streams use it. */
-import { METHODS as NODE_METHODS } from 'node:http'
-import { pathToFileURL as nodeFileUrl } from 'node:url'
-import { inspect as nodeInspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { BufferStandIn, Bytes, type TextEncoding } from '../../../src/client/web/bytes.ts'
-import {
-  inspect,
-  isAbsolute,
-  METHODS,
-  pathToFileURL,
-  SocketDuplex,
-} from '../../../src/client/web/node-modules.ts'
+import { errorText, SocketDuplex } from '../../../src/client/web/node-modules.ts'
 
 const TEXTS = ['', 'plain', 'ä€😀 and \ufeff more', 'x'.repeat(20_000)]
 const ENCODINGS: readonly TextEncoding[] = ['utf8', 'latin1', 'hex', 'base64']
 const plain = (bytes: Uint8Array): number[] => [...bytes]
 
 describe('the stand-in of Buffer', () => {
-  test.each(ENCODINGS)('reads and writes %s', encoding => {
+  test.each(ENCODINGS)('spells bytes as %s', encoding => {
     for (const text of TEXTS) {
       const bytes = Buffer.from(text)
       const spelt = bytes.toString(encoding)
       const own = BufferStandIn.from(bytes)
       expect(own.toString(encoding)).toBe(spelt)
       expect(own.toString(encoding, 1, 4)).toBe(bytes.toString(encoding, 1, 4))
-      expect(plain(BufferStandIn.from(spelt, encoding))).toEqual(plain(Buffer.from(spelt, encoding)))
+      if (encoding === 'utf8' || encoding === 'base64')
+        expect(plain(BufferStandIn.from(spelt, encoding))).toEqual(plain(bytes))
     }
-    expect(plain(BufferStandIn.from('-_-_', 'base64'))).toEqual(plain(Buffer.from('-_-_', 'base64')))
   })
 
   test('copies what it is made of, but for a view of memory', () => {
@@ -40,7 +31,6 @@ describe('the stand-in of Buffer', () => {
     ])
     expect(copy).toBeInstanceOf(Uint8Array)
     expect(view.subarray(1)).toBeInstanceOf(Bytes)
-    expect(plain(BufferStandIn.concat([copy, view]))).toEqual([1, 2, 3, 9, 3])
     expect(
       [BufferStandIn.alloc(2), BufferStandIn.allocUnsafe(2), BufferStandIn.allocUnsafeSlow(2)].map(plain),
     ).toEqual([
@@ -79,12 +69,7 @@ describe('the stand-in of Buffer', () => {
 
 describe('the stand-ins of Node’s modules', () => {
   test('are what the streams use of them', () => {
-    // Later releases of Node know a method more.
-    expect(NODE_METHODS.filter(method => method !== 'QUERY')).toEqual(METHODS)
-    expect(pathToFileURL('/a/b.js').href).toBe(nodeFileUrl('/a/b.js').href)
-    expect([isAbsolute('/a'), isAbsolute('a')]).toEqual([true, false])
-    expect(inspect.custom).toBe(nodeInspect.custom)
-    expect(inspect('text')).toBe(nodeInspect('text'))
+    expect([new Error('why'), new TypeError(), 'said'].map(errorText)).toEqual(['why', 'TypeError', 'said'])
     expect(() => new SocketDuplex()).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))
   })
 })

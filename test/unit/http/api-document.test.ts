@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { ERROR_CODES } from '../../../src/base/errors.ts'
+import { ERROR_TITLES } from '../../../src/base/error-titles.ts'
+import { ERROR_CODES, type ErrorCode } from '../../../src/base/errors.ts'
 import { exampleOf } from '../../../src/http/document/example-of.ts'
 import { NamedSchemas } from '../../../src/http/document/named-schemas.ts'
 import {
@@ -89,10 +90,14 @@ describe('the OpenAPI document', () => {
 
   test('tells the codes of each status, and of each the bytes that it is answered with', () => {
     const { examples = {} } = document.components
-    for (const [code, { status, title }] of Object.entries(ERROR_CODES)) {
+    for (const [code, { status }] of Object.entries(ERROR_CODES)) {
       const example = examples[code.toLowerCase()] as { value: object } | undefined
       if (example !== undefined)
-        expect(example.value).toMatchObject({ code: code.toLowerCase(), status, title })
+        expect(example.value).toMatchObject({
+          code: code.toLowerCase(),
+          status,
+          title: ERROR_TITLES[code as ErrorCode],
+        })
     }
     const { responses } = document.paths['/v1/leases']?.['post'] ?? {}
     const busy = dereferenced<ApiAnswer>(document, responses?.[503] ?? { $ref: '#/paths' })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ERROR_CODES, SockpoolError } from '../../../src/base/errors.ts'
+import { ERROR_TITLES } from '../../../src/base/error-titles.ts'
+import { ERROR_CODES, type ErrorCode, SockpoolError } from '../../../src/base/errors.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
 import { leaseHash } from '../../../src/http/door/request-log.ts'
 import { DEV_TOKEN, FakePool, harness, OPERATION, OPS_TOKEN, STATS, targetRow } from './fakes.ts'
@@ -255,11 +256,16 @@ describe('problems', () => {
 
   test('carry each code of the table with its status and title', async () => {
     const { send, pool } = harness()
-    for (const [code, { status, title, retryable }] of Object.entries(ERROR_CODES)) {
-      pool.failure = new SockpoolError(code as keyof typeof ERROR_CODES, 'what happened')
+    for (const [code, { status, retryable }] of Object.entries(ERROR_CODES)) {
+      pool.failure = new SockpoolError(code as ErrorCode, 'what happened')
       const reply = await send({ method: 'POST', url: '/v1/parse/json', payload: '1' })
       expect(reply.statusCode).toBe(status)
-      expect(reply.json()).toMatchObject({ status, title, retryable, code: code.toLowerCase() })
+      expect(reply.json()).toMatchObject({
+        status,
+        title: ERROR_TITLES[code as ErrorCode],
+        retryable,
+        code: code.toLowerCase(),
+      })
       expect('retry-after' in reply.headers).toBe(status === 429 || status === 503)
     }
   })

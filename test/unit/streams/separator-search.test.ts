@@ -2,30 +2,32 @@ import { describe, expect, test } from 'vitest'
 import { LimitOverrunError, SockpoolError } from '../../../src/base/errors.ts'
 import { LIMITS } from '../../../src/base/limits.ts'
 import { parseSeparators, SeparatorSearch } from '../../../src/streams/reading/separator-search.ts'
+import { scan } from '../../fixtures/scan.ts'
 import { thrown } from '../../fixtures/thrown.ts'
 
 const search = (separators: unknown, limit = 100): SeparatorSearch =>
   new SeparatorSearch(parseSeparators(separators), limit)
 
-const scan = (target: SeparatorSearch, ...parts: string[]): unknown =>
-  target.scan(
+const scanParts = (target: SeparatorSearch, ...parts: string[]): unknown =>
+  scan(
+    target,
     parts.map(part => Buffer.from(part)),
     parts.join('').length,
   )
 
 describe('SeparatorSearch', () => {
   test('finds a single byte and counts from the start of the read', () => {
-    expect(scan(search('\n'), 'ab\ncd\n')).toEqual({ start: 2, end: 3 })
+    expect(scanParts(search('\n'), 'ab\ncd\n')).toEqual({ start: 2, end: 3 })
   })
 
   test('lets the smallest end win over the longer or earlier separator', () => {
-    expect(scan(search(['DEF', 'BCDE']), 'ABCDEFG')).toEqual({ start: 1, end: 5 })
+    expect(scanParts(search(['DEF', 'BCDE']), 'ABCDEFG')).toEqual({ start: 1, end: 5 })
   })
 
   test('counts the shortest separator on equal ends', () => {
-    const error = thrown(() => scan(search(['xAA', 'AA'], 2), 'xxxAAyy'))
+    const error = thrown(() => scanParts(search(['xAA', 'AA'], 2), 'xxxAAyy'))
     expect(error).toMatchObject({ code: 'LIMIT_OVERRUN', consumed: 3 })
-    expect(scan(search(['xAA', 'AA'], 3), 'xxxAAyy')).toEqual({ start: 3, end: 5 })
+    expect(scanParts(search(['xAA', 'AA'], 3), 'xxxAAyy')).toEqual({ start: 3, end: 5 })
   })
 
   test.each([
@@ -33,7 +35,7 @@ describe('SeparatorSearch', () => {
     ['1234567', '\n', null],
     ['12345678', '\r\n', null],
   ])('with limit 7 takes %j before %j as %j', (bytes, separator, expected) => {
-    expect(scan(search(separator, 7), bytes)).toEqual(expected)
+    expect(scanParts(search(separator, 7), bytes)).toEqual(expected)
   })
 
   test.each([
@@ -41,7 +43,7 @@ describe('SeparatorSearch', () => {
     ['12345678', '\n', 'Separator is not found, and chunk exceed the limit'],
     ['123456789', '\r\n', 'Separator is not found, and chunk exceed the limit'],
   ])('with limit 7 refuses %j before %j with 8 consumed', (bytes, separator, message) => {
-    const error = thrown(() => scan(search(separator, 7), bytes))
+    const error = thrown(() => scanParts(search(separator, 7), bytes))
     expect(error).toBeInstanceOf(LimitOverrunError)
     expect(error).toMatchObject({ message, consumed: 8 })
   })
@@ -51,35 +53,35 @@ describe('SeparatorSearch', () => {
     for (let first = 0; first <= text.length; first++)
       for (let second = first; second <= text.length; second++) {
         const views = [text.slice(0, first), text.slice(first, second), text.slice(second)]
-        expect(scan(search('\r\n\r\n'), ...views)).toEqual({ start: 2, end: 6 })
+        expect(scanParts(search('\r\n\r\n'), ...views)).toEqual({ start: 2, end: 6 })
       }
   })
 
   test('goes on where it left off', () => {
     const target = search('\r\n')
-    expect(scan(target, 'ab\r')).toBeNull()
+    expect(scanParts(target, 'ab\r')).toBeNull()
     // The old bytes are shown again but must not be looked at again.
-    expect(scan(target, '\r\n\r', '\ncd')).toEqual({ start: 2, end: 4 })
+    expect(scanParts(target, '\r\n\r', '\ncd')).toEqual({ start: 2, end: 4 })
   })
 
   test('does not take a separator that lies beyond the available bytes', () => {
-    expect(search('\n').scan([Buffer.from('ab\n')], 2)).toBeNull()
-    expect(search('b\n').scan([Buffer.from('ab\n')], 2)).toBeNull()
+    expect(scan(search('\n'), [Buffer.from('ab\n')], 2)).toBeNull()
+    expect(scan(search('b\n'), [Buffer.from('ab\n')], 2)).toBeNull()
   })
 
   test('restart forgets what it has seen', () => {
     const target = search('ab')
-    expect(scan(target, 'xxa')).toBeNull()
+    expect(scanParts(target, 'xxa')).toBeNull()
     target.restart()
-    expect(scan(target, 'b')).toBeNull()
-    expect(scan(target, 'bxab')).toEqual({ start: 2, end: 4 })
+    expect(scanParts(target, 'b')).toBeNull()
+    expect(scanParts(target, 'bxab')).toEqual({ start: 2, end: 4 })
   })
 
   test('works on shared memory and on views with an offset', () => {
     const memory = new Uint8Array(new SharedArrayBuffer(8), 2, 4)
     memory.set(Buffer.from('a\r\nb'))
-    expect(search('\r\n').scan([memory], 4)).toEqual({ start: 1, end: 3 })
-    expect(search('\n').scan([memory], 4)).toEqual({ start: 2, end: 3 })
+    expect(scan(search('\r\n'), [memory], 4)).toEqual({ start: 1, end: 3 })
+    expect(scan(search('\n'), [memory], 4)).toEqual({ start: 2, end: 3 })
   })
 })
 
