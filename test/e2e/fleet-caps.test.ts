@@ -122,7 +122,9 @@ describe('a cap over several instances', () => {
     expect(tookMs).toBeLessThan(17_000)
   })
 
-  test('is cut from an instance that was frozen for longer than a TTL, before it serves again', async ({ skip }) => {
+  test('is cut from an instance that was frozen for longer than a TTL, before it serves again', async ({
+    skip,
+  }) => {
     const given = await scene(skip)
     const [a, b] = await Promise.all([startInstance('a', given), startInstance('b', given)])
     const frozen = await leases(a, 3)

@@ -28,7 +28,9 @@ const logged = (service: ServiceProcess): readonly string[] =>
     .map(line => (JSON.parse(line) as { msg: string }).msg)
 
 describe('an instance of a fleet', () => {
-  test('serves on without the engine with what it had, and joins again when that is back', async ({ skip }) => {
+  test('serves on without the engine with what it had, and joins again when that is back', async ({
+    skip,
+  }) => {
     const given = await scene(skip)
     const a = await startInstance('a', given)
     expect(await fleetState(a)).toBe('joined')

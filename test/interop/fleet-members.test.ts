@@ -164,27 +164,24 @@ describe('Membership', () => {
 })
 
 describe('Engine', () => {
-  test.for(['iovalkey', 'ioredis'])(
-    'is reached by %s, and leaves nothing behind',
-    async (name, { skip }) => {
-      watchLeaks()
-      const redis = await OwnRedis.start(skip)
-      const news: string[] = []
-      const engine = await openEngine(redis.url, { onNews: text => news.push(text) }, [name])
-      expect(engine.isAway).toBe(false)
-      expect(await engine.ask(ECHO, ['key'], ['hello'])).toBe('hello')
-      const publish = scriptOf(
-        'testPublish',
-        1,
-        `return redis.call('PUBLISH', 'sockpool:{fleet}:news', ARGV[1])`,
-      )
-      await until('somebody listens', () => {
-        engine.ask(publish, ['key'], ['hear me']).catch(() => {})
-        return news.length > 0
-      })
-      expect(news[0]).toBe('hear me')
-    },
-  )
+  test.for(['iovalkey', 'ioredis'])('is reached by %s, and leaves nothing behind', async (name, { skip }) => {
+    watchLeaks()
+    const redis = await OwnRedis.start(skip)
+    const news: string[] = []
+    const engine = await openEngine(redis.url, { onNews: text => news.push(text) }, [name])
+    expect(engine.isAway).toBe(false)
+    expect(await engine.ask(ECHO, ['key'], ['hello'])).toBe('hello')
+    const publish = scriptOf(
+      'testPublish',
+      1,
+      `return redis.call('PUBLISH', 'sockpool:{fleet}:news', ARGV[1])`,
+    )
+    await until('somebody listens', () => {
+      engine.ask(publish, ['key'], ['hear me']).catch(() => {})
+      return news.length > 0
+    })
+    expect(news[0]).toBe('hear me')
+  })
 
   test('says what to install where neither package is there, and what is wrong with one that is no client', async () => {
     await expect(loadEngineClient(['no-such-client', 'nor-this-one'])).rejects.toThrow(

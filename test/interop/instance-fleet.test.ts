@@ -15,7 +15,11 @@ const TIMES = { ttlMs: TTL_MS, renewMs: TTL_MS / 3, graceMs: TTL_MS }
 
 type Instance = { readonly fleet: InstanceFleet; readonly faults: string[] }
 
-async function openInstance(redis: OwnRedis, name: string, more: Partial<FleetConfig> = {}): Promise<Instance> {
+async function openInstance(
+  redis: OwnRedis,
+  name: string,
+  more: Partial<FleetConfig> = {},
+): Promise<Instance> {
   const faults: string[] = []
   const config: FleetConfig = {
     ...{ url: redis.url, name, advertise: `http://${name}.internal:7070`, caps: { [CAPPED]: 4 } },
@@ -108,16 +112,24 @@ describe('InstanceFleet', () => {
       ],
       caps: { [CAPPED]: { cap: 4, held: 3, byInstance: { a: 3 } } },
     })
-    expect(Object.keys(rows.instances[0] ?? {}).toSorted()).toEqual(
-      ['connections', 'leases', 'name', 'seenAt', 'startedAt', 'url', 'version'],
-    )
+    expect(Object.keys(rows.instances[0] ?? {}).toSorted()).toEqual([
+      'connections',
+      'leases',
+      'name',
+      'seenAt',
+      'startedAt',
+      'url',
+      'version',
+    ])
     expect(Date.parse(rows.instances[0]?.seenAt ?? '')).toBeGreaterThan(0)
     await redis.stop()
     await until('it is degraded', () => b.fleet.state === 'degraded')
     expect(await b.fleet.rows()).toMatchObject({ caps: rows.caps, instances: [{ name: 'a' }, { name: 'b' }] })
   })
 
-  test('has its share of a cap without the engine, and by its word again when it is back, empty', async ({ skip }) => {
+  test('has its share of a cap without the engine, and by its word again when it is back, empty', async ({
+    skip,
+  }) => {
     const redis = await OwnRedis.start(skip)
     await settleCap(redis)
     const instances = [await openInstance(redis, 'a'), await openInstance(redis, 'b')]
@@ -157,7 +169,11 @@ describe('InstanceFleet', () => {
   test('asks for each wrong answer again, and tells of it once', async ({ skip }) => {
     const redis = await OwnRedis.start(skip)
     const engine = await openEngine(redis.url)
-    await engine.ask(scriptOf('testSet', 1, "return redis.call('SET', KEYS[1], 'x')"), [`permits:${CAPPED}`], [])
+    await engine.ask(
+      scriptOf('testSet', 1, "return redis.call('SET', KEYS[1], 'x')"),
+      [`permits:${CAPPED}`],
+      [],
+    )
     const a = await openInstance(redis, 'a')
     const pool = new Pool(a)
     pool.want(1)

@@ -34,7 +34,8 @@ export class CountedUpstream {
 
   /** Connections that have not ended. */
   get open(): number {
-    return [...this.server.sockets].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed).length
+    return [...this.server.sockets].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed)
+      .length
   }
 
   count(): void {
