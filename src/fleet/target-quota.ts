@@ -279,7 +279,7 @@ export class TargetQuota implements Permits {
     const since = this.#state.kind === 'held' ? (this.#state.overSinceMs ?? now) : now
     const next: QuotaState = {
       kind: 'held',
-      validUntilMs: sentMs + times.ttlMs,
+      validUntilMs: sentMs + times.ttlMs - LIMITS.fleetMarginMs,
       overSinceMs: isOver ? since : null,
     }
     // While nothing was heard in time others may have had it: what is left beyond is not to be used again, but where the
