@@ -73,24 +73,22 @@ export async function startService(
 ): Promise<Service> {
   // What is wrong with them is told before anything is there that had to be closed.
   const listenRules = new ListenRules(config.ingress.listen)
-  const demo = isDemo ? await startDemoUpstream() : null
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
+  const fleet = await ServiceFleet.open(config.fleet, log, version())
+  const demo = isDemo ? await startDemoUpstream() : null
   // Before anything is dialled that would be traced.
   const traces = await startTraces(config.telemetry, log)
   const httpThreads = httpThreadsOf(config, log)
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
   const metering = new Metering()
-  const fleet = await ServiceFleet.open(config.fleet, log, version())
   const traits = { ...traitsOf(config, shares.dials), metered: metering.traits, ...fleet.traits }
-  const { deny, ...joined } = await fleet.orClose(() =>
-    joinPool(poolOptionsOf(config, added, log, metering), traits),
-  )
+  const options = poolOptionsOf(config, added, log, metering)
+  const { deny, ...joined } = await fleet.orClose(() => joinPool(options, traits))
   const { pool } = joined
-  const token = config.auth?.tokens.length === 0 ? randomBytes(32).toString('base64url') : null
-  const made = token === null ? null : generated(token)
-  const rules = { config, listenRules, made, targets: added, pool, log }
-  const live = new LiveConfig({ ...rules, reread: reread ?? (() => config) })
+  const { token, made } = ownToken(config)
+  const sources = { config, listenRules, made, reread: reread ?? (() => config) }
+  const live = new LiveConfig({ ...sources, targets: added, pool, log })
   const draining = new AbortController()
   const parts: Parts = { pool, demo, live, traces, metering, fleet, app: null, threads: null, scraped: null }
   const metrics = metering.metrics({ ...joined, threads: () => parts.threads, version: version() })
@@ -101,28 +99,19 @@ export async function startService(
     await forwards.open(config.forwards)
     const { signal } = draining
     const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
-    const onLost = (): void => metering.counts.countLost('http')
-    const threadParts = { ...common, live, pool, log, onLost, telemetry: sentFrom(traces) }
-    parts.threads = httpThreads > 1 ? makeThreads(threadParts) : null
-    const { durations } = metering
-    const deps = {
-      ...appDeps(live, pool, forwards, parts.threads, metrics),
-      ...common,
-      ...fleet.port,
-      durations,
-      dashboard,
-    }
+    if (httpThreads > 1) parts.threads = makeThreads({ ...common, ...threadParts(parts, log) })
+    const own = { ...appDeps(live, pool, forwards, parts.threads, metrics), ...fleet.port, dashboard }
+    const deps = { ...own, ...common, durations: metering.durations }
     const door = new LiveDoor(deps)
     const app = buildListener(deps, door)
     parts.app = app
     parts.scraped = await openMetricsListener(config, metrics)
-    const { url, own } = await listen(app, parts.threads, config, door)
-    listens = [...own, ...(parts.scraped?.own ?? [])]
+    const listening = await listen(app, parts.threads, config, door)
+    listens = [...listening.own, ...(parts.scraped?.own ?? [])]
     denyOwn()
     live.serves({ ...servedParts(app, parts.threads, door, parts.scraped), forwards })
-    // It serves: only now does it take the place of an earlier start of its name.
     await fleet.join(pool)
-    return serviceOf(url, token, parts, closer(parts, draining))
+    return serviceOf(listening.url, token, parts, closer(parts, draining))
   } catch (error) {
     await closeAll(parts)
     throw error
@@ -151,6 +140,11 @@ type Parts = {
   threads: HttpThreads | null
   /** The listener of the metrics alone. */
   scraped: MetricsListener | null
+}
+
+function threadParts({ live, pool, traces, metering }: Parts, log: Logger) {
+  const onLost = (): void => metering.counts.countLost('http')
+  return { live, pool, log, onLost, telemetry: sentFrom(traces) }
 }
 
 type OwnDeps = Omit<AppDeps, 'connectionsMax' | 'draining' | 'isClosing'>
@@ -286,8 +280,11 @@ function sentFrom(traces: OtlpTraces | null): Config['telemetry'] {
   return { traces: traces === null ? 'off' : 'otlp' }
 }
 
-function generated(token: string): Token {
-  return { name: 'generated', sha256: hashToken(token), targets: ['*'], admin: true }
+/** The token that is made where callers need one and none was configured, and what is kept of it; else null. */
+function ownToken({ auth }: Config): { readonly token: string | null; readonly made: Token | null } {
+  if (auth?.tokens.length !== 0) return { token: null, made: null }
+  const token = randomBytes(32).toString('base64url')
+  return { token, made: { name: 'generated', sha256: hashToken(token), targets: ['*'], admin: true } }
 }
 
 function demoTargets({ plain, tls }: DemoUpstream): Record<string, Target> {

@@ -4,6 +4,11 @@ export const FLEET_LIMITS = {
   fleetTtlMs: 15_000,
   /** Milliseconds between two words of an instance: two may be lost before the third is too late. */
   fleetRenewMs: 5_000,
+  /**
+   * Milliseconds before the end of its TTL at which an instance ceases to rely on what it has: clocks of two machines drift
+   * apart by a few in that time, and what was looked at is lent a moment later.
+   */
+  fleetMarginMs: 100,
   /** Parts that a cap is handed out in: few enough to need few words, and enough for as many instances as are usual. */
   fleetChunksMax: 16,
   /** Connections that a cap may allow: more than the sockets of any upstream. */

@@ -46,7 +46,10 @@ export class Engine implements EngineAsk {
     this.#ear = new Client(url, options())
     this.#client.on('ready', () => this.#move({ kind: 'there' }))
     this.#client.on('close', () => this.#lost())
-    this.#client.on('error', error => this.#noted(error))
+    this.#client.on('error', error => {
+      // One that ends a connection is followed by its close; another one is of no command of ours.
+      if (this.#client.status !== 'ready') this.#noted(error)
+    })
     // Only words that were not heard: whoever polls hears them later.
     this.#ear.on('error', () => {})
     this.#ear.on('ready', () => void this.#listen())

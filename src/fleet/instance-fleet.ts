@@ -202,7 +202,7 @@ export class InstanceFleet {
         if (held !== null) this.#held.set(target, held)
       }),
     ])
-    const instances = [...this.#list.all].map(({ boot: _, seenAt, ...member }) => ({
+    const instances = this.#list.all.map(({ boot: _, seenAt, ...member }) => ({
       ...member,
       seenAt: new Date(seenAt).toISOString(),
     }))

@@ -42,8 +42,9 @@ export class MemberList {
     this.hosts.add(this.#ownHost)
   }
 
-  get all(): Iterable<FleetMember> {
-    return this.#members.values()
+  /** By name. */
+  get all(): readonly FleetMember[] {
+    return [...this.#members.values()].toSorted((one, other) => (one.name < other.name ? -1 : 1))
   }
 
   get size(): number {
@@ -100,7 +101,7 @@ function hostOf(url: string): string {
 
 /** From name, JSON, name, JSON … */
 function membersOf(answer: unknown): ReadonlyMap<string, FleetMember> {
-  if (!Array.isArray(answer) || answer.length > 2 * LIMITS.fleetInstancesMax)
+  if (!Array.isArray(answer) || answer.length % 2 !== 0 || answer.length > 2 * LIMITS.fleetInstancesMax)
     throw new Error('the engine names no members')
   const members = new Map<string, FleetMember>()
   for (let i = 0; i + 1 < answer.length; i += 2) {

@@ -53,10 +53,11 @@ export class Membership {
 
   /** Joins, and says so again and again from now on. Resolves after the first attempt; it never rejects. */
   async join(): Promise<void> {
-    await this.say()
+    this.#saying ??= this.#say()
+    await this.#saying
   }
 
-  /** Says at once that it is there, and hears what has changed. It never rejects. */
+  /** Says at once that it is there, and hears what has changed; nothing before it has joined. It never rejects. */
   async say(): Promise<void> {
     if (this.#isOver()) return
     if (this.#saying !== null) {
@@ -64,6 +65,7 @@ export class Membership {
       this.#isAskedAgain = true
       return await this.#saying
     }
+    if (this.#state.kind === 'apart') return
     this.#saying = this.#say()
     await this.#saying
   }

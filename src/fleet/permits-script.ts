@@ -102,7 +102,8 @@ end
 if claim < heldNow and free > 0 and wants > 0 then
   redis.call('PUBLISH', channel, 'free ' .. target .. ' ' .. own)
 end
-local words = { seq, now + ttl, held, base, want, now + wantMs, told, promised, now + promiseMs, fair, fairSince }
+-- The clock is cut to whole milliseconds, and nobody is to lose a part of one.
+local words = { seq, now + ttl + 1, held, base, want, now + wantMs, told, promised, now + promiseMs, fair, fairSince }
 for i, word in ipairs(words) do words[i] = string.format('%.0f', word) end
 redis.call('HSET', KEYS[1], own, table.concat(words, ' '))
 redis.call('PEXPIRE', KEYS[1], keepMs)

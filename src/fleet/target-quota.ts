@@ -285,13 +285,14 @@ export class TargetQuota implements Permits {
     const since = this.#state.kind === 'held' ? (this.#state.overSinceMs ?? now) : now
     const next: QuotaState = {
       kind: 'held',
-      validUntilMs: sentMs + times.ttlMs,
+      validUntilMs: sentMs + times.ttlMs - LIMITS.fleetMarginMs,
       overSinceMs: isOver ? since : null,
     }
     // While nothing was said in time others may have had it: what is left beyond is not to be used again.
     if (kind === 'doubtful' && isOver) {
       this.#set(next, held)
       taker.cut()
+      taker.refresh()
     }
     this.#become(next, held - yielded)
   }

@@ -63,7 +63,7 @@ export class ServiceFleet {
     }
   }
 
-  /** The service serves: it is there for the others from now on. It never rejects. */
+  /** The service serves: only now is it there for the others, and takes the place of an earlier start of its name. It never rejects. */
   async join(pool: Pick<Pool, 'stats'>): Promise<void> {
     await this.#fleet?.join(() => {
       const { leases, connections } = pool.stats()

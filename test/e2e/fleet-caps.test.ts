@@ -11,7 +11,7 @@ import {
 } from '../support/fleet-instances.ts'
 import { OwnRedis } from '../support/own-redis.ts'
 import type { ServiceProcess } from '../support/service-process.ts'
-import { until } from '../support/until.ts'
+import { until, untilComesTo } from '../support/until.ts'
 
 type Skip = (note: string) => never
 
@@ -27,6 +27,14 @@ const leases = (service: ServiceProcess, count: number): Promise<HeldLease[]> =>
 
 const released = (held: readonly HeldLease[]): Promise<unknown> =>
   Promise.all(held.map(lease => lease.release()))
+
+/** One more lease, or none: who waits for long is told to come again. */
+async function leaseOf(service: ServiceProcess, held: HeldLease[]): Promise<void> {
+  await service.api.lease(CAPPED, { waitMs: 20_000 }).then(
+    lease => held.push(lease),
+    (error: unknown) => expect(String(error)).toContain('queue_full'),
+  )
+}
 
 /** Milliseconds that a lease takes. */
 async function timed(service: ServiceProcess): Promise<number> {
@@ -107,15 +115,27 @@ describe('a cap over several instances', () => {
     await a.exited
     const startMs = performance.now()
     const held: HeldLease[] = []
-    while (held.length < 4)
-      // Who waits for long is told to come again.
-      await b.api.lease(CAPPED, { waitMs: 20_000 }).then(
-        lease => held.push(lease),
-        (error: unknown) => expect(String(error)).toContain('queue_full'),
-      )
+    while (held.length < 4) await leaseOf(b, held)
     const tookMs = performance.now() - startMs
     await released(held)
     expect(tookMs).toBeGreaterThan(9_000)
     expect(tookMs).toBeLessThan(17_000)
+  })
+
+  test('is cut from an instance that was frozen for longer than a TTL, before it serves again', async ({
+    skip,
+  }) => {
+    const given = await scene(skip)
+    const [a, b] = await Promise.all([startInstance('a', given), startInstance('b', given)])
+    const frozen = await leases(a, 3)
+    a.signal('SIGSTOP')
+    const held: HeldLease[] = []
+    while (held.length < 4) await leaseOf(b, held)
+    a.signal('SIGCONT')
+    // What it held is others' by now, and so its holders have lost it.
+    for (const lease of frozen) await untilComesTo(410, async () => (await lease.look()).status, 10_000)
+    await until('the cap is kept', () => given.upstream.open === 4)
+    await released(held)
+    await released(await leases(a, 1))
   })
 })

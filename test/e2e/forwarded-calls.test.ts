@@ -88,8 +88,12 @@ describe('a call for a lease of another instance', () => {
       },
     })
     const written = lease.call('write', { body, headers: { 'content-type': 'application/octet-stream' } })
+    const [answer] = await Promise.all([
+      written,
+      until('the peer has all of it', () => peer.heard >= sent.length, 60_000),
+    ])
+    expect(jsonOf(answer)).toMatchObject({ accepted: sent.length })
     expect((await peer.received(sent.length)).equals(sent)).toBe(true)
-    expect(jsonOf(await written)).toMatchObject({ accepted: sent.length })
     const back = peer.send(sent)
     const read = await lease.call(`readexactly?n=${sent.length}`)
     await back

@@ -65,7 +65,8 @@ describe('a stream through another instance', () => {
     expect((await stream.bytes(2 * MIB)).length).toBe(2 * MIB)
     await sent
     for (let count = 0; count < 2; count++) stream.send(piece)
-    expect((await peer.received(2 * MIB)).length).toBe(2 * MIB)
+    await until('the peer has all of it', () => peer.heard >= 2 * MIB, 60_000)
+    expect(peer.heard).toBe(2 * MIB)
   })
 
   test('passes pings of either side on', async () => {
@@ -95,6 +96,19 @@ describe('a stream through another instance', () => {
     stream.socket.terminate()
     await lease.idle()
     expect((await lease.look()).status).toBe(200)
+  })
+
+  test('closes with 1001 when the instance in between drains, and its lease goes on', async () => {
+    const { stream, other, owner, lease, peer } = await opened()
+    stream.send(Buffer.from('before'))
+    await peer.received(6)
+    await peer.send('some')
+    await stream.bytes(4)
+    const closed = other.cut()
+    expect(await stream.ended()).toEqual({ code: 1001, reason: 'draining' })
+    await closed
+    await peer.send(' and the rest')
+    expect((await owner.api.post(`${lease.path}/readexactly?n=13`)).text).toBe(' and the rest')
   })
 
   test('closes where its owner says goodbye, and breaks where it does not', async () => {

@@ -4,6 +4,7 @@ import { jsonOf, problemOf } from '../support/api.ts'
 import { FLEET_TOKEN, startFleetScene } from '../support/app-fleet.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { openStream } from '../support/stream-client.ts'
+import { until } from '../support/until.ts'
 
 const MIB = 1_048_576
 
@@ -19,8 +20,11 @@ describe('threads that serve HTTP', () => {
       body: Uint8Array.from(bytes),
       headers: { 'content-type': 'application/octet-stream' },
     })
-    expect((await peer.received(bytes.length)).length).toBe(bytes.length)
-    expect(jsonOf(await wrote)).toMatchObject({ accepted: bytes.length })
+    const [answer] = await Promise.all([
+      wrote,
+      until('the peer has all of it', () => peer.heard >= bytes.length, 60_000),
+    ])
+    expect(jsonOf(answer)).toMatchObject({ accepted: bytes.length })
     const back = peer.send(bytes)
     expect((await lease.call(`readexactly?n=${bytes.length}`)).bytes.equals(bytes)).toBe(true)
     await back

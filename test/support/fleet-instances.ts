@@ -32,11 +32,14 @@ export class CountedUpstream {
     return counted
   }
 
+  /** Connections that have not ended. */
+  get open(): number {
+    return [...this.server.sockets].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed)
+      .length
+  }
+
   count(): void {
-    const open = [...this.server.sockets].filter(
-      ({ readableEnded, destroyed }) => !readableEnded && !destroyed,
-    )
-    this.most = Math.max(this.most, open.length)
+    this.most = Math.max(this.most, this.open)
   }
 }
 

@@ -1,13 +1,16 @@
 /** A pool whose targets are bounded by permits, with real connections: shared ones, front doors, reload. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { PoolOptions } from '../../src/library/create-pool.ts'
+import { startServer } from '../../src/library/start-server.ts'
 import type { Pool } from '../../src/pool/pool.ts'
 import type { PermitsOf } from '../../src/pool/target/permits.ts'
 import type { TargetStats } from '../../src/pool/target/pool-stats.ts'
+import { hears } from '../support/front-door.ts'
 import { HandPermits } from '../support/hand-permits.ts'
 import { echoLine, startLineServer } from '../support/line-server.ts'
 import { type PeerSide, startMultiplexPeer } from '../support/multiplex-peer.ts'
 import { openServicePool, targetOf } from '../support/pool-fixture.ts'
+import { RawConnection } from '../support/raw-connection.ts'
 import { until } from '../support/until.ts'
 
 type Targets = NonNullable<PoolOptions['targets']>
@@ -195,4 +198,27 @@ test('a target whose maximum is read anew keeps its permits', async () => {
   own.grant(3)
   leases.push(await third)
   await Promise.all(leases.map(lease => lease.discard()))
+})
+
+test('clients of a front door go on after one another with what permits there are, and wait while they cannot be relied on', async () => {
+  const peer = await startMultiplexPeer('line')
+  const it = targetOf(peer, { frame: 'line', reuse: 'clean', pool: { max: 4 } })
+  const { pool, permits } = cappedPool({ it }, 1)
+  const own = only(permits)
+  const forward = pool.messages.open('it', {})
+  const server = await startServer(forward.handler, '127.0.0.1', 0, { pool })
+  const clients = Array.from({ length: 3 }, () => RawConnection.open(server.address.port))
+  onTestFinished(() => {
+    for (const { socket } of clients) socket.destroy()
+  })
+  for (const [index, client] of clients.entries()) client.send(`first ${index}\n`)
+  for (const [index, client] of clients.entries()) await hears(client, `first ${index}\n`)
+  expect(peer.accepted).toBe(1)
+  own.isReliable = false
+  for (const [index, client] of clients.entries()) client.send(`then ${index}\n`)
+  await until('they wait', () => row(pool).waiters > 0)
+  await until('nobody holds it', () => own.use.idle === 1)
+  own.rely(true)
+  for (const [index, client] of clients.entries()) await hears(client, `first ${index}\nthen ${index}\n`)
+  expect(peer.accepted).toBe(1)
 })

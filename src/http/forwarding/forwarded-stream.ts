@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { LIMITS } from '../../base/limits.ts'
 import type { LeftHttp } from '../door/upgrades.ts'
+import { ClientFrames } from './client-frames.ts'
 
 /** The connection to the owner, which has switched protocols by `answer`. `head`: its first bytes after that. */
 export type OwnerSocket = {
@@ -11,21 +12,27 @@ export type OwnerSocket = {
   readonly head: Buffer
 }
 
-/** Answers the client as the owner has, and joins the two. */
+/**
+ * Answers the client as the owner has, and joins the two. When this instance drains, the owner hears that the client goes:
+ * it closes the stream with that, behind all that it has sent.
+ */
 export function joinStream(client: LeftHttp, { answer, socket, head }: OwnerSocket): void {
   socket.on('error', () => socket.destroy())
   // The owner pings, whoever else is silent: where nothing comes at all, it is gone.
   socket.setTimeout?.(LIMITS.forwardedStreamSilenceMs, () => socket.destroy())
+  const frames = new ClientFrames()
   client.socket.write(headOf(answer))
   if (head.length > 0) client.socket.write(head)
-  if (client.head.length > 0) socket.write(client.head)
-  join(client.socket, socket)
-  join(socket, client.socket)
+  if (client.head.length > 0) frames.write(client.head)
+  client.socket.pipe(frames).pipe(socket)
+  socket.pipe(client.socket)
+  endTogether(client.socket, socket)
+  endTogether(socket, client.socket)
+  client.whenDraining(() => frames.leave())
 }
 
-/** Passes on the bytes of `from`, and its end. Where it breaks, or has ended and is gone for long, `to` does not stay. */
-function join(from: Duplex, to: Duplex): void {
-  from.pipe(to)
+/** Where `from` breaks, or has ended and is gone for long, `to` does not stay. */
+function endTogether(from: Duplex, to: Duplex): void {
   from.once('close', () => {
     if (!from.readableEnded) return void to.destroy()
     const linger = setTimeout(() => to.destroy(), LIMITS.streamCloseMs)

@@ -159,9 +159,9 @@ describe('TargetQuota', () => {
     const { quota, ledger } = await busyRig()
     ledger.answer = () => AWAY
     const sentMs = performance.now()
-    expect(quota.isCurrent(sentMs + TTL_MS - 50)).toBe(true)
+    expect(quota.isCurrent(sentMs + TTL_MS - LIMITS.fleetMarginMs - 50)).toBe(true)
     // No timer has fired: as after a process was stopped.
-    expect(quota.isCurrent(sentMs + TTL_MS)).toBe(false)
+    expect(quota.isCurrent(sentMs + TTL_MS - LIMITS.fleetMarginMs)).toBe(false)
   })
 
   test('asks once more when it is stale, and cuts what the engine does not confirm before anything is served', async () => {
@@ -174,10 +174,13 @@ describe('TargetQuota', () => {
     expect({ current: isCurrent(quota), cuts: taker.cuts }).toEqual({ current: false, cuts: [] })
     const rigAgain = await busyRig()
     rigAgain.ledger.answer = () => AWAY
-    await pass(TTL_MS - 20)
+    await pass(TTL_MS - LIMITS.fleetMarginMs - 20)
     rigAgain.ledger.answer = () => ({ held: 4 })
+    const { refreshed } = rigAgain.taker
     await pass(1_500)
     expect(rigAgain.taker.cuts).toEqual([4])
+    // Whoever waits is served with what is left.
+    expect(rigAgain.taker.refreshed).toBe(refreshed + 2)
     expect({ granted: rigAgain.quota.granted, current: isCurrent(rigAgain.quota) }).toEqual({
       granted: 4,
       current: true,
@@ -197,9 +200,9 @@ describe('TargetQuota', () => {
     poor.ledger.answer = () => AWAY
     await pass(TTL_MS + LIMITS.fleetAnswerMs + 100)
     expect({ granted: poor.quota.granted, cuts: poor.taker.cuts }).toEqual({ granted: 10, cuts: [] })
-    await pass(GRACE_MS - 200)
+    await pass(GRACE_MS - 400)
     expect(poor.quota.granted).toBe(10)
-    await pass(200)
+    await pass(400)
     expect(poor.quota.granted).toBe(50)
     expect(poor.faults).toEqual([AWAY])
   })
