@@ -120,6 +120,7 @@ function judge(field: Field, law: CapLaw, findings: Findings, counts: Field['ups
   findings.set('instants above the cap', judged.length)
   for (const one of judged) {
     findings.most('most open above what is allowed', one.counts.total - one.allowed)
+    if (one.excused.length === 0) findings.most('most open with nobody excused', one.counts.total)
     if (one.counts.total > one.allowed) findings.violate(textOf(one, field.instances))
   }
   const highest = judged.toSorted((one, other) => other.counts.total - one.counts.total)[0]

@@ -1,7 +1,7 @@
 /**
- * `npm run fleet [-- PLAY… --instances N --duration D --leases N --seed S --small --json FILE --logs FOLDER]`: what is promised of a fleet, shown
- * from outside: an engine, an upstream that counts, and instances of the built service as processes. A line for each play; exit code 1 where
- * something that is claimed did not hold.
+ * `npm run fleet [-- PLAY… --instances N --duration D --leases N --seed S --small --json FILE --logs FOLDER]`: what is promised of a
+ * fleet, shown from outside: an engine, an upstream that counts, and instances of the built service as processes. A line for each play;
+ * exit code 1 where something that is claimed did not hold.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
