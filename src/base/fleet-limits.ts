@@ -53,7 +53,7 @@ export const FLEET_LIMITS = {
   fleetForgetMs: 600_000,
   /** Starts that are remembered: those of as many instances as there may be, some of which start again and again. */
   fleetStartsMax: 16_384,
-  /** Characters of a lease's id at the most: with the longest name it has 142. */
+  /** Characters of a lease's id at the most: with the longest name it has 167. */
   fleetIdCharsMax: 192,
   /** Starts that valid ids named and that were not known yet, while it is asked for them. */
   fleetUnknownMax: 1_024,

@@ -1,19 +1,19 @@
 /**
  * Ids of leases and listeners that carry their owner.
  *
- *   prefix   '.'   random ‖ mac
- *   base64url of boot (12 bytes) ‖ name      base64url of 16 + 16 bytes
+ *   head                                              '.'   random
+ *   base64url of boot (12 bytes) ‖ mac (16) ‖ name          base64url of 32 bytes
  *
- * The prefix is the same for all ids of one start. `mac` is HMAC-SHA256 over the prefix and `random`, cut to 16 bytes: who
- * does not know the secret can name no instance, and so have no other one be asked. The random part is what nobody guesses.
+ * The head is the same for all ids of one start, so that an id costs no more than its random part, which nobody guesses.
+ * `mac` is HMAC-SHA256 over boot and name, cut to 16 bytes: who does not know the secret can name no instance that has not been
+ * named to it, and so have no other place be called.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LIMITS } from '../base/limits.ts'
 
 const BOOT_BYTES = 12
-const RANDOM_BYTES = 16
 const MAC_BYTES = 16
-const TAIL_BYTES: number = RANDOM_BYTES + MAC_BYTES
+const RANDOM_BYTES = 32
 
 /** Whose id it is. */
 export type IdMark =
@@ -28,41 +28,51 @@ export function newBoot(): string {
 }
 
 export class FleetIds {
-  readonly #head: string
+  readonly #name: string
+  readonly #boot: string
   /** What it makes ids with. */
   readonly #secret: () => string
   /** What all make ids with; null while it is not known. */
   readonly #shared: () => string | null
+  /** As the secret has it now. */
+  #head: { readonly secret: string; readonly text: string } | null = null
 
   constructor(name: string, boot: string, secret: () => string, shared: () => string | null) {
-    this.#head = `${Buffer.concat([Buffer.from(boot, 'base64url'), Buffer.from(name)]).toString('base64url')}.`
+    this.#name = name
+    this.#boot = boot
     this.#secret = secret
     this.#shared = shared
   }
 
   next(): string {
-    const random = randomBytes(RANDOM_BYTES)
-    const mac = macOf(this.#secret(), this.#head, random)
-    return this.#head + Buffer.concat([random, mac]).toString('base64url')
+    return this.#ownHead + randomBytes(RANDOM_BYTES).toString('base64url')
   }
 
   markOf(id: string): IdMark {
     const secret = this.#shared()
-    if (id.startsWith(this.#head) || id.length > LIMITS.fleetIdCharsMax || secret === null) return OWN
+    if (id.startsWith(this.#ownHead) || id.length > LIMITS.fleetIdCharsMax || secret === null) return OWN
     const dot = id.indexOf('.')
     if (dot === -1) return OWN
-    const head = id.slice(0, dot + 1)
-    const [owner, tail] = [bytesOf(id.slice(0, dot)), bytesOf(id.slice(dot + 1))]
-    if (owner === null || tail?.length !== TAIL_BYTES || owner.length <= BOOT_BYTES) return OWN
-    const mac = macOf(secret, head, tail.subarray(0, RANDOM_BYTES))
-    if (!timingSafeEqual(mac, tail.subarray(RANDOM_BYTES))) return OWN
-    const boot = owner.subarray(0, BOOT_BYTES).toString('base64url')
-    return { kind: 'foreign', boot, name: owner.subarray(BOOT_BYTES).toString() }
+    const [head, tail] = [bytesOf(id.slice(0, dot)), bytesOf(id.slice(dot + 1))]
+    if (head === null || tail?.length !== RANDOM_BYTES || head.length <= BOOT_BYTES + MAC_BYTES) return OWN
+    const [boot, mac] = [head.subarray(0, BOOT_BYTES), head.subarray(BOOT_BYTES, BOOT_BYTES + MAC_BYTES)]
+    const name = head.subarray(BOOT_BYTES + MAC_BYTES)
+    if (!timingSafeEqual(macOf(secret, boot, name), mac)) return OWN
+    return { kind: 'foreign', boot: boot.toString('base64url'), name: name.toString() }
+  }
+
+  get #ownHead(): string {
+    const secret = this.#secret()
+    if (this.#head?.secret === secret) return this.#head.text
+    const [boot, name] = [Buffer.from(this.#boot, 'base64url'), Buffer.from(this.#name)]
+    const text = `${Buffer.concat([boot, macOf(secret, boot, name), name]).toString('base64url')}.`
+    this.#head = { secret, text }
+    return text
   }
 }
 
-function macOf(secret: string, head: string, random: Uint8Array): Buffer {
-  return createHmac('sha256', secret).update(head).update(random).digest().subarray(0, MAC_BYTES)
+function macOf(secret: string, boot: Uint8Array, name: Uint8Array): Buffer {
+  return createHmac('sha256', secret).update(boot).update(name).digest().subarray(0, MAC_BYTES)
 }
 
 /** Null where it is not the one spelling of some bytes: an id has no second one. */

@@ -14,6 +14,9 @@ const RETRY_MS = 1_000
 /** Methods that come to the same when they come twice. */
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH', 'DELETE'])
 
+/** So does a read or a write that says at which byte of the stream it begins. */
+const AT_OFFSET = /[?&]offset=/
+
 /** It does not answer now, and was sent nothing. */
 export function unreachable({
   name,
@@ -29,7 +32,7 @@ export function unreachable({
 /** Errors of the way to an owner, before it has answered. `isSent`: it may have got the request. */
 export function failedCall(
   name: string,
-  { isSent, method }: { readonly isSent: boolean; readonly method: string },
+  { isSent, method, path }: { readonly isSent: boolean; readonly method: string; readonly path: string },
   cause: unknown,
 ): SockpoolError {
   if (cause instanceof SockpoolError) return cause
@@ -38,7 +41,7 @@ export function failedCall(
   return new SockpoolError(
     'INSTANCE_UNREACHABLE',
     `the way to the instance ${name}, which holds this, broke before it answered; what was asked may have been done`,
-    { expectedWaitMs: RETRY_MS, retryable: REPEATABLE.has(method) },
+    { expectedWaitMs: RETRY_MS, retryable: REPEATABLE.has(method) || AT_OFFSET.test(path) },
   )
 }
 
