@@ -426,6 +426,15 @@ describe('an owner', () => {
     expect(problem).toMatchObject({ status: 503, code: 'instance_unreachable', retryable: false })
     expect(problem).not.toHaveProperty('bytesAccepted')
   })
+
+  test('that breaks off before it answers may be asked again where the call says at which byte it begins', async () => {
+    const { leased, owner } = await startFleetScene()
+    const { lease } = await leased()
+    const reading = lease.call('readline?offset=0')
+    await lease.begun('readline')
+    owner.app.server.closeAllConnections()
+    expect(problemOf(await reading)).toMatchObject({ code: 'instance_unreachable', retryable: true })
+  })
 })
 
 describe('a call that was passed on once', () => {
