@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Logger, pino } from 'pino'
 import { descriptorLimit, shareDescriptors } from './base/descriptors.ts'
@@ -110,12 +111,22 @@ export async function startService(
     listens = [...listening.own, ...(parts.scraped?.own ?? [])]
     denyOwn()
     live.serves({ ...servedParts(app, parts.threads, door, parts.scraped), forwards })
-    await fleet.join(pool)
+    await begun(pool, fleet)
     return serviceOf(listening.url, token, parts, closer(parts, draining))
   } catch (error) {
     await closeAll(parts)
     throw error
   }
+}
+
+/**
+ * The I/O workers run, as far as there is time for that: whoever hears where the service listens may ask at once whether it is ready.
+ * It is there for a fleet from then on.
+ */
+async function begun(pool: Pool, fleet: ServiceFleet): Promise<void> {
+  const untilMs = performance.now() + LIMITS.startReadyMs
+  while (!pool.ready && performance.now() < untilMs) await delay(LIMITS.startLookMs)
+  await fleet.join(pool)
 }
 
 /** Closes once, however often it is asked to. */

@@ -71,6 +71,9 @@ const OWN_LIMITS = {
    * a container's CPU quota, keeps a thread from the announcement that it owes.
    */
   missedConfirmMs: 500,
+  /** Milliseconds for which a start waits for its I/O workers, which take a tenth of that where the machine is busy; between two looks. */
+  startReadyMs: 5_000,
+  startLookMs: 5,
   /** Milliseconds a silent I/O worker is suspect (unready), then terminated. */
   heartbeatSuspectMs: 2_000,
   heartbeatDeadMs: 10_000,

@@ -165,9 +165,7 @@ export class IoFleet {
 
   /** All workers run and their hearts beat. */
   get isReady(): boolean {
-    const isAlive = (thread: IoThread | null): boolean =>
-      thread !== null && thread.silenceMs < LIMITS.heartbeatSuspectMs
-    return !this.#isStopping && this.#threads.every(isAlive)
+    return !this.#isStopping && this.#threads.every(thread => thread?.isAlive)
   }
 
   /** Rings of the pool's doorbell that only the sweep timer found; must be 0. */

@@ -6,11 +6,11 @@ import type { EventLoopUtilization } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
 import { reviveError } from '../base/errors.ts'
 import { FaultGuard } from '../base/fault-guard.ts'
-import { LIMITS } from '../base/limits.ts'
 import { aborted } from '../base/wait.ts'
 import { allocateDoorbell, type DoorbellMemory, doorbellWords, TurnRinger } from '../channel/doorbell.ts'
 import { SlabAllocator } from '../channel/slab.ts'
 import { allocateVitals, Vitals } from '../channel/vitals.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { IoConnection } from './io-connection.ts'
 import type { IoThreadDeps, OpenRequest } from './io-thread-deps.ts'
 import { NameLookups } from './name-lookups.ts'
@@ -59,8 +59,7 @@ export class IoThread {
   #isStopping = false
   #error: Error | null = null
   #isGone = false
-  #beats = 0
-  #silentLooks = 0
+  readonly #heartbeat = new Heartbeat()
 
   constructor(deps: IoThreadDeps) {
     this.index = deps.index
@@ -149,19 +148,18 @@ export class IoThread {
     return this.#isGone ? null : this.#worker.performance.eventLoopUtilization()
   }
 
-  /**
-   * Looks for a sign of life; to be called every LIMITS.sweepIntervalMs. Only looks count, never the clock: one that ran
-   * on while the whole process stood still says nothing against a thread that stood still with it.
-   */
+  /** Looks for a sign of life; to be called every LIMITS.sweepIntervalMs. */
   look(): void {
-    const { beats } = this.vitals
-    this.#silentLooks = beats === this.#beats ? this.#silentLooks + 1 : 0
-    this.#beats = beats
+    this.#heartbeat.look(this.vitals.beats)
   }
 
-  /** For how many milliseconds of this thread's own looks there was no sign of life. */
+  /** As Heartbeat's. */
   get silenceMs(): number {
-    return this.#silentLooks * LIMITS.sweepIntervalMs
+    return this.#heartbeat.silenceMs
+  }
+
+  get isAlive(): boolean {
+    return this.#heartbeat.isAlive
   }
 
   /**
@@ -242,6 +240,7 @@ export class IoThread {
   #received(message: FromIoWorker): void {
     switch (message.kind) {
       case 'ready':
+        this.#heartbeat.started()
         return this.#started.resolve(true)
       case 'opened':
         return this.#opened(message)
