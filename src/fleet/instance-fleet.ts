@@ -107,7 +107,7 @@ export class InstanceFleet {
     this.#quotas = new Quotas({
       ...{ ...shared, caps, onEngineLoss, ledger: this.#ledger },
       start: `${name}:${boot}`,
-      instances: () => Math.max(this.#list.size, expected),
+      instances: () => Math.max(this.#list.recent, expected),
       onFault: (target, error) => this.#fault(target, error),
     })
     this.#unknown = new UnknownStarts(async () => {
