@@ -12,7 +12,7 @@ import { scriptOf } from '../../src/fleet/script.ts'
 import { openEngine } from '../support/fleet-engine.ts'
 import { watchLeaks } from '../support/leak-watch.ts'
 import { OwnRedis } from '../support/own-redis.ts'
-import { refusingPort } from '../support/test-server.ts'
+import { refusingPort, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
 
 const ECHO = scriptOf('testEcho', 1, 'return ARGV[1]')
@@ -226,6 +226,25 @@ describe('Engine', () => {
     redis.thaw()
     await until('it is back', () => !engine.isAway, 10_000)
     expect(await engine.ask(ECHO, ['key'], ['x'])).toBe('x')
+  })
+})
+
+describe('Engine that reads its data still', () => {
+  test('is looked at again within a moment, whatever it says that it takes', async () => {
+    let looks = 0
+    const server = await startTestServer(socket => {
+      socket.on('data', bytes => {
+        // Commands come one by one, or some at once; each is answered.
+        for (const [, name = ''] of bytes.toString('latin1').matchAll(/\*\d+\r\n\$\d+\r\n([a-z]+)\r\n/gi)) {
+          const isLook = name.toLowerCase() === 'info'
+          const info = ++looks > 4 ? 'loading:0' : 'loading:1\r\nloading_eta_seconds:600'
+          socket.write(isLook ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n')
+        }
+      })
+    })
+    const engine = await openEngine(`redis://${server.host}:${server.port}`)
+    await until('it is there', () => !engine.isAway)
+    expect(looks).toBeGreaterThan(2)
   })
 })
 
