@@ -17,6 +17,8 @@ export const FLEET_LIMITS = {
   fleetInstancesMax: 1_024,
   /** Bytes of the secret at the least: as many as its HMAC has. */
   fleetSecretBytesMin: 32,
+  /** Secrets that ids are still known by after the engine has lost the one that it kept: it may do so twice within a lease. */
+  fleetSecretsBefore: 2,
   /** Milliseconds that the engine has for an answer, and for a connection: it answers from memory, in well under one. */
   fleetAnswerMs: 1_000,
   /** Milliseconds that a start waits for the engine before it serves without. */
@@ -26,6 +28,8 @@ export const FLEET_LIMITS = {
   /** Milliseconds between two attempts to reach the engine, doubling from the first to the last; each is jittered. */
   fleetRetryFirstMs: 100,
   fleetRetryLastMs: 2_000,
+  /** Milliseconds between two looks at an engine that reads its data still: it may say itself that it takes minutes. */
+  fleetLoadingMs: 500,
   /** Milliseconds over which the instances spread that find the engine there again all at once. */
   fleetReturnSpreadMs: 500,
   /**

@@ -5,7 +5,7 @@
  *   serving ──► draining ──► exit 0
  *      │            └──► exit 1: a second signal, a second fault, or the time is up
  *      └ SIGTERM, SIGINT, the end of the npm that started it; a fault, or another start under its name in the
- *        fleet (then exit 1 at the end)
+ *        fleet (then exit 1 at the end, and a signal that follows is the first)
  */
 import type { Logger } from 'pino'
 import type { LogSink } from '../base/log-sink.ts'
@@ -76,14 +76,24 @@ export class Shutdown {
         this.#state = { ...this.#state, echoUntilMs: 0 }
         return
       }
+      if (cause.kind === 'signal' && this.#state.cause.kind === 'replaced') {
+        // Nobody has sent one before, and whoever sends it wants no more than what is under way.
+        this.#state = this.#draining(cause)
+        log.warn(cause, `draining already; send ${cause.signal} again to stop at once`)
+        return
+      }
       if (cause.kind === 'fault') log.fatal({ err: cause.error }, 'a second fault, exiting now')
       else log.warn(cause, 'second signal, exiting now')
       // What the log's reader takes at once it has; nothing else is worth a wait.
       process.exit(1)
     }
-    this.#state = { kind: 'draining', cause, echoUntilMs: performance.now() + this.#deps.echoMs }
+    this.#state = this.#draining(cause)
     this.#announce(cause)
     void this.#end(cause)
+  }
+
+  #draining(cause: Cause): State {
+    return { kind: 'draining', cause, echoUntilMs: performance.now() + this.#deps.echoMs }
   }
 
   #announce(cause: Cause): void {

@@ -21,6 +21,8 @@ export class FleetSecret {
   readonly #made: string = randomBytes(LIMITS.fleetSecretBytesMin).toString('base64url')
   readonly #isConfigured: boolean
   #shared: string | null
+  /** Those that were shared before, the last one first. */
+  #before: readonly string[] = []
 
   constructor(configured: string | undefined) {
     this.#isConfigured = configured !== undefined
@@ -32,16 +34,23 @@ export class FleetSecret {
     return this.#shared
   }
 
+  /** Those that ids of the fleet may have been made with, the present one first; none while that is not known. */
+  get known(): readonly string[] {
+    return this.#shared === null ? [] : [this.#shared, ...this.#before]
+  }
+
   get own(): string {
     return this.#shared ?? this.#made
   }
 
-  /** Learns it, or has the engine keep it. Errors: an Error where the engine does not answer, or with no secret. */
+  /** Learns it, or has the engine keep it; said again and again, as the engine may lose it. Errors: an Error where the engine does not answer, or with no secret. */
   async learn(engine: EngineAsk): Promise<void> {
     if (this.#isConfigured) return
     const kept = await engine.ask(KEEP, ['secret'], [this.own])
     if (typeof kept !== 'string' || kept.length < LIMITS.fleetSecretBytesMin)
       throw new Error('the engine keeps what can be no secret')
+    if (kept === this.#shared) return
+    this.#before = this.known.filter(secret => secret !== kept).slice(0, LIMITS.fleetSecretsBefore)
     this.#shared = kept
   }
 }

@@ -39,11 +39,14 @@ export class Engine implements EngineAsk {
   readonly #events: EngineEvents
   readonly #defined = new Map<string, Script>()
   #state: EngineState = { kind: 'away', reason: 'not connected yet' }
+  /** Since when nothing was answered that was asked (monotonic): a connection alone is no answer. */
+  #failingSinceMs: number | null = null
 
   constructor(Client: MakeEngineClient, url: string, events: EngineEvents) {
     this.#events = events
-    this.#client = new Client(url, options())
-    this.#ear = new Client(url, options())
+    const options = optionsOf(() => this.#retryMs())
+    this.#client = new Client(url, options)
+    this.#ear = new Client(url, options)
     this.#client.on('ready', () => this.#move({ kind: 'there' }))
     this.#client.on('close', () => this.#lost())
     this.#client.on('error', error => {
@@ -80,7 +83,9 @@ export class Engine implements EngineAsk {
     if (this.isAway) throw new Error(`the engine is away: ${this.reason}`)
     const command = this.#commandOf(script)
     try {
-      return await command.call(this.#client, ...keys.map(key => PREFIX + key), ...args)
+      const answer = await command.call(this.#client, ...keys.map(key => PREFIX + key), ...args)
+      this.#failingSinceMs = null
+      return answer
     } catch (error) {
       // What is silent may be a connection that leads nowhere any more, of which TCP would tell in many minutes.
       if (errorText(error) === TIMED_OUT && !this.isAway) {
@@ -106,6 +111,14 @@ export class Engine implements EngineAsk {
     const command: unknown = Reflect.get(this.#client, script.name)
     if (typeof command !== 'function') throw new Error(`the client has not taken the script ${script.name}`)
     return command as (...words: readonly (string | number)[]) => Promise<unknown>
+  }
+
+  /** As long again as nothing was answered, however often it was reached meanwhile. */
+  #retryMs(): number {
+    const now = performance.now()
+    this.#failingSinceMs ??= now
+    const doubledMs = Math.max(LIMITS.fleetRetryFirstMs, now - this.#failingSinceMs)
+    return timerMs(Math.min(doubledMs, LIMITS.fleetRetryLastMs) * (0.5 + Math.random() / 2))
   }
 
   #lost(): void {
@@ -139,10 +152,11 @@ export class Engine implements EngineAsk {
 /** What both packages say when an answer is late. */
 const TIMED_OUT = 'Command timed out'
 
-function options(): object {
+function optionsOf(retryMs: () => number): object {
   return {
     lazyConnect: true,
     connectTimeout: LIMITS.fleetAnswerMs,
+    maxLoadingRetryTime: LIMITS.fleetLoadingMs,
     commandTimeout: LIMITS.fleetAnswerMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -154,9 +168,4 @@ function options(): object {
     // A replica that was the primary: the name may lead to the new one.
     reconnectOnError: (error: Error) => /^(READONLY|LOADING|MASTERDOWN)\b/.test(error.message),
   }
-}
-
-function retryMs(attempt: number): number {
-  const doubled = LIMITS.fleetRetryFirstMs * 2 ** Math.min(attempt - 1, 10)
-  return timerMs(Math.min(doubled, LIMITS.fleetRetryLastMs) * (0.5 + Math.random() / 2))
 }

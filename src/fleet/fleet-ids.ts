@@ -32,16 +32,16 @@ export class FleetIds {
   readonly #boot: string
   /** What it makes ids with. */
   readonly #secret: () => string
-  /** What all make ids with; null while it is not known. */
-  readonly #shared: () => string | null
+  /** What all make ids with, and did before; none while it is not known. */
+  readonly #known: () => readonly string[]
   /** As the secret has it now. */
   #head: { readonly secret: string; readonly text: string } | null = null
 
-  constructor(name: string, boot: string, secret: () => string, shared: () => string | null) {
+  constructor(name: string, boot: string, secret: () => string, known: () => readonly string[]) {
     this.#name = name
     this.#boot = boot
     this.#secret = secret
-    this.#shared = shared
+    this.#known = known
   }
 
   next(): string {
@@ -49,16 +49,17 @@ export class FleetIds {
   }
 
   markOf(id: string): IdMark {
-    const secret = this.#shared()
-    if (id.startsWith(this.#ownHead) || id.length > LIMITS.fleetIdCharsMax || secret === null) return OWN
+    if (id.startsWith(this.#ownHead) || id.length > LIMITS.fleetIdCharsMax) return OWN
     const dot = id.indexOf('.')
     if (dot === -1) return OWN
     const [head, tail] = [bytesOf(id.slice(0, dot)), bytesOf(id.slice(dot + 1))]
     if (head === null || tail?.length !== RANDOM_BYTES || head.length <= BOOT_BYTES + MAC_BYTES) return OWN
     const [boot, mac] = [head.subarray(0, BOOT_BYTES), head.subarray(BOOT_BYTES, BOOT_BYTES + MAC_BYTES)]
     const name = head.subarray(BOOT_BYTES + MAC_BYTES)
-    if (!timingSafeEqual(macOf(secret, boot, name), mac)) return OWN
-    return { kind: 'foreign', boot: boot.toString('base64url'), name: name.toString() }
+    if (!this.#known().some(secret => timingSafeEqual(macOf(secret, boot, name), mac))) return OWN
+    const mark = { kind: 'foreign', boot: boot.toString('base64url'), name: name.toString() } as const
+    // Of this start too, from before the secret changed.
+    return mark.boot === this.#boot && mark.name === this.#name ? OWN : mark
   }
 
   get #ownHead(): string {

@@ -75,6 +75,8 @@ export class InstanceFleet {
   #figures: () => InstanceFigures = () => ({ leases: 0, connections: 0 })
   /** By target, as the engine last said. */
   readonly #held = new Map<string, Readonly<Record<string, number>>>()
+  /** The secret could not be learnt, and that was told. */
+  #isSecretFailing = false
   #closed: Promise<void> | null = null
 
   private constructor(
@@ -94,7 +96,7 @@ export class InstanceFleet {
       name,
       boot,
       () => this.#secret.own,
-      () => this.#secret.shared,
+      () => this.#secret.known,
     )
     this.#list = new MemberList(advertise, times.ttlMs)
     const own = { url: advertise, version, startedAt: new Date().toISOString() }
@@ -102,12 +104,13 @@ export class InstanceFleet {
       ...{ ...shared, name, boot, engine: this.#engine, list: this.#list },
       facts: () => ({ ...own, ...this.#figures() }),
       onChange: onState,
+      onHeard: () => void this.#learnSecret(),
     })
     this.#ledger = new EngineLedger(this.#engine)
     this.#quotas = new Quotas({
       ...{ ...shared, caps, onEngineLoss, ledger: this.#ledger },
       start: `${name}:${boot}`,
-      instances: () => Math.max(this.#list.size, expected),
+      instances: () => Math.max(this.#list.recent, expected),
       onFault: (target, error) => this.#fault(target, error),
     })
     this.#unknown = new UnknownStarts(async () => {
@@ -248,7 +251,13 @@ export class InstanceFleet {
   }
 
   async #learnSecret(): Promise<void> {
-    await this.#secret.learn(this.#engine).catch((error: unknown) => this.#options.onFault('secret', error))
+    try {
+      await this.#secret.learn(this.#engine)
+      this.#isSecretFailing = false
+    } catch (error) {
+      if (!this.#isSecretFailing) this.#fault('secret', error)
+      this.#isSecretFailing ||= !this.#engine.isAway
+    }
   }
 
   /** That the engine is away is told once, and not by each who notices. */

@@ -32,6 +32,8 @@ export class MemberList {
   #starts: ReadonlySet<string> = new Set()
   /** By the same: when the engine last named it as one that is there (monotonic). In the order of that. */
   readonly #seen = new Map<string, number>()
+  /** When the engine last answered (monotonic). */
+  #heardMs = 0
   /** Hosts of all of them, and of this instance. The set stays the same. */
   readonly hosts: Set<string> = new Set()
   readonly #ownHost: string
@@ -51,6 +53,16 @@ export class MemberList {
     return this.#members.size
   }
 
+  /**
+   * Instances by name that were there within a TTL before the engine last answered: an engine that has lost everything names
+   * only those that it has heard since.
+   */
+  get recent(): number {
+    const sinceMs = this.#heardMs - this.#ttlMs
+    const names = [...this.#seen].filter(([, seenMs]) => seenMs > sinceMs).map(([start]) => nameOf(start))
+    return new Set(names).size
+  }
+
   /** Takes the lists of an answer. Errors: an Error where they cannot be such. */
   replace(members: unknown, starts: unknown, nowMs: number): void {
     const [read, known] = [membersOf(members), startsOf(starts)]
@@ -67,6 +79,7 @@ export class MemberList {
 
   /** The engine has said that nothing has changed. */
   touch(nowMs: number): void {
+    this.#heardMs = nowMs
     for (const { boot, name } of this.#members.values()) {
       const start = `${boot}:${name}`
       this.#seen.delete(start)
@@ -92,6 +105,11 @@ export class MemberList {
       this.#seen.delete(start)
     }
   }
+}
+
+/** A boot has no colon. */
+function nameOf(start: string): string {
+  return start.slice(start.indexOf(':') + 1)
 }
 
 /** As a Host header names it. */

@@ -39,6 +39,10 @@ if isOther and epoch > 0 and (before.epoch > epoch or (before.epoch == epoch and
   return { 'replaced' }
 end
 local news = false
+-- The clock was set back: nobody's word ends later than one that is said now.
+for _, ahead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. string.format('%.0f', now + ttl), '+inf', 'LIMIT', 0, 100)) do
+  redis.call('ZADD', KEYS[2], now + ttl, ahead)
+end
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
   if gone ~= name then
     redis.call('ZREM', KEYS[2], gone)

@@ -17,6 +17,8 @@ export type MembershipDeps = {
   readonly times: FleetTimes
   readonly facts: () => MemberFacts
   readonly onChange: (state: MembershipState) => void
+  /** What was said was heard, each time. */
+  readonly onHeard: () => void
   readonly now: () => number
   readonly random: () => number
 }
@@ -116,7 +118,9 @@ export class Membership {
     const args = [CHANNEL, name, boot, this.#version, JSON.stringify(facts()), this.#epoch, times.ttlMs]
     try {
       const answer = await engine.ask(PRESENT, MEMBER_KEYS, args)
-      if (!this.#isOver()) this.#become(this.#heard(answer, now()))
+      if (this.#isOver()) return
+      this.#become(this.#heard(answer, now()))
+      this.#deps.onHeard()
     } catch (error) {
       if (!this.#isOver()) this.#become({ kind: 'degraded', reason: error })
     }

@@ -3,7 +3,8 @@
  * own clock. A word is a claim, no difference: said twice, or lost with its answer, it does no harm.
  *
  *   sockpool:{fleet}:permits:<target>      a hash
- *     made                       when it was made (ms); for one TTL from then on it is not known what is missing in it
+ *     made                       when it was made (ms), or the engine was back; for one TTL from then on it is not known what is
+ *                                missing in it
  *     <name>:<boot>:<number>     "seq until held base want wantUntil told promised promisedUntil fair fairSince"
  *
  *   seq            of its last word: an earlier one that comes late is refused
@@ -18,7 +19,7 @@ import { LIMITS } from '../base/limits.ts'
 import { type Script, scriptOf } from './script.ts'
 
 const READ = `
-local row, others, made = nil, {}, nil
+local spoken, made, heard, lapsed, ahead = {}, nil, 0, false, false
 local pairs_ = redis.call('HGETALL', KEYS[1])
 for i = 1, #pairs_, 2 do
   if pairs_[i] == 'made' then
@@ -26,24 +27,41 @@ for i = 1, #pairs_, 2 do
   else
     local words = {}
     for word in string.gmatch(pairs_[i + 1], '%S+') do words[#words + 1] = tonumber(word) end
-    local seq, till, held, base, want, wantTill, told, promised, promisedTill, fair, fairSince = unpack(words)
-    if wantTill <= now then want = 0 end
-    if promisedTill <= now then promised = 0 end
-    local read = { seq = seq, held = till > now and held or 0, base = base, want = want, told = told,
-      promised = promised, fair = fair, fairSince = fairSince }
-    if pairs_[i] == own then
-      row = read
-    elseif till <= now then
-      redis.call('HDEL', KEYS[1], pairs_[i])
-    else
-      others[#others + 1] = read
+    if pairs_[i] == own and seq <= words[1] then
+      return redis.error_reply('STALE a later word was heard already')
     end
+    spoken[#spoken + 1] = { entry = pairs_[i], words = words, text = pairs_[i + 1] }
+    local till, held = words[2], words[3]
+    heard = math.max(heard, till - ttl)
+    lapsed = lapsed or (till <= now and held > 0)
+    ahead = ahead or till > now + ttl + 1
   end
 end
-if row and seq <= row.seq then return redis.error_reply('STALE a later word was heard already') end
-if not made then
+-- Where nobody was heard for so long the engine was away, or its clock has jumped: nobody has fallen silent, and what has
+-- lapsed is in use. It is known again once all have spoken, as it is of a record that is new.
+local begins = not made or made > now or ahead or (lapsed and now - heard >= quietMs)
+if begins then
   made = now
   redis.call('HSET', KEYS[1], 'made', string.format('%.0f', now))
+end
+local row, others = nil, {}
+for _, one in ipairs(spoken) do
+  local _, till, held, base, want, wantTill, told, promised, promisedTill, fair, fairSince = unpack(one.words)
+  local isOver = till <= now
+  if till > now + ttl + 1 or (isOver and (begins or one.entry ~= own)) then
+    redis.call('HDEL', KEYS[1], one.entry)
+  else
+    if begins then
+      base = held
+      local kept = string.gsub(one.text, '^(%d+ %d+ %d+) %d+', '%1 ' .. string.format('%.0f', held))
+      redis.call('HSET', KEYS[1], one.entry, kept)
+    end
+    if wantTill <= now then want = 0 end
+    if promisedTill <= now then promised = 0 end
+    local read = { held = isOver and 0 or held, base = base, want = want, told = told, promised = promised,
+      fair = fair, fairSince = fairSince }
+    if one.entry == own then row = read else others[#others + 1] = read end
+  end
 end
 local settles = now - made < ttl
 `
@@ -117,6 +135,7 @@ export const SETTLE: Script = scriptOf(
   `
 local channel, target, own = ARGV[1], ARGV[2], ARGV[3]
 local seq, ttl, cap, chunk, claim, pending, soon, offer, lack, cold = unpack(numbers(4))
+local quietMs = ttl * ${1 - LIMITS.fleetRenewMs / LIMITS.fleetTtlMs}
 local wantMs, promiseMs, tellMs, keepMs = ${LIMITS.fleetWantMs}, ${LIMITS.fleetPromiseMs}, ${(LIMITS.fleetPollMs * 3) / 4}, ${LIMITS.fleetForgetMs}
 ${READ}
 local row_want = row and row.want or 0

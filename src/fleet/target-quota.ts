@@ -285,10 +285,13 @@ export class TargetQuota implements Permits {
     // While nothing was heard in time others may have had it: what is left beyond is not to be used again, but where the
     // operator would rather pass the cap than end a lease.
     const isUnsure = kind === 'doubtful' || (kind === 'lost' && onEngineLoss !== 'local')
-    if (isUnsure && isOver) {
+    if (isUnsure && isOver && held < word.claim) {
       this.#set(next, held)
       taker.cut()
       taker.refresh()
+    } else if (isUnsure && isOver) {
+      // It was dialled while the word was under way, and the engine has not refused it: it is claimed now.
+      this.#isHinted = true
     }
     this.#become(next, held - yielded)
   }

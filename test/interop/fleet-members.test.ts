@@ -1,4 +1,6 @@
 /** Who is there, at a real engine; and the engine itself, which may be away, frozen, or another one. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Engine } from '../../src/fleet/engine.ts'
 import { loadEngineClient } from '../../src/fleet/engine-client.ts'
@@ -10,7 +12,7 @@ import { scriptOf } from '../../src/fleet/script.ts'
 import { openEngine } from '../support/fleet-engine.ts'
 import { watchLeaks } from '../support/leak-watch.ts'
 import { OwnRedis } from '../support/own-redis.ts'
-import { refusingPort } from '../support/test-server.ts'
+import { refusingPort, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
 
 const ECHO = scriptOf('testEcho', 1, 'return ARGV[1]')
@@ -40,6 +42,7 @@ async function startOf(redis: OwnRedis, name: string, ttlMs = 400): Promise<Seen
     times: { ttlMs, renewMs: ttlMs / 3, graceMs: ttlMs },
     facts: () => ({ url, version: '1.0.0', startedAt: '2026-01-01T00:00:00Z', leases: 3, connections: 4 }),
     onChange: (state: MembershipState) => states.push(state.kind),
+    onHeard: () => {},
     now: () => performance.now(),
     random: Math.random,
   })
@@ -151,6 +154,7 @@ describe('Membership', () => {
         times: { ttlMs: 60_000, renewMs: 60_000, graceMs: 0 },
         facts: () => ({ url: 'http://a', version: '1', startedAt: '', leases: 0, connections: 0 }),
         onChange: state => states.push(state),
+        onHeard: () => {},
         now: () => performance.now(),
         random: Math.random,
       })
@@ -225,7 +229,99 @@ describe('Engine', () => {
   })
 })
 
+describe('Engine that reads its data still', () => {
+  test('is looked at again within a moment, whatever it says that it takes', async () => {
+    let looks = 0
+    const server = await startTestServer(socket => {
+      socket.on('data', bytes => {
+        // Commands come one by one, or some at once; each is answered.
+        for (const [, name = ''] of bytes.toString('latin1').matchAll(/\*\d+\r\n\$\d+\r\n([a-z]+)\r\n/gi)) {
+          const isLook = name.toLowerCase() === 'info'
+          const info = ++looks > 4 ? 'loading:0' : 'loading:1\r\nloading_eta_seconds:600'
+          socket.write(isLook ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n')
+        }
+      })
+    })
+    const engine = await openEngine(`redis://${server.host}:${server.port}`)
+    await until('it is there', () => !engine.isAway)
+    expect(looks).toBeGreaterThan(2)
+  })
+})
+
+const READ_ONLY = scriptOf('testSet', 1, "return redis.call('SET', KEYS[1], 'x')")
+
+describe('Engine that answers READONLY', () => {
+  test('is reached again more and more seldom, though each connection succeeds', async ({ skip }) => {
+    const redis = await OwnRedis.start(skip)
+    let backs = 0
+    let engine: Engine | null = null
+    let answers = 0
+    const attempt = (): void =>
+      void engine?.ask(READ_ONLY, ['any'], []).then(
+        () => answers++,
+        () => {},
+      )
+    engine = await openEngine(redis.url, {
+      onBack: () => {
+        backs++
+        attempt()
+      },
+    })
+    const replicate = (host: string): Promise<unknown> =>
+      promisify(execFile)('redis-cli', ['-p', `${redis.port}`, 'REPLICAOF', ...host.split(' ')])
+    await replicate('127.0.0.1 1')
+    backs = 0
+    attempt()
+    await new Promise(resolve => setTimeout(resolve, 4_000))
+    expect(backs).toBeGreaterThan(1)
+    expect(backs).toBeLessThan(10)
+    await replicate('NO ONE')
+    await until('it answers', () => answers > 0)
+  })
+})
+
+const BACK = scriptOf(
+  'testBack',
+  1,
+  `
+local alive = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for i = 1, #alive, 2 do redis.call('ZADD', KEYS[1], alive[i + 1] + 3600000, alive[i]) end
+return 1`,
+)
+
+describe('Membership at a clock that was set back', () => {
+  test('loses one that says nothing for a TTL from then on', async ({ skip }) => {
+    const redis = await OwnRedis.start(skip)
+    const [a, b] = [await startOf(redis, 'a'), await startOf(redis, 'b')]
+    await a.membership.join()
+    await b.membership.join()
+    await until('a has heard of b', () => names(a).join() === 'a,b')
+    b.engine.close()
+    await a.engine.ask(BACK, ['alive'], [])
+    await until('b is forgotten', () => names(a).join() === 'a')
+  })
+})
+
 describe('FleetSecret', () => {
+  test('knows those that were shared before, as far as there is room', async () => {
+    const secret = new FleetSecret(undefined)
+    const kept = ['one', 'two', 'three', 'four'].map(name => name.padEnd(43, '-'))
+    const shared: (readonly string[])[] = [secret.known]
+    for (const text of [...kept, ...kept.slice(2)]) {
+      await secret.learn({ ask: async () => text })
+      shared.push(secret.known.map(known => known.replaceAll('-', '')))
+    }
+    expect(shared).toEqual([
+      [],
+      ['one'],
+      ['two', 'one'],
+      ['three', 'two', 'one'],
+      ['four', 'three', 'two'],
+      ['three', 'four', 'two'],
+      ['four', 'three', 'two'],
+    ])
+  })
+
   test('is the one that the first start made, and is given to an engine that has lost it', async ({
     skip,
   }) => {

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { CHANNEL, type Engine } from '../../src/fleet/engine.ts'
 import { EngineLedger, type PermitAnswer, type PermitWord } from '../../src/fleet/permits-ledger.ts'
+import { scriptOf } from '../../src/fleet/script.ts'
 import { openEngine } from '../support/fleet-engine.ts'
 import { OwnRedis } from '../support/own-redis.ts'
-import { until } from '../support/until.ts'
+import { until, untilComesTo } from '../support/until.ts'
 
-const TTL_MS = 300
+/** Long beside a pause of this process, which would pass for an absence of the engine. */
+const TTL_MS = 600
 
 /** One pool of one start, which says what a test has it say. */
 class Speaker {
@@ -37,6 +39,29 @@ class Speaker {
     this.held = 0
     return this.#ledger.giveAll(this.#account)
   }
+}
+
+const SHIFT = scriptOf(
+  'testShift',
+  1,
+  `
+local rows = redis.call('HGETALL', KEYS[1])
+for i = 1, #rows, 2 do
+  local value = rows[i + 1]
+  if rows[i] == 'made' then
+    value = string.format('%.0f', value - ARGV[1])
+  else
+    local seq, till, rest = string.match(value, '^(%d+) (%d+) (.*)$')
+    value = seq .. ' ' .. string.format('%.0f', till - ARGV[1]) .. ' ' .. rest
+  end
+  redis.call('HSET', KEYS[1], rows[i], value)
+end
+return 1`,
+)
+
+/** As if the engine's clock were so many milliseconds further on than when it was last spoken to. */
+async function shiftClock(engine: Engine, ms: number): Promise<void> {
+  await engine.ask(SHIFT, ['permits:cache'], [ms])
 }
 
 /** The record of the target is older than a TTL: what is missing there is nobody's. */
@@ -148,6 +173,62 @@ describe('EngineLedger', () => {
     expect(await poor?.say({ lack: 8 })).toMatchObject({ held: 2 })
     expect(await poor?.say({ lack: 8 })).toMatchObject({ held: 2 })
     expect(await rich?.say({ lack: 7 })).toMatchObject({ held: 2, yield: 0 })
+  })
+
+  test('takes claims as they come after nobody was heard for a TTL, as if the record were new', async ({
+    skip,
+  }) => {
+    const redis = await OwnRedis.start(skip)
+    const engine = await openEngine(redis.url)
+    const [a, b] = await settled(engine, 32, 2, 2_000)
+    expect(await a?.say({ lack: 16 })).toMatchObject({ held: 16 })
+    expect(await b?.say({ lack: 16 })).toMatchObject({ held: 16 })
+    await shiftClock(engine, 60_000)
+    // The first who speaks does not have it all, and what the other one holds is its own.
+    expect(await a?.say({ lack: 16 })).toMatchObject({ held: 18, settles: true })
+    expect(await b?.say()).toMatchObject({ held: 16, settles: true })
+  })
+
+  test('takes claims as they come after an absence that some words have outlasted', async ({ skip }) => {
+    const redis = await OwnRedis.start(skip)
+    const engine = await openEngine(redis.url)
+    const [a, b] = await settled(engine, 32, 2, 4_000)
+    expect(await b?.say({ lack: 16 })).toMatchObject({ held: 16 })
+    await shiftClock(engine, 1_200)
+    expect(await a?.say({ lack: 16 })).toMatchObject({ held: 16 })
+    await shiftClock(engine, 2_900)
+    expect(await a?.say({ lack: 16 })).toMatchObject({ held: 18, settles: true })
+    expect(await b?.say()).toMatchObject({ held: 16, settles: true })
+  })
+
+  test('has what one held be free that alone has fallen silent', async ({ skip }) => {
+    const redis = await OwnRedis.start(skip)
+    const engine = await openEngine(redis.url)
+    const [live, frozen] = await settled(engine, 32, 2, 4_000)
+    expect(await frozen?.say({ lack: 16 })).toMatchObject({ held: 16 })
+    expect(await live?.say({ lack: 16 })).toMatchObject({ held: 16 })
+    for (let i = 0; i < 4; i++) {
+      await shiftClock(engine, 1_400)
+      await live?.say()
+    }
+    expect(await live?.say({ lack: 16 })).toMatchObject({ held: 32, settles: false })
+    expect(await frozen?.say()).toMatchObject({ held: 0, settles: false })
+  })
+
+  test('takes claims as they come where the clock of the engine was set back', async ({ skip }) => {
+    const redis = await OwnRedis.start(skip)
+    const engine = await openEngine(redis.url)
+    const [a, b, gone] = await settled(engine, 48, 3, 1_000)
+    for (const one of [a, b, gone]) expect(await one?.say({ lack: 15 })).toMatchObject({ held: 15 })
+    await shiftClock(engine, -3_600_000)
+    expect(await a?.say()).toMatchObject({ held: 15, settles: true })
+    expect(await b?.say()).toMatchObject({ held: 15 })
+    // It never says anything again, and what it had is not missing for an hour.
+    const ledger = new EngineLedger(engine)
+    expect(await ledger.heldBy('cache')).toEqual({ i0: 15, i1: 15 })
+    await untilComesTo(false, async () => (await a?.say())?.settles)
+    expect(await b?.say()).toMatchObject({ held: 15 })
+    expect(await a?.say({ lack: 15 })).toMatchObject({ held: 30 })
   })
 
   test('asks nobody to make room for a warm minimum', async ({ skip }) => {

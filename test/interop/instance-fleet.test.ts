@@ -8,7 +8,7 @@ import { openEngine } from '../support/fleet-engine.ts'
 import { CAPPED, settleCap } from '../support/fleet-instances.ts'
 import { watchLeaks } from '../support/leak-watch.ts'
 import { OwnRedis } from '../support/own-redis.ts'
-import { until } from '../support/until.ts'
+import { until, untilComesTo } from '../support/until.ts'
 
 const TTL_MS = 600
 const TIMES = { ttlMs: TTL_MS, renewMs: TTL_MS / 3, graceMs: TTL_MS }
@@ -164,6 +164,32 @@ describe('InstanceFleet', () => {
     first.permits?.end()
     other.want(3)
     await until('all have what they want', () => second.taken === 1 && other.taken === 3)
+  })
+
+  test('learns the secret again that the engine has lost or spoilt, tells of it once, and knows older ids', async ({
+    skip,
+  }) => {
+    const redis = await OwnRedis.start(skip)
+    const [a, b] = [await openInstance(redis, 'a'), await openInstance(redis, 'b')]
+    for (const { fleet } of [a, b]) await fleet.join(() => ({ leases: 0, connections: 0 }))
+    const ofA = a.fleet.newId()
+    await until('they know each other', () => b.fleet.ownerOf(ofA).kind === 'other')
+    const engine = await openEngine(redis.url)
+    const set = scriptOf('testSecret', 1, "return redis.call('SET', KEYS[1], ARGV[1])")
+    await engine.ask(set, ['secret'], ['short'])
+    await until('it was told', () => a.faults.length > 0 && b.faults.length > 0)
+    await new Promise(resolve => setTimeout(resolve, TTL_MS))
+    expect([a.faults, b.faults]).toEqual([
+      [expect.stringMatching(/^secret: .*can be no secret/)],
+      [expect.stringMatching(/^secret: .*can be no secret/)],
+    ])
+    const next = 'another'.padEnd(43, '-')
+    await engine.ask(set, ['secret'], [next])
+    await until('both have it', () => a.fleet.secret === next && b.fleet.secret === next)
+    expect([a.fleet.ownerOf(ofA).kind, b.fleet.ownerOf(ofA).kind]).toEqual(['own', 'other'])
+    await engine.ask(scriptOf('testDel', 1, "return redis.call('DEL', KEYS[1])"), ['secret'], [])
+    const get = scriptOf('testGet', 1, "return redis.call('GET', KEYS[1])")
+    await untilComesTo(next, async () => await engine.ask(get, ['secret'], []))
   })
 
   test('asks for each wrong answer again, and tells of it once', async ({ skip }) => {

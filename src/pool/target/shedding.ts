@@ -16,6 +16,8 @@ export type SheddingDeps = {
   readonly max: () => number
   /** Whether callers wait for others' connections, and for no dial. */
   readonly isFull: () => boolean
+  /** Milliseconds for which the first caller has to have waited: what is full may have room in a moment. */
+  readonly patienceMs: () => number
   readonly expectedWaitMs: (position: number) => number | undefined
   readonly refusal: (position: number) => SockpoolError
 }
@@ -46,12 +48,13 @@ export class Shedding {
   }
 
   #look(): void {
-    const { waiters, now, isFull } = this.#deps
+    const { waiters, now, isFull, patienceMs } = this.#deps
     const { first } = waiters
     if (first === null) return this.stop()
-    const leastMs = Math.min(this.#leastMs, now() - first.value.sinceMs)
+    const waitedMs = now() - first.value.sinceMs
+    const leastMs = Math.min(this.#leastMs, waitedMs)
     this.#leastMs = Infinity
-    if (leastMs > LIMITS.queueStandingMs && isFull()) this.#shed()
+    if (leastMs > LIMITS.queueStandingMs && isFull() && waitedMs > patienceMs()) this.#shed()
   }
 
   #shed(): void {

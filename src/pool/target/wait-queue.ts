@@ -3,6 +3,7 @@
  * fail, and who of them is refused early.
  */
 import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import { LIMITS } from '../../base/limits.ts'
 import type { QueueEntry } from '../../base/queue.ts'
 import type { WaitOptions } from '../../base/wait.ts'
 import type { IoConnection } from '../../threads/io-connection.ts'
@@ -58,6 +59,8 @@ export class WaitQueue {
       now,
       max: () => slots.max,
       isFull: () => slots.isFull && deps.isActive(),
+      // Where permits alone are lacking, those of other instances come within that time if any do.
+      patienceMs: () => (slots.isFullOwn ? 0 : LIMITS.fleetWantMs),
       expectedWaitMs: position => this.#demand.expectedWaitMs(position),
       refusal: position =>
         this.#refusal('QUEUE_FULL', 'more callers wait than can be served in time', position),

@@ -10,7 +10,7 @@ function idsOf(name: string, { boot = newBoot(), secret = SECRET as string | nul
     name,
     boot,
     () => secret ?? 'one-of-this-start-alone',
-    () => secret,
+    () => (secret === null ? [] : [secret]),
   )
 }
 
@@ -60,6 +60,25 @@ describe('FleetIds', () => {
     for (const [what, text] of Object.entries(forged))
       expect.soft(b.markOf(text), what).toEqual({ kind: 'own' })
     expect(b.markOf(id).kind).toBe('foreign')
+  })
+
+  test('knows the ids of others and its own that were made before the secret changed, and none of a third', () => {
+    const secrets = ['new', 'old', 'older'].map(name => name.padEnd(43, '-'))
+    const boot = newBoot()
+    const [old, older, gone] = ['old', 'older', 'gone'].map(name =>
+      idsOf('a', { boot, secret: name.padEnd(43, '-') }).next(),
+    )
+    const idsAfter = (name: string): FleetIds =>
+      new FleetIds(
+        name,
+        boot,
+        () => secrets[0] ?? '',
+        () => secrets,
+      )
+    const marks = (ids: FleetIds): unknown[] => [old, older, gone].map(id => ids.markOf(id ?? ''))
+    const ofA = { kind: 'foreign', name: 'a', boot }
+    expect(marks(idsAfter('b'))).toEqual([ofA, ofA, { kind: 'own' }])
+    expect(marks(idsAfter('a'))).toEqual([{ kind: 'own' }, { kind: 'own' }, { kind: 'own' }])
   })
 
   test('knows its own before any secret is known, and those of nobody else', () => {

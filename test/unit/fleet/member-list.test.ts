@@ -29,6 +29,19 @@ describe('MemberList', () => {
     expect(list.size).toBe(1)
   })
 
+  test('counts those that were there within a TTL, where an engine that has lost all has heard only some', () => {
+    const list = new MemberList('http://me.internal', TTL_MS)
+    const all = [...member('a', 'one'), ...member('b', 'two'), ...member('c', 'three')]
+    list.replace(all, [], 0)
+    list.replace(member('a', 'one'), [], 60_000)
+    expect([list.size, list.recent]).toEqual([1, 3])
+    // The engine is away again: what was last known holds.
+    list.replace([...member('a', 'one'), ...member('b', 'another')], [], 60_000 + TTL_MS - 1)
+    expect([list.size, list.recent]).toEqual([2, 3])
+    list.touch(60_000 + TTL_MS)
+    expect([list.size, list.recent]).toEqual([2, 2])
+  })
+
   test('has a start be lost that is gone, and one whose name another has', () => {
     const list = new MemberList('http://me.internal', TTL_MS)
     list.replace([...member('a', 'one'), ...member('b', 'two')], ['one:a', 'two:b'], 0)

@@ -259,6 +259,32 @@ describe('TargetQuota', () => {
     expect({ granted: quota.granted, cuts: taker.cuts.slice(before) }).toEqual({ granted: 20, cuts: [20] })
   })
 
+  test('claims what was dialled while its first word after an absence was under way, and cuts none of it', async () => {
+    const { quota, taker, ledger } = await busyRig()
+    ledger.answer = () => AWAY
+    await pass(TTL_MS + LIMITS.fleetAnswerMs + GRACE_MS + 100)
+    const gate = Promise.withResolvers<void>()
+    ledger.answer = async () => (await gate.promise, {}) as never
+    quota.onBack(0)
+    await pass(20)
+    expect(ledger.last).toMatchObject({ claim: 10 })
+    taker.set({ wanting: 7 })
+    taker.refresh()
+    expect(taker.use.taken).toBe(17)
+    const words = ledger.words.length
+    ledger.answer = () => ({})
+    gate.resolve()
+    await pass(LIMITS.fleetNewsMs + 2 * LIMITS.fleetLookMs)
+    expect({ cuts: taker.cuts, words: ledger.words.length, claim: ledger.last?.claim }).toEqual({
+      cuts: [],
+      words: words + 1,
+      claim: 17,
+    })
+    expect({ granted: quota.granted, taken: taker.use.taken }).toEqual({ granted: 17, taken: 17 })
+    await pass(2 * TTL_MS)
+    expect(taker.cuts).toEqual([])
+  })
+
   test('shrinks where the engine says less than is in use, and cuts only after a further TTL', async () => {
     const { quota, taker, ledger } = await busyRig()
     ledger.answer = ({ claim }) => ({ held: Math.min(claim, 7) })

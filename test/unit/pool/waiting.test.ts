@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LIMITS } from '../../../src/base/limits.ts'
 import type { Slot } from '../../../src/pool/target/slot.ts'
 import { settle } from '../../support/fake-connector.ts'
+import { HandPermits } from '../../support/hand-permits.ts'
 import { type Asked, TargetPoolBench } from '../../support/target-pool-bench.ts'
 
 /** Everything that was asked to close closes, and every dial succeeds. */
@@ -138,6 +139,25 @@ describe('a queue that stands', () => {
       holders: [{ tenant: 'a' }],
     })
     expect(few.every(({ error }) => error === null)).toBe(true)
+  })
+
+  test('loses nobody while permits alone are lacking, until those of other instances would have come', async () => {
+    const permits = new HandPermits(1)
+    const bench = new TargetPoolBench({ max: 4 }, 1_000, {}, permits.permitsOf)
+    const slot = await bench.lease('a')
+    bench.nowMs += 100
+    await bench.giveBack(slot)
+    await bench.lease('a')
+    const many = Array.from({ length: 100 }, () => bench.ask({ tenant: 'many', waitMs: 2_000 }))
+    const refused = async (ms: number): Promise<number> => {
+      bench.nowMs += ms
+      vi.advanceTimersByTime(2 * LIMITS.queueIntervalMs)
+      await settle()
+      return many.filter(({ error }) => error !== null).length
+    }
+    expect(await refused(LIMITS.fleetWantMs - 500)).toBe(0)
+    expect(await refused(490)).toBe(0)
+    expect(await refused(20)).toBeGreaterThan(50)
   })
 
   test('loses nobody who can be served in time', async () => {
