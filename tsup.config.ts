@@ -130,6 +130,7 @@ const standIns: Plugin = {
     onResolve({ filter: /[\\/](judge-frame|message-reads)\.ts$/ }, () => ({
       path: join(WEB, 'no-frames.ts'),
     }))
+    onResolve({ filter: /[\\/]resize\.ts$/ }, () => ({ path: join(WEB, 'judged-there.ts') }))
   },
 }
 

@@ -41,7 +41,11 @@ export async function readThere(
       if (call.verb === 'readframe') await reader.peek(0, bounds)
       const answer = await keeper.stream.apart(name, bounds, async () => {
         try {
-          const told = await untilRead(keeper, call, bounds.left(startedMs, performance.now()))
+          const left = bounds.left(startedMs, performance.now())
+          const told = await keeper.stream.sink.whileApart(
+            (bytes, offset) => writeThere(keeper, bytes, offset),
+            () => untilRead(keeper, call, left),
+          )
           source.advance(await offsetAfter(keeper, told))
           return told
         } catch (error) {
@@ -76,6 +80,17 @@ function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBounds):
       answerMs: answerMsOf(timeoutMs),
     }),
   )
+}
+
+function writeThere(keeper: RemoteKeeper, body: Uint8Array, offset: number): Promise<WireAnswer> {
+  return keeper.call({
+    name: 'write()',
+    method: 'POST',
+    verb: 'write',
+    query: { offset },
+    body,
+    repeat: 'always',
+  })
 }
 
 type Where = { readonly offset?: number; readonly timeoutMs: number | undefined }

@@ -18,6 +18,8 @@ type Deps = {
   readonly abort: () => void
 }
 
+type SendApart = (bytes: Uint8Array, offset: number) => Promise<unknown>
+
 /** Bytes of one message. */
 const MESSAGE_BYTES = 65_536
 
@@ -31,6 +33,9 @@ export class RemoteSink implements ByteSink {
   #end: StreamEnd | null = null
   #wish: { readonly level: number; readonly wake: () => void } | null = null
   #onEnd: (() => void) | null = null
+  /** Sends bytes by a call of its own, the first of them at this offset. */
+  #send: SendApart | null = null
+  #sending: Promise<void> | null = null
 
   constructor(deps: Deps) {
     this.#deps = deps
@@ -58,6 +63,7 @@ export class RemoteSink implements ByteSink {
     if (taken === 0) return 0
     this.#kept.append(taken === bytes.length ? bytes : bytes.subarray(0, taken))
     this.#deps.want()
+    this.#sendApart()
     return taken
   }
 
@@ -122,6 +128,37 @@ export class RemoteSink implements ByteSink {
         this.#sent += message.length
       }
     }
+  }
+
+  /**
+   * While `run` has the stream stand aside, what is written goes by calls, one after another: a peer may have to be asked
+   * before it says what is awaited. What fails to be sent goes by the next socket.
+   */
+  async whileApart<T>(send: SendApart, run: () => Promise<T>): Promise<T> {
+    this.#send = send
+    this.#sendApart()
+    try {
+      return await run()
+    } finally {
+      this.#send = null
+      await this.#sending
+    }
+  }
+
+  #sendApart(): void {
+    const [bytes] = this.#kept.views()
+    if (this.#send === null || this.#sending !== null || bytes === undefined) return
+    const offset = this.#accepted
+    this.#sending = this.#send(bytes, offset).then(
+      () => {
+        this.#sending = null
+        this.accepted(offset + bytes.length)
+        this.#sendApart()
+      },
+      () => {
+        this.#sending = this.#send = null
+      },
+    )
   }
 
   finish(end: StreamEnd): void {

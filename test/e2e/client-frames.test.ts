@@ -97,6 +97,27 @@ describe('readFrame of the client for browsers', () => {
     expect(String(await peer.received(8))).toBe('ask\nmore')
   })
 
+  test('has what is written meanwhile reach the peer, once and in order, and the stream go on behind it', async () => {
+    await using lease = await connect().lease('script')
+    const { reader, writer } = lease
+    const peer = await peerOf(lease)
+    writer.write('a')
+    await peer.received(1)
+    for (const [round, asked] of ['PING', 'x'.repeat(200_000), ''].entries()) {
+      const reading = reader.readFrame('line')
+      writer.write(asked)
+      if (round === 0) await peer.received('aPING'.length)
+      writer.write('!')
+      await writer.drain()
+      await peer.received(writer.offset)
+      await peer.send(`answer ${round}\n`)
+      expect(String(await reading)).toBe(`answer ${round}\n`)
+    }
+    await writer.send('end')
+    const whole = `aPING!${'x'.repeat(200_000)}!!end`
+    expect(String(await peer.received(whole.length))).toBe(whole)
+  })
+
   test('waits for what is still to come of a message, and reads what lay here before it', async () => {
     await using lease = await connect().lease('script')
     const { reader } = lease
