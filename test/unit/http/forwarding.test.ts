@@ -108,6 +108,21 @@ describe('headers', () => {
     expect(framingOf({ 'transfer-encoding': 'chunked' })).toEqual({ 'transfer-encoding': 'chunked' })
   })
 
+  test('that say who calls, and of which body, are kept whatever Connection names', () => {
+    const kept = {
+      authorization: 'Bearer x',
+      host: 'here.example',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-protocol': 'sockpool.v1, token.x',
+      'sec-websocket-version': '13',
+    }
+    const connection = ['Upgrade', 'Content-Length', 'X-Hop', ...Object.keys(kept)].join(', ')
+    expect(sentHeaders({ ...kept, 'x-hop': '1', connection })).toEqual(kept)
+    expect(answeredHeaders({ 'content-length': '3', 'x-hop': '1', connection })).toEqual({
+      'content-length': '3',
+    })
+  })
+
   test('of an answer keep what it says, but for its connection and the pages of its own instance', () => {
     expect(
       answeredHeaders({
