@@ -14,6 +14,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { onAnswerEnd } from '../bytes/answer-end.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
 import { tokenIn } from '../door/auth.ts'
 import { CALLER_HEADER, callerWord, FORWARDED_HEADER, isForwarded } from '../door/forwarded-caller.ts'
@@ -100,8 +101,7 @@ class Forwarding {
     if (this.#underWay >= callsMax) throw this.#counted(tooMany(callsMax))
     const isStream = isUpgrade(request, 'websocket')
     this.#underWay++
-    const end = isStream ? request.raw.socket : reply.raw
-    end.once('close', () => this.#underWay--)
+    onAnswerEnd(request.raw, reply.raw, () => this.#underWay--)
     notesForwarding(request, owner.name)
     if (isStream) this.#stream(call)
     else this.#start(call, this.#headersOf(call), { onAnswer: answer => sendAnswer(call, answer) })

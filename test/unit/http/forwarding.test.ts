@@ -1,6 +1,6 @@
 /** How many calls for other instances there may be at once, and which headers they have. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { guardedApp } from '../../../src/http/app.ts'
@@ -45,20 +45,39 @@ async function startForwarding(owner: IdOwner, callsMax: number) {
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(() => app.close())
-  return { port: (app.server.address() as AddressInfo).port, results }
+  const open = new Set<Socket>()
+  app.server.on('connection', socket => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return { port: (app.server.address() as AddressInfo).port, results, open }
+}
+
+/** Where an instance is reached that does with each connection as the test says. */
+async function startOwner(serve: (socket: Socket) => void): Promise<string> {
+  const sockets: Socket[] = []
+  const server = createServer(socket => {
+    sockets.push(socket.on('error', () => {}))
+    serve(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** One that answers each request so, and ends. */
+function startAnswering(answer: string): Promise<string> {
+  return startOwner(socket => void socket.once('data', () => socket.end(answer, 'latin1')))
 }
 
 describe('calls for other instances', () => {
   test('are refused beyond a bound, and free their place when they end', async () => {
     const held: Socket[] = []
-    const slow = createServer(socket => void held.push(socket.on('error', () => {})))
-    slow.listen(0, '127.0.0.1')
-    await once(slow, 'listening')
-    onTestFinished(() => {
-      for (const socket of held) socket.destroy()
-      slow.close()
-    })
-    const origin = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+    const origin = await startOwner(socket => void held.push(socket))
     const { port, results } = await startForwarding({ kind: 'other', name: 'slow', origin }, 2)
     const host = `host: 127.0.0.1:${port}`
     const ask = (path: string, ...more: string[]) =>
@@ -76,6 +95,35 @@ describe('calls for other instances', () => {
     held.at(-1)?.destroy()
     expect((await fourth).status).toBe(503)
     expect(results).toEqual(['queue_full', 'ok', 'ok', 'instance_unreachable'])
+  })
+})
+
+describe('the place of a call', () => {
+  const ask = (port: number, path: string, ...more: string[]) => {
+    const head = [`GET ${path} HTTP/1.1`, `host: 127.0.0.1:${port}`, ...more, '', '']
+    return head.join('\r\n')
+  }
+
+  test('is free again once it is answered on a connection that was to leave HTTP', async () => {
+    const origin = await startAnswering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok')
+    const { port } = await startForwarding({ kind: 'other', name: 'slow', origin }, 1)
+    const leaving = ask(port, '/v1/leases/a/stream', 'connection: upgrade', 'upgrade: tcp')
+    for (let count = 0; count < 2; count++)
+      expect(await sendRaw(port, leaving)).toMatchObject({ status: 200, body: 'ok' })
+  })
+
+  test('is free again where its connection goes before its turn to be answered', async () => {
+    const held: Socket[] = []
+    const origin = await startOwner(socket => void held.push(socket.resume()))
+    const { port, open } = await startForwarding({ kind: 'other', name: 'slow', origin }, 2)
+    for (const count of [2, 4]) {
+      const client = connect({ host: '127.0.0.1', port })
+      client.write(ask(port, '/v1/leases/a') + ask(port, '/v1/leases/b'))
+      await until('both are there', () => held.length === count)
+      client.destroy()
+      await until('both are over', () => held.every(({ closed }) => closed))
+      await until('the connection has gone', () => open.size === 0)
+    }
   })
 })
 
