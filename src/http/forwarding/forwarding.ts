@@ -115,14 +115,8 @@ class Forwarding {
       { ...this.#headersOf(call), ...switching },
       {
         onAnswer: answer => sendAnswer(call, answer),
-        onSwitched: (answer, socket, head) => {
-          try {
-            joinStream(takeUpgrade(request, reply, 'websocket'), { answer, socket, head })
-          } catch (error) {
-            socket.destroy()
-            sendProblem(error, request, reply)
-          }
-        },
+        onSwitched: (answer, socket, head) =>
+          joinStream(takeUpgrade(request, reply, 'websocket'), { answer, socket, head }),
       },
     )
   }
@@ -141,17 +135,20 @@ class Forwarding {
       signal: clientSignalOf(request),
       sendBody: hasBody(request) ? outbound => sendBody(request, outbound) : null,
       onAnswer: answer => {
-        this.#deps.forwarded?.count('ok')
         onAnswer(answer)
+        this.#deps.forwarded?.count('ok')
       },
       ...(onSwitched && {
         onSwitched: (answer, socket, head) => {
-          this.#deps.forwarded?.count('ok')
           onSwitched(answer, socket, head)
+          this.#deps.forwarded?.count('ok')
         },
       }),
       onFailed: error => {
-        sendProblem(error instanceof SockpoolError ? this.#counted(error) : error, request, reply)
+        const counted = error instanceof SockpoolError ? this.#counted(error) : error
+        // Of an answer that has begun only its end can be told.
+        if (reply.sent || reply.raw.headersSent) raw.socket.destroy()
+        else sendProblem(counted, request, reply)
       },
     })
   }

@@ -7,6 +7,7 @@ import { guardedApp } from '../../../src/http/app.ts'
 import { LiveDoor } from '../../../src/http/door/live-door.ts'
 import { answeredHeaders, framingOf, sentHeaders } from '../../../src/http/forwarding/call-headers.ts'
 import { registerForwarding } from '../../../src/http/forwarding/forwarding.ts'
+import { failedCall } from '../../../src/http/forwarding/owner-problems.ts'
 import type { DoorDeps, IdOwner } from '../../../src/http/ports.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { until } from '../../support/until.ts'
@@ -95,6 +96,57 @@ describe('calls for other instances', () => {
     held.at(-1)?.destroy()
     expect((await fourth).status).toBe(503)
     expect(results).toEqual(['queue_full', 'ok', 'ok', 'instance_unreachable'])
+  })
+})
+
+describe('an owner whose answer cannot be passed on', () => {
+  const asked = async (answer: string, ...more: string[]) => {
+    const origin = await startAnswering(answer)
+    const { port, results } = await startForwarding({ kind: 'other', name: 'odd', origin }, 1)
+    const head = [
+      `GET /v1/leases/a HTTP/1.1`,
+      `host: 127.0.0.1:${port}`,
+      ...more,
+      'connection: close',
+      '',
+      '',
+    ]
+    const { status, body } = await sendRaw(port, head.join('\r\n'))
+    const { code, retryable } = JSON.parse(body) as Record<string, unknown>
+    return { status, code, retryable, results }
+  }
+  const REFUSED = { status: 503, code: 'instance_unreachable', retryable: true }
+
+  test.each([
+    ['has a status that is none', 'HTTP/1.1 999 Odd\r\ncontent-length: 2\r\nx-own: 1\r\n\r\nok'],
+    ['has a header that is none', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-own: \u0001\r\n\r\nok'],
+    [
+      'switches protocols unasked',
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+    ],
+    ['ends before it begins', ''],
+    ['is no HTTP', '220 mail.example\r\n'],
+  ])('%s: it is 503, and the next call finds the service as it was', async (_what, answer) => {
+    expect(await asked(answer)).toEqual({ ...REFUSED, results: ['instance_unreachable'] })
+  })
+})
+
+describe('a call that could not be answered', () => {
+  const failed = (method: string, path: string, headers: Record<string, string> = {}) => {
+    const error = failedCall('odd', { isSent: true, method, path, headers }, new Error('broke'))
+    return error.retryable
+  }
+
+  test('may be repeated where it comes to the same: a stream of lines only where the call says where it begins', () => {
+    expect(failed('GET', '/v1/leases/a')).toBe(true)
+    expect(failed('POST', '/v1/leases/a/readline')).toBe(false)
+    expect(failed('POST', '/v1/leases/a/readline?offset=3')).toBe(true)
+    expect(failed('GET', '/v1/leases/a/lines')).toBe(false)
+    expect(failed('GET', '/v1/leases/a/lines?limit=3')).toBe(false)
+    expect(failed('GET', '/v1/leases/a/lines?offset=3')).toBe(true)
+    expect(failed('GET', '/v1/leases/a/lines', { 'last-event-id': '' })).toBe(false)
+    expect(failed('GET', '/v1/leases/a/lines', { 'last-event-id': '3' })).toBe(true)
+    expect(failed('GET', '/v1/leases/lines')).toBe(true)
   })
 })
 
