@@ -88,7 +88,6 @@ export class OwnerCalls {
     })
     outbound.on('error', fail)
     outbound.once('close', () => fail(new Error('the call was closed without an answer')))
-    outbound.on('timeout', () => outbound.destroy(new Error('the other instance was silent for too long')))
     outbound.on('response', answer => {
       // What is read no more of the request is not sent either.
       answer.once('close', () => {
@@ -119,6 +118,7 @@ export class OwnerCalls {
         ? requestHttps({ ...place, agent: this.#agents['https:'] })
         : requestHttp({ ...place, agent: this.#agents['http:'] })
     for (const [name, value] of Object.entries(headers)) outbound.setHeader(name, value)
+    outbound.on('timeout', () => outbound.destroy(new Error('the other instance was silent for too long')))
     return outbound
   }
 }
