@@ -18,6 +18,10 @@ import { TARGET_NAME, TARGET_NAME_RULE } from './target-name.ts'
 /** An instance's name: it stands in the engine's keys, in metrics' labels and in signed headers. */
 const INSTANCE_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
 
+/** How an origin looks; whether it is one, `checkFleet` judges. */
+const ORIGIN = '^https?://[^\\s/?#@]+$'
+const DEFAULT_PORT = { 'http:': /:80$/, 'https:': /:443$/ } as const
+
 export function fleetSchema(): SchemaNode {
   return optional(
     mapping('Other instances that share the caps of targets and answer for each other; default: none.', {
@@ -32,7 +36,7 @@ export function fleetSchema(): SchemaNode {
         { pattern: INSTANCE_NAME },
       ),
       advertise: text('Where other instances reach this one.', 'an origin such as http://10.1.2.3:7070', {
-        pattern: '^https?://[^\\s/?#@]+$',
+        pattern: ORIGIN,
       }),
       caps: named(
         'Connections of all instances together, by the name of the target.',
@@ -85,8 +89,21 @@ export function checkFleet(
   for (const name of Object.keys(isRecord(caps) ? caps : {}))
     if (field(targets, name) === undefined)
       report(`fleet.caps.${name}`, 'must be the name of a configured target')
+  const advertise = field(fleet, 'advertise')
+  if (typeof advertise === 'string' && new RegExp(ORIGIN).test(advertise) && !isOrigin(advertise))
+    report(
+      'fleet.advertise',
+      'must be an origin such as http://10.1.2.3:7070, with no more than host and port',
+    )
   const tls = field(fleet, 'tls')
   const has = (key: string): boolean => field(tls, key) !== undefined
   if (has('cert') !== has('key'))
     report(`fleet.tls.${has('cert') ? 'key' : 'cert'}`, `is required beside ${has('cert') ? 'cert' : 'key'}`)
+}
+
+/** Whether it means itself as a URL: not another spelling of a host or a port, nor one that is none. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { origin, protocol } = new URL(text)
+  return text.toLowerCase().replace(DEFAULT_PORT[protocol === 'https:' ? 'https:' : 'http:'], '') === origin
 }

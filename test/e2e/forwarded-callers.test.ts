@@ -36,7 +36,9 @@ type SecureScene = FleetScene & {
   ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }>
 }
 
-async function startSecure(traits: (instance: ClientCertificate) => InstanceTraits): Promise<SecureScene> {
+type Certificates = Readonly<Record<'alice' | 'bob', ClientCertificate>>
+
+async function startSecure(traits: (shown: Certificates) => InstanceTraits): Promise<SecureScene> {
   const [server, alice, bob, instance] = await Promise.all([
     testCertificate(),
     clientCertificate('alice'),
@@ -49,7 +51,7 @@ async function startSecure(traits: (instance: ClientCertificate) => InstanceTrai
     auth: { tokens: TOKENS },
     tls: { cert, key, clientCa },
     fleetTls: { ca: cert, cert: instance.cert, key: instance.key },
-    ...traits(instance),
+    ...traits({ alice, bob }),
   })
   return {
     ...{ ...scene, alice, bob },
@@ -117,6 +119,40 @@ describe('a caller with a certificate', () => {
     await until('its owner has logged it', () => owner.log.requests.length === 2)
     expect(owner.log.requests.at(-1)).toMatchObject({ tenant: 'alice' })
   })
+
+  test.each([1, 2])(
+    'and a token that Connection names is who the token says, with %i threads',
+    async threads => {
+      const { cert: ca } = await testCertificate()
+      // The certificate of the instance in between has the name of a caller.
+      const scene = await startSecure(({ bob: { cert, key } }) => ({ threads, fleetTls: { ca, cert, key } }))
+      const { ask, owner, other, alice, bob } = scene
+      const path = await leasedBy(scene, alice)
+      const headers = { authorization: 'Bearer the-token-of-alice', connection: 'close, Authorization' }
+      expect(await ask(other, bob, path, { headers })).toMatchObject({ status: 200 })
+      await until('its owner has logged it', () => owner.log.requests.length === 2)
+      expect(owner.log.requests.at(-1)).toMatchObject({ tenant: 'alice', status: 200 })
+    },
+  )
+
+  test.each([1, 2])(
+    'is nobody to %i threads where an instance shows it and says nothing of its caller',
+    async threads => {
+      const { ask, owner, alice } = await startSecure(() => ({ threads }))
+      const json = { target: 'none', write: { text: 'x' }, read: 'line' }
+      const ways = [
+        { path: '/v1/leases', way: {}, status: 200 },
+        { path: '/v1/exchange', way: { method: 'POST', json }, status: 404 },
+      ]
+      for (const { path, way, status } of ways) {
+        const passedOn = { [FORWARDED_HEADER]: 'other' }
+        expect(await ask(owner, alice, path, { ...way, headers: passedOn })).toMatchObject({ status: 401 })
+        expect(await ask(owner, alice, path, way)).toMatchObject({ status })
+        const headers = { ...passedOn, authorization: 'Bearer the-token-of-alice' }
+        expect(await ask(owner, alice, path, { ...way, headers })).toMatchObject({ status })
+      }
+    },
+  )
 
   test('is refused by an owner to which the other instance shows no certificate', async () => {
     const scene = await startSecure(() => ({ fleetTls: {} }))

@@ -121,7 +121,7 @@ export async function startInstance(
   const lines: string[] = []
   const results: string[] = []
   const write = (text: string): void => void lines.push(...text.split('\n').filter(line => line !== ''))
-  const config = await configOf(name, { auth, threads: count })
+  const config = await configOf(name, { auth, tls, threads: count })
   const threads = count === 1 ? null : threadsOf(config, pool, write)
   const deps: AppDeps = {
     ...depsOf(pool, traits),
@@ -185,7 +185,7 @@ function depsOf(
 /** What a service would have been started with. */
 async function configOf(
   name: string,
-  { auth, threads }: { readonly auth: AppDeps['auth']; readonly threads: number },
+  { auth, tls, threads }: Pick<AppDeps, 'auth' | 'tls'> & { readonly threads: number },
 ): Promise<Config> {
   const folder = await mkdtemp(join(tmpdir(), 'sockpool-fleet-'))
   onTestFinished(() => rm(folder, { recursive: true }))
@@ -193,7 +193,8 @@ async function configOf(
   const fleet = { url: 'redis://127.0.0.1:6379', name, advertise: `http://${name}.example:7070` }
   const http = { threads, accessLog: 'all' }
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', fleet, http, ...(auth && { auth }) }))
-  return loadConfig({ file, flags: auth === null ? { noAuth: true } : {}, environment: {} })
+  const config = loadConfig({ file, flags: auth === null ? { noAuth: true } : {}, environment: {} })
+  return { ...config, http: { ...config.http, tls: tls === false ? null : tls } }
 }
 
 function threadsOf(config: Config, pool: Pool, write: (text: string) => void): HttpThreads {

@@ -2,11 +2,12 @@
  * A signal for each request, which fires when the client disconnects before it has its answer.
  *
  * Fastify's own `request.signal` follows the request's `close`, which Node emits as soon as the body has been read: it
- * would end every wait of a POST before the wait began. The response closes early only if its connection does.
+ * would end every wait of a POST before the wait began. The answer ends early only if its connection does.
  */
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
+import { onAnswerEnd } from './answer-end.ts'
 
 const ANSWER = 'clientAnswer'
 const SIGNAL = 'clientSignal'
@@ -18,11 +19,9 @@ export function clientSignalOf(request: FastifyRequest): AbortSignal {
   const answer = request.getDecorator<ServerResponse>(ANSWER)
   const controller = new AbortController()
   request.setDecorator(SIGNAL, controller.signal)
-  const ended = (): void => {
+  onAnswerEnd(request.raw, answer, () => {
     if (!answer.writableFinished) controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
-  }
-  if (answer.closed) ended()
-  else answer.on('close', ended)
+  })
   return controller.signal
 }
 

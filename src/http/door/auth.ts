@@ -4,7 +4,7 @@
  * of a token nor its place in the list.
  */
 import { hash as hashOf, timingSafeEqual } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import type { Token } from '../../config/config.ts'
@@ -12,7 +12,7 @@ import { HELD_BYTES, HeldBytes, heldBytesBounds } from '../bytes/held-bytes.ts'
 import type { DoorDeps } from '../ports.ts'
 import { routeOf } from '../request-route.ts'
 import { certificateNames, isVerified } from './certificate-names.ts'
-import type { ForwardedCallers } from './forwarded-caller.ts'
+import { type ForwardedCallers, isForwarded } from './forwarded-caller.ts'
 import { wantedUpgrade } from './http-request.ts'
 import { PRINCIPAL, Principal, type PrincipalOptions } from './principal.ts'
 import { isCountedRequest } from './relay-pass.ts'
@@ -143,17 +143,23 @@ export function registerAuth(app: FastifyInstance, callers: Callers, forwarded: 
   app.decorateRequest(PRINCIPAL, null)
   app.addHook('onRequest', (request, _reply, done) => {
     if (!needsToken(request)) return done()
-    const { headers, socket } = request.raw
-    const vouchedFor = forwarded.tenantOf(request.raw)
-    const principal =
-      vouchedFor === null
-        ? callers.identify(tokenIn(headers), socket)
-        : callers.identifyForwarded(vouchedFor, socket)
+    const principal = callerOf(request.raw, callers, forwarded)
     request.setDecorator(PRINCIPAL, principal)
     request.setDecorator(HELD_BYTES, principal.heldBytes)
     if (!isCountedRequest(request.raw)) principal.countRequest()
     done()
   })
+}
+
+/** Errors: UNAUTHORIZED. */
+function callerOf(request: IncomingMessage, callers: Callers, forwarded: ForwardedCallers): Principal {
+  const { headers, socket } = request
+  const vouchedFor = forwarded.tenantOf(request)
+  if (vouchedFor !== null) return callers.identifyForwarded(vouchedFor, socket)
+  // Of a request that was passed on the certificate is the other instance's, and never says who calls: its token does, or
+  // the empty one, which nobody has.
+  const token = isForwarded(request) ? (tokenIn(headers) ?? '') : tokenIn(headers)
+  return callers.identify(token, socket)
 }
 
 /** The header by which a request says who calls, or what stands for it; undefined where there is neither. */

@@ -5,8 +5,11 @@
  *   v1.TENANT.INSTANT.NONCE.MAC     tenant in base64url, Unix milliseconds, random bytes, HMAC-SHA256 over all of it, the
  *                                   method, the path with its query, and the name of the instance that it is meant for
  *
- * It holds for one request alone, which another instance must have passed on: so nobody who has seen one can use it again,
- * here or elsewhere. Where anything about it is off, the request is refused.
+ * It holds within the skew of two clocks, at one owner, for one request as it was signed and that another instance has passed
+ * on; and once, for as long as the owner remembers it. An owner that was started again remembers none, nor one by which more
+ * callers than its memory has room for have come since: who has seen a word on its way could use it again there, for the same
+ * request, until its time is over. So the network between instances has TLS. Where anything about it is off, the request is
+ * refused.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'

@@ -40,6 +40,12 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   ...OF_INSTANCES,
   ...OF_A_BODY,
 ])
+/**
+ * These stay, whatever `Connection` names: else who calls could have the owner not hear what it was known by here, or how
+ * long the body is.
+ */
+const NEVER_NAMED = /^(?:authorization|content-length|host|sec-websocket-.*)$/
+
 /** `upgrade` stays: 426 says by it what to ask for. */
 const NOT_ANSWERED: ReadonlySet<string> = new Set(OF_ONE_CONNECTION.filter(name => name !== 'upgrade'))
 
@@ -80,5 +86,6 @@ function without(headers: IncomingHttpHeaders, dropped: ReadonlySet<string>): Ca
 
 /** What `Connection` names concerns this connection alone too. */
 function namedBy(connection = ''): ReadonlySet<string> {
-  return new Set(connection.split(',').map(name => name.trim().toLowerCase()))
+  const names = connection.split(',').map(name => name.trim().toLowerCase())
+  return new Set(names.filter(name => !NEVER_NAMED.test(name)))
 }

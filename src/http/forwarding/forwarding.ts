@@ -14,6 +14,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
 import { LIMITS } from '../../base/limits.ts'
+import { onAnswerEnd } from '../bytes/answer-end.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
 import { tokenIn } from '../door/auth.ts'
 import { CALLER_HEADER, callerWord, FORWARDED_HEADER, isForwarded } from '../door/forwarded-caller.ts'
@@ -100,8 +101,7 @@ class Forwarding {
     if (this.#underWay >= callsMax) throw this.#counted(tooMany(callsMax))
     const isStream = isUpgrade(request, 'websocket')
     this.#underWay++
-    const end = isStream ? request.raw.socket : reply.raw
-    end.once('close', () => this.#underWay--)
+    onAnswerEnd(request.raw, reply.raw, () => this.#underWay--)
     notesForwarding(request, owner.name)
     if (isStream) this.#stream(call)
     else this.#start(call, this.#headersOf(call), { onAnswer: answer => sendAnswer(call, answer) })
@@ -115,14 +115,8 @@ class Forwarding {
       { ...this.#headersOf(call), ...switching },
       {
         onAnswer: answer => sendAnswer(call, answer),
-        onSwitched: (answer, socket, head) => {
-          try {
-            joinStream(takeUpgrade(request, reply, 'websocket'), { answer, socket, head })
-          } catch (error) {
-            socket.destroy()
-            sendProblem(error, request, reply)
-          }
-        },
+        onSwitched: (answer, socket, head) =>
+          joinStream(takeUpgrade(request, reply, 'websocket'), { answer, socket, head }),
       },
     )
   }
@@ -141,17 +135,20 @@ class Forwarding {
       signal: clientSignalOf(request),
       sendBody: hasBody(request) ? outbound => sendBody(request, outbound) : null,
       onAnswer: answer => {
-        this.#deps.forwarded?.count('ok')
         onAnswer(answer)
+        this.#deps.forwarded?.count('ok')
       },
       ...(onSwitched && {
         onSwitched: (answer, socket, head) => {
-          this.#deps.forwarded?.count('ok')
           onSwitched(answer, socket, head)
+          this.#deps.forwarded?.count('ok')
         },
       }),
       onFailed: error => {
-        sendProblem(error instanceof SockpoolError ? this.#counted(error) : error, request, reply)
+        const counted = error instanceof SockpoolError ? this.#counted(error) : error
+        // Of an answer that has begun only its end can be told.
+        if (reply.sent || reply.raw.headersSent) raw.socket.destroy()
+        else sendProblem(counted, request, reply)
       },
     })
   }

@@ -33,7 +33,7 @@ export type OwnerCall = {
   readonly onAnswer: (answer: IncomingMessage) => void
   /** Where another protocol was asked for. */
   readonly onSwitched?: (answer: IncomingMessage, socket: Duplex, head: Buffer) => void
-  /** At most once, and never after an answer. Errors: INSTANCE_UNREACHABLE, QUEUE_FULL, the signal's reason. */
+  /** At most once, and never after an answer that was taken: where one of the two above throws, the call has failed. Errors: INSTANCE_UNREACHABLE, QUEUE_FULL, the signal's reason. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -70,28 +70,36 @@ export class OwnerCalls {
       fail(signal.reason)
       outbound.destroy()
     }
-    const answered = (): void => {
+    // What is thrown here has no caller that hears of it, and would end the process.
+    const hand = (answered: { destroy(): unknown }, over: () => void): void => {
+      if (progress === 'failed') return void answered.destroy()
       progress = 'answered'
       signal.removeEventListener('abort', abort)
+      try {
+        over()
+      } catch (error) {
+        answered.destroy()
+        progress = 'sent'
+        fail(error)
+      }
     }
     watchConnection(outbound, () => {
       if (progress === 'opened') progress = 'sent'
     })
     outbound.on('error', fail)
-    outbound.on('timeout', () => outbound.destroy(new Error('the other instance was silent for too long')))
+    outbound.once('close', () => fail(new Error('the call was closed without an answer')))
     outbound.on('response', answer => {
       // What is read no more of the request is not sent either.
       answer.once('close', () => {
         if (!outbound.writableFinished) outbound.destroy()
       })
-      if (progress === 'failed') return void answer.destroy()
-      answered()
-      call.onAnswer(answer)
+      hand(answer, () => call.onAnswer(answer))
     })
     outbound.on('upgrade', (answer, socket, head) => {
-      if (progress === 'failed' || call.onSwitched === undefined) return void socket.destroy()
-      answered()
-      call.onSwitched(answer, socket, head)
+      hand(socket, () => {
+        if (call.onSwitched === undefined) throw new Error('it switched protocols unasked')
+        call.onSwitched(answer, socket, head)
+      })
     })
     signal.addEventListener('abort', abort, { once: true })
     if (signal.aborted) return abort()
@@ -110,6 +118,7 @@ export class OwnerCalls {
         ? requestHttps({ ...place, agent: this.#agents['https:'] })
         : requestHttp({ ...place, agent: this.#agents['http:'] })
     for (const [name, value] of Object.entries(headers)) outbound.setHeader(name, value)
+    outbound.on('timeout', () => outbound.destroy(new Error('the other instance was silent for too long')))
     return outbound
   }
 }

@@ -4,6 +4,7 @@ import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import { goneError } from '../leases/caller-lease.ts'
 import type { ForwardResult, IdOwner } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
+import type { CallHeaders } from './call-headers.ts'
 
 /** What an id names. */
 export type HeldKind = 'lease' | 'listener'
@@ -17,6 +18,9 @@ const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH', 'DELETE
 /** So does a read or a write that says at which byte of the stream it begins. */
 const AT_OFFSET = /[?&]offset=/
 
+/** A stream of lines takes them from the lease: it comes to the same only where it says behind which line it goes on. */
+const TAKES_LINES = /^\/v1\/leases\/[^/?]+\/lines(?:\?|$)/
+
 /** It does not answer now, and was sent nothing. */
 export function unreachable({
   name,
@@ -29,19 +33,31 @@ export function unreachable({
   )
 }
 
-/** Errors of the way to an owner, before it has answered. `isSent`: it may have got the request. */
-export function failedCall(
-  name: string,
-  { isSent, method, path }: { readonly isSent: boolean; readonly method: string; readonly path: string },
-  cause: unknown,
-): SockpoolError {
+/** `isSent`: the owner may have got it. */
+export type SentCall = {
+  readonly isSent: boolean
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly headers: CallHeaders
+}
+
+function isRepeatable({ method, path, headers }: SentCall): boolean {
+  if (AT_OFFSET.test(path)) return true
+  if (TAKES_LINES.test(path)) return (headers['last-event-id'] ?? '') !== ''
+  return REPEATABLE.has(method)
+}
+
+/** Errors of the way to an owner, before it has answered. */
+export function failedCall(name: string, call: SentCall, cause: unknown): SockpoolError {
+  const { isSent } = call
   if (cause instanceof SockpoolError) return cause
   if (!isSent && isExhaustion(cause)) return exhausted(`the instance ${name} cannot be called`, cause)
   if (!isSent) return unreachable({ name, retryAfterMs: RETRY_MS })
   return new SockpoolError(
     'INSTANCE_UNREACHABLE',
     `the way to the instance ${name}, which holds this, broke before it answered; what was asked may have been done`,
-    { expectedWaitMs: RETRY_MS, retryable: REPEATABLE.has(method) || AT_OFFSET.test(path) },
+    { expectedWaitMs: RETRY_MS, retryable: isRepeatable(call) },
   )
 }
 

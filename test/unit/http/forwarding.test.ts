@@ -1,12 +1,13 @@
 /** How many calls for other instances there may be at once, and which headers they have. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { guardedApp } from '../../../src/http/app.ts'
 import { LiveDoor } from '../../../src/http/door/live-door.ts'
 import { answeredHeaders, framingOf, sentHeaders } from '../../../src/http/forwarding/call-headers.ts'
 import { registerForwarding } from '../../../src/http/forwarding/forwarding.ts'
+import { failedCall } from '../../../src/http/forwarding/owner-problems.ts'
 import type { DoorDeps, IdOwner } from '../../../src/http/ports.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { until } from '../../support/until.ts'
@@ -45,20 +46,39 @@ async function startForwarding(owner: IdOwner, callsMax: number) {
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(() => app.close())
-  return { port: (app.server.address() as AddressInfo).port, results }
+  const open = new Set<Socket>()
+  app.server.on('connection', socket => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return { port: (app.server.address() as AddressInfo).port, results, open }
+}
+
+/** Where an instance is reached that does with each connection as the test says. */
+async function startOwner(serve: (socket: Socket) => void): Promise<string> {
+  const sockets: Socket[] = []
+  const server = createServer(socket => {
+    sockets.push(socket.on('error', () => {}))
+    serve(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** One that answers each request so, and ends. */
+function startAnswering(answer: string): Promise<string> {
+  return startOwner(socket => void socket.once('data', () => socket.end(answer, 'latin1')))
 }
 
 describe('calls for other instances', () => {
   test('are refused beyond a bound, and free their place when they end', async () => {
     const held: Socket[] = []
-    const slow = createServer(socket => void held.push(socket.on('error', () => {})))
-    slow.listen(0, '127.0.0.1')
-    await once(slow, 'listening')
-    onTestFinished(() => {
-      for (const socket of held) socket.destroy()
-      slow.close()
-    })
-    const origin = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+    const origin = await startOwner(socket => void held.push(socket))
     const { port, results } = await startForwarding({ kind: 'other', name: 'slow', origin }, 2)
     const host = `host: 127.0.0.1:${port}`
     const ask = (path: string, ...more: string[]) =>
@@ -76,6 +96,86 @@ describe('calls for other instances', () => {
     held.at(-1)?.destroy()
     expect((await fourth).status).toBe(503)
     expect(results).toEqual(['queue_full', 'ok', 'ok', 'instance_unreachable'])
+  })
+})
+
+describe('an owner whose answer cannot be passed on', () => {
+  const asked = async (answer: string, ...more: string[]) => {
+    const origin = await startAnswering(answer)
+    const { port, results } = await startForwarding({ kind: 'other', name: 'odd', origin }, 1)
+    const head = [
+      `GET /v1/leases/a HTTP/1.1`,
+      `host: 127.0.0.1:${port}`,
+      ...more,
+      'connection: close',
+      '',
+      '',
+    ]
+    const { status, body } = await sendRaw(port, head.join('\r\n'))
+    const { code, retryable } = JSON.parse(body) as Record<string, unknown>
+    return { status, code, retryable, results }
+  }
+  const REFUSED = { status: 503, code: 'instance_unreachable', retryable: true }
+
+  test.each([
+    ['has a status that is none', 'HTTP/1.1 999 Odd\r\ncontent-length: 2\r\nx-own: 1\r\n\r\nok'],
+    ['has a header that is none', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-own: \u0001\r\n\r\nok'],
+    [
+      'switches protocols unasked',
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+    ],
+    ['ends before it begins', ''],
+    ['is no HTTP', '220 mail.example\r\n'],
+  ])('%s: it is 503, and the next call finds the service as it was', async (_what, answer) => {
+    expect(await asked(answer)).toEqual({ ...REFUSED, results: ['instance_unreachable'] })
+  })
+})
+
+describe('a call that could not be answered', () => {
+  const failed = (method: string, path: string, headers: Record<string, string> = {}) => {
+    const error = failedCall('odd', { isSent: true, method, path, headers }, new Error('broke'))
+    return error.retryable
+  }
+
+  test('may be repeated where it comes to the same: a stream of lines only where the call says where it begins', () => {
+    expect(failed('GET', '/v1/leases/a')).toBe(true)
+    expect(failed('POST', '/v1/leases/a/readline')).toBe(false)
+    expect(failed('POST', '/v1/leases/a/readline?offset=3')).toBe(true)
+    expect(failed('GET', '/v1/leases/a/lines')).toBe(false)
+    expect(failed('GET', '/v1/leases/a/lines?limit=3')).toBe(false)
+    expect(failed('GET', '/v1/leases/a/lines?offset=3')).toBe(true)
+    expect(failed('GET', '/v1/leases/a/lines', { 'last-event-id': '' })).toBe(false)
+    expect(failed('GET', '/v1/leases/a/lines', { 'last-event-id': '3' })).toBe(true)
+    expect(failed('GET', '/v1/leases/lines')).toBe(true)
+  })
+})
+
+describe('the place of a call', () => {
+  const ask = (port: number, path: string, ...more: string[]) => {
+    const head = [`GET ${path} HTTP/1.1`, `host: 127.0.0.1:${port}`, ...more, '', '']
+    return head.join('\r\n')
+  }
+
+  test('is free again once it is answered on a connection that was to leave HTTP', async () => {
+    const origin = await startAnswering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok')
+    const { port } = await startForwarding({ kind: 'other', name: 'slow', origin }, 1)
+    const leaving = ask(port, '/v1/leases/a/stream', 'connection: upgrade', 'upgrade: tcp')
+    for (let count = 0; count < 2; count++)
+      expect(await sendRaw(port, leaving)).toMatchObject({ status: 200, body: 'ok' })
+  })
+
+  test('is free again where its connection goes before its turn to be answered', async () => {
+    const held: Socket[] = []
+    const origin = await startOwner(socket => void held.push(socket.resume()))
+    const { port, open } = await startForwarding({ kind: 'other', name: 'slow', origin }, 2)
+    for (const count of [2, 4]) {
+      const client = connect({ host: '127.0.0.1', port })
+      client.write(ask(port, '/v1/leases/a') + ask(port, '/v1/leases/b'))
+      await until('both are there', () => held.length === count)
+      client.destroy()
+      await until('both are over', () => held.every(({ closed }) => closed))
+      await until('the connection has gone', () => open.size === 0)
+    }
   })
 })
 
@@ -106,6 +206,21 @@ describe('headers', () => {
       expect: '100-continue',
     })
     expect(framingOf({ 'transfer-encoding': 'chunked' })).toEqual({ 'transfer-encoding': 'chunked' })
+  })
+
+  test('that say who calls, and of which body, are kept whatever Connection names', () => {
+    const kept = {
+      authorization: 'Bearer x',
+      host: 'here.example',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-protocol': 'sockpool.v1, token.x',
+      'sec-websocket-version': '13',
+    }
+    const connection = ['Upgrade', 'Content-Length', 'X-Hop', ...Object.keys(kept)].join(', ')
+    expect(sentHeaders({ ...kept, 'x-hop': '1', connection })).toEqual(kept)
+    expect(answeredHeaders({ 'content-length': '3', 'x-hop': '1', connection })).toEqual({
+      'content-length': '3',
+    })
   })
 
   test('of an answer keep what it says, but for its connection and the pages of its own instance', () => {
