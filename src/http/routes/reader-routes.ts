@@ -86,7 +86,7 @@ const readFrameSchema = (limits: AppLimits) => ({
         Type.Unknown({ description: 'In place of `frame` in the query: by its name, or described.' }),
       ),
     },
-    { ...CLOSED, examples: [{ frame: { lengthField: { bytes: 2 } } }] },
+    { ...CLOSED, examples: [{ frame: { delimiter: '\n', max: 65_536 } }] },
   ),
 })
 
