@@ -43,7 +43,7 @@ export async function readThere(
         try {
           const left = bounds.left(startedMs, performance.now())
           const told = await keeper.stream.sink.whileApart(
-            (bytes, offset) => writeThere(keeper, bytes, offset),
+            (...part) => writeThere(keeper, ...part),
             () => untilRead(keeper, call, left),
           )
           source.advance(await offsetAfter(keeper, told))
@@ -82,15 +82,14 @@ function untilRead(keeper: RemoteKeeper, call: MessageCall, bounds: CallBounds):
   )
 }
 
-function writeThere(keeper: RemoteKeeper, body: Uint8Array, offset: number): Promise<WireAnswer> {
-  return keeper.call({
-    name: 'write()',
-    method: 'POST',
-    verb: 'write',
-    query: { offset },
-    body,
-    repeat: 'always',
-  })
+function writeThere(
+  keeper: RemoteKeeper,
+  body: Uint8Array,
+  offset: number,
+  signal: AbortSignal,
+): Promise<WireAnswer> {
+  const call = { name: 'write()', method: 'POST', verb: 'write', repeat: 'always' } as const
+  return keeper.call({ ...call, query: { offset }, body, bounds: { signal } })
 }
 
 type Where = { readonly offset?: number; readonly timeoutMs: number | undefined }

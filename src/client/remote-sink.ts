@@ -18,7 +18,7 @@ type Deps = {
   readonly abort: () => void
 }
 
-type SendApart = (bytes: Uint8Array, offset: number) => Promise<unknown>
+type SendApart = (bytes: Uint8Array, offset: number, signal: AbortSignal) => Promise<unknown>
 
 /** Bytes of one message. */
 const MESSAGE_BYTES = 65_536
@@ -34,7 +34,7 @@ export class RemoteSink implements ByteSink {
   #wish: { readonly level: number; readonly wake: () => void } | null = null
   #onEnd: (() => void) | null = null
   /** Sends bytes by a call of its own, the first of them at this offset. */
-  #send: SendApart | null = null
+  #send: ((bytes: Uint8Array, offset: number) => Promise<unknown>) | null = null
   #sending: Promise<void> | null = null
 
   constructor(deps: Deps) {
@@ -132,15 +132,18 @@ export class RemoteSink implements ByteSink {
 
   /**
    * While `run` has the stream stand aside, what is written goes by calls, one after another: a peer may have to be asked
-   * before it says what is awaited. What fails to be sent goes by the next socket.
+   * before it says what is awaited. What has not been sent by then, or fails to be, goes by the next socket: a peer that answers
+   * and reads no further holds nobody up.
    */
   async whileApart<T>(send: SendApart, run: () => Promise<T>): Promise<T> {
-    this.#send = send
+    const over = new AbortController()
+    this.#send = (bytes, offset) => send(bytes, offset, over.signal)
     this.#sendApart()
     try {
       return await run()
     } finally {
       this.#send = null
+      over.abort()
       await this.#sending
     }
   }

@@ -13,6 +13,7 @@ import type { RemoteLease } from '../../src/client/remote-lease.ts'
 import type { RemotePool } from '../../src/client/remote-pool.ts'
 import type { FrameInput } from '../../src/frames/frame-input.ts'
 import { buildClientForBrowsers } from '../../tsup.config.ts'
+import { jsonOf, type LeaseView } from '../support/api.ts'
 import { FailingWay } from '../support/failing-way.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { until } from '../support/until.ts'
@@ -116,6 +117,24 @@ describe('readFrame of the client for browsers', () => {
     await writer.send('end')
     const whole = `aPING!${'x'.repeat(200_000)}!!end`
     expect(String(await peer.received(whole.length))).toBe(whole)
+  })
+
+  test('has its message though the peer takes no more of what is written meanwhile, which comes later and whole', async () => {
+    await using lease = await connect().lease('script')
+    const { reader, writer } = lease
+    const peer = await peerOf(lease)
+    peer.socket.pause()
+    const reading = reader.readFrame('line')
+    const view = jsonOf<LeaseView>(await service.api.get(`/v1/leases/${lease.id}`))
+    await service.api.held(view).begun('readframe')
+    const bytes = Buffer.alloc(12_000_000, 'b')
+    writer.write(bytes)
+    await peer.send('answer\n')
+    const sinceMs = performance.now()
+    expect(String(await reading)).toBe('answer\n')
+    expect(performance.now() - sinceMs).toBeLessThan(10_000)
+    peer.socket.resume()
+    expect((await peer.received(bytes.length)).equals(bytes)).toBe(true)
   })
 
   test('waits for what is still to come of a message, and reads what lay here before it', async () => {
