@@ -28,13 +28,13 @@ import { logEvent } from './service/event-log.ts'
 import { checkCertificate, type HttpThreads, headerBytesMaxOf } from './service/http-threads.ts'
 import { type HttpListening, httpThreadsOf, listen, makeThreads, servedParts } from './service/listening.ts'
 import { LiveConfig } from './service/live-config.ts'
-import { Metering } from './service/metering.ts'
+import type { Metering } from './service/metering.ts'
 import { type MetricsListener, openMetricsListener } from './service/metrics-listener.ts'
 import { ServedForwards } from './service/served-forwards.ts'
-import { ServiceFleet } from './service/service-fleet.ts'
-import { type DemoUpstream, startDemoUpstream } from './threads/demo-upstream.ts'
+import type { ServiceFleet } from './service/service-fleet.ts'
+import { Surroundings } from './service/surroundings.ts'
+import type { DemoUpstream } from './threads/demo-upstream.ts'
 import type { OtlpTraces } from './tracing/otlp.ts'
-import { startTraces } from './tracing/service-traces.ts'
 
 export type Service = {
   /** `http://127.0.0.1:7070`, `https://…` with `http.tls`, or `unix:/path` */
@@ -75,23 +75,20 @@ export async function startService(
   // What is wrong with them is told before anything is there that had to be closed.
   const listenRules = new ListenRules(config.ingress.listen)
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
-  const fleet = await ServiceFleet.open(config.fleet, log, version())
-  const demo = isDemo ? await startDemoUpstream() : null
-  // Before anything is dialled that would be traced.
-  const traces = await startTraces(config.telemetry, log)
+  const around = await Surroundings.open(config, { isDemo, log, version: version() })
+  const { demo, fleet, metering } = around
   const httpThreads = httpThreadsOf(config, log)
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
   const added = demo ? demoTargets(demo) : {}
-  const metering = new Metering()
   const traits = { ...traitsOf(config, shares.dials), metered: metering.traits, ...fleet.traits }
   const options = poolOptionsOf(config, added, log, metering)
-  const { deny, ...joined } = await fleet.orClose(() => joinPool(options, traits))
+  const { deny, ...joined } = await around.orClose(() => joinPool(options, traits))
   const { pool } = joined
   const { token, made } = ownToken(config)
   const sources = { config, listenRules, made, reread: reread ?? (() => config) }
   const live = new LiveConfig({ ...sources, targets: added, pool, log })
   const draining = new AbortController()
-  const parts: Parts = { pool, demo, live, traces, metering, fleet, app: null, threads: null, scraped: null }
+  const parts: Parts = { pool, live, around, app: null, threads: null, scraped: null }
   const metrics = metering.metrics({ ...joined, ...measured(parts) })
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
@@ -142,11 +139,8 @@ function closer(parts: Parts, draining: AbortController): Service['close'] {
 /** What there is to close, as far as the start has come. */
 type Parts = {
   readonly pool: Pool
-  readonly demo: DemoUpstream | null
   readonly live: LiveConfig
-  readonly traces: OtlpTraces | null
-  readonly metering: Metering
-  readonly fleet: ServiceFleet
+  readonly around: Surroundings
   app: App | null
   threads: HttpThreads | null
   /** The listener of the metrics alone. */
@@ -155,11 +149,11 @@ type Parts = {
 
 /** What the metrics read besides the pool. */
 function measured(parts: Parts) {
-  const { fleet } = parts
+  const { fleet } = parts.around
   return { threads: () => parts.threads, instances: () => fleet.meters, version: version() }
 }
 
-function threadParts({ live, pool, traces, metering }: Parts, log: Logger) {
+function threadParts({ live, pool, around: { traces, metering } }: Parts, log: Logger) {
   const onLost = (): void => metering.counts.countLost('http')
   return { live, pool, log, onLost, telemetry: sentFrom(traces) }
 }
@@ -204,7 +198,7 @@ function appDeps(
 function serviceOf(
   url: string,
   token: string | null,
-  { pool, live, fleet }: Parts,
+  { pool, live, around: { fleet } }: Parts,
   close: Service['close'],
 ): Service {
   return {
@@ -270,16 +264,14 @@ function buildListener(deps: AppDeps, door: LiveDoor): App {
 }
 
 async function closeAll(parts: Parts): Promise<void> {
-  const { app, threads, pool, demo, live, traces, metering, scraped, fleet } = parts
+  const { app, threads, pool, live, scraped, around } = parts
   // Holders need the API to finish and release, so it answers until the leases have ended.
   await pool.close({ drainMs: live.config.limits.drainTimeoutMs })
-  await fleet.close()
+  await around.fleet.close()
   await threads?.close()
   if (app !== null) await closeServer(app)
   await scraped?.close()
-  metering.stop()
-  await demo?.close()
-  await traces?.close()
+  await around.close()
 }
 
 /** With the pool closed nothing waits any more but clients, and one that never completes its request waits for ever. */

@@ -59,16 +59,6 @@ export class ServiceFleet {
     return this.#fleet
   }
 
-  /** What `make` makes; where it throws there is nothing left of this. */
-  async orClose<T>(make: () => T): Promise<T> {
-    try {
-      return make()
-    } catch (error) {
-      await this.close()
-      throw error
-    }
-  }
-
   /** The service serves: only now is it there for the others, and takes the place of an earlier start of its name. It never rejects. */
   async join(pool: Pick<Pool, 'stats'>): Promise<void> {
     await this.#fleet?.join(() => {
