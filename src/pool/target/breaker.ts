@@ -50,6 +50,11 @@ export class Breaker {
     return new SockpoolError('BREAKER_OPEN', what, { reason, expectedWaitMs })
   }
 
+  /** As `refusal`, for who waits for a dial already: null while the target is probed too, as the end of that decides. */
+  get lasting(): SockpoolError | null {
+    return this.#state.kind === 'probing' ? null : this.refusal
+  }
+
   begun(): DialRole {
     const state = this.#state
     if (state.kind !== 'open' || !this.mayDial) return 'plain'

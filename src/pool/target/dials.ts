@@ -101,6 +101,11 @@ export class Dials {
     return this.#breaker.refusal
   }
 
+  /** Why whoever waits for a dial would wait in vain: BREAKER_OPEN; or null. */
+  get lastingRefusal(): SockpoolError | null {
+    return this.#breaker.lasting
+  }
+
   /** Whether one more may begin, with so many under way. */
   mayBegin(connecting: number): boolean {
     const { maxConnecting } = this.#deps.target.pool

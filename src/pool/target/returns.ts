@@ -22,10 +22,8 @@ export type ReturnsDeps = {
   readonly now: () => number
   /** One is idle again. */
   readonly onBack: () => void
-  /** One that somebody may have counted on does not come back. */
+  /** One that somebody may have counted on does not come back, or takes its time. */
   readonly onMissed: () => void
-  /** One takes its time. */
-  readonly onLate: () => void
 }
 
 export class Returns {
@@ -111,7 +109,7 @@ export class Returns {
   }
 
   #look(): void {
-    const { slots, now, onLate } = this.#deps
+    const { slots, now, onMissed } = this.#deps
     this.#timer = null
     const lateMs = now() - LIMITS.returnMs
     for (const slot of slots.all) {
@@ -119,6 +117,6 @@ export class Returns {
       if (state.kind === 'quarantined' && state.returnsSinceMs !== null && state.returnsSinceMs <= lateMs)
         slots.move(slot, { ...state, returnsSinceMs: null })
     }
-    onLate()
+    onMissed()
   }
 }

@@ -32,8 +32,6 @@ export type SlotDialsDeps = Pick<TargetPoolDeps, 'origin' | 'now' | 'random' | '
   readonly isOpen: () => boolean
   /** A dial or a connection is over, or there is one more. */
   readonly onDone: () => void
-  /** A connection does not come back that somebody may have counted on. */
-  readonly onMissed: () => void
 }
 
 export class SlotDials {
@@ -95,28 +93,22 @@ export class SlotDials {
   }
 
   #failed(slot: Slot, attempt: DialAttempt, error: SockpoolError): void {
-    const { slots, queue, live, idle, onDone } = this.#deps
+    const { slots, idle, onDone } = this.#deps
     const isWanted = slot.state.kind === 'connecting'
     if (isWanted) slots.move(slot, { kind: 'closing', connection: null, reason: 'failed', lingers: false })
     this.#free(slot)
     attempt.dials.failed(attempt, error.code)
     idle.closeEjected()
     if (isWanted && error.code !== 'ABORTED') this.#turns.fail(slot, error)
-    // Each dial under way still answers somebody; the others would wait for nothing.
-    const { waiters } = queue
-    for (let { refusal } = live.dials; refusal !== null; { refusal } = live.dials)
-      if (waiters.size <= slots.connecting || !waiters.failLast(refusal)) break
     onDone()
   }
 
   /** The socket is gone, by whoever's doing. */
   #gone(slot: Slot, how: EndName): void {
-    const { slots, onLost, onDone, onMissed } = this.#deps
-    const wasReturning = slot.state.kind === 'quarantined'
+    const { slots, onLost, onDone } = this.#deps
     if (loseSlot(slots, slot, how)) onLost(how)
     this.#free(slot)
-    if (wasReturning) onMissed()
-    else onDone()
+    onDone()
   }
 
   #free(slot: Slot): void {

@@ -83,8 +83,7 @@ export class TargetPool {
         this.control.changed()
         this.#dispatch()
       },
-      onMissed: () => this.#missed(),
-      onLate: onDue,
+      onMissed: onDue,
     })
     const target = (): Target => this.target
     const retires = (slot: Slot): Refusal | null => this.control.retires(slot)
@@ -260,7 +259,6 @@ export class TargetPool {
       probing: () => this.#probes.underWay,
       isOpen: () => this.isOpen,
       onDone: () => this.#dispatch(),
-      onMissed: () => this.#missed(),
     })
   }
 
@@ -283,6 +281,7 @@ export class TargetPool {
     if (this.#waiters.size === 0 || !this.isOpen) return
     this.#idle.lend(this.#queue, () => this.#unprovided)
     while (this.#unprovided > 0 && this.#mayDial) this.#dials.begin()
+    this.#failUnprovided()
     if (this.#unprovided > 0 && !this.#slots.isFullOwn) this.#live.dials.await()
     this.#returns.watch()
     this.#slots.changed()
@@ -330,11 +329,13 @@ export class TargetPool {
     }
   }
 
-  /** A connection does not come back that somebody may have counted on. */
-  #missed(): void {
-    const { refusal } = this.#live.dials
-    if (refusal !== null && this.#unprovided > 0) this.#waiters.failLast(refusal)
-    this.#dispatch()
+  /** Of a target that is left alone: whoever waits for what is under way still may be answered, the others would not. */
+  #failUnprovided(): void {
+    while (this.#unprovided > 0) {
+      const refusal = this.#live.dials.lastingRefusal
+      if (refusal === null) return
+      this.#waiters.failLast(refusal)
+    }
   }
 
   /** Why a connection that is as good as new may serve nobody else. */

@@ -104,6 +104,33 @@ describe('the breaker', () => {
     expect(bench.pool.health.breaker).toBe('closed')
   })
 
+  test('fails those who waited out a pause when the target is resumed, as nothing else would end their wait', async () => {
+    const bench = await opened()
+    bench.pool.control.pause()
+    const waiting = [bench.ask(), bench.ask()]
+    await settle()
+    expect(waiting.map(({ error }) => error)).toEqual([null, null])
+    bench.pool.control.resume()
+    await settle()
+    expect(waiting.map(({ error }) => error?.code)).toEqual(['BREAKER_OPEN', 'BREAKER_OPEN'])
+    expect(bench.waiting).toBe(0)
+  })
+
+  test('has those who waited out a pause wait for the one dial that it lets through, and serves all when that succeeds', async () => {
+    const bench = await opened()
+    bench.pool.control.pause()
+    const waiting = [bench.ask(), bench.ask(), bench.ask()]
+    bench.nowMs += 1_000
+    bench.pool.control.resume()
+    await settle()
+    expect([bench.connector.pending.length, bench.waiting]).toEqual([1, 3])
+    bench.connector.pending[0]?.succeed()
+    await settle()
+    for (const dial of bench.connector.pending) dial.succeed()
+    await settle()
+    expect(waiting.map(({ slot, error }) => slot !== null && error === null)).toEqual([true, true, true])
+  })
+
   test('lets exactly one dial through when its time is over, and closes when that succeeds', async () => {
     const bench = await opened()
     bench.nowMs += 1_000

@@ -245,6 +245,20 @@ describe('a pool that may not dial', () => {
     expect(permits.use.wanting).toBe(1)
   })
 
+  test('fails who has waited for permits that could not be relied on, once they can, while its breaker is open', async () => {
+    const breaker = { failures: 1, openForMs: 1_000 }
+    const { bench, permits } = capped(1, { max: 4 }, { breaker })
+    bench.ask()
+    const waiting = bench.ask()
+    permits.isReliable = false
+    bench.connector.pending[0]?.fail()
+    await settle()
+    expect(waiting.error).toBeNull()
+    permits.rely(true)
+    await settle()
+    expect(waiting.error).toMatchObject({ code: 'BREAKER_OPEN' })
+  })
+
   test('wants no more than it may dial at once', () => {
     const { bench, permits } = capped(0, { max: 8, maxConnecting: 2 })
     for (let count = 0; count < 5; count++) bench.ask()
