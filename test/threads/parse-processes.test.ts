@@ -161,7 +161,8 @@ describe('the end of a parse process', () => {
     const began = performance.now()
     const error = await codeOf(parsers.parse('ndjson', emptyObjects(4), {}, { timeoutMs: 300 }))
     expect(error).toMatchObject({ code: 'PARSE_TIMEOUT', reason: 'running', retryable: false })
-    expect(performance.now() - began).toBeLessThan(500)
+    // The parse would take four seconds; a machine under load answers late.
+    expect(performance.now() - began).toBeLessThan(1_300)
     expect(await parsers.parse('json', ONE)).toEqual([1])
     expect(parsers.stats().processes).toMatchObject({ timedOut: 1, died: 0, completed: 2, threads: 1 })
   })
