@@ -2,6 +2,7 @@
  * One instance among others, as the rest of the process uses it: permits for the pools, ids for leases, and who answers for
  * an id. It runs on the main thread, and works without the engine, if less well.
  */
+import type { FleetRows, IdOwner, PermitMeters } from '../base/fleet-data.ts'
 import { LIMITS } from '../base/limits.ts'
 import { settledWithin } from '../base/wait.ts'
 import type { FleetConfig } from '../config/fleet.ts'
@@ -13,7 +14,7 @@ import { FleetIds, newBoot } from './fleet-ids.ts'
 import { MemberList } from './member-list.ts'
 import { Membership, type MembershipState } from './membership.ts'
 import { EngineLedger } from './permits-ledger.ts'
-import type { FleetTimes, QuotaMeters } from './quota-state.ts'
+import type { FleetTimes } from './quota-state.ts'
 import { Quotas } from './quotas.ts'
 import { UnknownStarts } from './unknown-starts.ts'
 
@@ -30,30 +31,6 @@ export type InstanceFleetOptions = {
 
 /** Figures of this instance, for others to see. */
 export type InstanceFigures = { readonly leases: number; readonly connections: number }
-
-type Owner =
-  | { readonly kind: 'own' }
-  | { readonly kind: 'other'; readonly name: string; readonly origin: string }
-  | { readonly kind: 'unreachable'; readonly name: string; readonly retryAfterMs: number }
-  | { readonly kind: 'lost'; readonly name: string }
-
-type Rows = {
-  readonly instances: readonly {
-    readonly name: string
-    readonly url: string
-    readonly leases: number
-    readonly connections: number
-    readonly seenAt: string
-    readonly startedAt: string
-    readonly version: string
-  }[]
-  readonly caps: Readonly<
-    Record<
-      string,
-      { readonly cap: number; readonly held: number; readonly byInstance: Readonly<Record<string, number>> }
-    >
-  >
-}
 
 const TIMES: FleetTimes = {
   ttlMs: LIMITS.fleetTtlMs,
@@ -174,7 +151,7 @@ export class InstanceFleet {
     await this.#membership.join()
   }
 
-  ownerOf(id: string): Owner {
+  ownerOf(id: string): IdOwner {
     const mark = this.#ids.markOf(id)
     if (mark.kind === 'own') return mark
     const { name, boot } = mark
@@ -196,7 +173,7 @@ export class InstanceFleet {
   }
 
   /** What the engine knows; while it is away, what it said last. It never rejects. */
-  async rows(): Promise<Rows> {
+  async rows(): Promise<FleetRows> {
     const { caps } = this.#config
     await Promise.all([
       this.#membership.refresh(),
@@ -227,7 +204,7 @@ export class InstanceFleet {
   }
 
   /** By target, as they are now. */
-  permits(): ReadonlyMap<string, QuotaMeters> {
+  permits(): ReadonlyMap<string, PermitMeters> {
     return this.#quotas.meters
   }
 

@@ -5,7 +5,6 @@
  *      └──────────────────────────────► lost
  *   each ──► ended
  */
-import type { DurationCounts } from '../base/duration-tally.ts'
 export type QuotaState =
   /** The engine has not answered yet, since the start. */
   | { readonly kind: 'unheard' }
@@ -27,13 +26,4 @@ export type FleetTimes = {
   readonly renewMs: number
   /** Beyond the TTL, until it is sure that others have ceased too. */
   readonly graceMs: number
-}
-
-/** Permits of one target in this instance, and how long callers lacked one each time. `granted` may be Infinity. */
-export type QuotaMeters = {
-  readonly cap: number
-  readonly granted: number
-  readonly taken: number
-  readonly wanting: number
-  readonly waits: DurationCounts
 }

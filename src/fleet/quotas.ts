@@ -1,8 +1,8 @@
 /** The quotas of all pools of capped targets. */
+import type { PermitMeters } from '../base/fleet-data.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { Permits, PermitTaker } from '../pool/target/permits.ts'
 import type { QuotaDeps } from './quota-deps.ts'
-import type { QuotaMeters } from './quota-state.ts'
 import { TargetQuota } from './target-quota.ts'
 
 export type QuotasDeps = Pick<
@@ -53,7 +53,7 @@ export class Quotas {
   }
 
   /** By target; of a target that was removed and added again, those of its new pool. */
-  get meters(): ReadonlyMap<string, QuotaMeters> {
+  get meters(): ReadonlyMap<string, PermitMeters> {
     return new Map([...this.#open].map(quota => [quota.account.target, quota.meters]))
   }
 

@@ -5,6 +5,7 @@
  * `granted` grows by an answer alone, and shrinks before anything is given back: a word or an answer that is lost leaves
  * permits unused for a while, and never used twice. One word is under way at a time.
  */
+import type { PermitMeters } from '../base/fleet-data.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { Permits } from '../pool/target/permits.ts'
 import { lossAllowance } from './engine-loss.ts'
@@ -13,7 +14,7 @@ import { balanceOf, type PermitBalance } from './permit-balance.ts'
 import { PermitLack } from './permit-lack.ts'
 import type { PermitAccount, PermitAnswer, PermitWord } from './permits-ledger.ts'
 import type { QuotaDeps } from './quota-deps.ts'
-import type { QuotaMeters, QuotaState } from './quota-state.ts'
+import type { QuotaState } from './quota-state.ts'
 
 /** Others have asked since something was offered. */
 const ASKED = -1
@@ -59,7 +60,7 @@ export class TargetQuota implements Permits {
   }
 
   /** As they are now. */
-  get meters(): QuotaMeters {
+  get meters(): PermitMeters {
     const { account, taker } = this.#deps
     const { taken, wanting } = taker.use
     return { cap: account.cap, granted: this.#granted, taken, wanting, waits: this.#lack.waits }

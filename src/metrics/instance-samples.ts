@@ -1,5 +1,5 @@
 /** The figures of a fleet, as far as this instance knows them: nobody else is asked for a scrape, the engine least of all. */
-import type { DurationCounts } from '../base/duration-tally.ts'
+import type { PermitMeters } from '../base/fleet-data.ts'
 import type { Samples } from './samples.ts'
 import type { ServiceCounts } from './service-counts.ts'
 
@@ -18,17 +18,6 @@ export type InstanceMeters = {
   readonly expected: number
   /** Of every capped target that has a pool, by its name. */
   permits(): ReadonlyMap<string, PermitMeters>
-}
-
-/** The permits of one target, as this instance has and uses them. */
-export type PermitMeters = {
-  readonly cap: number
-  /** Infinity where nothing but the pool bounds it. */
-  readonly granted: number
-  readonly taken: number
-  readonly wanting: number
-  /** For how long it lacked what its callers wanted, each time until it had a permit more. */
-  readonly waits: DurationCounts
 }
 
 export function addInstances(samples: Samples, { instances, counts }: InstanceSources): void {

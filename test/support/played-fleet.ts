@@ -1,6 +1,6 @@
 /** A fleet as the page of a service is told of it, while the service stands alone: what it is made of changes when a test says so. */
 import type { Page } from 'playwright-core'
-import type { FleetRows, InstanceRow } from '../../src/http/ports.ts'
+import type { FleetRows, InstanceRow } from '../../src/base/fleet-data.ts'
 
 export type PlayedAnswer = FleetRows & { readonly state: string; readonly name: string | null }
 

@@ -1,8 +1,9 @@
 /** What callers hear where the instance that holds their lease or listener does not answer for it. */
 import { exhausted, isExhaustion } from '../../base/descriptors.ts'
 import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
+import type { IdOwner } from '../../base/fleet-data.ts'
 import { goneError } from '../leases/caller-lease.ts'
-import type { ForwardResult, IdOwner } from '../ports.ts'
+import type { ForwardResult } from '../ports.ts'
 import { NOTHING_MOVED } from '../problems.ts'
 import type { CallHeaders } from './call-headers.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { FleetPort, FleetRows } from '../../../src/http/ports.ts'
+import type { FleetRows } from '../../../src/base/fleet-data.ts'
+import type { FleetPort } from '../../../src/http/ports.ts'
 import { DEV_TOKEN, harness } from './fakes.ts'
 
 const ROWS: FleetRows = {
