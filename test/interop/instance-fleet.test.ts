@@ -59,10 +59,6 @@ class Pool implements PermitTaker {
     this.taken = Math.min(this.wanted, this.permits?.granted ?? 0)
   }
 
-  giveUp(): number {
-    return 0
-  }
-
   cut(): number {
     this.refresh()
     return 0

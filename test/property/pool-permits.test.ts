@@ -12,18 +12,7 @@ type Step = { readonly do: (typeof STEPS)[number]; readonly pick: number }
 const STEPS = [
   ...(['ask', 'ask', 'ask', 'askAtOnce', 'askOther', 'leave', 'succeed', 'succeed', 'fail', 'obey'] as const),
   ...(['release', 'release', 'discard', 'judge', 'judge', 'die', 'share', 'sweep', 'turn', 'wait'] as const),
-  ...([
-    'grant',
-    'grant',
-    'grantUntold',
-    'doubt',
-    'rely',
-    'giveUp',
-    'cut',
-    'pause',
-    'resume',
-    'resize',
-  ] as const),
+  ...(['grant', 'grant', 'grantUntold', 'doubt', 'rely', 'cut', 'pause', 'resume', 'resize'] as const),
 ] as const
 
 const POOL: TargetInput['pool'] = { idleTimeoutMs: 300, maxLifetimeMs: 1_000 }
@@ -91,8 +80,6 @@ class Run {
         return permits.rely(false)
       case 'rely':
         return permits.rely(true)
-      case 'giveUp':
-        return this.#giveUp(pick % 4)
       case 'cut':
         return this.#cut()
       case 'pause':
@@ -146,14 +133,6 @@ class Run {
         this.#giveBack(asked, 'killed')
       },
     }
-  }
-
-  #giveUp(count: number): void {
-    const { taker, use } = this.permits
-    const closing = this.bench.pool.counts.closing
-    const given = taker.giveUp(count)
-    expect(given).toBe(Math.min(count, use.idle))
-    expect(this.bench.pool.counts.closing).toBe(closing + given)
   }
 
   #cut(): void {

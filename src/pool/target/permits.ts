@@ -33,13 +33,8 @@ export type PermitUse = {
 /** The pool of one target, as whoever grants permits sees it. */
 export interface PermitTaker {
   readonly use: PermitUse
-  /** `granted` has changed, or `isCurrent` has: serves, dials and retires accordingly. Kills nothing. */
+  /** `granted` has changed, or `isCurrent` has: serves and dials accordingly, closes what lies idle beyond it, and retires. Kills nothing. */
   refresh(): void
-  /**
-   * Closes up to so many idle connections, the longest idle first, below `min` too. How many. Who wants their permits lowers
-   * `granted` before, or they are dialled with again.
-   */
-  giveUp(count: number): number
   /** Ends what is beyond `granted` at once: idle ones, dials, those that come back, and leases at last. How many. */
   cut(): number
 }

@@ -47,13 +47,6 @@ export class PermittedSlots implements PermitTaker {
     this.#deps.onRefreshed()
   }
 
-  giveUp(count: number): number {
-    const { slots } = this.#deps
-    const given = slots.idle.slice(0, Math.max(0, count))
-    for (const slot of given) closeSlot(slots, slot, 'resize')
-    return given.length
-  }
-
   cut(): number {
     const { slots, onCut } = this.#deps
     let surplus = slots.open - slots.max

@@ -35,10 +35,6 @@ class Taker implements PermitTaker {
     }
   }
 
-  giveUp(): number {
-    return 0
-  }
-
   cut(): number {
     const granted = this.quota?.granted ?? 0
     this.cuts.push(granted)

@@ -409,23 +409,12 @@ describe('what others want', () => {
       bench.nowMs++
       await bench.giveBack(slot)
     }
-    permits.granted = 1
-    expect(permits.taker.giveUp(2)).toBe(2)
+    permits.grant(1)
     expect(slots.map(({ state }) => state.kind)).toEqual(['closing', 'closing', 'idle'])
     expect(permits.use.taken).toBe(3)
     await work(bench)
     expect(permits.use).toEqual({ taken: 1, idle: 1, wanting: 0, cold: 2 })
     expect(bench.pool.history.closed).toEqual({ resize: 2 })
-  })
-
-  test('is no more than what lies idle', async () => {
-    const { bench, permits } = capped(3)
-    await bench.giveBack(await bench.lease())
-    const kept = await bench.lease()
-    expect(permits.taker.giveUp(5)).toBe(0)
-    await bench.giveBack(kept)
-    expect(permits.taker.giveUp(-1)).toBe(0)
-    expect(permits.taker.giveUp(5)).toBe(1)
   })
 })
 
@@ -525,6 +514,6 @@ test('permits hear of each thing that changes what is used and wanted', async ()
   expect(await hears(() => leaving.abort())).toBe(true)
   expect(await hears(() => bench.giveBack(slot as unknown as Slot))).toBe(true)
   expect(await hears(() => bench.pool.control.resize({ min: 1 }))).toBe(true)
-  expect(await hears(() => permits.taker.giveUp(1))).toBe(true)
+  expect(await hears(() => permits.grant(0))).toBe(true)
   expect(await hears(() => bench.connector.obey())).toBe(true)
 })
