@@ -3,7 +3,8 @@
  * come in; what comes back must be as described. Malformed requests are those of bad-input.test.ts.
  */
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { jsonOf } from '../support/api.ts'
 import { type ApiDocument, apiDocument } from '../support/api-document.ts'
 import { type ApiRequest, validRequests } from '../support/api-requests.ts'
@@ -27,7 +28,7 @@ beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
     config: { limits: { operationTimeout: '5s' }, ioWorkers: 1, ingress: { listen: ['127.0.0.1:0'] } },
-    finally: afterAll,
+    finally: afterFile,
   })
   described = await describedAnswers()
   document = await apiDocument()

@@ -4,6 +4,7 @@
  */
 import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import type { HeldLease } from '../support/api.ts'
 import { type DescribedAnswers, describedAnswers } from '../support/described-answers.ts'
 import { type Case, malformedRequests, type OpenApi } from '../support/malformed-requests.ts'
@@ -27,7 +28,7 @@ beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
     config: { limits: { operationTimeout: '1s' }, ingress: { listen: ['127.0.0.1:0'] } },
-    finally: afterAll,
+    finally: afterFile,
   })
   lease = await service.api.lease('demo', { ttlMs: 600_000 })
   described = await describedAnswers()

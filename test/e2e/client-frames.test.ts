@@ -5,7 +5,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { SockpoolError } from '../../src/base/errors.ts'
 import type { ConnectPoolOptions } from '../../src/client/client-options.ts'
 import { connectPool as connectOnNode } from '../../src/client/connect-pool.ts'
@@ -13,6 +13,7 @@ import type { RemoteLease } from '../../src/client/remote-lease.ts'
 import type { RemotePool } from '../../src/client/remote-pool.ts'
 import type { FrameInput } from '../../src/frames/frame-input.ts'
 import { buildClientForBrowsers } from '../../tsup.config.ts'
+import { afterFile } from '../support/after-file.ts'
 import { jsonOf, type LeaseView } from '../support/api.ts'
 import { FailingWay } from '../support/failing-way.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -26,11 +27,11 @@ let client: typeof import('../../src/client/web.ts')
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sockpool-client-'))
-  afterAll(() => rm(folder, { recursive: true }))
+  afterFile(() => rm(folder, { recursive: true }))
   await buildClientForBrowsers(folder)
   client = await import(join(folder, 'client.js'))
   upstream = await startUpstream()
-  afterAll(() => upstream.close())
+  afterFile(() => upstream.close())
   const { host, port } = upstream
   service = await startServiceFixture({
     config: {
@@ -38,7 +39,7 @@ beforeAll(async () => {
       http: { hosts: ['127.0.0.1'] },
       targets: { script: { host, port }, lines: { host, port, frame: 'line' } },
     },
-    finally: afterAll,
+    finally: afterFile,
   })
 })
 

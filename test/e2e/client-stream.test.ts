@@ -2,12 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { SockpoolError } from '../../src/base/errors.ts'
 import type { ConnectPoolOptions } from '../../src/client/client-options.ts'
 import { connectPool } from '../../src/client/connect-pool.ts'
 import type { RemoteLease } from '../../src/client/remote-lease.ts'
 import type { RemotePool } from '../../src/client/remote-pool.ts'
+import { afterFile } from '../support/after-file.ts'
 import { collectUntil, warningsNamed } from '../support/collect-garbage.ts'
 import { FailingWay } from '../support/failing-way.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -31,8 +32,8 @@ const configOf = ({ host, port }: Upstream): Record<string, unknown> => ({
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  afterAll(() => upstream.close())
-  service = await startServiceFixture({ config: configOf(upstream), finally: afterAll })
+  afterFile(() => upstream.close())
+  service = await startServiceFixture({ config: configOf(upstream), finally: afterFile })
 })
 
 function connect(options: ConnectPoolOptions & { readonly url?: string } = {}): RemotePool {

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { run } from '../../src/command/command.ts'
+import { afterFile } from '../support/after-file.ts'
 import { captureStreams } from '../support/captured-streams.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { clientCertificate } from '../support/client-certificate.ts'
@@ -28,7 +29,7 @@ beforeAll(async () => {
   const foreign = await clientCertificate('ops')
   serverFiles = server
   folder = await mkdtemp(join(tmpdir(), 'sockpool-command-tls-'))
-  afterAll(() => rm(folder, { recursive: true }))
+  afterFile(() => rm(folder, { recursive: true }))
   const files = {
     'ca.pem': `${named.cert}\n${server.cert}`,
     'named.pem': named.cert,
@@ -50,7 +51,7 @@ beforeAll(async () => {
       http: { tls: { cert: 'cert.pem', key: 'key.pem', clientCa: 'clients.pem' } },
     },
     files: { 'cert.pem': server.cert, 'key.pem': server.key, 'clients.pem': `${ops.cert}\n${nobody.cert}` },
-    finally: afterAll,
+    finally: afterFile,
   })
 })
 

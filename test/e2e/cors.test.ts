@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { EXPOSED_HEADERS } from '../../src/http/door/cors.ts'
 import { CALLER_HEADER, FORWARDED_HEADER } from '../../src/http/door/forwarded-caller.ts'
 import { REDIRECT_HEADER } from '../../src/http/forwarding/forwarding.ts'
+import { afterFile } from '../support/after-file.ts'
 import { type Answer, type Call, jsonOf, problemOf } from '../support/api.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { ROOT } from '../support/service-process.ts'
@@ -20,7 +21,7 @@ beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
     config: { http: { origins: [LISTED, 'http://localhost:3000'] }, limits: { operationTimeout: '2s' } },
-    finally: afterAll,
+    finally: afterFile,
   })
 })
 

@@ -1,6 +1,7 @@
 /** A request that is cut takes nothing back: what was accepted is the target's, and the lease's offset says how much. */
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import type { HeldLease } from '../support/api.ts'
 import { PatternCheck, pattern } from '../support/pattern-check.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -12,9 +13,9 @@ let service: ServiceFixture
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  afterAll(() => upstream.close())
+  afterFile(() => upstream.close())
   const { host, port } = upstream
-  service = await startServiceFixture({ config: { targets: { sink: { host, port } } }, finally: afterAll })
+  service = await startServiceFixture({ config: { targets: { sink: { host, port } } }, finally: afterFile })
 })
 
 async function leaseSink(): Promise<{ lease: HeldLease; peer: Peer }> {

@@ -1,6 +1,7 @@
 /** What the dashboard shows of a fleet, in Chromium: the service stands alone, and what `/v1/fleet` answers is played. */
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { buildDashboard, DashboardPage, startChromium } from '../support/dashboard-browser.ts'
 import {
   type DashboardScene,
@@ -18,9 +19,9 @@ let scene: DashboardScene
 beforeAll(async () => {
   const chromium = await requireProgram('chromium', 'the package chromium', () => null as never)
   if (chromium === null) return
-  const dashboard = await buildDashboard(afterAll)
-  browser = await startChromium(chromium, afterAll)
-  scene = await startDashboardScene({ dashboard, finally: afterAll })
+  const dashboard = await buildDashboard(afterFile)
+  browser = await startChromium(chromium, afterFile)
+  scene = await startDashboardScene({ dashboard, finally: afterFile })
 })
 
 beforeEach(({ skip }) => skip(browser === null, 'there is no chromium'))

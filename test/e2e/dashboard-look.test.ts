@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { buildDashboard, DashboardPage, startChromium } from '../support/dashboard-browser.ts'
 import { type DashboardScene, OPS_TOKEN, startDashboardScene } from '../support/dashboard-scene.ts'
 import { requireProgram } from '../support/own-program.ts'
@@ -18,9 +19,9 @@ beforeAll(async () => {
   const chromium = await requireProgram('chromium', 'the package chromium', () => null as never)
   if (chromium === null) return
   axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-  const dashboard = await buildDashboard(afterAll)
-  browser = await startChromium(chromium, afterAll)
-  scene = await startDashboardScene({ dashboard, answerMs: () => 20, finally: afterAll })
+  const dashboard = await buildDashboard(afterFile)
+  browser = await startChromium(chromium, afterFile)
+  scene = await startDashboardScene({ dashboard, answerMs: () => 20, finally: afterFile })
   scene.work(8)
   const { view } = await scene.service.api.lease('ledger', { ttlMs: 600_000 })
   await scene.service.api.post('/v1/exchange', {

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type Answer, problemOf } from '../support/api.ts'
 import { buildDashboard } from '../support/dashboard-browser.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -11,8 +12,8 @@ import { type ServiceFixture, startServiceFixture } from '../support/service-fix
 let dashboard = ''
 let service: ServiceFixture
 beforeAll(async () => {
-  dashboard = await buildDashboard(afterAll)
-  service = await startServiceFixture({ dashboard, finally: afterAll })
+  dashboard = await buildDashboard(afterFile)
+  service = await startServiceFixture({ dashboard, finally: afterFile })
 })
 
 /** As a browser does it, which knows no token. */

@@ -1,6 +1,7 @@
 /** Every control of the dashboard, in Chromium, against a service that runs. */
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { jsonOf, problemOf } from '../support/api.ts'
 import { buildDashboard, DashboardPage, startChromium } from '../support/dashboard-browser.ts'
 import {
@@ -19,10 +20,10 @@ let scene: DashboardScene
 beforeAll(async () => {
   const chromium = await requireProgram('chromium', 'the package chromium', () => null as never)
   if (chromium === null) return
-  dashboard = await buildDashboard(afterAll)
-  browser = await startChromium(chromium, afterAll)
-  scene = await startDashboardScene({ dashboard, finally: afterAll })
-  afterAll(async () => (await shared)?.close())
+  dashboard = await buildDashboard(afterFile)
+  browser = await startChromium(chromium, afterFile)
+  scene = await startDashboardScene({ dashboard, finally: afterFile })
+  afterFile(async () => (await shared)?.close())
 })
 
 beforeEach(({ skip }) => skip(browser === null, 'there is no chromium'))

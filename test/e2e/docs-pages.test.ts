@@ -1,12 +1,13 @@
 /** `/docs`: the API in a browser, which needs nothing that this service does not have. */
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type Answer, problemOf } from '../support/api.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 
 let service: ServiceFixture
 beforeAll(async () => {
-  service = await startServiceFixture({ finally: afterAll })
+  service = await startServiceFixture({ finally: afterFile })
 })
 
 /** As a browser does it, which knows no token. */

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { Agent, request } from 'node:https'
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type ClientCertificate, clientCertificate } from '../support/client-certificate.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { type TestCertificate, testCertificate } from '../support/tls-certs.ts'
@@ -41,7 +42,7 @@ beforeAll(async () => {
       'key.pem': server.key,
       'clients.pem': [ops, dev, batch, nobody].map(({ cert }) => cert).join('\n'),
     },
-    finally: afterAll,
+    finally: afterFile,
   })
 })
 

@@ -1,14 +1,15 @@
 /** What wants to leave HTTP behind, and what comes from pages: both are refused at the door, on every method. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 
 let service: ServiceFixture
 
 beforeAll(async () => {
-  service = await startServiceFixture({ finally: afterAll })
+  service = await startServiceFixture({ finally: afterFile })
 })
 
 const authorization = () => `Authorization: Bearer ${service.token}`

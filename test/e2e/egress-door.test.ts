@@ -4,12 +4,13 @@
  */
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { SockpoolError } from '../../src/base/errors.ts'
 import { EgressRules } from '../../src/egress/egress-rules.ts'
 import { admit } from '../../src/egress/judge.ts'
 import { createPool } from '../../src/library/create-pool.ts'
 import type { Pool } from '../../src/pool/pool.ts'
+import { afterFile } from '../support/after-file.ts'
 import { type DnsServer, startDnsServer } from '../support/dns-server.ts'
 import { dialledBy, type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { startUpstream } from '../support/upstream.ts'
@@ -36,11 +37,11 @@ let pool: Pool
 
 beforeAll(async () => {
   dns = await startDnsServer({ ownAddress })
-  afterAll(() => dns.close())
+  afterFile(() => dns.close())
   const egress = { allow: ['*'], dnsServers: [dns.address] }
-  service = await startServiceFixture({ config: { egress }, finally: afterAll })
+  service = await startServiceFixture({ config: { egress }, finally: afterFile })
   pool = await createPool({ egress })
-  afterAll(() => pool.close())
+  afterFile(() => pool.close())
 })
 
 /** A case as a client sends it, with the real values in their places. */

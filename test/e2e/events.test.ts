@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type EventClient, followEvents } from '../support/event-client.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -29,7 +30,7 @@ async function closedPort(): Promise<number> {
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  afterAll(() => upstream.close())
+  afterFile(() => upstream.close())
   const { host, port } = upstream
   config = {
     auth: { tokens: TOKENS },
@@ -38,7 +39,7 @@ beforeAll(async () => {
       dead: { host, port: await closedPort(), breaker: { failures: 2, openFor: '50ms' } },
     },
   }
-  service = await startServiceFixture({ config, finally: afterAll })
+  service = await startServiceFixture({ config, finally: afterFile })
 })
 
 async function follow(headers: Record<string, string> = {}): Promise<EventClient> {

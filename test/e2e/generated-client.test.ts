@@ -1,7 +1,8 @@
 /** A client that a public generator makes of `/openapi.json`: it compiles, and takes one lease through its life. */
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { ROOT, runCommand } from '../support/service-process.ts'
 import { makeFolder } from '../support/temporary-folder.ts'
@@ -54,7 +55,7 @@ async function inFolder(args: readonly string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  service = await startServiceFixture({ demo: true, finally: afterAll })
+  service = await startServiceFixture({ demo: true, finally: afterFile })
 })
 
 /** With the document, the program, and the types of Node. */

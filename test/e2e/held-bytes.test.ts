@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type Api, problemOf } from '../support/api.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -22,7 +23,7 @@ beforeAll(async () => {
     socket.on('error', () => {}).on('data', () => void socket.write(answer))
   }).listen(0, '127.0.0.1')
   await once(source, 'listening')
-  afterAll(() => void source.close())
+  afterFile(() => void source.close())
   const { port } = source.address() as AddressInfo
   const tokens = (['a', 'b'] as const).map(name => ({
     name,
@@ -36,7 +37,7 @@ beforeAll(async () => {
       auth: { tokens },
       targets: { source: { host: '127.0.0.1', port } },
     },
-    finally: afterAll,
+    finally: afterFile,
   })
   for (const name of ['a', 'b'] as const) api[name] = service.api.as(name)
 })

@@ -7,8 +7,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hashToken } from '../../src/config/token-file.ts'
+import { afterFile } from '../support/after-file.ts'
 import { type ClientCertificate, clientCertificate } from '../support/client-certificate.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -43,14 +44,17 @@ let config: Readonly<Record<string, unknown>>
 
 beforeAll(async () => {
   process.on('worker', noteWorker)
+  afterFile(() => void process.off('worker', noteWorker))
   // The private socket lies in the folder of temporary files.
   folder = await mkdtemp(join(tmpdir(), 'sockpool-threads-'))
+  afterFile(() => rm(folder, { recursive: true }))
   const { TMPDIR: outer } = process.env
   Object.assign(process.env, { TMPDIR: folder })
   silent = await startUpstream()
+  afterFile(() => silent.close())
   const lines = createServer(socket => void socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1')
   await once(lines, 'listening')
-  afterAll(() => void lines.close())
+  afterFile(() => void lines.close())
   config = {
     auth: { tokens: TOKENS },
     http: { threads: 2 },
@@ -66,15 +70,9 @@ beforeAll(async () => {
       silent: { host: silent.host, port: silent.port, pool: { max: 50 } },
     },
   }
-  service = await startServiceFixture({ config, finally: afterAll })
+  service = await startServiceFixture({ config, finally: afterFile })
   if (outer === undefined) Reflect.deleteProperty(process.env, 'TMPDIR')
   else Object.assign(process.env, { TMPDIR: outer })
-})
-
-afterAll(async () => {
-  process.off('worker', noteWorker)
-  await silent.close()
-  await rm(folder, { recursive: true })
 })
 
 type Call = {

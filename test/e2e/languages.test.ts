@@ -1,6 +1,7 @@
 /** The programs of the pages in other languages print what is shown, against a service that runs. */
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type ForeignLanguage, foreignProgramsOf } from '../support/foreign-programs.ts'
 import { blocksOf } from '../support/page-blocks.ts'
 import { pagePaths, readPage } from '../support/pages.ts'
@@ -15,7 +16,7 @@ const PROGRAMS = pagePaths()
 
 let service: ServiceFixture
 beforeAll(async () => {
-  service = await startServiceFixture({ demo: true, finally: afterAll })
+  service = await startServiceFixture({ demo: true, finally: afterFile })
 })
 
 type Skip = (note: string) => never

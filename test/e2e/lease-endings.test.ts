@@ -1,6 +1,7 @@
 /** How a lease ends for its caller over HTTP: what was asked wrongly, a connection that broke, a peer that takes nothing. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
+import { afterFile } from '../support/after-file.ts'
 import { type HeldLease, problemOf } from '../support/api.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { type Peer, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -10,9 +11,9 @@ let service: ServiceFixture
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  afterAll(() => upstream.close())
+  afterFile(() => upstream.close())
   const { host, port } = upstream
-  service = await startServiceFixture({ config: { targets: { peer: { host, port } } }, finally: afterAll })
+  service = await startServiceFixture({ config: { targets: { peer: { host, port } } }, finally: afterFile })
 })
 
 async function leased(): Promise<{ lease: HeldLease; peer: Peer }> {

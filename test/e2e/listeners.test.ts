@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hashToken } from '../../src/config/token-file.ts'
+import { afterFile } from '../support/after-file.ts'
 import { type Answer, type Api, type HeldLease, jsonOf, type LeaseView, problemOf } from '../support/api.ts'
 import { type Certificate, makeCertificate } from '../support/certificates.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -26,7 +27,7 @@ let certificate: Certificate
 
 beforeAll(async () => {
   certificate = await makeCertificate()
-  service = await startServiceFixture({ config: CONFIG, finally: afterAll })
+  service = await startServiceFixture({ config: CONFIG, finally: afterFile })
   ops = service.api.as('ops-secret')
 })
 

@@ -1,6 +1,7 @@
 /** Requests that one connection sends ahead of their answers: in turn, wherever one of them is more than a look. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.ts'
+import { afterFile } from '../support/after-file.ts'
 import type { HeldLease } from '../support/api.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
@@ -11,9 +12,9 @@ let service: ServiceFixture
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  afterAll(() => upstream.close())
+  afterFile(() => upstream.close())
   const { host, port } = upstream
-  service = await startServiceFixture({ config: { targets: { peer: { host, port } } }, finally: afterAll })
+  service = await startServiceFixture({ config: { targets: { peer: { host, port } } }, finally: afterFile })
 })
 
 async function leased(): Promise<{ lease: HeldLease; peer: Peer }> {

@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type HeldLease, problemOf } from '../support/api.ts'
 import { cpuMsOf } from '../support/cpu-time.ts'
 import { CLI, type ServiceProcess, servedBy, startServiceProcess } from '../support/service-process.ts'
@@ -26,7 +27,7 @@ let lease: HeldLease
 beforeAll(async () => {
   const sink = createServer(socket => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1')
   await once(sink, 'listening')
-  afterAll(() => void sink.close())
+  afterFile(() => void sink.close())
   const { port } = sink.address() as AddressInfo
   service = await startServiceProcess({
     entry: [`--max-old-space-size=${HEAP_MIB}`, CLI],

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterFile } from '../support/after-file.ts'
 import { type Answer, type Api, jsonOf, problemOf, type Target } from '../support/api.ts'
 import { dialledBy, type ServiceFixture, startServiceFixture } from '../support/service-fixture.ts'
 import { within } from '../support/service-process.ts'
@@ -30,7 +31,7 @@ beforeAll(async () => {
   service = await startServiceFixture({
     demo: true,
     config: { auth: { tokens: TOKENS }, egress: { allow: ['127.0.0.0/8'] } },
-    finally: afterAll,
+    finally: afterFile,
   })
   ops = service.api.as('ops')
 })

@@ -1,6 +1,7 @@
 /** Spans of the service as a collector gets them, and the trace that log lines name. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { connectPool } from '../../src/client/connect-pool.ts'
+import { afterFile } from '../support/after-file.ts'
 import { Collector } from '../support/collector.ts'
 import { ExpositionPage } from '../support/exposition.ts'
 import { RecordedSpans } from '../support/recorded-spans.ts'
@@ -38,7 +39,7 @@ const linesOf = (stderr: string): readonly Readonly<Record<string, unknown>>[] =
     .map(line => JSON.parse(line))
 
 beforeAll(async () => {
-  collector = await Collector.start(afterAll)
+  collector = await Collector.start(afterFile)
   service = await startServiceProcess({
     args: ['--demo'],
     config: {
@@ -48,7 +49,7 @@ beforeAll(async () => {
     },
     env: sendTo(collector.url),
   })
-  afterAll(() => service.stop())
+  afterFile(() => service.stop())
 })
 
 describe('a service with telemetry.traces: otlp', () => {

@@ -8,9 +8,11 @@ import { type Service, startService } from '../../src/service.ts'
 import { Api } from './api.ts'
 import { servedBy } from './service-process.ts'
 
+type GivenConfig = Readonly<Record<string, unknown>>
+
 export type ServiceFixtureOptions = {
-  /** As a config file says it; `listen` defaults to a free port of 127.0.0.1. */
-  readonly config?: Readonly<Record<string, unknown>>
+  /** As a config file says it; `listen` defaults to a free port of 127.0.0.1, and `limits.drainTimeout` to 2 s. */
+  readonly config?: GivenConfig
   readonly flags?: ConfigFlags
   /** Files that stand beside the config, by name. */
   readonly files?: Readonly<Record<string, string>>
@@ -19,7 +21,7 @@ export type ServiceFixtureOptions = {
   readonly demo?: boolean
   /** The folder of the dashboard's files; default: the package's own. */
   readonly dashboard?: string
-  /** Registers the teardown: `onTestFinished`, or `afterAll`. */
+  /** Registers the teardown: `onTestFinished`, or `afterFile`. */
   readonly finally: (undo: () => Promise<void>) => void
 }
 
@@ -27,7 +29,16 @@ export type ServiceFixture = Service & {
   readonly api: Api
   readonly port: number
   /** Has the config file say something else, for whoever reads it anew. */
-  configure(config: Readonly<Record<string, unknown>>): Promise<void>
+  configure(config: GivenConfig): Promise<void>
+}
+
+/** A free port, and a short drain: leases that a client holds in a test end with it at the latest. */
+function withDefaults({ limits, ...config }: GivenConfig): GivenConfig {
+  return {
+    listen: '127.0.0.1:0',
+    ...config,
+    limits: { drainTimeout: '2s', ...(limits as object | undefined) },
+  }
 }
 
 /** Starts it without logs: what a log holds is asked of a process of its own. */
@@ -37,7 +48,8 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
   options.finally(() => rm(folder, { recursive: true }))
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const file = join(folder, 'sockpool.yaml')
-  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...config }))
+  const configure = (next: GivenConfig): Promise<void> => writeFile(file, JSON.stringify(withDefaults(next)))
+  await configure(config)
   const environment = { ...servedBy(), ...options.environment }
   const reread = (): Config => loadConfig({ file, flags: { logLevel: 'silent', ...flags }, environment })
   const service = await startService(reread(), {
@@ -45,8 +57,13 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
     reread,
     ...(dashboard !== undefined && { dashboard }),
   })
-  options.finally(() => service.close())
   const { url, token } = service
+  const api = new Api(url, token)
+  options.finally(async () => {
+    // What a test still holds would hold up the drain until it expires.
+    await Promise.allSettled(api.leases.map(lease => lease.release('?discard=true')))
+    await service.close()
+  })
   const port = url.startsWith('unix:') ? 0 : Number(new URL(url).port)
   return {
     url,
@@ -58,8 +75,8 @@ export async function startServiceFixture(options: ServiceFixtureOptions): Promi
     reload: () => service.reload(),
     replaced: service.replaced,
     close: () => service.close(),
-    api: new Api(url, token),
-    configure: next => writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', ...next })),
+    api,
+    configure,
     port,
   }
 }

@@ -1,5 +1,6 @@
 /** A service with one target, whose side of each conversation the test speaks itself; leases, and streams over them. */
-import { afterAll, afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
+import { afterFile } from './after-file.ts'
 import type { HeldLease } from './api.ts'
 import { type ServiceFixture, startServiceFixture } from './service-fixture.ts'
 import { openStream, type StreamClient } from './stream-client.ts'
@@ -19,22 +20,18 @@ export type StreamScene = {
 /** To be called in `beforeAll`. */
 export async function startStreamScene(): Promise<StreamScene> {
   const upstream = await startUpstream()
-  afterAll(() => upstream.close())
+  afterFile(() => upstream.close())
   const { host, port } = upstream
   const service = await startServiceFixture({
     config: { targets: { peer: { host, port, reuse: 'clean', pool: { max: 50 } } } },
-    finally: afterAll,
-  })
-  const undo: (() => unknown)[] = []
-  afterEach(async () => {
-    for (const step of undo.splice(0).reverse()) await step()
+    finally: afterFile,
   })
   return {
     service,
     upstream,
     leased: async (wishes = {}) => {
       const lease = await service.api.lease('peer', wishes)
-      undo.push(() => lease.release('?discard=true'))
+      onTestFinished(async () => void (await lease.release('?discard=true')))
       const peer = await upstream.from(lease.view.connection.localPort)
       // A connection that is reused has heard of the lease before, whose question must not pass for this one's.
       peer.forget()
@@ -43,7 +40,7 @@ export async function startStreamScene(): Promise<StreamScene> {
     streamOf: async (lease, query = '') => {
       const headers = { authorization: `Bearer ${service.token}` }
       const stream = await openStream(service.url, `${lease.view.id}/stream${query}`, { headers })
-      undo.push(() => stream.socket.terminate())
+      onTestFinished(() => stream.socket.terminate())
       return stream
     },
   }
