@@ -9,6 +9,11 @@ export const FLEET_LIMITS = {
    * apart by a few in that time, and what was looked at is lent a moment later.
    */
   fleetMarginMs: 100,
+  /**
+   * Milliseconds between two looks at the clocks by which permits hold, at the most: timers go by the steady one, and are late
+   * by as long as the machine was suspended.
+   */
+  fleetWatchMs: 250,
   /** Parts that a cap is handed out in: few enough to need few words, and enough for as many instances as are usual. */
   fleetChunksMax: 16,
   /** Connections that a cap may allow: more than the sockets of any upstream. */

@@ -86,6 +86,7 @@ export class InstanceFleet {
     this.#ledger = new EngineLedger(this.#engine)
     this.#quotas = new Quotas({
       ...{ ...shared, caps, onEngineLoss, ledger: this.#ledger },
+      wall: Date.now,
       start: `${name}:${boot}`,
       instances: () => Math.max(this.#list.recent, expected),
       onFault: (target, error) => this.#fault(target, error),

@@ -18,5 +18,7 @@ export type QuotaDeps = {
   readonly onEnd: () => void
   /** Monotonic milliseconds, the clock of the pool. */
   readonly now: () => number
+  /** Milliseconds since 1970, which go on while the machine is suspended. */
+  readonly wall: () => number
   readonly random: () => number
 }

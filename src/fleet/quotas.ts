@@ -7,7 +7,7 @@ import { TargetQuota } from './target-quota.ts'
 
 export type QuotasDeps = Pick<
   QuotaDeps,
-  'ledger' | 'times' | 'onEngineLoss' | 'instances' | 'now' | 'random'
+  'ledger' | 'times' | 'onEngineLoss' | 'instances' | 'now' | 'wall' | 'random'
 > & {
   readonly caps: Readonly<Record<string, number>>
   /** `<name>:<boot>` */

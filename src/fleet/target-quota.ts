@@ -14,7 +14,7 @@ import { balanceOf, type PermitBalance } from './permit-balance.ts'
 import { PermitLack } from './permit-lack.ts'
 import type { PermitAccount, PermitAnswer, PermitWord } from './permits-ledger.ts'
 import type { QuotaDeps } from './quota-deps.ts'
-import type { QuotaState } from './quota-state.ts'
+import { type QuotaState, stateDueMs, type Validity } from './quota-state.ts'
 
 /** Others have asked since something was offered. */
 const ASKED = -1
@@ -72,7 +72,8 @@ export class TargetQuota implements Permits {
 
   isCurrent(nowMs: number): boolean {
     const state = this.#state
-    return state.kind === 'held' ? nowMs < state.validUntilMs : state.kind !== 'doubtful'
+    if (state.kind !== 'held') return state.kind !== 'doubtful'
+    return nowMs < state.validUntilMs && this.#deps.wall() < state.validUntilWallMs
   }
 
   changed(): void {
@@ -136,7 +137,7 @@ export class TargetQuota implements Permits {
     const state = this.#state
     switch (state.kind) {
       case 'held':
-        if (now >= state.validUntilMs) {
+        if (!this.isCurrent(now)) {
           this.#retryAtMs = now
           this.#become({ kind: 'doubtful', decideByMs: now + LIMITS.fleetAnswerMs }, this.#granted)
         } else if (state.overSinceMs !== null && now >= state.overSinceMs + times.ttlMs) {
@@ -210,32 +211,18 @@ export class TargetQuota implements Permits {
 
   /** When to look again, if nothing changes before. */
   #dueMs(now: number): number {
-    const state = this.#state
     const speaksAt = this.#speaking === null ? this.#speaksAt(now, this.#balance()) : Number.POSITIVE_INFINITY
     const spare =
       this.#spareSinceMs === null ? Number.POSITIVE_INFINITY : this.#spareSinceMs + LIMITS.fleetSpareMs
     const soon = this.#soon > 0 ? this.#soonUntilMs : Number.POSITIVE_INFINITY
-    const dueMs = Math.min(speaksAt, spare, soon)
-    switch (state.kind) {
-      case 'held': {
-        const cutAt = (state.overSinceMs ?? Number.POSITIVE_INFINITY) + this.#deps.times.ttlMs
-        return Math.min(dueMs, state.validUntilMs, cutAt)
-      }
-      case 'doubtful':
-        return this.#speaking === null ? Math.min(dueMs, state.decideByMs) : dueMs
-      case 'lost':
-        return Math.min(dueMs, state.growAtMs)
-      case 'unheard':
-        return dueMs
-      case 'ended':
-        return Number.POSITIVE_INFINITY
-      default:
-        return state satisfies never
-    }
+    const state = stateDueMs(this.#state, this.#deps.times, now, this.#speaking !== null)
+    return Math.min(speaksAt, spare, soon, state)
   }
 
   async #speak(now: number, balance: PermitBalance): Promise<void> {
-    const { ledger } = this.#deps
+    const { ledger, times, wall } = this.#deps
+    const holdsMs = times.ttlMs - LIMITS.fleetMarginMs
+    const validity = { validUntilMs: now + holdsMs, validUntilWallMs: wall() + holdsMs }
     const { claim, pending, offer, lack, cold } = balance
     const word = { seq: ++this.#seq, claim, pending, soon: this.#soon, offer, lack, cold }
     this.#lack.asked(lack, now)
@@ -247,7 +234,7 @@ export class TargetQuota implements Permits {
       const answer = await ledger.settle(this.account, word)
       this.#speaking = null
       this.#isFailing = false
-      if (this.#state.kind !== 'ended') this.#heard(word, answer, now)
+      if (this.#state.kind !== 'ended') this.#heard(word, answer, now, validity)
     } catch (error) {
       this.#speaking = null
       this.#failed(error)
@@ -260,6 +247,7 @@ export class TargetQuota implements Permits {
     word: PermitWord,
     { held, yield: yielded, wants, share, settles }: PermitAnswer,
     sentMs: number,
+    validity: Validity,
   ): void {
     const { taker, times, onEngineLoss } = this.#deps
     const now = this.#deps.now()
@@ -280,7 +268,7 @@ export class TargetQuota implements Permits {
     const since = this.#state.kind === 'held' ? (this.#state.overSinceMs ?? now) : now
     const next: QuotaState = {
       kind: 'held',
-      validUntilMs: sentMs + times.ttlMs - LIMITS.fleetMarginMs,
+      ...validity,
       overSinceMs: isOver ? since : null,
     }
     // While nothing was heard in time others may have had it: what is left beyond is not to be used again, but where the

@@ -70,6 +70,9 @@ class FakeLedger implements PermitsLedger {
 
 const AWAY = new Error('the engine is away')
 
+/** The wall clock, against the steady one. */
+const wall = { aheadMs: 0 }
+
 type Rig = { quota: TargetQuota; taker: Taker; ledger: FakeLedger; faults: unknown[]; ended: () => number }
 
 function rig({ onEngineLoss = 'share' as EngineLoss, cap = 100, instances = 2, away = false } = {}): Rig {
@@ -92,6 +95,7 @@ function rig({ onEngineLoss = 'share' as EngineLoss, cap = 100, instances = 2, a
     onFault: error => faults.push(error),
     onEnd: () => ended++,
     now: () => performance.now(),
+    wall: () => wall.aheadMs + performance.now(),
     random: () => 0.5,
   })
   taker.quota = quota
@@ -110,7 +114,10 @@ async function busyRig(options: Parameters<typeof rig>[0] = {}): Promise<Rig> {
 }
 
 describe('TargetQuota', () => {
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+  beforeEach(() => {
+    wall.aheadMs = 0
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  })
   afterEach(() => void vi.useRealTimers())
 
   test('asks for what its pool lacks, and grants what the engine says', async () => {
@@ -158,6 +165,45 @@ describe('TargetQuota', () => {
     expect(quota.isCurrent(sentMs + TTL_MS - LIMITS.fleetMarginMs - 50)).toBe(true)
     // No timer has fired: as after a process was stopped.
     expect(quota.isCurrent(sentMs + TTL_MS - LIMITS.fleetMarginMs)).toBe(false)
+  })
+
+  test('is stale at once after the machine was suspended, and asks before anything is lent', async () => {
+    const { quota, taker, ledger } = await busyRig()
+    const words = ledger.words.length
+    await pass(RENEW_MS - 1_000)
+    wall.aheadMs += TTL_MS
+    expect(isCurrent(quota)).toBe(false)
+    ledger.answer = () => ({ held: 4 })
+    // Timers are late by as long as the machine stood still.
+    await pass(LIMITS.fleetWatchMs)
+    expect({ words: ledger.words.length - words, cuts: taker.cuts }).toEqual({ words: 1, cuts: [4] })
+    expect({ granted: quota.granted, current: isCurrent(quota) }).toEqual({ granted: 4, current: true })
+  })
+
+  test('is stale where the machine was suspended while the word was under way', async () => {
+    const { quota, ledger } = await busyRig()
+    const gate = Promise.withResolvers<void>()
+    ledger.answer = async () => (await gate.promise, {}) as never
+    await pass(RENEW_MS)
+    ledger.answer = () => AWAY
+    wall.aheadMs += TTL_MS
+    gate.resolve()
+    await pass(0)
+    expect(isCurrent(quota)).toBe(false)
+  })
+
+  test('asks once where the wall clock was set forward, and holds nothing for longer where it was set back', async () => {
+    const { quota, taker, ledger } = await busyRig()
+    const words = ledger.words.length
+    wall.aheadMs += 3_600_000
+    await pass(LIMITS.fleetWatchMs + 50)
+    expect({ words: ledger.words.length - words, cuts: taker.cuts }).toEqual({ words: 1, cuts: [] })
+    expect({ granted: quota.granted, current: isCurrent(quota) }).toEqual({ granted: 10, current: true })
+    wall.aheadMs -= 7_200_000
+    ledger.answer = () => AWAY
+    const now = performance.now()
+    expect(isCurrent(quota)).toBe(true)
+    expect(quota.isCurrent(now + TTL_MS - LIMITS.fleetMarginMs)).toBe(false)
   })
 
   test('asks once more when it is stale, and cuts what the engine does not confirm before anything is served', async () => {
