@@ -37,7 +37,12 @@ export type FleetTimes = {
 }
 
 /** When time alone may change that. `isSpeaking`: a word is under way, whose answer decides. */
-export function stateDueMs(state: QuotaState, { ttlMs }: FleetTimes, now: number, isSpeaking: boolean): number {
+export function stateDueMs(
+  state: QuotaState,
+  { ttlMs }: FleetTimes,
+  now: number,
+  isSpeaking: boolean,
+): number {
   switch (state.kind) {
     case 'held': {
       const cutAtMs = (state.overSinceMs ?? Number.POSITIVE_INFINITY) + ttlMs
