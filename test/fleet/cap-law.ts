@@ -80,19 +80,19 @@ export class CapLaw {
     )
     const chunk = Math.max(1, Math.floor(this.cap / LIMITS.fleetChunksMax))
     let allowed = this.cap + (isAfterLoss ? chunk * this.#instances : 0)
-    const excused: number[] = []
-    for (const { instance, fromMs, toMs, held } of excuses) {
-      if (atMs < fromMs || atMs > toMs || excused.includes(instance)) continue
-      excused.push(instance)
-      allowed += Math.min(held, byPort[instance] ?? 0)
-    }
-    return { counts, allowed, excused, isAfterLoss }
+    const held = new Map<number, number>()
+    for (const excuse of excuses)
+      if (atMs >= excuse.fromMs && atMs <= excuse.toMs)
+        held.set(excuse.instance, Math.max(excuse.held, held.get(excuse.instance) ?? 0))
+    for (const [instance, most] of held) allowed += Math.min(most, byPort[instance] ?? 0)
+    return { counts, allowed, excused: [...held.keys()], isAfterLoss }
   }
 
   /** When what an instance has by an old word may be too much, and how many connections that is at the most. */
   #excuses(counts: readonly OpenCounts[]): readonly Excuse[] {
     return this.#frozen.flatMap((spans, instance) =>
-      joined([...spans, ...this.#engineAway])
+      // Between two of them it may have heard a word, or none: what it had when each word that may be its last ended is excused.
+      [...joined([...spans, ...this.#engineAway]), ...spans]
         // The last word of an instance is as old as a renewal when it falls silent, at the most.
         .map(({ fromMs, toMs }) => ({
           instance,

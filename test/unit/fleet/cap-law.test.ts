@@ -55,6 +55,14 @@ describe('the law of a cap', () => {
     ])
   })
 
+  test('excuses what it got by a word that it may have heard after the engine was away, and before it stood still', () => {
+    lasts(() => law.loseEngine(), 10_000, 20_000)
+    lasts(() => law.freeze(1), 25_000, 45_000)
+    expect(allowedAt(seen(19_000, 80, 10, 10), seen(30_000, 70, 14, 16), seen(40_000, 90, 14, 10))).toEqual([
+      [40_000, CAP + 14],
+    ])
+  })
+
   test('excuses nothing of one that stood still for a moment', () => {
     lasts(() => law.freeze(1), 10_000, 17_000)
     expect(allowedAt(seen(22_000, 60, 40, 40))).toEqual([[22_000, CAP]])
