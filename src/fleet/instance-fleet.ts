@@ -165,8 +165,10 @@ export class InstanceFleet {
       case 'lost':
         return { kind: 'lost', name }
       case 'unknown': {
-        const isNobody = this.#unknown.isNobody(`${boot}:${name}`)
-        return isNobody ? { kind: 'own' } : { kind: 'unreachable', name, retryAfterMs: LIMITS.fleetUnknownMs }
+        if (!this.#unknown.isNobody(`${boot}:${name}`))
+          return { kind: 'unreachable', name, retryAfterMs: LIMITS.fleetUnknownMs }
+        // No other than a start of this fleet can have made the id.
+        return this.#list.mayHaveMissed(performance.now()) ? { kind: 'lost', name } : { kind: 'own' }
       }
       default:
         return place satisfies never

@@ -34,6 +34,8 @@ export class MemberList {
   readonly #seen = new Map<string, number>()
   /** When the engine last answered (monotonic). */
   #heardMs = 0
+  /** Since when it has heard so often that nobody can have come and gone unseen (monotonic). */
+  #sinceMs = 0
   /** Hosts of all of them, and of this instance. The set stays the same. */
   readonly hosts: Set<string> = new Set()
   readonly #ownHost: string
@@ -79,12 +81,18 @@ export class MemberList {
 
   /** The engine has said that nothing has changed. */
   touch(nowMs: number): void {
+    if (nowMs - this.#heardMs > this.#ttlMs) this.#sinceMs = nowMs
     this.#heardMs = nowMs
     for (const { boot, name } of this.#members.values()) {
       const start = `${boot}:${name}`
       this.#seen.delete(start)
       this.#seen.set(start, nowMs)
     }
+  }
+
+  /** Whether a start that it does not know may have ended as late as those that it remembers: before it heard of any, or between. */
+  mayHaveMissed(nowMs: number): boolean {
+    return nowMs - this.#sinceMs < this.#ttlMs + LIMITS.fleetForgetMs
   }
 
   placeOf(name: string, boot: string, nowMs: number): StartPlace {

@@ -77,7 +77,7 @@ describe('InstanceFleet', () => {
     expect(a.fleet.ownerOf(a.fleet.newId())).toEqual({ kind: 'own' })
     // Nobody has heard of it: the engine is asked, and knows nothing either.
     expect(a.fleet.ownerOf(ofB)).toMatchObject({ kind: 'unreachable', name: 'b' })
-    await until('nobody knows it', () => a.fleet.ownerOf(ofB).kind === 'own')
+    await until('nobody knows it', () => a.fleet.ownerOf(ofB).kind === 'lost')
     await b.fleet.join(() => ({ leases: 0, connections: 0 }))
     await until('it is there', () => a.fleet.ownerOf(ofB).kind === 'other')
     expect(a.fleet.ownerOf(ofB)).toEqual({ kind: 'other', name: 'b', origin: 'http://b.internal:7070' })
@@ -87,6 +87,21 @@ describe('InstanceFleet', () => {
     await until('it is gone', () => a.fleet.ownerOf(ofB).kind === 'lost')
     expect(a.fleet.ownerOf(ofB)).toEqual({ kind: 'lost', name: 'b' })
     expect([a.faults, b.faults]).toEqual([[], []])
+  })
+
+  test('tells that a start is gone which it never saw itself, as one that has just started', async ({
+    skip,
+  }) => {
+    watchLeaks()
+    const redis = await OwnRedis.start(skip)
+    const b = await openInstance(redis, 'b')
+    await b.fleet.join(() => ({ leases: 1, connections: 1 }))
+    const ofB = b.fleet.newId()
+    await b.fleet.close()
+    const a = await openInstance(redis, 'a')
+    await a.fleet.join(() => ({ leases: 0, connections: 0 }))
+    await until('it is asked for', () => a.fleet.ownerOf(ofB).kind !== 'unreachable')
+    expect(a.fleet.ownerOf(ofB)).toEqual({ kind: 'lost', name: 'b' })
   })
 
   test('tells who is there and who holds what, and goes on to when the engine is away', async ({ skip }) => {

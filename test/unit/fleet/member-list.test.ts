@@ -63,6 +63,19 @@ describe('MemberList', () => {
     expect(list.placeOf('a', 'one', 0)).toEqual({ kind: 'unknown' })
   })
 
+  test('may have missed starts that ended before it heard of any, or while it heard nothing, for as long as it remembers others', () => {
+    const list = new MemberList('http://me.internal', TTL_MS)
+    const heldMs = TTL_MS + LIMITS.fleetForgetMs
+    for (let nowMs = 1_000; nowMs <= heldMs; nowMs += TTL_MS) list.touch(nowMs)
+    expect([list.mayHaveMissed(heldMs - 1), list.mayHaveMissed(heldMs)]).toEqual([true, false])
+    const backMs = heldMs + 2 * TTL_MS
+    list.touch(backMs)
+    expect([list.mayHaveMissed(backMs + heldMs - 1), list.mayHaveMissed(backMs + heldMs)]).toEqual([
+      true,
+      false,
+    ])
+  })
+
   test('refuses what no list of members can be, and stays as it was', () => {
     const list = new MemberList('http://me.internal', TTL_MS)
     list.replace(member('a', 'one'), ['one:a'], 0)
