@@ -124,8 +124,8 @@ export const HTTP_LIMITS = {
   eventsGatherMs: 30_000,
   /**
    * Calls that another instance answers: milliseconds that it has to accept a connection, which within one network takes
-   * one or two; that a connection to it may idle, less than it allows; beyond the longest wait of a call, of silence in both
-   * directions after which the way is broken; and of silence on a stream, four of its pings.
+   * one or two; that a connection to it may idle, less than it allows; that are left to tell the caller of an owner which says
+   * nothing, before the caller's own connection is cut for its silence; and of silence on a stream, four of its pings.
    */
   forwardedConnectMs: 2_000,
   forwardedIdleMs: 30_000,

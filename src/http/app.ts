@@ -4,6 +4,7 @@
  *
  * Every request passes, in this order: the Host and Origin check, the token, the content type, the schema.
  */
+
 import type { IncomingMessage } from 'node:http'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -11,6 +12,7 @@ import { LIMITS } from '../base/limits.ts'
 import { registerClientSignal } from './bytes/client-signal.ts'
 import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
+import { silenceMaxMs } from './connection-silence.ts'
 import { registerAuth } from './door/auth.ts'
 import { ConnectionDoor, registerConnectionDoor } from './door/connection-door.ts'
 import { nameOrigin, registerCors, registerPreflights } from './door/cors.ts'
@@ -181,8 +183,7 @@ function serverOptions(deps: DoorDeps, policy: HostPolicy) {
     ...(log.requestIds !== undefined && { genReqId: requestIds(log.requestIds) }),
     maxRequestsPerSocket: isRelayed ? 0 : LIMITS.httpRequestsPerSocketMax,
     keepAliveTimeout: LIMITS.httpKeepAliveMs,
-    // Ends a connection that is silent in both directions for longer than any wait that a request may ask for.
-    connectionTimeout: Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs,
+    connectionTimeout: silenceMaxMs(limits),
     // Fastify's own bound would cut an upload that flows; instead bodies have a minimum pace (request-body.ts).
     requestTimeout: 0,
     ...(tls ? { https: { ...http, ...tlsOptions(tls) } } : { http }),

@@ -17,6 +17,7 @@ import type { IdOwner } from '../../base/fleet-data.ts'
 import { LIMITS } from '../../base/limits.ts'
 import { onAnswerEnd } from '../bytes/answer-end.ts'
 import { clientSignalOf } from '../bytes/client-signal.ts'
+import { silenceMaxMs } from '../connection-silence.ts'
 import { tokenIn } from '../door/auth.ts'
 import { CALLER_HEADER, callerWord, FORWARDED_HEADER, isForwarded } from '../door/forwarded-caller.ts'
 import { principalOf } from '../door/principal.ts'
@@ -39,6 +40,8 @@ export type ForwardingDeps = Pick<AppDeps, 'auth' | 'limits' | 'forwarded'> & {
   readonly knows: Readonly<Record<HeldKind, (id: string) => boolean>>
   /** Calls at once; default LIMITS.forwardedCallsMax. */
   readonly callsMax?: number
+  /** Milliseconds of an owner that says nothing; default: a little less than its caller's connection may be silent. */
+  readonly silenceMs?: number
 }
 
 type Owner = Extract<IdOwner, { kind: 'other' }>
@@ -68,10 +71,9 @@ class Forwarding {
   #underWay = 0
 
   constructor(deps: ForwardingDeps) {
-    const { limits, fleet } = deps
+    const { limits, fleet, silenceMs = silenceMaxMs(limits) - LIMITS.forwardedGraceMs } = deps
     this.#deps = deps
-    const longestMs = Math.max(limits.operationTimeoutMs, LIMITS.leaseWaitMsMax) + LIMITS.bodyWaitMs
-    this.#calls = new OwnerCalls(fleet.tls, longestMs + LIMITS.forwardedGraceMs)
+    this.#calls = new OwnerCalls(fleet.tls, silenceMs)
   }
 
   /** Whether another instance answers it. Errors: LEASE_GONE, LISTENER_NOT_FOUND, INSTANCE_UNREACHABLE, QUEUE_FULL. */

@@ -43,7 +43,7 @@ export class OwnerCalls {
   readonly #agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent }
   readonly #silenceMs: number
 
-  /** `silenceMs`: longer than any wait of a call. */
+  /** `silenceMs`: longer than any wait of a call, and ends before the connection of its caller is cut. */
   constructor(tls: FleetPort['tls'], silenceMs: number) {
     const kept = {
       keepAlive: true,

@@ -4,7 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { IdOwner } from '../../../src/base/fleet-data.ts'
+import { LIMITS } from '../../../src/base/limits.ts'
 import { guardedApp } from '../../../src/http/app.ts'
+import { silenceMaxMs } from '../../../src/http/connection-silence.ts'
 import { LiveDoor } from '../../../src/http/door/live-door.ts'
 import { answeredHeaders, framingOf, sentHeaders } from '../../../src/http/forwarding/call-headers.ts'
 import { registerForwarding } from '../../../src/http/forwarding/forwarding.ts'
@@ -25,7 +27,7 @@ const DEPS: DoorDeps = {
   log: { level: 'silent' },
 }
 
-async function startForwarding(owner: IdOwner, callsMax: number) {
+async function startForwarding(owner: IdOwner, callsMax: number, more: { silenceMs?: number } = {}) {
   const results: string[] = []
   const fleet = {
     name: 'me',
@@ -40,8 +42,9 @@ async function startForwarding(owner: IdOwner, callsMax: number) {
   const app: FastifyInstance = guardedApp(DEPS, new LiveDoor(DEPS), own => {
     const knows = { lease: () => false, listener: () => false }
     const forwarded = { count: (result: string) => void results.push(result) }
-    registerForwarding(own, { ...DEPS, fleet, knows, callsMax, forwarded })
+    registerForwarding(own, { ...DEPS, fleet, knows, callsMax, forwarded, ...more })
     own.get('/v1/leases/:id', () => 'own')
+    own.post('/v1/leases/:id/write', () => 'own')
     own.get('/v1/leases/:id/stream', { config: { upgrade: 'websocket' } as object }, () => 'own')
     return null
   })
@@ -98,6 +101,48 @@ describe('calls for other instances', () => {
     expect((await fourth).status).toBe(503)
     expect(results).toEqual(['queue_full', 'ok', 'ok', 'instance_unreachable'])
   })
+})
+
+describe('an owner that says nothing', () => {
+  const silent = async (method: string, path: string, body = '') => {
+    const open = new Set<Socket>()
+    const heard: string[] = []
+    const origin = await startOwner(socket => {
+      open.add(socket)
+      socket.on('data', bytes => heard.push(String(bytes))).once('close', () => open.delete(socket))
+    })
+    const owner = { kind: 'other', name: 'mute', origin } as const
+    const { port, results } = await startForwarding(owner, 1, { silenceMs: 100 })
+    const head = [
+      `${method} ${path} HTTP/1.1`,
+      ...[`host: 127.0.0.1:${port}`, 'connection: close', `content-length: ${body.length}`],
+      ...['content-type: application/octet-stream', '', body],
+    ]
+    const { status, body: text } = await sendRaw(port, head.join('\r\n'))
+    await until('its connection is closed', () => open.size === 0)
+    return { status, problem: JSON.parse(text), results, heard: heard.join('') }
+  }
+
+  test('is unreachable after a while, and nothing is kept of the call', async () => {
+    const { status, problem, results } = await silent('GET', '/v1/leases/a')
+    expect([status, problem]).toMatchObject([503, { code: 'instance_unreachable', retryable: true }])
+    expect(results).toEqual(['instance_unreachable'])
+  })
+
+  test('may have done what it was asked for', async () => {
+    const { problem, heard } = await silent('POST', '/v1/leases/a/write', 'bytes')
+    expect(heard).toMatch(/bytes$/)
+    expect(problem).toMatchObject({ code: 'instance_unreachable', retryable: false })
+  })
+})
+
+test('an owner that says nothing is given up before the connection of its caller is cut', async () => {
+  const longestMs = Math.max(DEPS.limits.operationTimeoutMs, LIMITS.leaseWaitMsMax)
+  const silenceMs = silenceMaxMs(DEPS.limits) - LIMITS.forwardedGraceMs
+  expect(silenceMs).toBeGreaterThan(longestMs)
+  const app = guardedApp(DEPS, new LiveDoor(DEPS), () => null)
+  onTestFinished(() => app.close())
+  expect(app.server.timeout).toBeGreaterThan(silenceMs)
 })
 
 describe('an owner whose answer cannot be passed on', () => {
