@@ -12,7 +12,6 @@ import { workerFile } from '../../src/threads/worker-file.ts'
 import { echo, startTestServer } from '../support/test-server.ts'
 import { until } from '../support/until.ts'
 
-const { SOCKPOOL_TEST_LONG } = process.env
 const INDEX = new URL('../../src/library/index.ts', import.meta.url).href
 
 test('IoThread.silenceMs counts looks without a beat, however long the clock ran', async () => {
@@ -47,12 +46,9 @@ test('IoThread.silenceMs counts looks without a beat, however long the clock ran
   expect(thread.silenceMs).toBe(0)
 })
 
-// The pause itself takes longer than a silent I/O worker may be silent.
-test.runIf(SOCKPOOL_TEST_LONG === '1')(
-  'a process that stood still longer than a silent I/O worker may be keeps its connections',
-  async () => {
-    const server = await startTestServer(echo, { tolerant: true })
-    const source = `
+test('a process that stood still longer than a silent I/O worker may be keeps its connections', async () => {
+  const server = await startTestServer(echo, { tolerant: true })
+  const source = `
       import { createPool } from ${JSON.stringify(INDEX)}
       import { createInterface } from 'node:readline'
       const lost = []
@@ -66,20 +62,19 @@ test.runIf(SOCKPOOL_TEST_LONG === '1')(
         console.log(String(await reader.readLine()).trim(), lost.length)
       }
     `
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => void child.kill('SIGKILL'))
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-    expect((await lines.next()).value).toBe('ready')
-    child.kill('SIGSTOP')
-    await pause(LIMITS.heartbeatDeadMs + 1_000)
-    child.kill('SIGCONT')
-    // Long enough for a look at the heartbeats, which would end the threads.
-    await pause(2 * LIMITS.sweepIntervalMs)
-    child.stdin.write('still here\n')
-    expect((await lines.next()).value).toBe('still here 0')
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-  },
-)
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  expect((await lines.next()).value).toBe('ready')
+  child.kill('SIGSTOP')
+  await pause(LIMITS.heartbeatDeadMs + 1_000)
+  child.kill('SIGCONT')
+  // Long enough for a look at the heartbeats, which would end the threads.
+  await pause(2 * LIMITS.sweepIntervalMs)
+  child.stdin.write('still here\n')
+  expect((await lines.next()).value).toBe('still here 0')
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+})
