@@ -14,6 +14,8 @@ export const FLEET_LIMITS = {
    * by as long as the machine was suspended.
    */
   fleetWatchMs: 250,
+  /** Milliseconds by which the engine's clock may be set back without a word, as by whatever keeps it right: it stands still as long. */
+  fleetStepMs: 1_000,
   /** Parts that a cap is handed out in: few enough to need few words, and enough for as many instances as are usual. */
   fleetChunksMax: 16,
   /** Connections that a cap may allow: more than the sockets of any upstream. */

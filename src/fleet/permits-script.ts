@@ -19,7 +19,7 @@ import { LIMITS } from '../base/limits.ts'
 import { type Script, scriptOf } from './script.ts'
 
 const READ = `
-local spoken, made, heard, lapsed, ahead = {}, nil, 0, false, false
+local spoken, made, last = {}, nil, 0
 local pairs_ = redis.call('HGETALL', KEYS[1])
 for i = 1, #pairs_, 2 do
   if pairs_[i] == 'made' then
@@ -31,11 +31,18 @@ for i = 1, #pairs_, 2 do
       return redis.error_reply('STALE a later word was heard already')
     end
     spoken[#spoken + 1] = { entry = pairs_[i], words = words, text = pairs_[i + 1] }
-    local till, held = words[2], words[3]
-    heard = math.max(heard, till - ttl)
-    lapsed = lapsed or (till <= now and held > 0)
-    ahead = ahead or till > now + ttl + 1
+    last = math.max(last, words[2] - ttl - 1)
   end
+end
+last = math.max(last, made or 0)
+-- The clock was set back by little: it stands still until it is there again, so that what others have ends later, and never earlier.
+if now < last and last - now <= stepMs then now = last end
+local heard, lapsed, ahead = 0, false, false
+for _, one in ipairs(spoken) do
+  local till, held = one.words[2], one.words[3]
+  heard = math.max(heard, till - ttl)
+  lapsed = lapsed or (till <= now and held > 0)
+  ahead = ahead or till > now + ttl + 1
 end
 -- Where nobody was heard for so long the engine was away, or its clock has jumped: nobody has fallen silent, and what has
 -- lapsed is in use. It is known again once all have spoken, as it is of a record that is new.
@@ -136,6 +143,7 @@ export const SETTLE: Script = scriptOf(
 local channel, target, own = ARGV[1], ARGV[2], ARGV[3]
 local seq, ttl, cap, chunk, claim, pending, soon, offer, lack, cold = unpack(numbers(4))
 local quietMs = ttl * ${1 - LIMITS.fleetRenewMs / LIMITS.fleetTtlMs}
+local stepMs = ${LIMITS.fleetStepMs}
 local wantMs, promiseMs, tellMs, keepMs = ${LIMITS.fleetWantMs}, ${LIMITS.fleetPromiseMs}, ${(LIMITS.fleetPollMs * 3) / 4}, ${LIMITS.fleetForgetMs}
 ${READ}
 local row_want = row and row.want or 0
