@@ -1,5 +1,5 @@
 /** What callers hear where the instance that holds their lease or listener does not answer for it. */
-import { exhausted, isExhaustion } from '../../base/descriptors.ts'
+import { exhausted, isExhaustion, isOutOfDescriptors } from '../../base/descriptors.ts'
 import { type ErrorCode, SockpoolError } from '../../base/errors.ts'
 import type { IdOwner } from '../../base/fleet-data.ts'
 import { goneError } from '../leases/caller-lease.ts'
@@ -53,13 +53,25 @@ function isRepeatable({ method, path, headers }: SentCall): boolean {
 export function failedCall(name: string, call: SentCall, cause: unknown): SockpoolError {
   const { isSent } = call
   if (cause instanceof SockpoolError) return cause
-  if (!isSent && isExhaustion(cause)) return exhausted(`the instance ${name} cannot be called`, cause)
+  if (!isSent && isExhaustion(cause)) return notCalled(name, cause)
+  // A look-up of its name fails for want of a descriptor, too, and hides that.
+  if (!isSent && isOutOfDescriptors()) return notCalled(name, null)
   if (!isSent) return unreachable({ name, retryAfterMs: RETRY_MS })
   return new SockpoolError(
     'INSTANCE_UNREACHABLE',
     `the way to the instance ${name}, which holds this, broke before it answered; what was asked may have been done`,
     { expectedWaitMs: RETRY_MS, retryable: isRepeatable(call) },
   )
+}
+
+/** This instance lacks what a connection to it takes. */
+function notCalled(name: string, cause: unknown): SockpoolError {
+  const { code, message, reason } = exhausted(`the instance ${name} cannot be called`, cause)
+  return new SockpoolError(code, message, {
+    ...(reason !== undefined && { reason }),
+    cause,
+    ...NOTHING_MOVED,
+  })
 }
 
 /** It is gone for good, and what it held with it. */
@@ -80,6 +92,7 @@ export function tooMany(max: number): SockpoolError {
   return new SockpoolError(
     'QUEUE_FULL',
     `${max} calls for other instances are under way, as many as there may be; call the instance that made the lease`,
+    NOTHING_MOVED,
   )
 }
 

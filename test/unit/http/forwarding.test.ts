@@ -196,6 +196,15 @@ describe('a call that could not be answered', () => {
   })
 })
 
+test('a call for which this instance has no descriptor left has moved nothing, and may come again', () => {
+  const call = { isSent: false, method: 'POST', path: '/v1/leases/a/write', headers: {} }
+  const cause = Object.assign(new Error('connect EMFILE 10.0.0.1:7070'), { code: 'EMFILE' })
+  expect(failedCall('far', call, cause)).toMatchObject({
+    ...{ code: 'QUEUE_FULL', reason: 'EMFILE', retryable: true },
+    ...{ bytesDelivered: 0, bytesAccepted: 0 },
+  })
+})
+
 describe('the place of a call', () => {
   const ask = (port: number, path: string, ...more: string[]) => {
     const head = [`GET ${path} HTTP/1.1`, `host: 127.0.0.1:${port}`, ...more, '', '']
