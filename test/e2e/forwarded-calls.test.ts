@@ -449,8 +449,11 @@ describe('a call that was passed on once', () => {
     owner.fleet.ownerOf = id =>
       id === 'ping-pong' ? { kind: 'other', name: 'other', origin: other.url } : ownerOf.call(owner.fleet, id)
     expect(problemOf(await other.api.get('/v1/leases/ping-pong'))).toMatchObject({ code: 'lease_not_found' })
+    // Not known yet to be gone, as the earlier start of one that has just started.
     words.states.set('owner', 'unreachable')
-    expect(problemOf(await other.api.get(lease.path, passedOn))).toMatchObject({ code: 'lease_not_found' })
+    expect(problemOf(await other.api.get(lease.path, passedOn))).toMatchObject({
+      code: 'instance_unreachable',
+    })
     words.states.set('owner', 'lost')
     expect(problemOf(await other.api.get(lease.path, passedOn))).toMatchObject({ reason: 'instance_lost' })
   })

@@ -86,9 +86,9 @@ class Forwarding {
     const owner = fleet.ownerOf(id)
     if (owner.kind === 'own') return false
     if (owner.kind === 'lost') throw this.#counted(lost(held))
+    if (owner.kind === 'unreachable') throw this.#counted(unreachable(owner))
     // It is asked once: two that take each other for the owner would ask without end.
     if (isForwarded(request.raw)) return false
-    if (owner.kind === 'unreachable') throw this.#counted(unreachable(owner))
     this.#answer({ request, reply, owner })
     return true
   }
