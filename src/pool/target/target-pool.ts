@@ -329,9 +329,12 @@ export class TargetPool {
     }
   }
 
-  /** Of a target that is left alone: whoever waits for what is under way still may be answered, the others would not. */
+  /**
+   * Of a target that is left alone: whoever waits for what is under way still may be answered, the others would not. A
+   * connection whose release check takes its time is under way, though nobody counts on it any more.
+   */
   #failUnprovided(): void {
-    while (this.#unprovided > 0) {
+    while (this.#unprovided > this.counts.quarantined - this.#returns.awaited) {
       const refusal = this.#live.dials.lastingRefusal
       if (refusal === null) return
       this.#waiters.failLast(refusal)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { LIMITS } from '../../../src/base/limits.ts'
 import type { TargetInput } from '../../../src/config/target-input.ts'
 import { settle } from '../../support/fake-connector.ts'
 import { type Asked, TargetPoolBench } from '../../support/target-pool-bench.ts'
@@ -102,6 +103,22 @@ describe('the breaker', () => {
     three?.succeed()
     await settle()
     expect(bench.pool.health.breaker).toBe('closed')
+  })
+
+  test('keeps who counts on a connection whose release check takes its time, and serves it when that is over', async () => {
+    const bench = benchOf({ failures: 1, openForMs: 60_000 })
+    const slot = await bench.lease()
+    await failOnce(bench)
+    void bench.pool.release(slot, null)
+    const waiting = bench.ask()
+    bench.nowMs += LIMITS.returnMs
+    const isLate = (): boolean => slot.state.kind === 'quarantined' && slot.state.returnsSinceMs === null
+    await until('nobody counts on it any more', isLate)
+    await settle()
+    expect([waiting.slot, waiting.error]).toEqual([null, null])
+    for (const connection of bench.connector.alive) connection.judge('clean')
+    await settle()
+    expect([waiting.slot === slot, waiting.error]).toEqual([true, null])
   })
 
   test('fails those who waited out a pause when the target is resumed, as nothing else would end their wait', async () => {
