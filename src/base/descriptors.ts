@@ -3,7 +3,7 @@
  * have, how they are divided, and which errors say that there are none left. Nothing here raises a limit.
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { SockpoolError } from './errors.ts'
+import { type ErrorDetails, SockpoolError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 
 /** Connections that each side may have open at once. */
@@ -33,16 +33,13 @@ export function isExhaustion(error: unknown): boolean {
   return error instanceof Error && 'code' in error && EXHAUSTED.has(error.code)
 }
 
-/** Such an error as a caller is told of it: it may come again later. `what`: what could not be done. */
-export function exhausted(what: string, cause: unknown): SockpoolError {
+/** Such an error as a caller is told of it: it may come again later. `what`: what could not be done; `more`: what is told besides. */
+export function exhausted(what: string, cause: unknown, more: ErrorDetails = {}): SockpoolError {
   const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'EMFILE'
   return new SockpoolError(
     'QUEUE_FULL',
     `${what}: the service has run out of a system resource (${reason})`,
-    {
-      reason,
-      cause,
-    },
+    { ...more, reason, cause },
   )
 }
 

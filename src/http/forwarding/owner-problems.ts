@@ -53,25 +53,16 @@ function isRepeatable({ method, path, headers }: SentCall): boolean {
 export function failedCall(name: string, call: SentCall, cause: unknown): SockpoolError {
   const { isSent } = call
   if (cause instanceof SockpoolError) return cause
-  if (!isSent && isExhaustion(cause)) return notCalled(name, cause)
+  const what = `the instance ${name} cannot be called`
+  if (!isSent && isExhaustion(cause)) return exhausted(what, cause, NOTHING_MOVED)
   // A look-up of its name fails for want of a descriptor, too, and hides that.
-  if (!isSent && isOutOfDescriptors()) return notCalled(name, null)
+  if (!isSent && isOutOfDescriptors()) return exhausted(what, null, NOTHING_MOVED)
   if (!isSent) return unreachable({ name, retryAfterMs: RETRY_MS })
   return new SockpoolError(
     'INSTANCE_UNREACHABLE',
     `the way to the instance ${name}, which holds this, broke before it answered; what was asked may have been done`,
     { expectedWaitMs: RETRY_MS, retryable: isRepeatable(call) },
   )
-}
-
-/** This instance lacks what a connection to it takes. */
-function notCalled(name: string, cause: unknown): SockpoolError {
-  const { code, message, reason } = exhausted(`the instance ${name} cannot be called`, cause)
-  return new SockpoolError(code, message, {
-    ...(reason !== undefined && { reason }),
-    cause,
-    ...NOTHING_MOVED,
-  })
 }
 
 /** It is gone for good, and what it held with it. */
