@@ -32,6 +32,11 @@ export class AsideList extends ChunkList {
     this.filled = filled
   }
 
+  /** Whether there is nothing but a block for just so many bytes, which lacks some of them. */
+  isReserved(count: number): boolean {
+    return this.spare > 0 && this.skipped === 0 && this.chunks[this.head]?.length === count
+  }
+
   /** Takes so many bytes without a copy, where the first block has just these, and its memory nothing else; null: it has not. */
   takeWhole(count: number): Buffer | null {
     const block = this.chunks[this.head]

@@ -108,6 +108,8 @@ export class ChannelSource implements ByteSource {
   }
 
   take(count: number): Buffer {
+    // The last of what a block was set aside for lies in the ring still.
+    if (this.#aside.isReserved(count)) this.gather(count)
     const whole = this.#aside.takeWhole(count)
     const bytes = whole ?? youngBuffer(count)
     if (whole === null) this.takeInto(bytes)

@@ -76,6 +76,17 @@ describe('ChannelSource.request', () => {
     expect(pair.source.take(100).toString()).toBe(`${text(10)}${text(89)}z`)
   })
 
+  test('for more than the ring holds has the bytes gathered where they are handed out, to the last', () => {
+    const { pair } = open()
+    pair.receiveAll(text(16))
+    pair.source.request(100, () => {})
+    pair.receiveAll(text(84))
+    const bytes = pair.source.take(100)
+    expect(bytes.toString()).toBe(`${text(16)}${text(84)}`)
+    // Another copy would lie in the memory that small Buffers share.
+    expect(bytes.buffer.byteLength).toBe(100)
+  })
+
   test('works over a ring of one byte', () => {
     const pair = new ChannelPair({ inboundBytes: 1, outboundBytes: 1 })
     const wake = vi.fn()
