@@ -20,20 +20,20 @@ export async function open({ port, count }: IdleOptions): Promise<Runner> {
   // What the first connection loads and what it compiles is no connection's.
   const first = await pool.lease('idle')
   await first.discard()
-  const before = await settledBytes()
-  const run: Runner['run'] = async () => {
+  const before = await settledBytes(0)
+  const run: Runner['run'] = async ({ share }) => {
     const beganMs = performance.now()
     const leases = await dialling(count, () => pool.lease('idle'))
     const elapsedMs = performance.now() - beganMs
     await withEach(leases.splice(0), lease => lease.release())
-    const dialled = await settledBytes()
+    const dialled = await settledBytes(share)
     const again = await dialling(count, () => pool.lease('idle'))
     await withEach(again, async ({ reader, writer }) => {
       writer.write(MESSAGE)
       await reader.readExactly(MESSAGE.length)
     })
     await withEach(again.splice(0), lease => lease.release())
-    const used = await settledBytes()
+    const used = await settledBytes(share)
     // The peer has no room for another contender's beside.
     await pool.close()
     const others = { kib: (dialled - before) / KIB / count, kibUsed: (used - before) / KIB / count }

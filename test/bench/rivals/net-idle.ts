@@ -11,14 +11,14 @@ export async function open(options: { readonly port: number; readonly count: num
   const { port, count } = options
   const first = await PlainClient.connect(port)
   first.destroy()
-  const before = await settledBytes()
-  const run: Runner['run'] = async () => {
+  const before = await settledBytes(0)
+  const run: Runner['run'] = async ({ share }) => {
     const beganMs = performance.now()
     const clients = await dialling(count, () => PlainClient.connect(port))
     const elapsedMs = performance.now() - beganMs
-    const dialled = await settledBytes()
+    const dialled = await settledBytes(share)
     await withEach(clients, client => client.ask(MESSAGE))
-    const used = await settledBytes()
+    const used = await settledBytes(share)
     // The peer has no room for another contender's beside.
     for (const client of clients) client.destroy()
     const others = { kib: (dialled - before) / KIB / count, kibUsed: (used - before) / KIB / count }
