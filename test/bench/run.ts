@@ -108,7 +108,7 @@ const ROWS: readonly Row[] = [
   parseRestRow('parse-rest', [{ measure: 'livezP99Ms', max: 25 }]),
 ]
 
-const FULL: Effort = { rounds: 15, warmUps: 3, roundMs: 400, share: 1 }
+const FULL: Effort = { rounds: 15, warmUps: 10, roundMs: 400, share: 1 }
 /** The whole run ends within three minutes: enough to see what is far off, too little to tell 5 %. */
 const QUICK: Effort = { rounds: 1, warmUps: 2, roundMs: 120, share: 0.1 }
 
