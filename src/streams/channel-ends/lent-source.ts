@@ -14,7 +14,8 @@ import { type DoorbellMemory, Ringer } from '../../channel/doorbell.ts'
 import type { LoanWords } from '../../channel/loan-words.ts'
 import { assertOwned, type BlockingSource } from '../byte-source.ts'
 import type { OnReset } from '../reading/read-options.ts'
-import { ChannelSource, type SourcePosition } from './channel-source.ts'
+import { ChannelSource } from './channel-source.ts'
+import type { SourcePosition } from './source-position.ts'
 
 /** A reading end as plain data. */
 export type LentSource = {
