@@ -25,7 +25,7 @@ export class TargetQuota implements Permits {
   #granted = 0
   /** By the engine's last word. */
   #held = 0
-  /** What each has by right, and until when others are known to lack some. */
+  /** What each has by right, and until when others are known to lack some; 0 where none does. */
   #share = 0
   #othersWantUntilMs = 0
   /** Of what is to close, the idle connections that do by now, and until when that is believed. */
@@ -78,6 +78,11 @@ export class TargetQuota implements Permits {
 
   changed(): void {
     this.#timer.changed()
+  }
+
+  /** It is looked at only while others lack permits, so that a lease whose permit is at hand costs nothing here. */
+  idled(): void {
+    if (this.#othersWantUntilMs > 0) this.changed()
   }
 
   end(): void {
@@ -161,6 +166,7 @@ export class TargetQuota implements Permits {
   }
 
   #tend(now: number): void {
+    if (now >= this.#othersWantUntilMs) this.#othersWantUntilMs = 0
     this.#rest(now)
     const balance = this.#balance()
     this.#soon = now >= this.#soonUntilMs ? 0 : Math.min(this.#soon, balance.pending)

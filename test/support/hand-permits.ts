@@ -8,6 +8,8 @@ export class HandPermits implements Permits {
   /** How often the pool has asked whether they may be relied on, has told that something has changed, and that it is over. */
   asked = 0
   changes = 0
+  /** How often it has told that connections lie idle, or do no more. */
+  idles = 0
   ends = 0
   #taker: PermitTaker | null = null
 
@@ -36,6 +38,10 @@ export class HandPermits implements Permits {
 
   changed(): void {
     this.changes++
+  }
+
+  idled(): void {
+    this.idles++
   }
 
   end(): void {

@@ -14,6 +14,11 @@ export interface Permits {
    * midst of the pool's steps: who hears it looks at `use` in a turn of its own, and calls nothing of the pool before.
    */
   changed(): void
+  /**
+   * Connections lie idle that did not, or the other way round, and nothing else has changed: nobody lacks anything by that, but
+   * others may ask for what is idle. Called as `changed` is, for each lease and each release.
+   */
+  idled(): void
   /** The target is no more, or its pool: the last connection is gone, and no permit is used any more. Called once. */
   end(): void
 }

@@ -10,6 +10,9 @@ import type { TargetNews } from './pool-news.ts'
 import { SLOT_STATES, type Slot, type SlotState, type SlotStateName } from './slot.ts'
 import type { TargetTally } from './target-tally.ts'
 
+/** Of a connection that is there and goes on: a step between them takes no slot and frees none. */
+const STANDING: ReadonlySet<SlotStateName> = new Set(['idle', 'leased', 'multiplexed', 'quarantined'])
+
 export type SlotCounts = Readonly<Record<SlotStateName, number>>
 
 /** What has become of a target's connections so far: how many were opened, and closed, by reason; the leases they served. */
@@ -208,7 +211,8 @@ export class Slots {
     if (next.kind === 'idle' && before === 'connecting' && this.#news?.isHeard)
       this.#news.tell('connect', { connection: next.connection.id, ms: next.sinceMs - slot.createdMs })
     this.#check()
-    this.changed()
+    if (STANDING.has(before) && STANDING.has(next.kind)) this.#permits?.idled()
+    else this.changed()
   }
 
   /** Gives a closing slot back. */

@@ -22,6 +22,11 @@ class Taker implements PermitTaker {
     this.quota?.changed()
   }
 
+  rest(idle: number): void {
+    this.use = { ...this.use, idle }
+    this.quota?.idled()
+  }
+
   refresh(): void {
     this.refreshed++
     const granted = this.quota?.granted ?? 0
@@ -340,6 +345,27 @@ describe('TargetQuota', () => {
     expect(taker.cuts).toEqual([])
     await pass(RENEW_MS)
     expect(taker.cuts).toEqual([7])
+  })
+
+  test('looks at what lies idle only while others lack permits', async () => {
+    const { quota, taker, ledger } = await busyRig()
+    await pass(20)
+    const [timers, words] = [vi.getTimerCount(), ledger.words.length]
+    taker.rest(4)
+    taker.rest(0)
+    expect(vi.getTimerCount()).toBe(timers)
+    ledger.answer = ({ claim }) => ({ held: claim, wants: 3 })
+    quota.onWant()
+    await pass(20)
+    expect({ words: ledger.words.length - words, offer: ledger.last?.offer }).toEqual({ words: 1, offer: 0 })
+    taker.rest(4)
+    await pass(2 * LIMITS.fleetYieldMs)
+    expect(ledger.last?.offer).toBe(4)
+    ledger.answer = ({ claim }) => ({ held: claim })
+    await pass(LIMITS.fleetWantMs + RENEW_MS)
+    const after = vi.getTimerCount()
+    taker.rest(0)
+    expect(vi.getTimerCount()).toBe(after)
   })
 
   test('gives back for others what it has spare at once, and the rest as connections close', async () => {

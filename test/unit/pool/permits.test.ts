@@ -500,12 +500,23 @@ describe('a pool with permits that ends', () => {
   })
 })
 
+test('permits hear of a lease of what lies idle, and of its release, that no more than that has changed', async () => {
+  const { bench, permits } = capped(1)
+  await bench.giveBack(await bench.lease())
+  const { changes, idles } = permits
+  const slot = await bench.lease()
+  expect([permits.changes - changes, permits.idles - idles, permits.use.idle]).toEqual([0, 1, 0])
+  await bench.giveBack(slot)
+  expect([permits.changes, permits.use.idle]).toEqual([changes, 1])
+  expect(permits.idles).toBeGreaterThan(idles + 1)
+})
+
 test('permits hear of each thing that changes what is used and wanted', async () => {
   const { bench, permits } = capped(1)
   const hears = async (run: () => unknown): Promise<boolean> => {
-    const { changes } = permits
+    const before = permits.changes + permits.idles
     await run()
-    return permits.changes > changes
+    return permits.changes + permits.idles > before
   }
   const leaving = new AbortController()
   let slot: Slot | null = null
