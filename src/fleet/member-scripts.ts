@@ -22,7 +22,7 @@ end
 `
 
 /**
- * Joins (epoch 0), or says that it is still there. Answers: `replaced`, `full`, or `present`, its epoch and the number of
+ * Joins (epoch 0; said again where the answer was lost), or says that it is still there. Answers: `replaced`, `full`, or `present`, its epoch and the number of
  * changes, and behind them, where that is not the number that it knows: all members as JSON, and a list of all starts.
  */
 export const PRESENT: Script = scriptOf(
@@ -38,6 +38,10 @@ local isOther = before and before.boot ~= boot
 if isOther and epoch > 0 and (before.epoch > epoch or (before.epoch == epoch and before.boot > boot)) then
   return { 'replaced' }
 end
+-- Its join was heard, and the answer to it was not.
+local isKnown = epoch == 0 and redis.call('ZSCORE', KEYS[3], boot .. ':' .. name)
+if isKnown and isOther then return { 'replaced' } end
+if isKnown and before then epoch = before.epoch end
 local news = false
 -- The clock was set back: nobody's word ends later than one that is said now.
 for _, ahead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. string.format('%.0f', now + ttl), '+inf', 'LIMIT', 0, 100)) do

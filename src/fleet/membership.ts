@@ -38,6 +38,8 @@ export class Membership {
   #state: MembershipState = { kind: 'apart' }
   /** When it came, by the engine's clock; 0 until that is known. */
   #epoch = 0
+  /** The engine may have heard of it, whether an answer came or not. */
+  #hasSpoken = false
   /** The number of changes that the list has. */
   #version = ''
   #timer: NodeJS.Timeout | null = null
@@ -91,11 +93,10 @@ export class Membership {
   async leave(): Promise<void> {
     if (this.#state.kind === 'left') return
     const { name, boot, engine } = this.#deps
-    const wasThere = this.#epoch > 0
     this.#stop()
     this.#become({ kind: 'left' })
     await this.#saying
-    if (wasThere) await engine.ask(LEAVE, MEMBER_KEYS, [CHANNEL, name, boot])
+    if (this.#hasSpoken) await engine.ask(LEAVE, MEMBER_KEYS, [CHANNEL, name, boot])
   }
 
   async #say(): Promise<void> {
@@ -116,6 +117,7 @@ export class Membership {
   async #sayOnce(): Promise<void> {
     const { name, boot, engine, times, facts, now } = this.#deps
     const args = [CHANNEL, name, boot, this.#version, JSON.stringify(facts()), this.#epoch, times.ttlMs]
+    this.#hasSpoken = true
     try {
       const answer = await engine.ask(PRESENT, MEMBER_KEYS, args)
       if (this.#isOver()) return

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Engine } from '../../src/fleet/engine.ts'
+import { Engine, type EngineAsk } from '../../src/fleet/engine.ts'
 import { loadEngineClient } from '../../src/fleet/engine-client.ts'
 import { FleetSecret } from '../../src/fleet/engine-secret.ts'
 import { newBoot } from '../../src/fleet/fleet-ids.ts'
@@ -25,8 +25,13 @@ type Seen = {
   readonly boot: string
 }
 
-/** One start, which has not joined yet. Its own TTL, as a test does not wait for 15 seconds. */
-async function startOf(redis: OwnRedis, name: string, ttlMs = 400): Promise<Seen> {
+/** One start, which has not joined yet. Its own TTL, as a test does not wait for 15 seconds. `asked`: what it asks by. */
+async function startOf(
+  redis: OwnRedis,
+  name: string,
+  ttlMs = 400,
+  asked: (engine: EngineAsk) => EngineAsk = engine => engine,
+): Promise<Seen> {
   const states: string[] = []
   const boot = newBoot()
   let membership: Membership | null = null
@@ -38,7 +43,7 @@ async function startOf(redis: OwnRedis, name: string, ttlMs = 400): Promise<Seen
   const url = `http://${name}.internal:7070`
   const list = new MemberList(url, ttlMs)
   membership = new Membership({
-    ...{ name, boot, engine, list },
+    ...{ name, boot, engine: asked(engine), list },
     times: { ttlMs, renewMs: ttlMs / 3, graceMs: ttlMs },
     facts: () => ({ url, version: '1.0.0', startedAt: '2026-01-01T00:00:00Z', leases: 3, connections: 4 }),
     onChange: (state: MembershipState) => states.push(state.kind),
@@ -49,6 +54,19 @@ async function startOf(redis: OwnRedis, name: string, ttlMs = 400): Promise<Seen
   const made = membership
   onTestFinished(() => made.leave().catch(() => {}))
   return { engine, list, membership, states, boot }
+}
+
+/** Its first question is heard, and the answer is lost. */
+function losing(engine: EngineAsk): EngineAsk {
+  let isFirst = true
+  return {
+    ask: async (...question) => {
+      const answer = await engine.ask(...question)
+      if (!isFirst) return answer
+      isFirst = false
+      throw new Error('the answer was lost')
+    },
+  }
 }
 
 const names = ({ list }: Seen): readonly string[] => list.all.map(({ name }) => name)
@@ -105,6 +123,32 @@ describe('Membership', () => {
     for (const { membership } of again) await membership.join()
     await until('the first is replaced', () => again[0].states.includes('replaced'))
     expect(again[1].membership.state.kind).toBe('joined')
+  })
+
+  test('whose first word was heard and not answered is no later for saying it again, and leaves what it had', async ({
+    skip,
+  }) => {
+    const redis = await OwnRedis.start(skip)
+    const [old, later] = [await startOf(redis, 'a', 60_000, losing), await startOf(redis, 'a', 60_000)]
+    await old.membership.join()
+    expect(old.states).toEqual(['degraded'])
+    await later.membership.join()
+    await old.membership.say()
+    expect([old.states, later.states]).toEqual([['degraded', 'replaced'], ['joined']])
+    await later.membership.say()
+    expect(later.states).toEqual(['joined'])
+    const [unheard, alone] = [
+      await startOf(redis, 'b', 60_000, losing),
+      await startOf(redis, 'c', 60_000, losing),
+    ]
+    await unheard.membership.join()
+    await unheard.membership.leave()
+    await alone.membership.join()
+    await alone.membership.say()
+    expect([alone.states, names(alone)]).toEqual([
+      ['degraded', 'joined'],
+      ['a', 'c'],
+    ])
   })
 
   test('is degraded while the engine is away, and joins again when it is back, empty', async ({ skip }) => {
