@@ -92,14 +92,14 @@ export class Crowd {
       await sleep(random.next() * this.#scale.pauseMs)
     }
     const told = await lease.release()
-    if (this.#isDone('leases: not released', told, lease)) this.#findings.count('leases: served')
+    if (this.#isDone('leases: not released', told)) this.#findings.count('leases: served')
   }
 
   async #roundTrip(lease: TravellingLease): Promise<boolean> {
     const line = this.#line('lease')
-    if (!this.#isDone('leases: not written', await lease.write(line), lease)) return false
+    if (!this.#isDone('leases: not written', await lease.write(line))) return false
     const told = await lease.read('readline?timeoutMs=4000')
-    if (!this.#isDone('leases: not read', told, lease)) return false
+    if (!this.#isDone('leases: not read', told)) return false
     if (told.kind === 'done') this.#check(line, told.done)
     return true
   }
@@ -115,7 +115,7 @@ export class Crowd {
         { method: 'POST', path: '/v1/exchange', json, patienceMs: CALL_MS },
         true,
       )
-      if (!this.#isDone('exchanges: failed', told, null)) continue
+      if (!this.#isDone('exchanges: failed', told)) continue
       this.#findings.count('exchanges: served')
       if (told.kind === 'done') this.#check(line, jsonIn<{ data: string }>(told.done).data)
     }
@@ -140,19 +140,17 @@ export class Crowd {
     return instance
   }
 
-  #isDone(what: string, told: Told<unknown>, lease: TravellingLease | null): boolean {
+  #isDone(what: string, told: Told<unknown>): boolean {
     if (told.kind === 'done') return true
-    // Whoever is gone took its leases along, and an engine that was emptied in between has forgotten it.
-    const isForgotten = told.failure.code === 'lease_not_found' && lease !== null && !lease.isOwnerThere
-    this.#failed(what, told.failure, isForgotten)
+    this.#failed(what, told.failure)
     return false
   }
 
-  #failed(what: string, { code, detail }: Failure, isForgotten = false): void {
+  #failed(what: string, { code, detail }: Failure): void {
     const name = `${what}: ${code}`
     this.#findings.count(name)
     // Each is counted, and told in words once.
-    if (isForgotten || EXPLAINED.has(code) || this.#told.has(name)) return
+    if (EXPLAINED.has(code) || this.#told.has(name)) return
     this.#told.add(name)
     this.#findings.violate(`${what}: ${detail}`)
   }

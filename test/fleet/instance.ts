@@ -37,7 +37,6 @@ export class Instance {
   readonly #options: InstanceOptions
   #process: ChildProcess | null = null
   #state: InstanceState = 'down'
-  #starts = 0
   #tail = ''
 
   constructor(options: InstanceOptions) {
@@ -53,11 +52,6 @@ export class Instance {
 
   get pid(): number {
     return this.#process?.pid ?? -1
-  }
-
-  /** How often it has been started. */
-  get starts(): number {
-    return this.#starts
   }
 
   /** The end of what it has logged. */
@@ -80,7 +74,6 @@ export class Instance {
       env,
     })
     this.#process = child
-    this.#starts++
     this.#keepLog(child)
     await within(START_MS, this.#listening(child), `${name} did not listen`)
     this.#state = 'serving'

@@ -43,9 +43,8 @@ export type LeaseOptions = { readonly ttlMs: number; readonly waitMs: number }
 
 export class TravellingLease {
   readonly id: string
-  /** The instance that it was acquired at, and which of its starts that was. */
+  /** The instance that it was acquired at. */
   readonly owner: Instance
-  readonly ownerStart: number
   readonly #road: Road
   #readOffset = 0
   #writeOffset = 0
@@ -53,7 +52,6 @@ export class TravellingLease {
   private constructor(id: string, owner: Instance, road: Road) {
     this.id = id
     this.owner = owner
-    this.ownerStart = owner.starts
     this.#road = road
   }
 
@@ -71,11 +69,6 @@ export class TravellingLease {
 
   get offsets(): { readonly read: number; readonly write: number } {
     return { read: this.#readOffset, write: this.#writeOffset }
-  }
-
-  /** Whether the very start of the instance that gave it goes on. */
-  get isOwnerThere(): boolean {
-    return this.owner.state !== 'down' && this.owner.starts === this.ownerStart
   }
 
   async write(text: string): Promise<Told<Outcome>> {
