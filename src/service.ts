@@ -75,29 +75,31 @@ export async function startService(
   // What is wrong with them is told before anything is there that had to be closed.
   const listenRules = new ListenRules(config.ingress.listen)
   const log = pino({ name: 'sockpool', level: config.logLevel }, stderrLog())
-  const around = await Surroundings.open(config, { isDemo, log, version: version() })
-  const { demo, fleet, metering } = around
   const httpThreads = httpThreadsOf(config, log)
   const shares = shareDescriptors(descriptorLimit(), threadsOf(config, httpThreads))
-  const added = demo ? demoTargets(demo) : {}
-  const traits = { ...traitsOf(config, shares.dials), metered: metering.traits, ...fleet.traits }
-  const options = poolOptionsOf(config, added, log, metering)
-  const { deny, ...joined } = await around.orClose(() => joinPool(options, traits))
-  const { pool } = joined
   const { token, made } = ownToken(config)
   const sources = { config, listenRules, made, reread: reread ?? (() => config) }
+  const around = await Surroundings.open(config, { isDemo, log, version: version() })
+  const { demo, fleet, metering } = around
+  const added = demo ? demoTargets(demo) : {}
+  const traits = { ...traitsOf(config, shares.dials), metered: metering.traits, ...fleet.traits }
+  const { deny, ...joined } = await around.orClose(() =>
+    joinPool(poolOptionsOf(config, added, log, metering), traits),
+  )
+  const { pool } = joined
   const live = new LiveConfig({ ...sources, targets: added, pool, log })
   const draining = new AbortController()
   const parts: Parts = { pool, live, around, app: null, threads: null, scraped: null }
-  const metrics = metering.metrics({ ...joined, ...measured(parts) })
   let listens: HttpListening['own'] = []
   const denyOwn = (): void => deny([...localAddresses(), ...listens, ...pool.forwards.addresses])
   const forwards = new ServedForwards({ pool, limits: config.limits, onMoved: denyOwn })
   try {
+    const metrics = metering.metrics({ ...joined, ...measured(parts) })
     await forwards.open(config.forwards)
     const { signal } = draining
     const common = { connectionsMax: shares.http, draining: signal, isClosing: () => signal.aborted }
     if (httpThreads > 1) parts.threads = makeThreads({ ...common, ...threadParts(parts, log) })
+    fleet.tellMembers(hosts => parts.threads?.replaceMembers(hosts))
     const own = { ...appDeps(live, pool, forwards, parts.threads, metrics), ...fleet.port, dashboard }
     const deps = { ...own, ...common, ...metering.counting }
     const door = new LiveDoor(deps)

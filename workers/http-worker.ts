@@ -55,6 +55,7 @@ const figures = new HttpFigures(data.figures)
 const loopDelay = new LoopDelay()
 const tallies = new SharedTallies(data.slots, data.slot, data.rules.tallies)
 const { auth, hosts, origins, tls } = data.rules
+const members = new Set(data.rules.members)
 let isClosing = data.isClosing
 let { accessLog } = data.rules
 let heard = 0
@@ -63,6 +64,7 @@ let beside: readonly Server[] = []
 const deps: DoorDeps = {
   auth,
   hosts,
+  members,
   origins,
   tls: tls ?? false,
   tallies,
@@ -160,8 +162,10 @@ async function listen({ hosts, port, isFirst }: Extract<ToHttpThread, { kind: 'l
   tell({ kind: 'listening', address: bound.address, port: bound.port })
 }
 
-function replaceRules({ tallies: memories, tls: shown, ...rules }: HttpRulesData): void {
+function replaceRules({ tallies: memories, tls: shown, members: others, ...rules }: HttpRulesData): void {
   tallies.adopt(memories)
+  members.clear()
+  for (const host of others) members.add(host)
   door.replace(rules)
   accessLog = rules.accessLog
   if (shown === null) return

@@ -23,6 +23,8 @@ export type InstanceFleetOptions = {
   readonly version: string
   /** Hears how it stands with the others, at each change. */
   readonly onState: (state: MembershipState) => void
+  /** The hosts of the members have become others. */
+  readonly onHosts?: () => void
   /** The engine answers, and wrongly; the first time of several. `what`: a target, or what was asked. */
   readonly onFault: (what: string, error: unknown) => void
   /** Default: those of LIMITS. */
@@ -65,7 +67,7 @@ export class InstanceFleet {
     this.#options = options
     this.#engine = makeEngine(this)
     const { name, advertise, caps, onEngineLoss, expected } = config
-    const { times = TIMES, onState, version } = options
+    const { times = TIMES, onState, onHosts, version } = options
     const shared = { times, now: () => performance.now(), random: Math.random }
     const boot = newBoot()
     this.#secret = new FleetSecret(config.secret)
@@ -75,7 +77,7 @@ export class InstanceFleet {
       () => this.#secret.own,
       () => this.#secret.known,
     )
-    this.#list = new MemberList(advertise, times.ttlMs)
+    this.#list = new MemberList(advertise, times.ttlMs, onHosts)
     const own = { url: advertise, version, startedAt: new Date().toISOString() }
     this.#membership = new Membership({
       ...{ ...shared, name, boot, engine: this.#engine, list: this.#list },

@@ -39,9 +39,12 @@ export class MemberList {
   /** Hosts of all of them, and of this instance. The set stays the same. */
   readonly hosts: Set<string> = new Set()
   readonly #ownHost: string
+  readonly #onHosts: () => void
 
-  constructor(ownUrl: string, ttlMs: number) {
+  /** `onHosts`: hears that the hosts have become others. */
+  constructor(ownUrl: string, ttlMs: number, onHosts: () => void = () => {}) {
     this.#ttlMs = ttlMs
+    this.#onHosts = onHosts
     this.#ownHost = hostOf(ownUrl)
     this.hosts.add(this.#ownHost)
   }
@@ -74,9 +77,15 @@ export class MemberList {
     this.#starts = known
     this.touch(nowMs)
     this.#forget(nowMs)
+    this.#renewHosts()
+  }
+
+  #renewHosts(): void {
+    const hosts = new Set([this.#ownHost, ...[...this.#members.values()].map(({ url }) => hostOf(url))])
+    if (hosts.size === this.hosts.size && [...hosts].every(host => this.hosts.has(host))) return
     this.hosts.clear()
-    this.hosts.add(this.#ownHost)
-    for (const { url } of read.values()) this.hosts.add(hostOf(url))
+    for (const host of hosts) this.hosts.add(host)
+    this.#onHosts()
   }
 
   /** The engine has said that nothing has changed. */

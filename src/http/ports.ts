@@ -165,8 +165,6 @@ export type FleetPort = {
   newId(): string
   /** What the engine knows; while it is away, what it said last. */
   rows(): Promise<FleetRows>
-  /** Hosts under which members are reached, as a Host header names them; they change while it runs. */
-  readonly hosts: ReadonlySet<string>
   /** What all members authenticate words to each other with; null until it is known. */
   readonly secret: string | null
   /** TLS to other members, as PEM text. */
@@ -174,7 +172,7 @@ export type FleetPort = {
 }
 
 /** What the door needs of it. */
-export type FleetDoor = Pick<FleetPort, 'name' | 'hosts' | 'secret'>
+export type FleetDoor = Pick<FleetPort, 'name' | 'secret'>
 
 /** How a call for another instance came out: `ok` where that one has answered, whatever it has answered; else a code. */
 export type ForwardResult = 'ok' | Lowercase<ErrorCode>
@@ -225,8 +223,10 @@ export type DoorDeps = Pick<Config, 'auth'> & {
   readonly tallies?: SharedTallies
   /** Where other threads accept the connections: the secret by which their word on a caller is known. */
   readonly relaySecret?: string
-  /** Other instances, whose words on callers hold and whose hosts are this one's too; default: there are none. */
+  /** Other instances, whose words on callers hold; default: there are none. */
   readonly fleet?: FleetDoor
+  /** Hosts under which members of the fleet are reached, which a Host header may name; they change while it runs. Default: none. */
+  readonly members?: ReadonlySet<string>
   /** Bytes of a request's headers; default LIMITS.httpHeaderBytesMax. */
   readonly headerBytesMax?: number
   /** HTTP connections at once; default LIMITS.httpConnectionsMax. */

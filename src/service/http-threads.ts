@@ -79,7 +79,7 @@ export class HttpThreads {
     this.#slots = threads + 1
     this.#figures = new Map(Array.from({ length: threads }, (_none, index) => [index + 1, new HttpFigures()]))
     this.tallies = new SharedTallies(this.#slots, 0)
-    this.#rules = { auth: deps.auth, hosts: this.#hosts(hosts), origins, tls, accessLog }
+    this.#rules = { auth: deps.auth, hosts, members: [], origins, tls, accessLog }
     deps.draining.addEventListener('abort', () => this.#fleet.notify({ kind: 'closing' }), { once: true })
     this.#fleet = new HttpFleet({
       threads,
@@ -119,7 +119,13 @@ export class HttpThreads {
 
   /** Has all threads go by these rules from the next request on. */
   replace({ auth, hosts, origins, accessLog }: ServedRules): void {
-    this.#rules = { ...this.#rules, auth, hosts: this.#hosts(hosts), origins, accessLog }
+    this.#rules = { ...this.#rules, auth, hosts, origins, accessLog }
+    this.#notify()
+  }
+
+  /** Has all threads take these hosts of members for this instance's own. */
+  replaceMembers(hosts: ReadonlySet<string>): void {
+    this.#rules = { ...this.#rules, members: [...hosts] }
     this.#notify()
   }
 
@@ -158,12 +164,6 @@ export class HttpThreads {
 
   get #path(): string {
     return join(this.#folder ?? '', 'main')
-  }
-
-  /** What the threads serve themselves is asked of this instance, where others find it too. */
-  #hosts(hosts: readonly string[]): readonly string[] {
-    const { fleet } = this.#deps.config
-    return fleet === null ? hosts : [...hosts, new URL(fleet.advertise).host]
   }
 
   #notify(): void {

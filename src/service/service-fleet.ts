@@ -10,14 +10,22 @@ import type { ServiceTraits } from '../library/create-pool.ts'
 import type { InstanceMeters } from '../metrics/instance-samples.ts'
 import type { Pool } from '../pool/pool.ts'
 
+type MembersHeeds = Set<(hosts: ReadonlySet<string>) => void>
+
 export class ServiceFleet {
   /** Null where this service stands alone. */
   readonly #fleet: InstanceFleet | null
   readonly #replaced: PromiseWithResolvers<void>
+  readonly #heeds: MembersHeeds
 
-  private constructor(fleet: InstanceFleet | null, replaced: PromiseWithResolvers<void>) {
+  private constructor(
+    fleet: InstanceFleet | null,
+    replaced: PromiseWithResolvers<void>,
+    heeds: MembersHeeds = new Set(),
+  ) {
     this.#fleet = fleet
     this.#replaced = replaced
+    this.#heeds = heeds
   }
 
   /** Reaches for the engine, for a bounded time. Errors: an Error that says which package is missing. */
@@ -25,15 +33,19 @@ export class ServiceFleet {
     const replaced = Promise.withResolvers<void>()
     if (config === null) return new ServiceFleet(null, replaced)
     const words = new FleetLog(config, log)
+    const heeds: MembersHeeds = new Set()
     const fleet = await InstanceFleet.open(config, {
       version,
       onState: state => {
         words.state(state)
         if (state.kind === 'replaced') replaced.resolve()
       },
+      onHosts: () => {
+        for (const heed of heeds) heed(fleet.hosts)
+      },
       onFault: (what, error) => words.fault(what, error),
     })
-    return new ServiceFleet(fleet, replaced)
+    return new ServiceFleet(fleet, replaced, heeds)
   }
 
   /** Resolves where another start takes the name of this one. */
@@ -50,8 +62,15 @@ export class ServiceFleet {
     }
   }
 
-  get port(): Pick<AppDeps, 'fleet'> {
-    return this.#fleet === null ? {} : { fleet: this.#fleet }
+  get port(): Pick<AppDeps, 'fleet' | 'members'> {
+    return this.#fleet === null ? {} : { fleet: this.#fleet, members: this.#fleet.hosts }
+  }
+
+  /** Tells the hosts of all members, now and whenever they have become others. */
+  tellMembers(heed: (hosts: ReadonlySet<string>) => void): void {
+    if (this.#fleet === null) return
+    this.#heeds.add(heed)
+    heed(this.#fleet.hosts)
   }
 
   /** Null where this service stands alone. */

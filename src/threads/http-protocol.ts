@@ -31,10 +31,12 @@ import type { TcpAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { PoolHandle } from './attach-protocol.ts'
 
-/** What a reload changes of the door. */
+/** What changes of the door while it runs: by a reload, and by who is in the fleet. */
 export type HttpRulesData = {
   readonly auth: Config['auth']
   readonly hosts: readonly string[]
+  /** Hosts of the members of the fleet, each as it is. */
+  readonly members: readonly string[]
   readonly origins: readonly string[]
   readonly tls: Config['http']['tls']
   readonly accessLog: Config['http']['accessLog']

@@ -59,8 +59,8 @@ describe('threads that serve HTTP', () => {
     expect(await stream.ended()).toEqual({ code: 1008, reason: 'lease_gone' })
   })
 
-  test('answer under the name by which others reach their instance, and pass on no headers that are too long', async () => {
-    const { leased, other, owner } = await startFleetScene({ threads: 2 })
+  test('answer under the hosts of all members, and pass on no headers that are too long', async () => {
+    const { leased, other, owner, words } = await startFleetScene({ threads: 2 })
     const { lease } = await leased()
     const ask = async (path: string, host: string, more: string[] = [], method = 'GET', body = '') => {
       const head = [`${method} ${path} HTTP/1.1`, `host: ${host}`, `authorization: Bearer ${FLEET_TOKEN}`]
@@ -69,8 +69,15 @@ describe('threads that serve HTTP', () => {
       return await sendRaw(other.port, text)
     }
     const body = JSON.stringify({ target: 'none', write: { text: 'x' }, read: 'line' })
-    expect((await ask('/v1/exchange', 'other.example:7070', [], 'POST', body)).status).toBe(404)
-    expect((await ask('/v1/exchange', 'third.example:7070', [], 'POST', body)).status).toBe(403)
+    const status = async (host: string): Promise<number> =>
+      (await ask('/v1/exchange', host, [], 'POST', body)).status
+    expect(await status('third.example:7070')).toBe(403)
+    words.hosts.add('third.example:7070')
+    other.tellMembers()
+    expect([await status('Third.example:7070'), await status('third.example:7071')]).toEqual([404, 403])
+    words.hosts.clear()
+    other.tellMembers()
+    expect(await status('third.example:7070')).toBe(403)
     // As many as one instance takes from outside, and what it adds itself.
     const long = `x-long: ${'x'.repeat(8_000)}`
     expect((await ask(lease.path, `127.0.0.1:${other.port}`, [long])).status).toBe(200)

@@ -53,10 +53,6 @@ export class FakeFleet implements FleetPort {
     this.tls = tls
   }
 
-  get hosts(): ReadonlySet<string> {
-    return this.words.hosts
-  }
-
   ownerOf(id: string): IdOwner {
     this.asked++
     const { owners, states, origins } = this.words
@@ -93,6 +89,8 @@ export type Instance = {
   readonly results: readonly string[]
   /** What it has logged. */
   readonly log: { readonly text: string; readonly requests: readonly Readonly<Record<string, unknown>>[] }
+  /** Has its threads hear which hosts the members have by now. */
+  tellMembers(): void
   /** Ends it as a crash would. */
   cut(): Promise<void>
 }
@@ -126,7 +124,7 @@ export async function startInstance(
   const threads = count === 1 ? null : threadsOf(config, pool, write)
   const deps: AppDeps = {
     ...depsOf(pool, traits),
-    ...{ auth, fleet, tls, headerBytesMax: LIMITS.forwardedHeaderBytesMax },
+    ...{ auth, fleet, members: words.hosts, tls, headerBytesMax: LIMITS.forwardedHeaderBytesMax },
     forwarded: { count: result => void results.push(result) },
     log: { level: 'info', stream: { write } },
     ...(threads && { tallies: threads.tallies, relaySecret: threads.secret }),
@@ -158,6 +156,7 @@ export async function startInstance(
           .filter(({ msg }) => msg === 'request')
       },
     },
+    tellMembers: () => threads?.replaceMembers(words.hosts),
     cut: close,
   }
 }

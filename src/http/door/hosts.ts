@@ -28,7 +28,7 @@ export interface HostFacts extends PageFacts {
   readonly localPort: number | undefined
 }
 
-export type HostRules = Pick<DoorDeps, 'listen' | 'hosts' | 'origins' | 'fleet'> & {
+export type HostRules = Pick<DoorDeps, 'listen' | 'hosts' | 'origins' | 'members'> & {
   /** Whether the listener itself speaks TLS. */
   readonly tls: boolean
 }
@@ -102,9 +102,9 @@ export class HostPolicy {
       )
   }
 
-  /** Members come and go without a word to this policy, so none is remembered. */
+  /** Members come and go without a word to this policy, so that none is remembered. */
   #isMembers({ host }: HostFacts): boolean {
-    return host !== undefined && this.#rules.fleet?.hosts.has(host.toLowerCase()) === true
+    return host !== undefined && this.#rules.members?.has(host.toLowerCase()) === true
   }
 
   #admitsHost({ host, localAddress, localPort }: HostFacts): boolean {

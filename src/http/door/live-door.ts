@@ -11,7 +11,7 @@ export class LiveDoor {
   readonly policy: HostPolicy
   readonly callers: Callers
 
-  constructor(deps: DoorRules & Pick<DoorDeps, 'listen' | 'tls' | 'limits' | 'now' | 'tallies' | 'fleet'>) {
+  constructor(deps: DoorRules & Pick<DoorDeps, 'listen' | 'tls' | 'limits' | 'now' | 'tallies' | 'members'>) {
     this.policy = new HostPolicy({ ...deps, tls: deps.tls !== false })
     this.callers = new Callers(deps)
   }

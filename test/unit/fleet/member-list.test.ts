@@ -29,6 +29,17 @@ describe('MemberList', () => {
     expect(list.size).toBe(1)
   })
 
+  test('says so when the hosts have become others, and not where a member goes on', () => {
+    const told: (readonly string[])[] = []
+    const list = new MemberList('http://me.internal', TTL_MS, () => told.push([...list.hosts]))
+    list.replace(member('a', 'one'), ['one:a'], 0)
+    list.replace(member('a', 'one'), ['one:a'], 1_000)
+    list.replace(member('a', 'one', 'http://moved.internal'), ['one:a'], 2_000)
+    list.replace([], ['one:a'], 3_000)
+    const own = 'me.internal'
+    expect(told).toEqual([[own, 'a.internal:7070'], [own, 'moved.internal'], [own]])
+  })
+
   test('counts those that were there within a TTL, where an engine that has lost all has heard only some', () => {
     const list = new MemberList('http://me.internal', TTL_MS)
     const all = [...member('a', 'one'), ...member('b', 'two'), ...member('c', 'three')]

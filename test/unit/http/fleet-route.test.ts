@@ -36,7 +36,6 @@ function fleetOf(after: FleetPort['state'], rows: FleetRows = ROWS): FleetPort {
       state = after
       return rows
     },
-    hosts: new Set(),
     secret: null,
     tls: undefined,
   }

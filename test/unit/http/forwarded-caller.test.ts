@@ -9,7 +9,7 @@ import {
 } from '../../../src/http/door/forwarded-caller.ts'
 
 const SECRET = 'a-secret-of-all-instances-of-this-fleet'
-const FLEET = { name: 'me', hosts: new Set<string>(), secret: SECRET }
+const FLEET = { name: 'me', secret: SECRET }
 const CALL = { method: 'GET', path: '/v1/leases/x', owner: 'me' }
 
 const asked = (word: string) => ({

@@ -32,7 +32,6 @@ async function startForwarding(owner: IdOwner, callsMax: number, more: { silence
   const fleet = {
     name: 'me',
     state: 'joined',
-    hosts: new Set<string>(),
     secret: null,
     tls: undefined,
     ownerOf: () => owner,
