@@ -134,6 +134,10 @@ export class InstanceFleet {
     return this.#secret.shared
   }
 
+  get secrets(): readonly string[] {
+    return this.#secret.known
+  }
+
   get tls(): FleetConfig['tls'] {
     return this.#config.tls
   }

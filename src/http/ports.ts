@@ -167,12 +167,14 @@ export type FleetPort = {
   rows(): Promise<FleetRows>
   /** What all members authenticate words to each other with; null until it is known. */
   readonly secret: string | null
+  /** What they do that have not heard yet that it has changed, too; none until it is known. */
+  readonly secrets: readonly string[]
   /** TLS to other members, as PEM text. */
   readonly tls: NonNullable<Config['fleet']>['tls']
 }
 
 /** What the door needs of it. */
-export type FleetDoor = Pick<FleetPort, 'name' | 'secret'>
+export type FleetDoor = Pick<FleetPort, 'name' | 'secrets'>
 
 /** How a call for another instance came out: `ok` where that one has answered, whatever it has answered; else a code. */
 export type ForwardResult = 'ok' | Lowercase<ErrorCode>

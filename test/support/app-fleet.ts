@@ -53,6 +53,10 @@ export class FakeFleet implements FleetPort {
     this.tls = tls
   }
 
+  get secrets(): readonly string[] {
+    return this.secret === null ? [] : [this.secret]
+  }
+
   ownerOf(id: string): IdOwner {
     this.asked++
     const { owners, states, origins } = this.words

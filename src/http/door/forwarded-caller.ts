@@ -70,11 +70,12 @@ export class ForwardedCallers {
     const { headers, method = '', url = '' } = request
     const [, tenant = '', instant, nonce = '', mac = ''] = WORD.exec(word) ?? []
     const fleet = this.#fleet
-    if (instant === undefined || fleet === null || fleet.secret === null) return null
+    if (instant === undefined || fleet === null) return null
     const said = word.slice(0, -mac.length - 1)
-    const own = macOf(fleet.secret, said, { method, path: url, owner: fleet.name })
+    const call = { method, path: url, owner: fleet.name }
     const theirs = Buffer.from(mac, 'base64url')
-    if (own.length !== theirs.length || !timingSafeEqual(own, theirs)) return null
+    const isTheirs = (own: Buffer): boolean => own.length === theirs.length && timingSafeEqual(own, theirs)
+    if (!fleet.secrets.some(secret => isTheirs(macOf(secret, said, call)))) return null
     // A token of the caller's own would be a second word on who calls.
     if (!isForwarded(request) || headers.authorization !== undefined) return null
     const nowMs = this.#now()

@@ -37,6 +37,7 @@ function fleetOf(after: FleetPort['state'], rows: FleetRows = ROWS): FleetPort {
       return rows
     },
     secret: null,
+    secrets: [],
     tls: undefined,
   }
 }

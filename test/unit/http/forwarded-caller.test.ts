@@ -9,7 +9,7 @@ import {
 } from '../../../src/http/door/forwarded-caller.ts'
 
 const SECRET = 'a-secret-of-all-instances-of-this-fleet'
-const FLEET = { name: 'me', secret: SECRET }
+const FLEET = { name: 'me', secrets: [SECRET] }
 const CALL = { method: 'GET', path: '/v1/leases/x', owner: 'me' }
 
 const asked = (word: string) => ({
@@ -49,9 +49,16 @@ describe('ForwardedCallers', () => {
     expect(callers.tenantOf({ ...asked(''), headers: {} })).toBe(null)
   })
 
+  test('believes a word by a secret of before, and none by one that the fleet never had', () => {
+    const callers = new ForwardedCallers({ ...FLEET, secrets: ['another'.repeat(6), SECRET] }, () => 5)
+    expect(callers.tenantOf(asked(callerWord(SECRET, 'alice', CALL, 5)))).toBe('alice')
+    const foreign = callerWord('foreign'.repeat(6), 'alice', CALL, 5)
+    expect(() => callers.tenantOf(asked(foreign))).toThrowError(/does not hold/)
+  })
+
   test('believes nobody without a fleet, or before its secret is known', () => {
     const word = callerWord(SECRET, 'alice', CALL, 5)
-    for (const fleet of [null, { ...FLEET, secret: null }])
+    for (const fleet of [null, { ...FLEET, secrets: [] }])
       expect(() => new ForwardedCallers(fleet, () => 5).tenantOf(asked(word))).toThrowError(/does not hold/)
   })
 })

@@ -33,6 +33,7 @@ async function startForwarding(owner: IdOwner, callsMax: number, more: { silence
     name: 'me',
     state: 'joined',
     secret: null,
+    secrets: [],
     tls: undefined,
     ownerOf: () => owner,
     newId: () => 'new',
