@@ -41,6 +41,14 @@ type Judging =
   | { readonly kind: 'block'; readonly skip: number }
   | { readonly kind: 'settled' }
 
+/** What follows from the first word alone. */
+type NameVerdict = {
+  readonly name: string | null
+  readonly isExclusive: boolean
+  readonly isPassing: boolean
+  readonly judging: Judging
+}
+
 const NAME = /^[A-Za-z0-9._-]+$/
 const [AT_NAME, SETTLED]: readonly [Judging, Judging] = [{ kind: 'name' }, { kind: 'settled' }]
 
@@ -49,6 +57,9 @@ export class RespCommand implements WordTaker {
   #name: string | null = null
   #isExclusive = false
   #isPassing = false
+  /** The first word that was judged last, and what came of it: mostly the next is the same. */
+  #knownText: string | null = null
+  #known: NameVerdict = verdictOn(null)
 
   /** In capitals; null where it is none of a command. */
   get name(): string | null {
@@ -77,18 +88,16 @@ export class RespCommand implements WordTaker {
   }
 
   takeWord(text: string | null): void {
-    const word = text?.toUpperCase() ?? ''
     switch (this.#judging.kind) {
       case 'name':
-        this.#name = text !== null && NAME.test(text) ? word : null
-        this.#judging = this.#judgeName(word)
+        this.#takeName(text)
         return
       case 'subcommand':
-        if (this.#judging.but.includes(word)) this.#isExclusive = !this.#isExclusive
+        if (this.#judging.but.includes(capitals(text))) this.#isExclusive = !this.#isExclusive
         this.#judging = SETTLED
         return
       case 'block':
-        this.#judging = this.#judgeOption(word, this.#judging.skip)
+        this.#judging = this.#judgeOption(capitals(text), this.#judging.skip)
         return
       case 'settled':
         return
@@ -97,12 +106,16 @@ export class RespCommand implements WordTaker {
     }
   }
 
-  #judgeName(name: string): Judging {
-    if (BY_BLOCK_OPTION.has(name)) return { kind: 'block', skip: 0 }
-    const rule = BY_SUBCOMMAND.get(name)
-    this.#isPassing = WAITING.has(name)
-    this.#isExclusive = rule?.isExclusive ?? (this.#isPassing || EXCLUSIVE.has(name))
-    return rule ? { kind: 'subcommand', but: rule.but } : SETTLED
+  #takeName(text: string | null): void {
+    if (text !== this.#knownText) {
+      this.#known = verdictOn(text)
+      this.#knownText = text
+    }
+    const { name, isExclusive, isPassing, judging } = this.#known
+    this.#name = name
+    this.#isExclusive = isExclusive
+    this.#isPassing = isPassing
+    this.#judging = judging
   }
 
   #judgeOption(word: string, skip: number): Judging {
@@ -114,4 +127,20 @@ export class RespCommand implements WordTaker {
     }
     return word === 'BLOCK' || word === 'STREAMS' ? SETTLED : { kind: 'block', skip: 0 }
   }
+}
+
+function capitals(text: string | null): string {
+  return text?.toUpperCase() ?? ''
+}
+
+/** `text`: null where it is longer than a word. */
+function verdictOn(text: string | null): NameVerdict {
+  const word = capitals(text)
+  const name = text !== null && NAME.test(text) ? word : null
+  if (BY_BLOCK_OPTION.has(word))
+    return { name, isExclusive: false, isPassing: false, judging: { kind: 'block', skip: 0 } }
+  const rule = BY_SUBCOMMAND.get(word)
+  const isPassing = WAITING.has(word)
+  const isExclusive = rule?.isExclusive ?? (isPassing || EXCLUSIVE.has(word))
+  return { name, isExclusive, isPassing, judging: rule ? { kind: 'subcommand', but: rule.but } : SETTLED }
 }

@@ -4,6 +4,9 @@ import { LIMITS } from '../base/limits.ts'
 export class WordBytes {
   readonly #bytes = Buffer.alloc(LIMITS.frameWordBytesMax)
   #length = 0
+  /** What was taken last, and its bytes: mostly a command is the one before again, and is not made a text of anew. */
+  readonly #lastBytes = Buffer.alloc(LIMITS.frameWordBytesMax)
+  #lastText = ''
 
   /** Bytes that it has so far. */
   get length(): number {
@@ -20,6 +23,18 @@ export class WordBytes {
   take(): string | null {
     const length = this.#length
     this.#length = 0
-    return length > this.#bytes.length ? null : this.#bytes.toString('latin1', 0, length)
+    if (length > this.#bytes.length) return null
+    if (!this.#isLast(length)) {
+      this.#bytes.copy(this.#lastBytes, 0, 0, length)
+      this.#lastText = this.#bytes.toString('latin1', 0, length)
+    }
+    return this.#lastText
+  }
+
+  #isLast(length: number): boolean {
+    if (length !== this.#lastText.length) return false
+    for (let index = 0; index < length; index++)
+      if (this.#bytes[index] !== this.#lastBytes[index]) return false
+    return true
   }
 }

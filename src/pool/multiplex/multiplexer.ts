@@ -16,6 +16,7 @@ import type { MultiplexStats } from '../target/pool-stats.ts'
 import type { TargetPool } from '../target/target-pool.ts'
 import type { WaiterCount } from '../target/waiter-count.ts'
 import { type Waiter, Waiters } from '../target/waiters.ts'
+import { CallsUnderWay } from './calls-under-way.ts'
 import type { SharedCall, SharedReply } from './shared-call.ts'
 import { SharedConnection, type SharedHeld } from './shared-connection.ts'
 import { loadProtocol, type SharedProtocol } from './shared-protocol.ts'
@@ -39,8 +40,7 @@ export class Multiplexer {
   #target: Target
   readonly #waiters: Waiters<readonly [SharedConnection]>
   readonly #shared = new Set<SharedConnection>()
-  /** Calls of each tenant that are under way. */
-  readonly #under = new Map<string, number>()
+  readonly #under = new CallsUnderWay()
   /** Loaded for the first call; where it could not be, the next one tries again. */
   #protocol: SharedProtocol | null = null
   /** Dials under way. */
@@ -81,7 +81,7 @@ export class Multiplexer {
 
   /** Whether calls wait or are under way. */
   get isBusy(): boolean {
-    return this.#waiters.size > 0 || this.#under.size > 0
+    return this.#waiters.size > 0 || !this.#under.isEmpty
   }
 
   /**
@@ -96,12 +96,16 @@ export class Multiplexer {
     try {
       // The caller's own bytes may change while the call waits.
       const bytes = typeof write === 'string' ? Buffer.from(write) : Buffer.from(write)
-      this.#protocol ??= await loadProtocol(this.#target, this.#deps.settings)
+      let left = bounds
+      if (this.#protocol === null) {
+        this.#protocol = await loadProtocol(this.#target, this.#deps.settings)
+        left = bounds.left(startedMs, now())
+      }
       const request = this.#protocol.judge.judge(bytes)
       const { tenant = '', weight, within } = share
       const dialParent = within === undefined ? null : new DialParent(within)
       const call = { bytes, request, tenant, weight, limit, dialParent }
-      let reply: SharedReply | null = null
+      let reply = await this.#place(call, left)
       while (reply === null) reply = await this.#place(call, bounds.left(startedMs, now()))
       pool.tally?.exchanged.succeeded(now() - startedMs)
       return reply
@@ -228,22 +232,15 @@ export class Multiplexer {
   }
 
   #ask(connection: SharedConnection, call: SharedCall, bounds: CallBounds): Promise<SharedReply | null> {
-    const { tenant } = call
-    this.#under.set(tenant, this.#underOf(tenant) + 1)
+    this.#under.begin(call.tenant)
     // Another connection is for calls that find the others busy.
     if (connection.inFlight > 0 && this.#dials.size === 0) this.#dialMore()
     return connection.ask(call, bounds)
   }
 
-  #underOf(tenant: string): number {
-    return this.#under.get(tenant) ?? 0
-  }
-
   /** A call of the tenant is under way no more. */
   #left(tenant: string): void {
-    const count = this.#underOf(tenant) - 1
-    if (count > 0) this.#under.set(tenant, count)
-    else this.#under.delete(tenant)
+    this.#under.end(tenant)
     if (this.#waiters.size > 0) this.#pump()
     if (this.isBusy) return
     this.#quiet?.resolve()
@@ -269,7 +266,7 @@ export class Multiplexer {
     for (const entry of this.#waiters) {
       const { tenant } = entry.value
       const isAlone = this.#waiters.sizeOf(tenant) === this.#waiters.size
-      if (isAlone || 2 * this.#underOf(tenant) < connections * inFlight) return entry
+      if (isAlone || 2 * this.#under.of(tenant) < connections * inFlight) return entry
       first ??= entry
     }
     return first

@@ -265,8 +265,10 @@ export class SharedConnection {
   }
 
   #left({ call }: Flight): void {
-    this.#usedMs = this.#deps.now()
-    if (this.#flights.size === 0) this.#deps.keeper.keepAlive(false)
+    if (this.#flights.size === 0) {
+      this.#usedMs = this.#deps.now()
+      this.#deps.keeper.keepAlive(false)
+    }
     this.#deps.onLeft(call.tenant)
     this.#endIfDone()
   }

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { LIMITS } from '../../../src/base/limits.ts'
 import { respFrame } from '../../../src/frames/resp.ts'
 import { expectCuts, play } from '../../support/frame-cuts.ts'
 
@@ -148,4 +150,20 @@ describe('a request of RESP', () => {
       'LIMIT_OVERRUN',
     )
   })
+})
+
+test('requests that follow each other at one cutter are judged as each is alone', () => {
+  const long = 'x'.repeat(LIMITS.frameWordBytesMax + 1)
+  const names = ['GET', 'SET', 'get', 'QUIT', 'CLIENT', 'XREAD', 'BLPOP', 'SELECT', 'G\u00c9T', long]
+  const seconds = ['ID', 'KILL', 'BLOCK', 'STREAMS', 'key']
+  const words = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...seconds))
+  const bytesOf = ([name, second]: readonly [string, string]): Buffer =>
+    Buffer.from(`*2\r\n$${name.length}\r\n${name}\r\n$${second.length}\r\n${second}\r\n`, 'latin1')
+  fc.assert(
+    fc.property(fc.array(words, { minLength: 1, maxLength: 12 }), commands => {
+      const cutter = requests()
+      for (const command of commands)
+        expect(cutter.next(bytesOf(command))).toEqual(requests().next(bytesOf(command)))
+    }),
+  )
 })
