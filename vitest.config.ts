@@ -18,7 +18,11 @@ const config: ViteUserConfig = {
     // Most tests wait for sockets and threads rather than compute, so three at a time fit on two cores.
     maxWorkers: 3,
     projects: [
-      project('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], 10_000),
+      // Its threads and servers are few and in memory: see the file that is read before each.
+      project('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], 10_000, {
+        isolate: false,
+        setupFiles: ['test/support/fresh-file.ts'],
+      }),
       project('property', ['test/property/**/*.test.ts'], 60_000),
       project('conformance', ['test/conformance/**/*.test.ts'], 60_000),
       project('threads', ['test/threads/**/*.test.ts'], 60_000),

@@ -238,15 +238,19 @@ test('a client of a forward waits for a connection, and leaves the queue when it
   expect((await forwardOnce(service.api, () => true)).refused).toEqual({ left: 3 })
 })
 
+const count = (reasons: Readonly<Record<string, number>>): number =>
+  Object.values(reasons).reduce((sum, of) => sum + of, 0)
+
 test('a client of a forward is disconnected where there is no connection for it, and the reason counted', async () => {
-  const { service, place } = await toEcho({ pool: { max: 1, waitTimeout: '50ms' } })
+  const { service, place } = await toEcho({ pool: { max: 1, waitTimeout: '500ms' } })
   const first = await Visitor.at(place)
   first.write('first\n')
   await first.received('first\n')
   await (await Visitor.at(place)).ended()
   await service.api.post('/v1/targets/it/disable')
   await (await Visitor.at(place)).ended()
-  const row = await forwardOnce(service.api, ({ clients }) => clients === 1)
+  // A client hears of its end before the service has counted it.
+  const row = await forwardOnce(service.api, now => now.clients === 1 && count(now.refused) === 2)
   expect(row.refused).toEqual({ wait_timeout: 1, target_paused: 1 })
   first.write('still\n')
   await first.received('first\nstill\n')
@@ -260,7 +264,7 @@ test('a client of a forward whose target refuses is disconnected, and the breake
   const place = await service.place()
   await (await Visitor.at(place)).ended()
   await (await Visitor.at(place)).ended()
-  const row = await forwardOnce(service.api, ({ clients }) => clients === 0)
+  const row = await forwardOnce(service.api, now => now.clients === 0 && count(now.refused) === 2)
   expect(row.refused).toEqual({ connect_refused: 1, breaker_open: 1 })
 })
 

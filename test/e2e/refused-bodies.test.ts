@@ -18,8 +18,8 @@ const HEAP_MIB = 200
  * read and written once more.
  */
 const WORK_MS = servedBy()['SOCKPOOL_HTTP_THREADS'] === undefined ? 400 : 600
-/** And on a slow machine as long as so many texts of that length take there. */
-const LOOKS_MAX = 4
+/** And on a slow machine as long as so many texts of that length take there, when nothing else runs beside it. */
+const LOOKS_MAX = 8
 
 let service: ServiceProcess
 let lease: HeldLease

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { SockpoolError } from '../../../src/base/errors.ts'
 import { parseAddress } from '../../../src/egress/address.ts'
 import { AttemptErrors, attemptsError, firstOf, interleaved } from '../../../workers/io/attempts.ts'
@@ -33,6 +33,7 @@ class Attempts {
 
 function race(delayMs?: number, isFinal: (error: unknown) => boolean = () => false) {
   vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const attempts = new Attempts()
   const stop = new AbortController()
   const result = firstOf(['a', 'b', 'c'], attempts.attempt, { delayMs, isFinal, signal: stop.signal })

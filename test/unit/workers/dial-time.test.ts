@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { DialTime } from '../../../workers/io/dial-time.ts'
 
 /** Work that ends when its signal does. */
@@ -7,6 +7,7 @@ const endless = (signal: AbortSignal): Promise<never> =>
 
 function dialOf(timeoutMs: number) {
   vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const dial = new AbortController()
   return { dial, time: new DialTime(dial.signal, performance.now() + timeoutMs) }
 }
