@@ -9,7 +9,6 @@ import type { IncomingMessage } from 'node:http'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { LIMITS } from '../base/limits.ts'
-import { registerClientSignal } from './bytes/client-signal.ts'
 import { registerContinue } from './bytes/expect-continue.ts'
 import { registerHeldBytes } from './bytes/held-bytes.ts'
 import { silenceMaxMs } from './connection-silence.ts'
@@ -84,7 +83,6 @@ export function guardedApp(
   registerRequestRoute(app)
   registerRequestLog(app, deps.accessLog)
   if (deps.durations !== undefined) registerRequestMeter(app, deps.durations)
-  registerClientSignal(app)
   registerContinue(app)
   closeWhileDraining(app, deps.isClosing)
   registerRequestTurns(app, deps.relaySecret === undefined ? LIMITS.httpRequestsPerSocketMax : Infinity)

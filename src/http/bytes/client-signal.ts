@@ -1,35 +1,23 @@
 /**
- * A signal for each request, which fires when the client disconnects before it has its answer.
+ * A signal of a caller who has gone: it fires when the connection closes, by when each request on it has its answer or will
+ * never have one. There is one for all requests of a connection, and it is made for the first that asks: most wait for
+ * nothing that their client could cut short.
  *
  * Fastify's own `request.signal` follows the request's `close`, which Node emits as soon as the body has been read: it
- * would end every wait of a POST before the wait began. The answer ends early only if its connection does.
+ * would end every wait of a POST before the wait began.
  */
-import type { ServerResponse } from 'node:http'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { SockpoolError } from '../../base/errors.ts'
-import { onAnswerEnd } from './answer-end.ts'
 
-const ANSWER = 'clientAnswer'
-const SIGNAL = 'clientSignal'
+const signals = new WeakMap<FastifyRequest['raw']['socket'], AbortSignal>()
 
-/** It is made for who asks first: most requests wait for nothing that their client could cut short. */
-export function clientSignalOf(request: FastifyRequest): AbortSignal {
-  const made = request.getDecorator<AbortSignal | null>(SIGNAL)
-  if (made !== null) return made
-  const answer = request.getDecorator<ServerResponse>(ANSWER)
+export function clientSignalOf({ raw: { socket } }: FastifyRequest): AbortSignal {
+  const made = signals.get(socket)
+  if (made !== undefined) return made
   const controller = new AbortController()
-  request.setDecorator(SIGNAL, controller.signal)
-  onAnswerEnd(request.raw, answer, () => {
-    if (!answer.writableFinished) controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
-  })
+  const gone = (): void => controller.abort(new SockpoolError('ABORTED', 'the client disconnected'))
+  if (socket.closed) gone()
+  else socket.once('close', gone)
+  signals.set(socket, controller.signal)
   return controller.signal
-}
-
-export function registerClientSignal(app: FastifyInstance): void {
-  app.decorateRequest(ANSWER, null)
-  app.decorateRequest(SIGNAL, null)
-  app.addHook('onRequest', (request, reply, done) => {
-    request.setDecorator(ANSWER, reply.raw)
-    done()
-  })
 }

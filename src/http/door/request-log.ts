@@ -14,6 +14,7 @@ import type { DoorDeps } from '../ports.ts'
 import { routeOf } from '../request-route.ts'
 import { needsToken } from './auth.ts'
 import { principalOf } from './principal.ts'
+import { RequestLogger } from './request-logger.ts'
 
 export { leaseHash }
 
@@ -56,8 +57,10 @@ function requestLogger(
   options: object,
   { headers }: Pick<IncomingMessage, 'headers'>,
 ): FastifyBaseLogger {
-  const ids = traceIdsOf(headers['traceparent'])
-  return log.child(ids === null ? bindings : { ...bindings, ...ids }, options)
+  return new RequestLogger(() => {
+    const ids = traceIdsOf(headers['traceparent'])
+    return log.child(ids === null ? bindings : { ...bindings, ...ids }, options)
+  })
 }
 
 const elsewhere = new WeakSet<FastifyRequest>()

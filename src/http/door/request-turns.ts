@@ -130,10 +130,15 @@ export function takeTurn(
   timeoutMs: number,
   start: (place: number) => void,
 ): void {
-  const { socket } = request
-  const turns = connections.get(socket) ?? new RequestTurns(socket, timeoutMs)
+  turnsOf(request.socket, timeoutMs).enter(request, response, start)
+}
+
+function turnsOf(socket: HttpSocket, timeoutMs: number): RequestTurns {
+  const known = connections.get(socket)
+  if (known !== undefined) return known
+  const turns = new RequestTurns(socket, timeoutMs)
   connections.set(socket, turns)
-  turns.enter(request, response, start)
+  return turns
 }
 
 /** The answer that is being given is the connection's last: what was sent behind its request is never begun. */
