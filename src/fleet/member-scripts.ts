@@ -22,8 +22,9 @@ end
 `
 
 /**
- * Joins (epoch 0; said again where the answer was lost), or says that it is still there. Answers: `replaced`, `full`, or `present`, its epoch and the number of
- * changes, and behind them, where that is not the number that it knows: all members as JSON, and a list of all starts.
+ * Joins (epoch 0; said again where the answer was lost), or says that it is still there. Answers: `replaced`, `full`, or
+ * `present`, its epoch and the number of changes, and behind them, where that is not the number that it knows: all members as
+ * JSON, and a list of all starts.
  */
 export const PRESENT: Script = scriptOf(
   'sockpoolPresent',

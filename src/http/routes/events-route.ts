@@ -84,12 +84,15 @@ function follow(
   const leave = feed.follow(typeof id === 'string' ? id : null, follower.hear, follower.missed)
   const beat = setInterval(() => follower.comment(), LIMITS.streamPingMs).unref()
   followers.add(follower)
+  const signal = clientSignalOf(request)
+  const gone = (): void => follower.end()
   const over = (): void => {
+    signal.removeEventListener('abort', gone)
     leave()
     clearInterval(beat)
     followers.delete(follower)
   }
-  clientSignalOf(request).addEventListener('abort', () => follower.end(), { once: true })
+  signal.addEventListener('abort', gone, { once: true })
   void follower.run().then(over)
   return sendOpenEnded(request, reply.type('text/event-stream'), out)
 }
